@@ -1,0 +1,54 @@
+use serde::{Deserialize, Serialize};
+
+use super::publishes;
+use crate::id::ProductId;
+use crate::money::Money;
+
+/// A product is in the catalogue for the first time.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProductCreated {
+    /// The product.
+    pub product_id: ProductId,
+    /// Its stock keeping unit.
+    pub sku: String,
+    /// Its price.
+    pub price: Money,
+}
+
+/// Something other than the price of a product changed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProductUpdated {
+    /// The product.
+    pub product_id: ProductId,
+    /// Its stock keeping unit.
+    pub sku: String,
+}
+
+/// The price of a product changed, and perhaps more of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProductPriceChanged {
+    /// The product.
+    pub product_id: ProductId,
+    /// Its stock keeping unit.
+    pub sku: String,
+    /// The price before.
+    pub before: Money,
+    /// The price now.
+    pub after: Money,
+}
+
+/// A product was taken out of the shop; orders of it go on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProductArchived {
+    /// The product.
+    pub product_id: ProductId,
+    /// Its stock keeping unit.
+    pub sku: String,
+}
+
+publishes! { "stoa.catalog":
+    ProductCreated = "product.created" about product_id;
+    ProductUpdated = "product.updated" about product_id;
+    ProductPriceChanged = "product.price_changed" about product_id;
+    ProductArchived = "product.archived" about product_id;
+}

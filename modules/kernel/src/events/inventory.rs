@@ -1,0 +1,83 @@
+use serde::{Deserialize, Serialize};
+
+use super::publishes;
+use crate::id::{OrderId, ProductId, StockId};
+
+/// Stock was counted, received or written off.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StockAdjusted {
+    /// The stock.
+    pub stock_id: StockId,
+    /// Of which product.
+    pub product_id: ProductId,
+    /// Where.
+    pub location: String,
+    /// By how many units.
+    pub delta: i64,
+    /// What lies there now.
+    pub on_hand: i64,
+    /// How much of it is promised.
+    pub reserved: i64,
+    /// Why.
+    pub reason: String,
+}
+
+/// Stock was promised to an order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StockReserved {
+    /// The stock.
+    pub stock_id: StockId,
+    /// Of which product.
+    pub product_id: ProductId,
+    /// To whom.
+    pub order_id: OrderId,
+    /// How many units.
+    pub quantity: i64,
+    /// What lies there now.
+    pub on_hand: i64,
+    /// How much of it is promised.
+    pub reserved: i64,
+}
+
+/// A promise of stock ended without a sale.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StockReleased {
+    /// The stock.
+    pub stock_id: StockId,
+    /// Of which product.
+    pub product_id: ProductId,
+    /// Whose promise it was.
+    pub order_id: OrderId,
+    /// How many units.
+    pub quantity: i64,
+    /// What lies there now.
+    pub on_hand: i64,
+    /// How much of it is promised.
+    pub reserved: i64,
+    /// `released` or `expired`.
+    pub reason: String,
+}
+
+/// Promised stock left the house.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StockShipped {
+    /// The stock.
+    pub stock_id: StockId,
+    /// Of which product.
+    pub product_id: ProductId,
+    /// With which order.
+    pub order_id: OrderId,
+    /// How many units.
+    pub quantity: i64,
+    /// What lies there now.
+    pub on_hand: i64,
+    /// How much of it is promised.
+    pub reserved: i64,
+}
+
+publishes! { "stoa.inventory":
+    StockAdjusted = "stock.adjusted" about stock_id;
+    StockReserved = "stock.reserved" about stock_id;
+    StockReleased = "stock.released" about stock_id;
+    StockShipped = "stock.shipped" about stock_id;
+}

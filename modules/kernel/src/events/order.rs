@@ -1,0 +1,107 @@
+use serde::{Deserialize, Serialize};
+
+use super::publishes;
+use crate::id::{CustomerId, OrderId, ProductId};
+use crate::money::Money;
+
+/// What was bought, as others need to know it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SoldLine {
+    /// The product.
+    pub product_id: ProductId,
+    /// Its stock keeping unit when it was sold.
+    pub sku: String,
+    /// Its name when it was sold.
+    pub name: String,
+    /// How many units.
+    pub quantity: i64,
+    /// The price of all of them, before discount and tax.
+    pub total: Money,
+}
+
+/// A customer ordered; nothing is promised yet.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrderPlaced {
+    /// The order.
+    pub order_id: OrderId,
+    /// Its number, for people.
+    pub number: String,
+    /// Who ordered.
+    pub customer_id: CustomerId,
+    /// What it costs.
+    pub total: Money,
+}
+
+/// Stock is promised, payment is authorized, the parcel is booked: the order is on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrderConfirmed {
+    /// The order.
+    pub order_id: OrderId,
+    /// Its number, for people.
+    pub number: String,
+    /// Who ordered.
+    pub customer_id: CustomerId,
+    /// What was bought.
+    pub lines: Vec<SoldLine>,
+    /// What it costs.
+    pub total: Money,
+}
+
+/// The checkout did not succeed; stock and money were given back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrderFailed {
+    /// The order.
+    pub order_id: OrderId,
+    /// Who ordered.
+    pub customer_id: CustomerId,
+    /// A stable word, e.g. `payment_declined`.
+    pub code: String,
+    /// What happened, for people.
+    pub detail: String,
+}
+
+/// A confirmed order was called off before it was shipped.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrderCancelled {
+    /// The order.
+    pub order_id: OrderId,
+    /// Who ordered.
+    pub customer_id: CustomerId,
+    /// What had been bought.
+    pub lines: Vec<SoldLine>,
+    /// What it had cost.
+    pub total: Money,
+    /// When it had been confirmed.
+    pub confirmed_at: crate::clock::Timestamp,
+    /// Why.
+    pub reason: String,
+}
+
+/// The goods left the house.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrderShipped {
+    /// The order.
+    pub order_id: OrderId,
+    /// Who ordered.
+    pub customer_id: CustomerId,
+    /// The carrier's number of the parcel, when there is one.
+    pub tracking: Option<String>,
+}
+
+/// The goods arrived.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrderDelivered {
+    /// The order.
+    pub order_id: OrderId,
+    /// Who ordered.
+    pub customer_id: CustomerId,
+}
+
+publishes! { "stoa.order":
+    OrderPlaced = "order.placed" about order_id;
+    OrderConfirmed = "order.confirmed" about order_id;
+    OrderFailed = "order.failed" about order_id;
+    OrderCancelled = "order.cancelled" about order_id;
+    OrderShipped = "order.shipped" about order_id;
+    OrderDelivered = "order.delivered" about order_id;
+}

@@ -1,0 +1,38 @@
+//! What modules ask of each other and of the world outside. Only the composition root knows what
+//! stands behind each trait.
+
+mod catalog;
+mod identity;
+mod logistics;
+mod notifier;
+mod payments;
+mod stock;
+
+pub use catalog::*;
+pub use identity::*;
+pub use logistics::*;
+pub use notifier::*;
+pub use payments::*;
+pub use stock::*;
+
+/// The other side could not be asked, or its answer was lost: nothing is known, and the same call
+/// with the same key may be repeated.
+#[derive(Debug, thiserror::Error)]
+#[error("{what} did not answer")]
+pub struct Unavailable {
+    /// Who did not answer.
+    pub what: &'static str,
+    /// Why.
+    #[source]
+    pub source: Box<dyn std::error::Error + Send + Sync>,
+}
+
+impl Unavailable {
+    /// `what` did not answer because of `source`.
+    pub fn new(
+        what: &'static str,
+        source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+    ) -> Self {
+        Self { what, source: source.into() }
+    }
+}

@@ -1,0 +1,94 @@
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::Unavailable;
+use crate::clock::Timestamp;
+use crate::id::{OrderId, PaymentId};
+use crate::money::Money;
+
+/// A request to set an amount aside for an order.
+#[derive(Clone)]
+pub struct Authorize {
+    /// The order. It has at most one live payment.
+    pub order_id: OrderId,
+    /// The idempotency key; it goes to the processor too.
+    pub key: String,
+    /// How much.
+    pub amount: Money,
+    /// A token from `POST /v1/payment-tokens`.
+    pub token: String,
+}
+
+/// Where a payment stands after an authorization was asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Authorization {
+    /// The amount is set aside.
+    Authorized(PaymentId),
+    /// The shopper has to authenticate at `url` before `until`.
+    ActionRequired {
+        /// The payment.
+        payment_id: PaymentId,
+        /// Where the shopper is sent.
+        url: String,
+        /// After this instant the payment is given up.
+        until: Timestamp,
+    },
+}
+
+/// Why an amount was not set aside.
+#[derive(Debug, thiserror::Error)]
+pub enum PaymentError {
+    /// The answer is no, and stays no for this key. Nothing was charged.
+    #[error("declined: {code}")]
+    Declined {
+        /// The processor's decline code, e.g. `insufficient_funds`.
+        code: String,
+        /// What the shopper may be told.
+        detail: String,
+    },
+    /// Nothing is known: ask again with the same key.
+    #[error(transparent)]
+    Unavailable(#[from] Unavailable),
+}
+
+/// The payment of an order, as its customer sees it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct PaymentView {
+    /// The payment.
+    pub id: PaymentId,
+    /// `authorized`, `captured`, ...
+    pub status: String,
+    /// What the shopper has to do next.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_action: Option<NextAction>,
+}
+
+/// What the shopper has to do next.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct NextAction {
+    /// Always `redirect`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// Where to send the shopper.
+    pub url: String,
+}
+
+/// Payments, as checkout sees them.
+#[async_trait]
+pub trait Payments: Send + Sync {
+    /// Sets the amount aside. Repeated with the same key it answers how that attempt stands now,
+    /// which is also how a saga that waited for the shopper learns the outcome.
+    async fn authorize(&self, request: Authorize) -> Result<Authorization, PaymentError>;
+
+    /// Lets go of whatever was done for the order: voids an authorization, refunds a capture, and
+    /// does nothing when there was no effect. After it, `authorize` for this order is declined, so
+    /// that a late repetition cannot charge.
+    async fn cancel(&self, order: OrderId) -> Result<(), Unavailable>;
+
+    /// The payments of these orders, newest attempt of each.
+    async fn of_orders(
+        &self,
+        orders: &[OrderId],
+    ) -> Result<Vec<(OrderId, PaymentView)>, Unavailable>;
+}

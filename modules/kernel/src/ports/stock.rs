@@ -1,0 +1,68 @@
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::Unavailable;
+use crate::clock::Timestamp;
+use crate::id::{OrderId, ProductId};
+
+/// Units of one product. A request never names a product twice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StockLine {
+    /// The product.
+    pub product_id: ProductId,
+    /// How many units, at least 1.
+    pub quantity: i64,
+}
+
+/// A product of which there is not enough.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Shortage {
+    /// The product.
+    pub product_id: ProductId,
+    /// How many units were asked for.
+    pub requested: i64,
+    /// How many could be had when the answer was made.
+    pub available: i64,
+}
+
+/// Why stock was not promised or kept.
+#[derive(Debug, thiserror::Error)]
+pub enum StockError {
+    /// There is not enough of these; nothing was reserved.
+    #[error("not enough stock of {} products", .0.len())]
+    OutOfStock(Vec<Shortage>),
+    /// The promise has ended: released or past its deadline.
+    #[error("the reservation has ended")]
+    ReservationEnded,
+    /// Nothing is known.
+    #[error(transparent)]
+    Unavailable(#[from] Unavailable),
+}
+
+/// Stock, as checkout sees it. Every command is idempotent by its order: repeated, it changes
+/// nothing and answers the same.
+#[async_trait]
+pub trait Stock: Send + Sync {
+    /// Promises all lines to the order until the deadline, or none of them.
+    async fn reserve(
+        &self,
+        order: OrderId,
+        lines: &[StockLine],
+        until: Timestamp,
+    ) -> Result<(), StockError>;
+
+    /// Moves the deadline of the order's promise, e.g. while the shopper authenticates.
+    async fn extend(&self, order: OrderId, until: Timestamp) -> Result<(), StockError>;
+
+    /// Makes the order's promise final: it no longer expires.
+    async fn commit(&self, order: OrderId) -> Result<(), StockError>;
+
+    /// Gives everything promised to the order back. After it, `reserve` for this order refuses
+    /// with [`StockError::ReservationEnded`], so that a late repetition cannot promise it again.
+    async fn release(&self, order: OrderId) -> Result<(), StockError>;
+
+    /// How many units of each product can be promised now; products without stock are left out.
+    async fn available(&self, products: &[ProductId])
+    -> Result<Vec<(ProductId, i64)>, Unavailable>;
+}

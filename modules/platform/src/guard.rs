@@ -1,0 +1,178 @@
+//! Guards: the only way a limited quantity changes.
+//!
+//! Checking a limit and then changing the quantity are two statements with a race between them;
+//! that race is how shops oversell. A guard is one statement that changes the quantity only where
+//! the limit still holds, and the number of rows it touched is the answer. Behind it stands a CHECK
+//! constraint that says the same. Every guard of the house is declared with [`guard!`] in its
+//! module's `store.rs` and listed in the composition root, and one generic adversary attacks each
+//! of them with real concurrency on both engines.
+//!
+//! A guarded table has a `version`, which every take and give moves by one.
+
+use std::collections::BTreeMap;
+
+use sqlx::types::Json;
+
+use crate::sql::{Error, Result, Sql, Tx};
+
+/// A limited quantity: a column that never exceeds its limit and never falls below zero.
+#[derive(Debug, Clone, Copy)]
+pub struct Guard {
+    /// What it limits, e.g. `stock.reserved`.
+    pub name: &'static str,
+    /// The table and the columns, for the adversary and for the books.
+    pub table: &'static str,
+    /// The column that identifies a row.
+    pub key: &'static str,
+    /// Whether that column is a UUID; else it is a text.
+    pub uuid: bool,
+    /// The column that is taken from and given back to.
+    pub used: &'static str,
+    /// What it may not exceed: a column or an expression over the row.
+    pub limit: &'static str,
+    /// Takes, where the limit allows.
+    pub take: Sql,
+    /// Gives back, where that much was taken.
+    pub give: Sql,
+    /// Finds rows where the quantity is beyond its limits; there are none.
+    pub broken: Sql,
+}
+
+/// What a take or give left of one row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Changed {
+    /// The row.
+    pub key: String,
+    /// How much of the quantity is used now.
+    pub used: i64,
+    /// What it may be at most.
+    pub limit: i64,
+    /// The row's version now.
+    pub version: i64,
+}
+
+/// The rows for which the limit did not allow the change; nothing was changed for them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refused(pub Vec<String>);
+
+#[derive(sqlx::FromRow)]
+struct Row {
+    key: String,
+    used: i64,
+    guard_limit: i64,
+    version: i64,
+}
+
+impl Guard {
+    /// Takes an amount from each key, which is a UUID or a text. The caller drops the unit of work
+    /// when some were refused and it wants all or nothing.
+    pub async fn take<K: ToString>(
+        &self,
+        tx: &mut Tx,
+        amounts: &[(K, i64)],
+    ) -> Result<std::result::Result<Vec<Changed>, Refused>> {
+        self.change(tx, self.take, amounts).await
+    }
+
+    /// Gives an amount back to each key.
+    pub async fn give<K: ToString>(
+        &self,
+        tx: &mut Tx,
+        amounts: &[(K, i64)],
+    ) -> Result<std::result::Result<Vec<Changed>, Refused>> {
+        self.change(tx, self.give, amounts).await
+    }
+
+    async fn change<K: ToString>(
+        &self,
+        tx: &mut Tx,
+        sql: Sql,
+        amounts: &[(K, i64)],
+    ) -> Result<std::result::Result<Vec<Changed>, Refused>> {
+        // One entry a key, in the order of keys: two callers then lock rows in the same order, and
+        // a key that was named twice is checked against the sum.
+        let mut wanted: BTreeMap<String, i64> = BTreeMap::new();
+        for (key, amount) in amounts {
+            let entry = wanted.entry(key.to_string()).or_default();
+            let sum = entry.checked_add(*amount).filter(|_| *amount > 0);
+            *entry = sum.ok_or_else(|| {
+                Error::Inconsistent(format!("{}: an amount must be positive", self.name))
+            })?;
+        }
+        let list: Vec<_> =
+            wanted.iter().map(|(k, n)| serde_json::json!({"k": k, "n": n})).collect();
+        let rows: Vec<Row> = tx.query(sql).bind(Json(list)).all().await?;
+        let changed: Vec<Changed> = rows.into_iter().map(|row| self.changed(row)).collect();
+        let done = |key: &String| changed.iter().any(|row| row.key == *key);
+        let refused: Vec<String> = wanted.into_keys().filter(|key| !done(key)).collect();
+        Ok(if refused.is_empty() { Ok(changed) } else { Err(Refused(refused)) })
+    }
+
+    fn changed(&self, row: Row) -> Changed {
+        // The engines spell a UUID differently; callers know it with hyphens.
+        let key = match row.key.parse::<uuid::Uuid>() {
+            Ok(id) if self.uuid => id.to_string(),
+            _ => row.key,
+        };
+        Changed { key, used: row.used, limit: row.guard_limit, version: row.version }
+    }
+}
+
+/// Declares a [`Guard`]: `guard!(STOCK: "stock.reserved", table "stock", key uuid "id",
+/// used "reserved", limit "on_hand");`. The key is `uuid` or `text`.
+#[macro_export]
+macro_rules! guard {
+    ($(#[$doc:meta])+ $name:ident: $word:literal, table $table:literal, key $kind:ident $key:literal,
+     used $used:literal, limit $limit:literal) => {
+        $(#[$doc])+
+        pub const $name: $crate::guard::Guard = $crate::guard::Guard {
+            name: $word,
+            table: $table,
+            key: $key,
+            uuid: $crate::guard!(@is_uuid $kind),
+            used: $used,
+            limit: $limit,
+            take: $crate::guard!(@change $table, $kind, $key, $used, $limit, "+ l.gn", "+ l.gn <= ", $limit),
+            give: $crate::guard!(@change $table, $kind, $key, $used, $limit, "- l.gn", "- l.gn >= ", "0"),
+            broken: $crate::sql::Sql::new(concat!(
+                "select cast(", $key, " as text) from ", $table,
+                " where ", $used, " < 0 or ", $used, " > ", $limit, " limit 20"
+            )),
+        };
+    };
+    (@is_uuid uuid) => { true };
+    (@is_uuid text) => { false };
+    (@change $table:literal, uuid, $key:literal, $used:literal, $limit:literal,
+     $by:literal, $holds:literal, $bound:literal) => {
+        $crate::guard!(@texts $table, $key, $used, $limit, $by, $holds, $bound,
+            "unhex(value->>'k', '-')", "uuid", "lower(hex(", "))")
+    };
+    (@change $table:literal, text, $key:literal, $used:literal, $limit:literal,
+     $by:literal, $holds:literal, $bound:literal) => {
+        $crate::guard!(@texts $table, $key, $used, $limit, $by, $holds, $bound,
+            "value->>'k'", "text", "(", ")")
+    };
+    (@texts $table:literal, $key:literal, $used:literal, $limit:literal,
+     $by:literal, $holds:literal, $bound:literal,
+     $read:literal, $type:literal, $open:literal, $close:literal) => {
+        $crate::sql::Sql::split(
+            concat!(
+                "update ", $table, " set ", $used, " = ", $used, " ", $by, ", version = version + 1",
+                " from (select ", $read, " as gk, value->>'n' as gn from json_each($1)) l",
+                " where ", $table, ".", $key, " = l.gk and ", $used, " ", $holds, $bound,
+                " returning ", $open, $key, $close, " as key, ", $used, " as used, ", $limit,
+                " as guard_limit, version"
+            ),
+            // The rows are locked in the order of their keys, so that two lists cannot deadlock.
+            concat!(
+                "with l as (select w.k as gk, w.n as gn from jsonb_to_recordset($1) as w(k ",
+                $type, ", n bigint)), held as (select ", $key, " as hk from ", $table, " where ",
+                $key, " in (select gk from l) order by ", $key, " for update) ",
+                "update ", $table, " set ", $used, " = ", $used, " ", $by, ", version = version + 1",
+                " from l join held on held.hk = l.gk where ", $table, ".", $key,
+                " = l.gk and ", $used, " ", $holds, $bound, " returning cast(", $key,
+                " as text) as key, ", $used, " as used, ", $limit, " as guard_limit, version"
+            ),
+        )
+    };
+}

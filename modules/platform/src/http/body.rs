@@ -1,0 +1,164 @@
+use std::future::{Ready, ready};
+use std::pin::Pin;
+
+use actix_web::dev::Payload;
+use actix_web::http::header::CONTENT_TYPE;
+use actix_web::web::Bytes;
+use actix_web::{FromRequest, HttpRequest};
+use futures_util::StreamExt;
+use kernel::problem::{Problem, code};
+use serde::de::DeserializeOwned;
+
+use super::Failure;
+
+/// The largest JSON body, in bytes.
+pub const BODY_MAX: usize = 1 << 20;
+
+/// A JSON body. What is wrong with it is a problem that names the field.
+#[derive(Debug)]
+pub struct Body<T> {
+    /// The value.
+    pub value: T,
+    /// The body as it came; commands are told apart by it.
+    pub raw: Bytes,
+}
+
+impl<T: DeserializeOwned> FromRequest for Body<T> {
+    type Error = Failure;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, Failure>>>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let kind = request.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+        let is_json = kind.is_some_and(|kind| {
+            let kind = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+            kind == "application/json" || kind.ends_with("+json")
+        });
+        let mut payload = payload.take();
+        Box::pin(async move {
+            if !is_json {
+                let detail = "Send the body as application/json.";
+                return Err(Problem::new(code::UNSUPPORTED_MEDIA_TYPE, detail).into());
+            }
+            let raw = read(&mut payload).await?;
+            Ok(Self { value: parse(&raw)?, raw })
+        })
+    }
+}
+
+async fn read(payload: &mut Payload) -> Result<Bytes, Problem> {
+    let mut raw = Vec::new();
+    while let Some(chunk) = payload.next().await {
+        let cut = |_| Problem::new(code::INVALID_REQUEST, "The body ended too early.");
+        let chunk = chunk.map_err(cut)?;
+        if raw.len() + chunk.len() > BODY_MAX {
+            let detail = format!("A body has at most {BODY_MAX} bytes.");
+            return Err(Problem::new(code::BODY_TOO_LARGE, detail));
+        }
+        raw.extend_from_slice(&chunk);
+    }
+    Ok(raw.into())
+}
+
+fn parse<T: DeserializeOwned>(raw: &[u8]) -> Result<T, Problem> {
+    let mut json = serde_json::Deserializer::from_slice(raw);
+    let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
+        let field = error.path().to_string();
+        let error = error.into_inner();
+        match error.classify() {
+            serde_json::error::Category::Data => wrong_field(&field, &error.to_string()),
+            _ => Problem::new(code::INVALID_REQUEST, format!("The body is not JSON: {error}.")),
+        }
+    })?;
+    json.end().map_err(|error| {
+        Problem::new(code::INVALID_REQUEST, format!("The body is not one JSON value: {error}."))
+    })?;
+    Ok(value)
+}
+
+/// Names the field; serde names a missing or unknown one only in its message, between backquotes.
+fn wrong_field(path: &str, message: &str) -> Problem {
+    let message = message.split(" at line ").next().unwrap_or(message);
+    let named = message
+        .split('`')
+        .nth(1)
+        .filter(|_| message.starts_with("missing field") || message.starts_with("unknown field"));
+    let field = match (path, named) {
+        (path, Some(named)) if path == "." || path.is_empty() => named.to_owned(),
+        (path, Some(named)) if path == named || path.ends_with(&format!(".{named}")) => {
+            path.to_owned()
+        }
+        (path, Some(named)) => format!("{path}.{named}"),
+        (path, None) => path.to_owned(),
+    };
+    Problem::invalid(field, message)
+}
+
+/// The parameters after the `?`.
+#[derive(Debug)]
+pub struct Params<T>(pub T);
+
+impl<T: DeserializeOwned> FromRequest for Params<T> {
+    type Error = Failure;
+    type Future = Ready<Result<Self, Failure>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(parse_query(request.query_string()).map(Self).map_err(Failure::from))
+    }
+}
+
+fn parse_query<T: DeserializeOwned>(query: &str) -> Result<T, Problem> {
+    let pairs = serde_urlencoded::Deserializer::new(form_urlencoded::parse(query.as_bytes()));
+    serde_path_to_error::deserialize(pairs).map_err(|error| {
+        let field = error.path().to_string();
+        wrong_field(&field, &error.into_inner().to_string())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+
+    use super::*;
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    #[expect(dead_code, reason = "only its parsing matters")]
+    struct Order {
+        lines: Vec<Line>,
+    }
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    #[expect(dead_code, reason = "only its parsing matters")]
+    struct Line {
+        quantity: i64,
+    }
+
+    fn refused(body: &str) -> Problem {
+        parse::<Order>(body.as_bytes()).unwrap_err()
+    }
+
+    #[test]
+    fn the_field_is_named() {
+        let field = |body| refused(body).errors[0].field.clone();
+        assert_eq!(field(r#"{"lines":[{"quantity":"x"}]}"#), "lines[0].quantity");
+        assert_eq!(field(r#"{"lines":[{"quantity":1,"price":2}]}"#), "lines[0].price");
+        assert_eq!(field(r#"{"lines":[{}]}"#), "lines[0].quantity");
+        assert_eq!(field("{}"), "lines");
+    }
+
+    #[test]
+    fn what_is_no_json_is_said_to_be_none() {
+        assert_eq!(refused("{").code, "invalid_request");
+        assert_eq!(refused(r#"{"lines":[]} x"#).code, "invalid_request");
+        assert_eq!(refused("").code, "invalid_request");
+    }
+
+    #[test]
+    fn a_wrong_parameter_is_named() {
+        let page = parse_query::<kernel::PageQuery>("limit=x").unwrap_err();
+        assert_eq!(page.errors[0].field, "limit");
+        let page = parse_query::<kernel::PageQuery>("colour=red").unwrap_err();
+        assert_eq!(page.errors[0].field, "colour");
+    }
+}

@@ -1,0 +1,110 @@
+use std::fmt;
+
+use actix_web::HttpResponse;
+use actix_web::http::StatusCode;
+use actix_web::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use kernel::MoneyError;
+use kernel::ports::Unavailable;
+use kernel::problem::{Problem, code};
+
+use crate::sql;
+
+/// The media type of problems (RFC 9457).
+pub const PROBLEM_JSON: &str = "application/problem+json";
+
+/// What an endpoint answers when it does not do what it was asked: the problem for the caller, and
+/// for the log what caused it.
+#[derive(Debug)]
+pub struct Failure {
+    problem: Box<Problem>,
+    source: Option<Box<dyn std::error::Error + Send + Sync>>,
+}
+
+impl Failure {
+    /// A failure on our side: the caller learns only that, the log learns why.
+    pub fn internal(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        let problem = Problem::new(
+            code::INTERNAL,
+            "Please try again later; the request_id helps us to find the cause.",
+        );
+        Self { problem: Box::new(problem), source: Some(source.into()) }
+    }
+
+    /// Something this needs does not answer; the same request may succeed later.
+    pub fn unavailable(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        let problem =
+            Problem::new(code::UNAVAILABLE, "Nothing was changed; please try again in a moment.");
+        Self { problem: Box::new(problem), source: Some(source.into()) }
+    }
+
+    /// The problem the caller gets.
+    pub fn problem(&self) -> &Problem {
+        &self.problem
+    }
+
+    fn log(&self) {
+        let Some(source) = &self.source else { return };
+        let mut chain = source.to_string();
+        let mut next = source.source();
+        while let Some(cause) = next {
+            chain = format!("{chain}: {cause}");
+            next = cause.source();
+        }
+        let trace = crate::trace::current();
+        tracing::error!(code = self.problem.code, trace, cause = chain, "a request failed");
+    }
+}
+
+impl From<Problem> for Failure {
+    fn from(problem: Problem) -> Self {
+        Self { problem: Box::new(problem), source: None }
+    }
+}
+
+impl From<sql::Error> for Failure {
+    fn from(error: sql::Error) -> Self {
+        if error.is_transient() { Self::unavailable(error) } else { Self::internal(error) }
+    }
+}
+
+impl From<Unavailable> for Failure {
+    fn from(error: Unavailable) -> Self {
+        Self::unavailable(error)
+    }
+}
+
+impl From<MoneyError> for Failure {
+    fn from(error: MoneyError) -> Self {
+        Problem::new(code::INVALID_VALUE, error.to_string()).into()
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.problem.fmt(f)
+    }
+}
+
+impl actix_web::ResponseError for Failure {
+    fn status_code(&self) -> StatusCode {
+        StatusCode::from_u16(self.problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        self.log();
+        let mut problem = self.problem.clone();
+        let trace = crate::trace::current();
+        problem.request_id = problem.request_id.or((!trace.is_empty()).then_some(trace));
+        let mut response = HttpResponse::build(self.status_code());
+        response.insert_header((CONTENT_TYPE, PROBLEM_JSON));
+        match self.problem.status {
+            401 => response.insert_header((WWW_AUTHENTICATE, "Bearer")),
+            429 | 503 => response.insert_header((RETRY_AFTER, "1")),
+            409 if self.problem.code == code::IDEMPOTENCY_IN_PROGRESS.word => {
+                response.insert_header((RETRY_AFTER, "1"))
+            }
+            _ => &mut response,
+        };
+        response.body(serde_json::to_string(&problem).unwrap_or_default())
+    }
+}

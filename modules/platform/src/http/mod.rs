@@ -1,0 +1,17 @@
+//! What every endpoint shares: bodies and queries that name the field they got wrong, who is
+//! calling, idempotency keys, and refusals as problems.
+
+mod answer;
+mod body;
+mod caller;
+mod failure;
+mod key;
+
+pub use answer::{answer, created, no_content, ok, stored};
+pub use body::{BODY_MAX, Body, Params};
+pub use caller::{Caller, Staff};
+pub use failure::{Failure, PROBLEM_JSON};
+pub use key::{OptionalKey, RequiredKey};
+
+/// The result of an endpoint.
+pub type Answer = Result<actix_web::HttpResponse, Failure>;

@@ -1,0 +1,158 @@
+//! Commands done once: the key, whose it is and what it asked for, stored with the effect.
+//!
+//! After the IETF draft on the Idempotency-Key header (draft-ietf-httpapi-idempotency-key-header):
+//! the same key with the same request gives the stored answer again, byte for byte; with another
+//! request 422; while the first is still running 409. Only answers that stay true are stored:
+//! success and definite refusals, never a 5xx or a 429.
+
+use kernel::Timestamp;
+use kernel::problem::{Problem, code};
+use sha2::{Digest, Sha256};
+
+use crate::sql::{Db, Error, Result, Tx};
+
+/// The longest key, in characters.
+pub const KEY_MAX: usize = 255;
+/// How long a stored answer is kept.
+pub const KEPT_DAYS: i64 = 30;
+
+/// A command's identity: one caller's key on one route.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Key {
+    /// Caller and route: two callers never share a key.
+    pub scope: String,
+    /// The header's value.
+    pub key: String,
+    /// What was asked: SHA-256 of the request.
+    pub fingerprint: String,
+}
+
+impl Key {
+    /// The identity of a command. `request` is its body as it came.
+    pub fn new(caller: impl std::fmt::Display, route: &str, key: &str, request: &[u8]) -> Self {
+        Self {
+            scope: format!("{caller} {route}"),
+            key: key.to_owned(),
+            fingerprint: hex::encode(Sha256::digest(request)),
+        }
+    }
+}
+
+/// An answer that was stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// The HTTP status.
+    pub status: u16,
+    /// The body, as it was sent.
+    pub body: String,
+}
+
+/// What is known of a command.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Claim {
+    /// It has not been asked before: do it, in the unit of work of the claim.
+    Fresh,
+    /// It was done; this is the answer.
+    Done(Answer),
+    /// It is being done.
+    Running,
+    /// The key was used with another request.
+    Reused,
+}
+
+impl Claim {
+    /// The refusal of a command that is running or whose key was reused.
+    pub fn problem(&self) -> Option<Problem> {
+        match self {
+            Self::Fresh | Self::Done(_) => None,
+            Self::Running => Some(Problem::new(
+                code::IDEMPOTENCY_IN_PROGRESS,
+                "The first request with this Idempotency-Key is still running; ask again soon.",
+            )),
+            Self::Reused => Some(Problem::new(
+                code::IDEMPOTENCY_KEY_REUSED,
+                "This Idempotency-Key was used with another request; take a new key.",
+            )),
+        }
+    }
+}
+
+#[derive(sqlx::FromRow)]
+struct Row {
+    fingerprint: String,
+    status: Option<i64>,
+    body: Option<String>,
+}
+
+impl Row {
+    fn claim(self, key: &Key) -> Claim {
+        if self.fingerprint != key.fingerprint {
+            return Claim::Reused;
+        }
+        let status = self.status.and_then(|status| u16::try_from(status).ok());
+        match (status, self.body) {
+            (Some(status), Some(body)) => Claim::Done(Answer { status, body }),
+            _ => Claim::Running,
+        }
+    }
+}
+
+crate::statements! {
+    CLAIM = "insert into idempotency (scope, key, fingerprint, started_at) values ($1, $2, $3, $4)
+             on conflict (scope, key) do nothing";
+    FIND = "select fingerprint, status, body from idempotency where scope = $1 and key = $2";
+    FINISH = "update idempotency set status = $3, body = $4
+               where scope = $1 and key = $2 and status is null";
+    FORGET = "delete from idempotency where started_at < $1 and status is not null";
+}
+
+/// What is known of a command, without claiming it.
+pub async fn find(db: &Db, key: &Key) -> Result<Option<Claim>> {
+    let row: Option<Row> =
+        db.query(FIND).bind(key.scope.as_str()).bind(key.key.as_str()).optional().await?;
+    Ok(row.map(|row| row.claim(key)))
+}
+
+/// Claims a command in the unit of work that does it.
+pub async fn claim(tx: &mut Tx, key: &Key) -> Result<Claim> {
+    let now = tx.now();
+    let claimed = tx
+        .query(CLAIM)
+        .bind(key.scope.as_str())
+        .bind(key.key.as_str())
+        .bind(key.fingerprint.as_str())
+        .bind(now)
+        .execute()
+        .await?;
+    if claimed == 1 {
+        return Ok(Claim::Fresh);
+    }
+    let row: Option<Row> =
+        tx.query(FIND).bind(key.scope.as_str()).bind(key.key.as_str()).optional().await?;
+    Ok(row.map_or(Claim::Running, |row| row.claim(key)))
+}
+
+/// Stores the answer of a claimed command, in the unit of work that makes it true.
+pub async fn finish(tx: &mut Tx, scope: &str, key: &str, answer: &Answer) -> Result<()> {
+    if !(200..500).contains(&answer.status) || answer.status == 429 {
+        let status = answer.status;
+        return Err(Error::Inconsistent(format!("an answer {status} is not final")));
+    }
+    tx.query(FINISH)
+        .bind(scope)
+        .bind(key)
+        .bind(i64::from(answer.status))
+        .bind(answer.body.as_str())
+        .execute()
+        .await?;
+    Ok(())
+}
+
+/// Forgets answers older than [`KEPT_DAYS`]. What they did stays guarded by its business key.
+pub async fn forget_old(db: &Db, now: Timestamp) -> Result<u64> {
+    let mut tx = db.begin("idempotency.forget").await?;
+    let before = now - chrono::TimeDelta::days(KEPT_DAYS);
+    let forgotten = tx.query(FORGET).bind(before).execute().await?;
+    tx.commit().await?;
+    Ok(forgotten)
+}

@@ -1,0 +1,21 @@
+//! The machinery under the modules: what makes a shop's promises hold, and knows nothing of shops.
+
+pub mod backoff;
+pub mod bus;
+pub mod fault;
+pub mod guard;
+pub mod http;
+pub mod idempotency;
+pub mod module;
+pub mod outbox;
+pub mod random;
+pub mod saga;
+pub mod sql;
+pub mod tasks;
+#[cfg(feature = "testing")]
+#[expect(clippy::expect_used, reason = "a test without a database must end")]
+pub mod testing;
+pub mod trace;
+pub mod verify;
+
+migrations! { "platform": "0001_platform" }

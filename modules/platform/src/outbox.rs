@@ -1,0 +1,173 @@
+//! The outbox: events written in the commit of the change they tell of.
+//!
+//! Each module has one. A reader follows `pos`, which is dense and in the order of commits. On
+//! SQLite the one writer makes `seq` that already. On PostgreSQL a transaction that commits late
+//! would fill a gap behind a reader's back, so a sequencer gives committed rows their `pos`
+//! afterwards, under the lock of one row. Within a subject the order is that of the aggregate's
+//! version: whoever takes version n+1 holds the aggregate's row and so comes after n's commit.
+
+use kernel::{Envelope, Event, Timestamp};
+use serde::Serialize;
+use sqlx::types::Json;
+use uuid::Uuid;
+
+use crate::sql::{Db, Engine, Error, Result, Tx};
+
+/// An event on its way into the outbox.
+#[derive(Serialize)]
+pub(crate) struct Outgoing {
+    id: String,
+    kind: &'static str,
+    source: &'static str,
+    subject: String,
+    version: i64,
+    trace: String,
+    time: Timestamp,
+    data: serde_json::Value,
+}
+
+crate::statements! {
+    APPEND =
+        "insert into outbox (id, kind, source, subject, version, trace, time, data)
+         select unhex(value->>'id'), value->>'kind', value->>'source', unhex(value->>'subject'),
+                value->>'version', value->>'trace', $2, value->>'data'
+           from json_each($1) order by key",
+        "insert into outbox (id, kind, source, subject, version, trace, time, data)
+         select e.id, e.kind, e.source, e.subject, e.version, e.trace, $2, e.data
+           from rows from (jsonb_to_recordset($1) as (id uuid, kind text, source text,
+                subject uuid, version bigint, trace text, data jsonb)) with ordinality
+                as e(id, kind, source, subject, version, trace, data, n) order by e.n";
+    READ_AFTER =
+        "select seq as pos, id, kind, source, subject, version, trace, time, data from outbox
+          where seq > $1 order by seq limit $2",
+        "select pos, id, kind, source, subject, version, trace, time, data from outbox
+          where pos > $1 order by pos limit $2";
+    LAST =
+        "select coalesce(max(seq), 0) from outbox",
+        "select pos from outbox_head";
+    UNSEQUENCED =
+        "select cast(0 as bigint)",
+        "select count(*) from outbox where pos is null";
+    LOCK_HEAD =
+        "select cast(0 as bigint)",
+        "select pos from outbox_head for update";
+    SEQUENCE =
+        "select cast(0 as bigint) where 1 = 0",
+        "update outbox o set pos = $1 + fresh.n
+           from (select seq, row_number() over (order by seq) as n from outbox
+                  where pos is null order by seq limit $2) fresh
+          where o.seq = fresh.seq returning o.pos";
+    MOVE_HEAD =
+        "select cast(0 as bigint) where $1 < 0",
+        "update outbox_head set pos = $1";
+}
+
+/// How many committed rows the sequencer numbers at a time.
+const SEQUENCE_MAX: i64 = 1_000;
+
+impl Tx {
+    /// Records an event; it becomes visible with this unit of work or not at all.
+    ///
+    /// `version` is the subject's version after the change: the first event of a subject has 1, and
+    /// each change that emits takes the next. The caller holds the aggregate's row, which it got by
+    /// changing it in this unit of work.
+    pub fn emit<E: Event>(&mut self, event: &E, version: i64) -> Result<()> {
+        let data = serde_json::to_value(event)
+            .map_err(|error| Error::Inconsistent(format!("event {}: {error}", E::TYPE)))?;
+        let outgoing = Outgoing {
+            id: kernel::id::EventId::new().uuid().simple().to_string(),
+            kind: E::TYPE,
+            source: E::SOURCE,
+            subject: event.subject().simple().to_string(),
+            version,
+            trace: crate::trace::current(),
+            time: self.now(),
+            data,
+        };
+        self.outgoing.push(outgoing);
+        Ok(())
+    }
+}
+
+/// Writes the recorded events; part of every commit.
+pub(crate) async fn append(tx: &mut Tx) -> Result<()> {
+    if tx.outgoing.is_empty() || crate::fault::bug("outbox_forgets") {
+        return Ok(());
+    }
+    let rows = serde_json::to_value(&tx.outgoing)
+        .map_err(|error| Error::Inconsistent(format!("events: {error}")))?;
+    let now = tx.now();
+    tx.query(APPEND).bind(Json(rows)).bind(now).execute().await?;
+    Ok(())
+}
+
+/// An event with its place in its module's outbox.
+#[derive(Debug, Clone)]
+pub struct Published {
+    /// Its place: dense, in the order of commits.
+    pub pos: i64,
+    /// The event.
+    pub envelope: Envelope,
+}
+
+#[derive(sqlx::FromRow)]
+struct Row {
+    pos: i64,
+    id: Uuid,
+    kind: String,
+    source: String,
+    subject: Uuid,
+    version: i64,
+    trace: String,
+    time: Timestamp,
+    data: Json<serde_json::Value>,
+}
+
+/// The committed events after a place, in order.
+pub async fn read_after(db: &Db, pos: i64, limit: i64) -> Result<Vec<Published>> {
+    let rows: Vec<Row> = db.query(READ_AFTER).bind(pos).bind(limit).all().await?;
+    Ok(rows.into_iter().map(Published::from).collect())
+}
+
+impl From<Row> for Published {
+    fn from(row: Row) -> Self {
+        let envelope = Envelope {
+            id: row.id.into(),
+            source: row.source,
+            kind: row.kind,
+            version: row.version,
+            time: row.time,
+            subject: row.subject,
+            trace: row.trace,
+            data: row.data.0,
+        };
+        Self { pos: row.pos, envelope }
+    }
+}
+
+/// The place of the newest event a reader can see.
+pub async fn last(db: &Db) -> Result<i64> {
+    let (pos,): (i64,) = db.query(LAST).one().await?;
+    Ok(pos)
+}
+
+/// Gives committed events their place. Any number of nodes may do so at once; a row is numbered
+/// once. Returns how many were numbered.
+pub async fn sequence(db: &Db) -> Result<usize> {
+    if db.engine() == Engine::Sqlite {
+        return Ok(0);
+    }
+    let (waiting,): (i64,) = db.query(UNSEQUENCED).one().await?;
+    if waiting == 0 {
+        return Ok(0);
+    }
+    let mut tx = db.begin("outbox.sequence").await?;
+    // A statement of its own: what it waits for must be seen by the next one.
+    let (head,): (i64,) = tx.query(LOCK_HEAD).one().await?;
+    let numbered: Vec<(i64,)> = tx.query(SEQUENCE).bind(head).bind(SEQUENCE_MAX).all().await?;
+    if let Some((newest,)) = numbered.iter().max() {
+        tx.query(MOVE_HEAD).bind(*newest).execute().await?;
+    }
+    tx.commit().await?;
+    Ok(numbered.len())
+}

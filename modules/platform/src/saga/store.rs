@@ -1,0 +1,218 @@
+//! Saga instances and their history, as rows.
+
+use kernel::{Problem, Timestamp};
+use sqlx::types::Json;
+use uuid::Uuid;
+
+use super::plan::{At, Next, Phase, When};
+use crate::sql::{Db, Error, Result, Tx};
+
+crate::statements! {
+    START = "insert into saga (id, kind, subject, trace, state, phase, step, epoch, owner, due_at,
+                               deadline, started_at)
+             values ($1, $2, $3, $4, $5, 'forward', 0, 1, $6, $7, $8, $9)";
+    CLAIM =
+        "update saga set epoch = epoch + 1, owner = $1, due_at = $2
+          where id = (select id from saga where kind = $3 and phase in ('forward', 'undoing')
+                         and due_at <= $4 order by due_at limit 1)
+         returning id, subject, trace, state, phase, step, attempts, epoch, deadline, reason,
+                   (select count(*) from saga_history h where h.saga_id = saga.id) as turns",
+        "update saga set epoch = epoch + 1, owner = $1, due_at = $2
+          where id = (select id from saga where kind = $3 and phase in ('forward', 'undoing')
+                         and due_at <= $4 order by due_at limit 1 for update skip locked)
+         returning id, subject, trace, state, phase, step, attempts, epoch, deadline, reason,
+                   (select count(*) from saga_history h where h.saga_id = saga.id) as turns";
+    /// The epoch is the fence: a node whose lease was taken over changes nothing.
+    RECORD = "update saga set state = $3, phase = $4, step = $5, attempts = $6, owner = $7,
+                     due_at = $8, reason = $9, last_error = $10, ended_at = $11
+               where id = $1 and epoch = $2";
+    HISTORY = "insert into saga_history (saga_id, n, step, phase, outcome, detail, at)
+               values ($1, $2, $3, $4, $5, $6, $7)";
+    /// A waiting saga has no owner; one at work will look for itself.
+    NUDGE = "update saga set due_at = $2
+              where subject = $1 and phase = 'forward' and owner is null and due_at > $2";
+    /// Only where no other process can be at work: SQLite, at the start of the one server.
+    ORPHANS = "update saga set due_at = $1
+                where owner is not null and phase in ('forward', 'undoing') and due_at > $1";
+    LIST = "select id, kind, subject, phase, step, attempts, owner, due_at, deadline, last_error,
+                   started_at
+              from saga where phase in ('forward', 'undoing', 'stuck')
+             order by phase desc, started_at limit $1";
+    STEPS = "select step, phase, outcome, detail, at from saga_history where saga_id = $1 order by n";
+    STEPS_OF_SUBJECT = "select h.step, h.phase, h.outcome, h.detail, h.at
+              from saga_history h join saga s on s.id = h.saga_id
+             where s.subject = $1 order by h.at, h.n";
+    RETRY = "update saga set due_at = $2, attempts = 0, owner = null,
+                    phase = case when phase = 'stuck' then 'undoing' else phase end
+              where id = $1 and phase in ('forward', 'undoing', 'stuck')";
+    COMPENSATE = "update saga set due_at = $2, attempts = 0, owner = null, epoch = epoch + 1,
+                         phase = 'undoing', reason = $3
+                   where id = $1 and phase = 'forward'";
+    OPEN_COUNT = "select count(*) from saga where phase in ('forward', 'undoing', 'stuck')";
+    OVERDUE = "select cast(phase as text), kind, subject from saga
+                where phase = 'stuck' or (phase in ('forward', 'undoing') and deadline < $1)
+                order by started_at limit 20";
+}
+
+/// A claimed instance.
+#[derive(Debug)]
+pub(super) struct Claimed {
+    pub id: Uuid,
+    pub trace: String,
+    pub state: serde_json::Value,
+    pub at: At,
+    pub epoch: i64,
+    pub reason: Option<Problem>,
+    /// How many turns its history holds.
+    pub turns: i64,
+}
+
+#[derive(sqlx::FromRow)]
+struct Row {
+    id: Uuid,
+    trace: String,
+    state: Json<serde_json::Value>,
+    phase: String,
+    step: i64,
+    attempts: i64,
+    epoch: i64,
+    deadline: Timestamp,
+    reason: Option<Json<Problem>>,
+    turns: i64,
+}
+
+/// What a new instance begins with.
+pub(super) struct Start<'a> {
+    pub id: Uuid,
+    pub kind: &'static str,
+    pub subject: Uuid,
+    pub state: serde_json::Value,
+    pub owner: &'a str,
+    pub lease_until: Timestamp,
+    pub deadline: Timestamp,
+}
+
+/// Inserts an instance that its node already holds the lease of.
+pub(super) async fn start(tx: &mut Tx, new: Start<'_>) -> Result<Claimed> {
+    let (now, trace) = (tx.now(), crate::trace::current());
+    tx.query(START)
+        .bind(new.id)
+        .bind(new.kind)
+        .bind(new.subject)
+        .bind(trace.as_str())
+        .bind(Json(&new.state))
+        .bind(new.owner)
+        .bind(new.lease_until)
+        .bind(new.deadline)
+        .bind(now)
+        .execute()
+        .await?;
+    let at = At { phase: Phase::Forward, step: 0, attempts: 0, deadline: new.deadline };
+    Ok(Claimed { id: new.id, trace, state: new.state, at, epoch: 1, reason: None, turns: 0 })
+}
+
+pub(super) async fn claim(
+    db: &Db,
+    kind: &str,
+    owner: &str,
+    lease_until: Timestamp,
+) -> Result<Option<Claimed>> {
+    let mut tx = db.begin("saga.claim").await?;
+    let now = tx.now();
+    let row: Option<Row> =
+        tx.query(CLAIM).bind(owner).bind(lease_until).bind(kind).bind(now).optional().await?;
+    tx.commit().await?;
+    row.map(Claimed::try_from).transpose()
+}
+
+impl TryFrom<Row> for Claimed {
+    type Error = Error;
+
+    fn try_from(row: Row) -> Result<Self> {
+        let nonsense = || Error::Inconsistent(format!("saga {} has no such phase or step", row.id));
+        let phase = Phase::from_word(&row.phase).ok_or_else(nonsense)?;
+        let step = usize::try_from(row.step).map_err(|_| nonsense())?;
+        Ok(Self {
+            id: row.id,
+            trace: row.trace,
+            state: row.state.0,
+            at: At { phase, step, attempts: row.attempts, deadline: row.deadline },
+            epoch: row.epoch,
+            reason: row.reason.map(|reason| reason.0),
+            turns: row.turns,
+        })
+    }
+}
+
+/// What is recorded of one turn.
+pub(super) struct Record<'a> {
+    pub step: &'static str,
+    pub outcome: &'static str,
+    pub detail: Option<String>,
+    pub next: &'a Next,
+    pub state: &'a serde_json::Value,
+    pub owner: &'a str,
+    pub lease_until: Timestamp,
+}
+
+/// Records a turn. False when the lease was lost: then nothing may be kept.
+pub(super) async fn record(tx: &mut Tx, of: &Claimed, turn: Record<'_>) -> Result<bool> {
+    let now = tx.now();
+    let (owner, due_at) = match turn.next.when {
+        When::Now => (Some(turn.owner), turn.lease_until),
+        When::At(then) | When::Waiting(then) => (None, then),
+        When::Never => (None, now),
+    };
+    let reason = turn.next.failure.as_ref().or(of.reason.as_ref());
+    let step = i64::try_from(turn.next.step).unwrap_or(i64::MAX);
+    let kept = tx
+        .query(RECORD)
+        .bind(of.id)
+        .bind(of.epoch)
+        .bind(Json(turn.state))
+        .bind(turn.next.phase.word())
+        .bind(step)
+        .bind(turn.next.attempts)
+        .bind(owner)
+        .bind(due_at)
+        .bind(reason.map(Json))
+        .bind(turn.detail.as_deref())
+        .bind(turn.next.phase.has_ended().then_some(now))
+        .execute()
+        .await?;
+    if kept == 0 {
+        return Ok(false);
+    }
+    tx.query(HISTORY)
+        .bind(of.id)
+        .bind(of.turns + 1)
+        .bind(turn.step)
+        .bind(of.at.phase.word())
+        .bind(turn.outcome)
+        .bind(turn.detail)
+        .bind(now)
+        .execute()
+        .await?;
+    Ok(true)
+}
+
+/// Lets a saga that waits for something about its subject look again. Returns how many do.
+pub async fn nudge(tx: &mut Tx, subject: Uuid) -> Result<u64> {
+    let now = tx.now();
+    tx.query(NUDGE).bind(subject).bind(now).execute().await
+}
+
+/// One turn of a saga's history.
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+pub struct Step {
+    /// The step.
+    pub step: String,
+    /// `forward` or `undoing`.
+    pub phase: String,
+    /// `done`, `waits`, `unknown`, `refused`, `undone`, `failed`.
+    pub outcome: String,
+    /// What was said, e.g. why it was refused.
+    pub detail: Option<String>,
+    /// When.
+    pub at: Timestamp,
+}

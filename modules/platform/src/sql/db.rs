@@ -1,0 +1,228 @@
+//! A module's database: where it is and how to reach it.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use kernel::Clock;
+use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+};
+use tokio::sync::watch;
+
+use super::group::Writer;
+use super::unit::{Conn, Target};
+use super::{Engine, Error, Query, Result, Sql, Tx};
+
+/// The oldest SQLite that does not have the WAL-reset corruption bug
+/// (<https://sqlite.org/wal.html#walresetbug>).
+const SQLITE_OLDEST: (u32, u32, u32) = (3, 51, 3);
+/// How long a connection may be waited for.
+const ACQUIRE_WAIT_MAX: Duration = Duration::from_secs(5);
+/// How long PostgreSQL may work on one statement, and how long a unit of work may stand idle.
+const STATEMENT_TIME_MAX: &str = "15s";
+/// How long SQLite waits for a writer in another process.
+const BUSY_WAIT_MAX: Duration = Duration::from_secs(5);
+
+/// Where a SQLite file is and how many connections may read it.
+#[derive(Debug, Clone)]
+pub struct Sqlite {
+    /// The file.
+    pub file: PathBuf,
+    /// Connections that read; one more writes.
+    pub readers: u32,
+}
+
+/// Where a PostgreSQL schema is and how many connections may use it.
+#[derive(Clone)]
+pub struct Postgres {
+    /// `postgres://user:password@host/database`.
+    pub url: String,
+    /// The schema that holds the module's tables.
+    pub schema: String,
+    /// The most connections.
+    pub connections: u32,
+}
+
+/// One module's database, on either engine. Cheap to clone.
+#[derive(Clone)]
+pub struct Db {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    module: &'static str,
+    pool: Pool,
+    clock: Clock,
+    /// Counts commits that carried events; the relay watches it.
+    published: watch::Sender<u64>,
+}
+
+enum Pool {
+    /// One writer with grouped commits, and a pool of readers; WAL mode.
+    Sqlite {
+        writer: Writer,
+        readers: SqlitePool,
+    },
+    Postgres(PgPool),
+}
+
+impl Db {
+    /// Opens a SQLite file, creating it when it is not there.
+    pub async fn sqlite(module: &'static str, at: &Sqlite, clock: Clock) -> Result<Self> {
+        let failed = |error| Error::engine(format!("open {}", at.file.display()), error);
+        let options = sqlite_options(&at.file);
+        let writer = Writer::open(options.clone()).await.map_err(failed)?;
+        let readers = SqlitePoolOptions::new()
+            .max_connections(at.readers)
+            .acquire_timeout(ACQUIRE_WAIT_MAX)
+            .idle_timeout(None)
+            .max_lifetime(None)
+            .connect_with(options.create_if_missing(false).read_only(true))
+            .await
+            .map_err(failed)?;
+        let version: String = sqlx::query_scalar("select sqlite_version()")
+            .fetch_one(&readers)
+            .await
+            .map_err(failed)?;
+        refuse_old_sqlite(&version)?;
+        Ok(Self::new(module, Pool::Sqlite { writer, readers }, clock))
+    }
+
+    /// Connects to a PostgreSQL schema, creating it when it is not there.
+    pub async fn postgres(module: &'static str, at: &Postgres, clock: Clock) -> Result<Self> {
+        let failed = |error| Error::engine(format!("connect to schema {}", at.schema), error);
+        let options: PgConnectOptions = at.url.parse().map_err(failed)?;
+        let options = options.application_name("stoa").options([
+            ("search_path", at.schema.as_str()),
+            ("statement_timeout", STATEMENT_TIME_MAX),
+            ("idle_in_transaction_session_timeout", STATEMENT_TIME_MAX),
+            ("timezone", "UTC"),
+        ]);
+        let pool = PgPoolOptions::new()
+            .max_connections(at.connections)
+            .acquire_timeout(ACQUIRE_WAIT_MAX)
+            .connect_with(options)
+            .await
+            .map_err(failed)?;
+        let create = format!("create schema if not exists \"{}\"", at.schema.replace('"', ""));
+        sqlx::raw_sql(sqlx::AssertSqlSafe(create)).execute(&pool).await.map_err(failed)?;
+        Ok(Self::new(module, Pool::Postgres(pool), clock))
+    }
+
+    fn new(module: &'static str, pool: Pool, clock: Clock) -> Self {
+        let (published, _) = watch::channel(0);
+        Self { inner: Arc::new(Inner { module, pool, clock, published }) }
+    }
+
+    /// The module whose database this is, e.g. `order`.
+    pub fn module(&self) -> &'static str {
+        self.inner.module
+    }
+
+    /// The engine behind it.
+    pub fn engine(&self) -> Engine {
+        match self.inner.pool {
+            Pool::Sqlite { .. } => Engine::Sqlite,
+            Pool::Postgres(_) => Engine::Postgres,
+        }
+    }
+
+    /// The clock of the house.
+    pub fn clock(&self) -> &Clock {
+        &self.inner.clock
+    }
+
+    /// Begins a unit of work. `name` is what it is, e.g. `order.place`: for logs, metrics and
+    /// fault points.
+    pub async fn begin(&self, name: &'static str) -> Result<Tx> {
+        let conn = match &self.inner.pool {
+            Pool::Sqlite { writer, .. } => Conn::Writer(writer.begin().await?),
+            Pool::Postgres(pool) => {
+                Conn::Postgres(pool.begin().await.map_err(|e| Error::engine("begin", e))?)
+            }
+        };
+        Ok(Tx::new(conn, self.clone(), name))
+    }
+
+    /// Begins a read-only snapshot for several statements that must agree with each other. It
+    /// never takes SQLite's writer.
+    pub async fn snapshot(&self) -> Result<Tx> {
+        let failed = |e| Error::engine("begin snapshot", e);
+        let conn = match &self.inner.pool {
+            Pool::Sqlite { readers, .. } => Conn::Reader(readers.begin().await.map_err(failed)?),
+            Pool::Postgres(pool) => Conn::Postgres(
+                pool.begin_with("begin isolation level repeatable read read only")
+                    .await
+                    .map_err(failed)?,
+            ),
+        };
+        Ok(Tx::new(conn, self.clone(), "snapshot"))
+    }
+
+    /// One statement that reads, on its own.
+    pub fn query(&self, sql: Sql) -> Query<'_> {
+        match &self.inner.pool {
+            Pool::Sqlite { readers, .. } => Query::new(Target::SqlitePool(readers), sql, None),
+            Pool::Postgres(pool) => Query::new(Target::PgPool(pool), sql, None),
+        }
+    }
+
+    /// Whether the engine answers.
+    pub async fn ping(&self) -> Result<()> {
+        self.query(Sql::new("select cast(1 as bigint)")).one::<(i64,)>().await.map(drop)
+    }
+
+    /// Closes every connection, after the writer has finished its group.
+    pub async fn close(&self) {
+        match &self.inner.pool {
+            Pool::Sqlite { readers, .. } => readers.close().await,
+            Pool::Postgres(pool) => pool.close().await,
+        }
+    }
+
+    /// Changes whenever a commit published events. A hint: polling stays the truth.
+    pub fn published(&self) -> watch::Receiver<u64> {
+        self.inner.published.subscribe()
+    }
+
+    pub(super) fn tell_published(&self) {
+        self.inner.published.send_modify(|count| *count += 1);
+    }
+}
+
+fn sqlite_options(file: &Path) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .filename(file)
+        .create_if_missing(true)
+        .foreign_keys(true)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .busy_timeout(BUSY_WAIT_MAX)
+}
+
+fn refuse_old_sqlite(version: &str) -> Result<()> {
+    let mut parts = version.split('.').map(|part| part.parse().unwrap_or(0));
+    let mut next = || parts.next().unwrap_or(0);
+    if (next(), next(), next()) >= SQLITE_OLDEST {
+        return Ok(());
+    }
+    Err(Error::Unusable(format!(
+        "SQLite {version} can corrupt a database in WAL mode; 3.51.3 or newer is needed"
+    )))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sqlite_below_3_51_3_is_refused() {
+        assert!(refuse_old_sqlite("3.51.2").is_err());
+        assert!(refuse_old_sqlite("3.46.0").is_err());
+        assert!(refuse_old_sqlite("3.51.3").is_ok());
+        assert!(refuse_old_sqlite("3.53.2").is_ok());
+        assert!(refuse_old_sqlite("4.0").is_ok());
+    }
+}

@@ -1,0 +1,85 @@
+//! Databases for tests: a file in a folder of its own, a schema of its own on a real server.
+
+use kernel::Clock;
+
+use crate::module::Schema;
+use crate::sql::{Db, Engine, Postgres, Sqlite};
+
+/// The variable that names a PostgreSQL server for tests; `scripts/with-postgres` sets it.
+pub const POSTGRES: &str = "STOA_TEST_POSTGRES";
+
+/// A migrated database that nobody else uses. None when the engine is not there, which is a skip on
+/// a laptop and a failure under `CI=true`.
+///
+/// # Panics
+/// When the database cannot be made, or PostgreSQL is missing under `CI=true`.
+pub async fn database(engine: Engine, schema: &Schema, clock: Clock) -> Option<Db> {
+    let db = match engine {
+        Engine::Sqlite => {
+            let file = folder().join(format!("{}.db", schema.module));
+            Db::sqlite(schema.module, &Sqlite { file, readers: 4 }, clock).await
+        }
+        Engine::Postgres => {
+            let schema_name = format!("t{}", kernel::id::EventId::new().uuid().simple());
+            let at = Postgres { url: postgres()?, schema: schema_name, connections: 16 };
+            Db::postgres(schema.module, &at, clock).await
+        }
+    };
+    let db = db.expect("the test database opens");
+    schema.migrate(&db).await.expect("the migrations run");
+    Some(db)
+}
+
+/// The address of the PostgreSQL server for tests, if there is one.
+///
+/// # Panics
+/// When there is none under `CI=true`.
+#[expect(clippy::disallowed_methods, reason = "tests have no settings")]
+pub fn postgres() -> Option<String> {
+    let url = std::env::var(POSTGRES).ok();
+    let must = std::env::var("CI").is_ok_and(|ci| ci == "true");
+    assert!(url.is_some() || !must, "{POSTGRES} is not set; run the tests by `make test`");
+    if url.is_none() {
+        tracing::warn!("skipped: {POSTGRES} is not set; run the tests by `make test`");
+    }
+    url
+}
+
+/// A folder of its own below the machine's temporary one.
+///
+/// # Panics
+/// When it cannot be made.
+pub fn folder() -> std::path::PathBuf {
+    let name = format!("stoa-test-{}", kernel::id::EventId::new());
+    let folder = std::env::temp_dir().join(name);
+    std::fs::create_dir_all(&folder).expect("a temporary folder can be made");
+    folder
+}
+
+/// Runs each case once per engine: `on_both_engines!(SCHEMA: case_one, case_two);`. A case is an
+/// `async fn(Db)`.
+#[macro_export]
+macro_rules! on_both_engines {
+    ($schema:expr => $($case:ident),+ $(,)?) => {
+        mod on_sqlite {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+            async fn $case() {
+                let engine = $crate::sql::Engine::Sqlite;
+                let clock = kernel::Clock::system();
+                if let Some(db) = $crate::testing::database(engine, &$schema, clock).await {
+                    super::$case(db).await;
+                }
+            })+
+        }
+        mod on_postgres {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+            async fn $case() {
+                let engine = $crate::sql::Engine::Postgres;
+                let clock = kernel::Clock::system();
+                if let Some(db) = $crate::testing::database(engine, &$schema, clock).await {
+                    super::$case(db).await;
+                }
+            })+
+        }
+    };
+}
