@@ -1,1 +1,184 @@
-//! order
+//! Orders: carts, totals, and the checkout that turns a cart into a confirmed order.
+//!
+//! What it promises: an order is placed in one commit with its event, its saga and the claim on its
+//! idempotency key; it ends CONFIRMED with stock promised, payment authorized and the parcel
+//! booked, or FAILED with all of that given back; a cart becomes at most one live order; the answer
+//! to a repeated command is the first one, byte for byte.
+//!
+//! It calls the catalogue for prices, and through its saga stock, payments and logistics. It
+//! publishes `order.*` and hears `payment.authorized` and `payment.failed`.
+
+mod domain;
+mod error;
+mod fulfilment;
+mod http;
+mod react;
+mod saga;
+mod store;
+mod usecase;
+mod verify;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use kernel::id::OrderId;
+use kernel::ports::{Catalog, Logistics, Notifier, PaymentView, Payments, Stock};
+use platform::bus::Subscription;
+use platform::module::Schema;
+use platform::saga::Coordinator;
+use platform::sql::Db;
+use platform::tasks::Tasks;
+use platform::verify::Check;
+use rust_decimal::Decimal;
+use serde::Deserialize;
+
+pub use domain::status::Status;
+pub use error::OrderError;
+pub use fulfilment::ManualFulfilment;
+pub use saga::checkout::Checkout;
+pub use store::coupon::COUPON_USES;
+pub use store::orders::Brief;
+
+platform::migrations! { "order": "0001_orders" }
+
+/// The module's tables, statements and guards.
+pub const SCHEMA: Schema = Schema {
+    module: "order",
+    migrations: MIGRATIONS,
+    statements: &[
+        store::cart::STATEMENTS,
+        store::coupon::STATEMENTS,
+        store::orders::STATEMENTS,
+        store::shipment::STATEMENTS,
+    ],
+    guards: &[COUPON_USES],
+};
+
+/// A way goods can go.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ShippingMethod {
+    /// What the API calls it.
+    pub id: String,
+    /// What it costs, in the currency of the order.
+    pub price: Decimal,
+}
+
+/// How the module works.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// How long `POST /v1/orders` waits for the checkout before it answers 202, in milliseconds.
+    pub answer_wait_ms: u64,
+    /// How long stock is promised to an order that is not confirmed, in seconds.
+    pub hold_s: i64,
+    /// After how many seconds a checkout that has not ended is given up.
+    pub checkout_deadline_s: i64,
+    /// The shipping methods.
+    pub shipping: Vec<ShippingMethod>,
+    /// Tax on the whole order by ISO 3166-1 country, in percent; countries left out have none.
+    pub tax_percent: HashMap<String, Decimal>,
+}
+
+impl Settings {
+    fn answer_wait(&self) -> Duration {
+        Duration::from_millis(self.answer_wait_ms)
+    }
+}
+
+/// Whom the module asks.
+#[derive(Clone)]
+pub struct Ports {
+    /// Prices.
+    pub catalog: Arc<dyn Catalog>,
+    /// Stock.
+    pub stock: Arc<dyn Stock>,
+    /// Payments.
+    pub payments: Arc<dyn Payments>,
+    /// The carrier.
+    pub logistics: Arc<dyn Logistics>,
+    /// Messages to customers.
+    pub notifier: Arc<dyn Notifier>,
+}
+
+/// The module.
+#[derive(Clone)]
+pub struct Orders {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    db: Db,
+    settings: Settings,
+    catalog: Arc<dyn Catalog>,
+    stock: Arc<dyn Stock>,
+    payments: Arc<dyn Payments>,
+    notifier: Arc<dyn Notifier>,
+    checkouts: Coordinator<Checkout>,
+}
+
+impl Orders {
+    /// The module over its database. Sagas it starts run among `tasks`.
+    pub fn new(
+        db: Db,
+        settings: Settings,
+        ports: Ports,
+        sagas: platform::saga::Settings,
+        tasks: Tasks,
+    ) -> Self {
+        let Ports { catalog, stock, payments, logistics, notifier } = ports;
+        let steps = saga::checkout::Ports {
+            stock: stock.clone(),
+            payments: payments.clone(),
+            logistics,
+            clock: db.clock().clone(),
+            hold: TimeDelta::seconds(settings.hold_s),
+        };
+        let checkouts = Coordinator::new(db.clone(), steps, sagas, tasks);
+        let inner = Inner { db, settings, catalog, stock, payments, notifier, checkouts };
+        Self { inner: Arc::new(inner) }
+    }
+
+    /// Its endpoints.
+    pub fn routes(&self, config: &mut actix_web::web::ServiceConfig) {
+        http::routes(self, config);
+    }
+
+    /// Its part of the API's description.
+    pub fn openapi() -> utoipa::openapi::OpenApi {
+        http::openapi()
+    }
+
+    /// What it hears of.
+    pub fn subscriptions(&self) -> Vec<Subscription> {
+        let (db, checkouts) = (&self.inner.db, self.inner.checkouts.clone());
+        let settled = react::payment_settled::PaymentSettled { checkouts };
+        let notify = react::notify::Notify { notifier: self.inner.notifier.clone() };
+        vec![
+            Subscription::reaction("order.payments", db, react::payment_settled::TOPICS, settled),
+            Subscription::effect("order.notify", db, react::notify::TOPICS, notify),
+        ]
+    }
+
+    /// Lets the coordinator look for due sagas.
+    pub async fn start(&self) -> platform::sql::Result<()> {
+        self.inner.checkouts.run().await
+    }
+
+    /// Its own invariants.
+    pub async fn verify(&self) -> platform::sql::Result<Vec<Check>> {
+        verify::verify(&self.inner.db, self.inner.db.clock().now()).await
+    }
+
+    /// Orders after one, by id, for checks across modules.
+    pub async fn briefs(&self, after: OrderId, limit: i64) -> platform::sql::Result<Vec<Brief>> {
+        store::orders::briefs(&self.inner.db, after, limit).await
+    }
+
+    async fn payment_of(&self, order: OrderId) -> Result<Option<PaymentView>, OrderError> {
+        let mut found = self.inner.payments.of_orders(&[order]).await?;
+        Ok(found.pop().map(|(_, view)| view))
+    }
+}

@@ -1,0 +1,134 @@
+//! An order, as it is kept and as it is answered.
+
+use kernel::events::SoldLine;
+use kernel::id::{CartId, CustomerId, LineId, OrderId, ProductId};
+use kernel::ports::PaymentView;
+use kernel::{Address, Money, Timestamp};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::status::Status;
+use super::totals::Totals;
+
+/// A product in an order, as it was when it was ordered.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Line {
+    /// The line.
+    pub id: LineId,
+    /// What was ordered.
+    pub product_id: ProductId,
+    /// Its stock keeping unit.
+    pub sku: String,
+    /// Its name.
+    pub name: String,
+    /// How many units.
+    pub quantity: i64,
+    /// The price of one.
+    pub unit_price: Money,
+    /// The price of all of them.
+    pub total: Money,
+}
+
+/// Why an order failed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct OrderFailure {
+    /// A stable word, e.g. `payment_declined`.
+    pub code: String,
+    /// What happened, for people.
+    pub detail: String,
+}
+
+/// An order.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Order {
+    /// The order.
+    pub id: OrderId,
+    /// Its number, for people.
+    pub number: String,
+    /// Who ordered.
+    pub customer_id: CustomerId,
+    /// The cart it was made of.
+    pub cart_id: CartId,
+    /// Where it stands.
+    pub status: Status,
+    /// What was ordered.
+    pub lines: Vec<Line>,
+    /// What it costs.
+    pub totals: Totals,
+    /// The coupon that was used.
+    pub coupon: Option<String>,
+    /// Where it goes.
+    pub shipping_address: Address,
+    /// Where the invoice goes, when that is elsewhere.
+    pub billing_address: Option<Address>,
+    /// How it goes there.
+    pub shipping_method: String,
+    /// Why it failed.
+    pub failure: Option<OrderFailure>,
+    /// How many events it has emitted.
+    pub version: i64,
+    /// When it was placed.
+    pub created_at: Timestamp,
+    /// When it last changed.
+    pub updated_at: Timestamp,
+    /// When it was confirmed.
+    pub confirmed_at: Option<Timestamp>,
+}
+
+/// An order as its customer sees it.
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+pub struct OrderView {
+    id: OrderId,
+    number: String,
+    status: Status,
+    lines: Vec<Line>,
+    totals: Totals,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    coupon: Option<String>,
+    shipping_address: Address,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    billing_address: Option<Address>,
+    shipping_method: String,
+    payment: Option<PaymentView>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    failure: Option<OrderFailure>,
+    #[schema(value_type = String, format = DateTime)]
+    created_at: Timestamp,
+    #[schema(value_type = String, format = DateTime)]
+    updated_at: Timestamp,
+}
+
+impl Order {
+    /// What its customer sees.
+    pub fn view(self, payment: Option<PaymentView>) -> OrderView {
+        OrderView {
+            id: self.id,
+            number: self.number,
+            status: self.status,
+            lines: self.lines,
+            totals: self.totals,
+            coupon: self.coupon,
+            shipping_address: self.shipping_address,
+            billing_address: self.billing_address,
+            shipping_method: self.shipping_method,
+            payment,
+            failure: self.failure,
+            created_at: self.created_at,
+            updated_at: self.updated_at,
+        }
+    }
+
+    /// What was bought, as events tell it.
+    pub fn sold(&self) -> Vec<SoldLine> {
+        self.lines
+            .iter()
+            .map(|line| SoldLine {
+                product_id: line.product_id,
+                sku: line.sku.clone(),
+                name: line.name.clone(),
+                quantity: line.quantity,
+                total: line.total,
+            })
+            .collect()
+    }
+}

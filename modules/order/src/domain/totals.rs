@@ -1,0 +1,100 @@
+//! What an order costs: a pure function of its lines, the coupon, the shipping method and the tax.
+
+use kernel::{Currency, Money, MoneyError};
+use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// The sums of an order. `total = items - discount + shipping + tax`, always.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Totals {
+    /// The lines.
+    pub items: Money,
+    /// What the coupon takes off them.
+    pub discount: Money,
+    /// The shipping method's price.
+    pub shipping: Money,
+    /// The tax on all of it.
+    pub tax: Money,
+    /// What is charged.
+    pub total: Money,
+}
+
+/// A price and how often it is bought.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Priced {
+    /// The price of one unit.
+    pub unit: Money,
+    /// How many units.
+    pub quantity: i64,
+}
+
+/// Adds an order up. `discount` and `tax` are percentages; each is rounded once, half away from
+/// zero, on the whole order.
+pub fn totals(
+    currency: Currency,
+    lines: &[Priced],
+    discount: Decimal,
+    shipping: Money,
+    tax: Decimal,
+) -> Result<Totals, MoneyError> {
+    let items = lines.iter().try_fold(Money::zero(currency), |sum, line| {
+        sum.checked_add(line.unit.times(line.quantity)?)
+    })?;
+    let discount = items.percent(discount)?;
+    let taxed = items.checked_sub(discount)?.checked_add(shipping)?;
+    let tax = taxed.percent(tax)?;
+    let total = taxed.checked_add(tax)?;
+    Ok(Totals { items, discount, shipping, tax, total })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn euros(minor: i64) -> Money {
+        Money::from_minor(minor, Currency::EUR)
+    }
+
+    #[test]
+    fn an_order_adds_up() {
+        let lines =
+            [Priced { unit: euros(1999), quantity: 2 }, Priced { unit: euros(500), quantity: 1 }];
+        let ten = Decimal::from(10);
+        let sums = totals(Currency::EUR, &lines, ten, euros(490), Decimal::from(19)).unwrap();
+        assert_eq!(sums.items, euros(4498));
+        assert_eq!(sums.discount, euros(450));
+        assert_eq!(sums.tax, euros(862));
+        assert_eq!(sums.total, euros(4498 - 450 + 490 + 862));
+    }
+
+    #[test]
+    fn two_currencies_do_not_add_up() {
+        let line = Priced { unit: Money::from_minor(1, Currency::USD), quantity: 1 };
+        let sums = totals(Currency::EUR, &[line], Decimal::ZERO, euros(0), Decimal::ZERO);
+        assert!(matches!(sums, Err(MoneyError::CurrencyMismatch { .. })));
+    }
+
+    proptest! {
+        #[test]
+        fn the_total_is_the_sum_of_its_parts(
+            prices in prop::collection::vec((0_i64..1_000_000, 1_i64..1_000), 0..50),
+            discount in 0_u32..=100, shipping in 0_i64..100_000, tax in 0_u32..=30,
+        ) {
+            let lines: Vec<Priced> = prices
+                .iter()
+                .map(|(minor, quantity)| Priced { unit: euros(*minor), quantity: *quantity })
+                .collect();
+            let sums = totals(
+                Currency::EUR, &lines, discount.into(), euros(shipping), tax.into(),
+            ).unwrap();
+            let parts = sums.items.minor() - sums.discount.minor()
+                + sums.shipping.minor() + sums.tax.minor();
+            prop_assert_eq!(sums.total.minor(), parts);
+            prop_assert!(sums.discount.minor() >= 0 && sums.discount.minor() <= sums.items.minor());
+            prop_assert!(sums.total.minor() >= 0);
+        }
+    }
+}

@@ -1,0 +1,141 @@
+use actix_web::web::{Data, Path};
+use kernel::id::OrderId;
+use kernel::{Page, PageQuery, Problem};
+use platform::http::{Answer, Body, OptionalKey, Params, Staff, ok, stored};
+use platform::idempotency::Key;
+use serde::Deserialize;
+use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
+
+use super::orders::page;
+use crate::Orders;
+use crate::domain::order::OrderView;
+use crate::domain::status::Status;
+use crate::error::OrderError;
+use crate::store::orders as store;
+use crate::usecase::advance::Advance;
+
+/// The longest reason or tracking number, in characters.
+const TEXT_MAX: usize = 200;
+
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Search {
+    /// Only orders that stand so.
+    #[param(value_type = Option<String>)]
+    status: Option<Status>,
+    /// How many, 1 to 100; 24 by default.
+    limit: Option<u32>,
+    /// `next_cursor` of the page before.
+    cursor: Option<String>,
+}
+
+#[derive(Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Ship {
+    /// The carrier's number of the parcel.
+    #[serde(default)]
+    tracking: Option<String>,
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Cancel {
+    /// Why; the customer is told.
+    reason: String,
+}
+
+/// All orders, newest first.
+#[utoipa::path(get, path = "/v1/admin/orders", tag = "admin", params(Search),
+    responses((status = 200, body = Page<OrderView>), (status = 403, body = Problem)))]
+pub(super) async fn list(orders: Data<Orders>, _: Staff, query: Params<Search>) -> Answer {
+    let Search { status, limit, cursor } = query.0;
+    let query = PageQuery { limit, cursor };
+    let limit = query.limit()?;
+    let before = query.position()?.unwrap_or(OrderId::from(Uuid::max()));
+    let found = store::list(&orders.inner.db, status, before, i64::from(limit) + 1).await?;
+    ok(&page(&orders, found, limit).await?)
+}
+
+fn order_id(text: &str) -> Result<OrderId, OrderError> {
+    text.parse().map_err(|_| OrderError::NotFound)
+}
+
+/// One order.
+#[utoipa::path(get, path = "/v1/admin/orders/{id}", tag = "admin", params(("id" = String, Path)),
+    responses((status = 200, body = OrderView), (status = 404, body = Problem)))]
+pub(super) async fn show(orders: Data<Orders>, _: Staff, id: Path<String>) -> Answer {
+    let id = order_id(&id)?;
+    let order = store::find(&orders.inner.db, id).await?.ok_or(OrderError::NotFound)?;
+    let payment = orders.payment_of(id).await?;
+    ok(&order.view(payment))
+}
+
+async fn advance(
+    orders: &Orders,
+    staff: &Staff,
+    id: &str,
+    key: OptionalKey,
+    step: &str,
+    body: &[u8],
+    change: Advance,
+) -> Answer {
+    let id = order_id(id)?;
+    let route = format!("POST /v1/admin/orders/{id}/{step}");
+    let key = key.0.map(|key| Key::new(staff.id, &route, &key, body));
+    let (answer, replayed) = orders.advance(id, &change, key.as_ref()).await?;
+    Ok(stored(answer, replayed))
+}
+
+/// Says that the parcel of a confirmed order has left.
+#[utoipa::path(post, path = "/v1/admin/orders/{id}/ship", tag = "admin",
+    params(("id" = String, Path)), request_body = Ship,
+    responses((status = 200, body = OrderView), (status = 409, body = Problem)))]
+pub(super) async fn ship(
+    orders: Data<Orders>,
+    staff: Staff,
+    id: Path<String>,
+    key: OptionalKey,
+    body: Body<Ship>,
+) -> Answer {
+    let tracking = body.value.tracking;
+    if tracking.as_ref().is_some_and(|number| number.is_empty() || number.len() > TEXT_MAX) {
+        let message = format!("must be 1 to {TEXT_MAX} characters");
+        return Err(Problem::invalid("tracking", message).into());
+    }
+    advance(&orders, &staff, &id, key, "ship", &body.raw, Advance::Ship { tracking }).await
+}
+
+/// Says that the parcel of a shipped order has arrived.
+#[utoipa::path(post, path = "/v1/admin/orders/{id}/deliver", tag = "admin",
+    params(("id" = String, Path)),
+    responses((status = 200, body = OrderView), (status = 409, body = Problem)))]
+pub(super) async fn deliver(
+    orders: Data<Orders>,
+    staff: Staff,
+    id: Path<String>,
+    key: OptionalKey,
+) -> Answer {
+    advance(&orders, &staff, &id, key, "deliver", b"", Advance::Deliver).await
+}
+
+/// Calls a confirmed order off on behalf of the shop.
+#[utoipa::path(post, path = "/v1/admin/orders/{id}/cancel", tag = "admin",
+    params(("id" = String, Path)), request_body = Cancel,
+    responses((status = 200, body = OrderView), (status = 409, body = Problem)))]
+pub(super) async fn cancel(
+    orders: Data<Orders>,
+    staff: Staff,
+    id: Path<String>,
+    key: OptionalKey,
+    body: Body<Cancel>,
+) -> Answer {
+    let reason = body.value.reason;
+    if reason.trim().is_empty() || reason.len() > TEXT_MAX {
+        let message = format!("must be 1 to {TEXT_MAX} characters");
+        return Err(Problem::invalid("reason", message).into());
+    }
+    let change = Advance::Cancel { customer: None, reason };
+    advance(&orders, &staff, &id, key, "cancel", &body.raw, change).await
+}

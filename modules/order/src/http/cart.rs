@@ -1,0 +1,197 @@
+use std::collections::HashMap;
+
+use actix_web::web::{Data, Path};
+use kernel::id::{CustomerId, LineId, ProductId};
+use kernel::ports::Offer;
+use kernel::{Address, Money, Problem};
+use platform::http::{Answer, Body, Caller, ok};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::Orders;
+use crate::domain::cart::Obstacle;
+use crate::domain::totals::Totals;
+use crate::error::OrderError;
+use crate::store::cart;
+
+/// A cart with today's prices.
+#[derive(Serialize, ToSchema)]
+pub(super) struct CartView {
+    lines: Vec<CartLineView>,
+    coupon: Option<String>,
+    /// The sum of the lines that have a price; null when the cart is empty.
+    items: Option<Money>,
+    /// Why it cannot be bought as it is.
+    obstacles: Vec<Obstacle>,
+}
+
+#[derive(Serialize, ToSchema)]
+pub(super) struct CartLineView {
+    id: LineId,
+    product_id: ProductId,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sku: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<String>,
+    quantity: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unit_price: Option<Money>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    total: Option<Money>,
+    /// How many units could be had now.
+    available: i64,
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"product_id": "019abf3e-5f0e-7c0c-8a44-9f6a3d1c2b10", "quantity": 1}))]
+pub(super) struct AddLine {
+    product_id: ProductId,
+    /// 1 to 10,000 units.
+    quantity: i64,
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ChangeLine {
+    /// 1 to 10,000 units.
+    quantity: i64,
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SetCoupon {
+    /// The coupon's code; null takes it away.
+    code: Option<String>,
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct AskQuote {
+    shipping_address: Address,
+    shipping_method: String,
+    #[serde(default)]
+    coupon: Option<String>,
+}
+
+#[derive(Serialize, ToSchema)]
+pub(super) struct QuoteView {
+    totals: Totals,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    coupon: Option<String>,
+}
+
+async fn view(orders: &Orders, owner: CustomerId) -> Result<CartView, OrderError> {
+    let Some(cart) = cart::find(&orders.inner.db, owner).await? else {
+        return Ok(CartView { lines: vec![], coupon: None, items: None, obstacles: vec![] });
+    };
+    let products: Vec<ProductId> = cart.lines.iter().map(|line| line.product_id).collect();
+    let offers = orders.inner.catalog.offers(&products).await?;
+    let offers: HashMap<ProductId, Offer> =
+        offers.into_iter().map(|offer| (offer.product_id, offer)).collect();
+    let stock = orders.inner.stock.available(&products).await?;
+    let stock: HashMap<ProductId, i64> = stock.into_iter().collect();
+    let mut view = CartView { lines: vec![], coupon: cart.coupon, items: None, obstacles: vec![] };
+    for line in &cart.lines {
+        let offer = offers.get(&line.product_id);
+        let available = stock.get(&line.product_id).copied().unwrap_or(0);
+        let total = offer.map(|offer| offer.price.times(line.quantity)).transpose()?;
+        if let Some(total) = total {
+            let sum = view.items.unwrap_or(Money::zero(total.currency()));
+            view.items = sum.checked_add(total).ok();
+        }
+        let mut obstacle = |code, detail: &str| {
+            let detail = detail.to_owned();
+            view.obstacles.push(Obstacle { product_id: line.product_id, code, detail });
+        };
+        if !offer.is_some_and(|offer| offer.sellable) {
+            obstacle("not_sellable", "The product cannot be bought now.");
+        } else if available < line.quantity {
+            obstacle("out_of_stock", &format!("Only {available} could be had now."));
+        }
+        view.lines.push(CartLineView {
+            id: line.id,
+            product_id: line.product_id,
+            sku: offer.map(|offer| offer.sku.clone()),
+            name: offer.map(|offer| offer.name.clone()),
+            quantity: line.quantity,
+            unit_price: offer.map(|offer| offer.price),
+            total,
+            available,
+        });
+    }
+    Ok(view)
+}
+
+/// The shopper's cart.
+#[utoipa::path(get, path = "/v1/cart", tag = "cart",
+    responses((status = 200, body = CartView), (status = 401, body = Problem)))]
+pub(super) async fn show(orders: Data<Orders>, caller: Caller) -> Answer {
+    ok(&view(&orders, caller.id).await?)
+}
+
+/// Puts units of a product into the cart; a product that is there gets more of them.
+#[utoipa::path(post, path = "/v1/cart/lines", tag = "cart", request_body = AddLine,
+    responses((status = 200, body = CartView), (status = 404, body = Problem),
+              (status = 409, body = Problem), (status = 422, body = Problem)))]
+pub(super) async fn add_line(orders: Data<Orders>, caller: Caller, body: Body<AddLine>) -> Answer {
+    orders.add_to_cart(caller.id, body.value.product_id, body.value.quantity).await?;
+    ok(&view(&orders, caller.id).await?)
+}
+
+/// Changes how many units a line has.
+#[utoipa::path(patch, path = "/v1/cart/lines/{id}", tag = "cart", request_body = ChangeLine,
+    params(("id" = String, Path)),
+    responses((status = 200, body = CartView), (status = 404, body = Problem)))]
+pub(super) async fn change_line(
+    orders: Data<Orders>,
+    caller: Caller,
+    line: Path<String>,
+    body: Body<ChangeLine>,
+) -> Answer {
+    orders.change_line(caller.id, line_id(&line)?, body.value.quantity).await?;
+    ok(&view(&orders, caller.id).await?)
+}
+
+/// Takes a line out of the cart.
+#[utoipa::path(delete, path = "/v1/cart/lines/{id}", tag = "cart", params(("id" = String, Path)),
+    responses((status = 200, body = CartView), (status = 404, body = Problem)))]
+pub(super) async fn remove_line(
+    orders: Data<Orders>,
+    caller: Caller,
+    line: Path<String>,
+) -> Answer {
+    orders.remove_line(caller.id, line_id(&line)?).await?;
+    ok(&view(&orders, caller.id).await?)
+}
+
+fn line_id(text: &str) -> Result<LineId, Problem> {
+    text.parse().map_err(|_| Problem::not_found("such line in your cart"))
+}
+
+/// Puts a coupon to the cart, or takes it away.
+#[utoipa::path(put, path = "/v1/cart/coupon", tag = "cart", request_body = SetCoupon,
+    responses((status = 200, body = CartView), (status = 409, body = Problem)))]
+pub(super) async fn set_coupon(
+    orders: Data<Orders>,
+    caller: Caller,
+    body: Body<SetCoupon>,
+) -> Answer {
+    orders.set_coupon(caller.id, body.value.code.as_deref()).await?;
+    ok(&view(&orders, caller.id).await?)
+}
+
+/// What the cart would cost, sent this way to this address.
+#[utoipa::path(post, path = "/v1/cart/quote", tag = "cart", request_body = AskQuote,
+    responses((status = 200, body = QuoteView), (status = 409, body = Problem),
+              (status = 422, body = Problem)))]
+pub(super) async fn quote(orders: Data<Orders>, caller: Caller, body: Body<AskQuote>) -> Answer {
+    let AskQuote { shipping_address, shipping_method, coupon } = body.value;
+    shipping_address.check("shipping_address")?;
+    let empty =
+        || Problem::new(kernel::problem::code::CART_EMPTY, "Put a product into the cart first.");
+    let cart = cart::find(&orders.inner.db, caller.id).await?.ok_or_else(empty)?;
+    let quote = orders.quote(&cart, &shipping_address, &shipping_method, coupon.as_deref()).await?;
+    let coupon = quote.coupon.map(|coupon| coupon.code);
+    ok(&QuoteView { totals: quote.totals, coupon })
+}

@@ -1,0 +1,62 @@
+//! The module's endpoints.
+
+mod admin;
+mod cart;
+mod orders;
+mod problem;
+mod promotions;
+
+use actix_web::web;
+use utoipa::OpenApi;
+
+use crate::Orders;
+
+pub(crate) fn routes(orders: &Orders, config: &mut web::ServiceConfig) {
+    config
+        .app_data(web::Data::new(orders.clone()))
+        .route("/v1/cart", web::get().to(cart::show))
+        .route("/v1/cart/lines", web::post().to(cart::add_line))
+        .route("/v1/cart/lines/{id}", web::patch().to(cart::change_line))
+        .route("/v1/cart/lines/{id}", web::delete().to(cart::remove_line))
+        .route("/v1/cart/coupon", web::put().to(cart::set_coupon))
+        .route("/v1/cart/quote", web::post().to(cart::quote))
+        .route("/v1/orders", web::post().to(orders::place))
+        .route("/v1/orders", web::get().to(orders::list))
+        .route("/v1/orders/{id}", web::get().to(orders::show))
+        .route("/v1/orders/{id}/timeline", web::get().to(orders::timeline))
+        .route("/v1/orders/{id}/cancel", web::post().to(orders::cancel))
+        .route("/v1/admin/orders", web::get().to(admin::list))
+        .route("/v1/admin/orders/{id}", web::get().to(admin::show))
+        .route("/v1/admin/orders/{id}/ship", web::post().to(admin::ship))
+        .route("/v1/admin/orders/{id}/deliver", web::post().to(admin::deliver))
+        .route("/v1/admin/orders/{id}/cancel", web::post().to(admin::cancel))
+        .route("/v1/admin/promotions", web::get().to(promotions::list))
+        .route("/v1/admin/promotions", web::post().to(promotions::create));
+}
+
+#[derive(OpenApi)]
+#[openapi(paths(
+    cart::show,
+    cart::add_line,
+    cart::change_line,
+    cart::remove_line,
+    cart::set_coupon,
+    cart::quote,
+    orders::place,
+    orders::list,
+    orders::show,
+    orders::timeline,
+    orders::cancel,
+    admin::list,
+    admin::show,
+    admin::ship,
+    admin::deliver,
+    admin::cancel,
+    promotions::list,
+    promotions::create,
+))]
+struct Api;
+
+pub(crate) fn openapi() -> utoipa::openapi::OpenApi {
+    Api::openapi()
+}

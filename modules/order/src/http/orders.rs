@@ -1,0 +1,148 @@
+use actix_web::HttpResponse;
+use actix_web::http::header::{LOCATION, RETRY_AFTER};
+use actix_web::web::{Data, Path};
+use kernel::id::OrderId;
+use kernel::{Page, PageQuery, Problem, Timestamp};
+use platform::http::{Answer, Body, Caller, OptionalKey, Params, RequiredKey, ok, stored};
+use platform::idempotency::Key;
+use platform::saga;
+use serde::Serialize;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use crate::Orders;
+use crate::domain::order::{Order, OrderView};
+use crate::error::OrderError;
+use crate::store::orders as store;
+use crate::usecase::advance::Advance;
+use crate::usecase::place::{PlaceOrder, Placed};
+
+/// Orders the cart: reserves the stock, authorizes the payment, books the shipment.
+///
+/// 201 when the checkout ended or waits for the shopper (3-D Secure: `payment.next_action`) within
+/// half a second, else 202 and where to look. The same `Idempotency-Key` gives the same answer.
+#[utoipa::path(post, path = "/v1/orders", tag = "orders", request_body = PlaceOrder,
+    params(("Idempotency-Key" = String, Header, description = "New for each order; the same when it is retried")),
+    responses((status = 201, body = OrderView), (status = 202, body = OrderView),
+              (status = 400, body = Problem), (status = 402, body = Problem),
+              (status = 409, body = Problem), (status = 422, body = Problem),
+              (status = 503, body = Problem)))]
+pub(super) async fn place(
+    orders: Data<Orders>,
+    caller: Caller,
+    key: RequiredKey,
+    body: Body<PlaceOrder>,
+) -> Answer {
+    let key = Key::new(caller.id, "POST /v1/orders", &key.0, &body.raw);
+    match orders.place(caller.id, &key, body.value).await? {
+        Placed::Answered { answer, replayed } => Ok(stored(answer, replayed)),
+        Placed::Running(id) => {
+            let order = find(&orders, id).await?;
+            Ok(HttpResponse::Accepted()
+                .insert_header((LOCATION, format!("/v1/orders/{id}")))
+                .insert_header((RETRY_AFTER, "1"))
+                .json(order))
+        }
+    }
+}
+
+async fn find(orders: &Orders, id: OrderId) -> Result<OrderView, OrderError> {
+    let order = store::find(&orders.inner.db, id).await?.ok_or(OrderError::NotFound)?;
+    let payment = orders.payment_of(id).await?;
+    Ok(order.view(payment))
+}
+
+/// The caller's orders, newest first.
+#[utoipa::path(get, path = "/v1/orders", tag = "orders", params(PageQuery),
+    responses((status = 200, body = Page<OrderView>)))]
+pub(super) async fn list(orders: Data<Orders>, caller: Caller, query: Params<PageQuery>) -> Answer {
+    let limit = query.0.limit()?;
+    let before = query.0.position()?.unwrap_or(OrderId::from(Uuid::max()));
+    let found =
+        store::of_customer(&orders.inner.db, caller.id, before, i64::from(limit) + 1).await?;
+    ok(&page(&orders, found, limit).await?)
+}
+
+/// A page of orders with their payments.
+pub(super) async fn page(
+    orders: &Orders,
+    found: Vec<Order>,
+    limit: u32,
+) -> Result<Page<OrderView>, OrderError> {
+    let page = Page::cut(found, limit, |order: &Order| order.id);
+    let ids: Vec<OrderId> = page.items.iter().map(|order| order.id).collect();
+    let mut payments = orders.inner.payments.of_orders(&ids).await?;
+    Ok(page.map(|order| {
+        let of_order = payments.iter().position(|(id, _)| *id == order.id);
+        let payment = of_order.map(|at| payments.swap_remove(at).1);
+        order.view(payment)
+    }))
+}
+
+async fn own(orders: &Orders, caller: &Caller, id: &str) -> Result<Order, OrderError> {
+    let id: OrderId = id.parse().map_err(|_| OrderError::NotFound)?;
+    let order = store::find(&orders.inner.db, id).await?;
+    order.filter(|order| order.customer_id == caller.id).ok_or(OrderError::NotFound)
+}
+
+/// One of the caller's orders.
+#[utoipa::path(get, path = "/v1/orders/{id}", tag = "orders", params(("id" = String, Path)),
+    responses((status = 200, body = OrderView), (status = 404, body = Problem)))]
+pub(super) async fn show(orders: Data<Orders>, caller: Caller, id: Path<String>) -> Answer {
+    let order = own(&orders, &caller, &id).await?;
+    let payment = orders.payment_of(order.id).await?;
+    ok(&order.view(payment))
+}
+
+/// What happened to an order.
+#[derive(Serialize, ToSchema)]
+pub(super) struct TimelineEntry {
+    #[schema(value_type = String, format = DateTime)]
+    at: Timestamp,
+    /// `placed`, or a step of the checkout such as `reserve_stock`.
+    what: String,
+    /// `done`, `waits`, `unknown`, `refused`, `undone`, `failed`.
+    outcome: String,
+}
+
+/// What happened to an order, in its order.
+#[utoipa::path(get, path = "/v1/orders/{id}/timeline", tag = "orders",
+    params(("id" = String, Path)),
+    responses((status = 200, body = [TimelineEntry]), (status = 404, body = Problem)))]
+pub(super) async fn timeline(orders: Data<Orders>, caller: Caller, id: Path<String>) -> Answer {
+    let order = own(&orders, &caller, &id).await?;
+    let placed = TimelineEntry {
+        at: order.created_at,
+        what: "placed".to_owned(),
+        outcome: "done".to_owned(),
+    };
+    let steps = saga::history(&orders.inner.db, order.id.uuid()).await?;
+    let steps = steps.into_iter().map(|step| TimelineEntry {
+        at: step.at,
+        what: step.step,
+        outcome: step.outcome,
+    });
+    let entries: Vec<TimelineEntry> = std::iter::once(placed).chain(steps).collect();
+    ok(&entries)
+}
+
+/// Calls an order off, as long as it has not been shipped.
+#[utoipa::path(post, path = "/v1/orders/{id}/cancel", tag = "orders", params(("id" = String, Path)),
+    responses((status = 200, body = OrderView), (status = 404, body = Problem),
+              (status = 409, body = Problem)))]
+pub(super) async fn cancel(
+    orders: Data<Orders>,
+    caller: Caller,
+    id: Path<String>,
+    key: OptionalKey,
+) -> Answer {
+    let order: OrderId = id.parse().map_err(|_| OrderError::NotFound)?;
+    let route = format!("POST /v1/orders/{order}/cancel");
+    let key = key.0.map(|key| Key::new(caller.id, &route, &key, b""));
+    let advance = Advance::Cancel {
+        customer: Some(caller.id),
+        reason: "cancelled by the customer".to_owned(),
+    };
+    let (answer, replayed) = orders.advance(order, &advance, key.as_ref()).await?;
+    Ok(stored(answer, replayed))
+}

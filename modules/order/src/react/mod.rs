@@ -1,0 +1,4 @@
+//! What the module does when others publish events.
+
+pub mod notify;
+pub mod payment_settled;

@@ -1,0 +1,305 @@
+//! The checkout: reserve the stock, authorize the payment, book the shipment, confirm.
+//!
+//! ```text
+//! step               undo
+//! reserve_stock      release
+//! authorize_payment  void, or refund if captured; may wait for the shopper (3-D Secure)
+//! book_shipment      cancel the booking
+//! confirm            none: what it made final is released by the undo of reserve_stock
+//! ```
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use chrono::TimeDelta;
+use kernel::events::{OrderConfirmed, OrderFailed};
+use kernel::id::{OrderId, PaymentId};
+use kernel::ports::{
+    Authorization, Authorize, Booking, Logistics, LogisticsError, NextAction, PaymentError,
+    PaymentView, Payments, Stock, StockError, StockLine,
+};
+use kernel::problem::{Problem, code};
+use kernel::{Address, Clock, Money, Timestamp};
+use platform::idempotency::{self, Answer, Key};
+use platform::saga::{Outcome, Saga, Step};
+use platform::sql::{Error, Result, Tx};
+use serde::{Deserialize, Serialize};
+
+use crate::domain::order::{Order, OrderFailure};
+use crate::domain::status::{Move, Status};
+use crate::store::coupon::COUPON_USES;
+use crate::store::{cart, orders};
+
+/// How long stock stays promised after the shopper's time to authenticate has ended.
+const MARGIN: TimeDelta = TimeDelta::minutes(2);
+
+/// What the steps may touch.
+pub struct Ports {
+    /// Stock.
+    pub stock: Arc<dyn Stock>,
+    /// Payments.
+    pub payments: Arc<dyn Payments>,
+    /// The carrier.
+    pub logistics: Arc<dyn Logistics>,
+    /// The clock.
+    pub clock: Clock,
+    /// How long stock is promised to an order that is not confirmed.
+    pub hold: TimeDelta,
+}
+
+/// The state of a checkout.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct Checkout {
+    order_id: OrderId,
+    lines: Vec<StockLine>,
+    total: Money,
+    token: String,
+    address: Address,
+    method: String,
+    key: Key,
+    trace: String,
+    payment: Option<PaymentId>,
+    challenge: Option<Challenge>,
+}
+
+/// What the shopper has to do.
+#[derive(Clone, Serialize, Deserialize)]
+struct Challenge {
+    url: String,
+    until: Timestamp,
+}
+
+impl Checkout {
+    /// The checkout of a new order.
+    pub fn of(order: &Order, token: &str, key: &Key, trace: String) -> Self {
+        let line = |line: &crate::domain::order::Line| StockLine {
+            product_id: line.product_id,
+            quantity: line.quantity,
+        };
+        Self {
+            order_id: order.id,
+            lines: order.lines.iter().map(line).collect(),
+            total: order.totals.total,
+            token: token.to_owned(),
+            address: order.shipping_address.clone(),
+            method: order.shipping_method.clone(),
+            key: key.clone(),
+            trace,
+            payment: None,
+            challenge: None,
+        }
+    }
+
+    fn payment_view(&self, status: &str) -> Option<PaymentView> {
+        let next_action =
+            self.challenge.as_ref().filter(|_| status == "action_required").map(|challenge| {
+                NextAction { kind: "redirect".to_owned(), url: challenge.url.clone() }
+            });
+        self.payment.map(|id| PaymentView { id, status: status.to_owned(), next_action })
+    }
+
+    async fn load(&self, tx: &mut Tx) -> Result<Order> {
+        let missing = || Error::Inconsistent(format!("checkout of {} has no order", self.order_id));
+        orders::load(tx, self.order_id).await?.ok_or_else(missing)
+    }
+
+    /// Stores what the shopper is answered, if nothing has been answered yet.
+    async fn answer(&self, tx: &mut Tx, status: u16, body: &impl Serialize) -> Result<()> {
+        let body = serde_json::to_string(body)
+            .map_err(|error| Error::Inconsistent(format!("an answer: {error}")))?;
+        idempotency::finish(tx, &self.key.scope, &self.key.key, &Answer { status, body }).await
+    }
+
+    async fn confirmed(&self, tx: &mut Tx) -> Result<()> {
+        let mut order = self.load(tx).await?;
+        let Some(to) = order.status.after(Move::Confirm) else { return Ok(()) };
+        keep(orders::move_on(tx, &order, to, true).await?, &order)?;
+        let event = OrderConfirmed {
+            order_id: order.id,
+            number: order.number.clone(),
+            customer_id: order.customer_id,
+            lines: order.sold(),
+            total: order.totals.total,
+        };
+        tx.emit(&event, order.version + 1)?;
+        cart::ordered(tx, order.cart_id, order.id).await?;
+        (order.status, order.updated_at) = (to, tx.now());
+        self.answer(tx, 201, &order.view(self.payment_view("authorized"))).await
+    }
+
+    async fn failed(&self, tx: &mut Tx, why: &Problem) -> Result<()> {
+        let mut order = self.load(tx).await?;
+        let Some(to) = order.status.after(Move::Fail) else { return Ok(()) };
+        order.failure = Some(OrderFailure { code: why.code.clone(), detail: why.detail.clone() });
+        keep(orders::move_on(tx, &order, to, true).await?, &order)?;
+        let event = OrderFailed {
+            order_id: order.id,
+            customer_id: order.customer_id,
+            code: why.code.clone(),
+            detail: why.detail.clone(),
+        };
+        tx.emit(&event, order.version + 1)?;
+        cart::let_go(tx, order.cart_id, order.id).await?;
+        if let Some(coupon) = &order.coupon
+            && COUPON_USES.give(tx, &[(coupon, 1)]).await?.is_err()
+        {
+            return Err(Error::Inconsistent(format!("coupon {coupon} was not used")));
+        }
+        let mut problem = why.clone().with("order_id", order.id);
+        problem.request_id = (!self.trace.is_empty()).then(|| self.trace.clone());
+        self.answer(tx, problem.status, &problem).await
+    }
+}
+
+/// The saga alone moves an order that is being checked out; anything else is a bug.
+fn keep(moved: bool, order: &Order) -> Result<()> {
+    if moved {
+        return Ok(());
+    }
+    Err(Error::Inconsistent(format!("order {} moved during its checkout", order.number)))
+}
+
+#[async_trait]
+impl Saga for Checkout {
+    const KIND: &'static str = "checkout.v1";
+    type Ports = Ports;
+
+    fn steps() -> &'static [&'static dyn Step<Self>] {
+        &[&ReserveStock, &AuthorizePayment, &BookShipment, &Confirm]
+    }
+
+    async fn waiting(&mut self, tx: &mut Tx) -> Result<()> {
+        let mut order = self.load(tx).await?;
+        if order.status != Status::AwaitingPayment {
+            let Some(to) = order.status.after(Move::AwaitPayment) else { return Ok(()) };
+            keep(orders::move_on(tx, &order, to, false).await?, &order)?;
+            (order.status, order.updated_at) = (to, tx.now());
+        }
+        self.answer(tx, 201, &order.view(self.payment_view("action_required"))).await
+    }
+
+    async fn ended(&mut self, tx: &mut Tx, failure: Option<&Problem>) -> Result<()> {
+        match failure {
+            None => self.confirmed(tx).await,
+            Some(why) => self.failed(tx, why).await,
+        }
+    }
+}
+
+struct ReserveStock;
+
+#[async_trait]
+impl Step<Checkout> for ReserveStock {
+    fn name(&self) -> &'static str {
+        "reserve_stock"
+    }
+
+    async fn run(&self, saga: &mut Checkout, ports: &Ports) -> Outcome {
+        let until = ports.clock.now() + ports.hold;
+        stock_outcome(ports.stock.reserve(saga.order_id, &saga.lines, until).await)
+    }
+
+    async fn undo(&self, saga: &mut Checkout, ports: &Ports) -> std::result::Result<(), String> {
+        ports.stock.release(saga.order_id).await.map_err(|error| error.to_string())
+    }
+}
+
+fn stock_outcome(result: std::result::Result<(), StockError>) -> Outcome {
+    match result {
+        Ok(()) => Outcome::Done,
+        Err(StockError::OutOfStock(lines)) => {
+            let detail = "There is not enough of the products named; nothing was charged.";
+            Outcome::Reject(Problem::new(code::OUT_OF_STOCK, detail).with("lines", lines))
+        }
+        Err(StockError::ReservationEnded) => {
+            let detail = "The stock was no longer held for this order; nothing was charged.";
+            Outcome::Reject(Problem::new(code::ORDER_NOT_COMPLETED, detail))
+        }
+        Err(StockError::Unavailable(error)) => Outcome::Retry(error.to_string()),
+    }
+}
+
+struct AuthorizePayment;
+
+#[async_trait]
+impl Step<Checkout> for AuthorizePayment {
+    fn name(&self) -> &'static str {
+        "authorize_payment"
+    }
+
+    async fn run(&self, saga: &mut Checkout, ports: &Ports) -> Outcome {
+        let request = Authorize {
+            order_id: saga.order_id,
+            key: format!("{}/authorize", saga.order_id),
+            amount: saga.total,
+            token: saga.token.clone(),
+        };
+        match ports.payments.authorize(request).await {
+            Ok(Authorization::Authorized(payment)) => {
+                saga.payment = Some(payment);
+                Outcome::Done
+            }
+            Ok(Authorization::ActionRequired { payment_id, url, until }) => {
+                let held = ports.stock.extend(saga.order_id, until + MARGIN).await;
+                saga.payment = Some(payment_id);
+                saga.challenge = Some(Challenge { url, until });
+                match stock_outcome(held) {
+                    Outcome::Done => Outcome::Wait(until),
+                    // The payment was asked for, so its undo must follow.
+                    Outcome::Reject(problem) => Outcome::Retry(problem.detail),
+                    other => other,
+                }
+            }
+            Err(PaymentError::Declined { code: reason, detail }) => Outcome::Reject(
+                Problem::new(code::PAYMENT_DECLINED, detail).with("decline_code", reason),
+            ),
+            Err(PaymentError::Unavailable(error)) => Outcome::Retry(error.to_string()),
+        }
+    }
+
+    async fn undo(&self, saga: &mut Checkout, ports: &Ports) -> std::result::Result<(), String> {
+        ports.payments.cancel(saga.order_id).await.map_err(|error| error.to_string())
+    }
+}
+
+struct BookShipment;
+
+#[async_trait]
+impl Step<Checkout> for BookShipment {
+    fn name(&self) -> &'static str {
+        "book_shipment"
+    }
+
+    async fn run(&self, saga: &mut Checkout, ports: &Ports) -> Outcome {
+        let booking = Booking {
+            order_id: saga.order_id,
+            address: saga.address.clone(),
+            method: saga.method.clone(),
+        };
+        match ports.logistics.book(booking).await {
+            Ok(_) => Outcome::Done,
+            Err(LogisticsError::Refused(why)) => {
+                let detail = format!("The order cannot be shipped: {why}. Nothing was charged.");
+                Outcome::Reject(Problem::new(code::SHIPPING_FAILED, detail))
+            }
+            Err(LogisticsError::Unavailable(error)) => Outcome::Retry(error.to_string()),
+        }
+    }
+
+    async fn undo(&self, saga: &mut Checkout, ports: &Ports) -> std::result::Result<(), String> {
+        ports.logistics.cancel(saga.order_id).await.map_err(|error| error.to_string())
+    }
+}
+
+struct Confirm;
+
+#[async_trait]
+impl Step<Checkout> for Confirm {
+    fn name(&self) -> &'static str {
+        "confirm"
+    }
+
+    async fn run(&self, saga: &mut Checkout, ports: &Ports) -> Outcome {
+        stock_outcome(ports.stock.commit(saga.order_id).await)
+    }
+}

@@ -1,0 +1,3 @@
+//! The module's sagas.
+
+pub mod checkout;

@@ -1,0 +1,153 @@
+//! Carts and their lines.
+
+use kernel::id::{CartId, CustomerId, LineId, OrderId, ProductId};
+use platform::sql::{Db, Result, Tx};
+use uuid::Uuid;
+
+use crate::domain::cart::{CartLine, LINES_MAX, QUANTITY_MAX};
+
+platform::statements! {
+    /// Takes the cart's row, making it when it is not there; no row when it is being ordered.
+    TOUCH = "insert into cart (id, owner, version, updated_at) values ($1, $2, 1, $3)
+             on conflict (owner) do update set version = cart.version + 1,
+                    updated_at = excluded.updated_at
+              where cart.order_id is null
+             returning id, version";
+    FIND = "select id, coupon, order_id, version from cart where owner = $1";
+    LINES = "select id, product_id, quantity from cart_line where cart_id = $1 order by id";
+    PUT_LINE = "insert into cart_line (id, cart_id, product_id, quantity, added_at)
+                select $1, $2, $3, $4, $5
+                 where (select count(*) from cart_line where cart_id = $2) < $6
+                    or exists (select 1 from cart_line where cart_id = $2 and product_id = $3)
+                on conflict (cart_id, product_id) do update
+                   set quantity = cart_line.quantity + excluded.quantity
+                 where cart_line.quantity + excluded.quantity <= $7";
+    SET_QUANTITY = "update cart_line set quantity = $3 where cart_id = $1 and id = $2";
+    REMOVE_LINE = "delete from cart_line where cart_id = $1 and id = $2";
+    SET_COUPON = "update cart set coupon = $2 where id = $1";
+    /// The cart stands still while an order is made of it; whoever changed it first wins.
+    HOLD = "update cart set order_id = $3, version = version + 1
+             where id = $1 and version = $2 and order_id is null";
+    EMPTY = "delete from cart_line where cart_id = $1";
+    LET_GO = "update cart set order_id = null, version = version + 1
+               where id = $1 and order_id = $2";
+    LET_GO_ORDERED = "update cart set order_id = null, coupon = null, version = version + 1
+               where id = $1 and order_id = $2";
+    HELD_COUNT = "select count(*) from cart where order_id is not null";
+    HELD_BY_ENDED = "select cast(o.number as text) from cart c join orders o on o.id = c.order_id
+                      where c.order_id is not null
+                        and o.status not in ('PENDING', 'AWAITING_PAYMENT') limit 20";
+}
+
+/// A cart's row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cart {
+    /// The cart.
+    pub id: CartId,
+    /// The coupon the shopper gave.
+    pub coupon: Option<String>,
+    /// The order that is being made of it.
+    pub order_id: Option<OrderId>,
+    /// Moves with every change of the cart.
+    pub version: i64,
+    /// What is in it, in the order it was put there.
+    pub lines: Vec<CartLine>,
+}
+
+#[derive(sqlx::FromRow)]
+struct Row {
+    id: Uuid,
+    coupon: Option<String>,
+    order_id: Option<Uuid>,
+    version: i64,
+}
+
+/// The shopper's cart; none when nothing was ever put into it.
+pub async fn find(db: &Db, owner: CustomerId) -> Result<Option<Cart>> {
+    // Read in this order, lines that change in between go with a version that has moved on, which
+    // an order made of them will notice.
+    let Some(row) = db.query(FIND).bind(owner.uuid()).optional::<Row>().await? else {
+        return Ok(None);
+    };
+    let lines: Vec<(Uuid, Uuid, i64)> = db.query(LINES).bind(row.id).all().await?;
+    let line = |(id, product_id, quantity): (Uuid, Uuid, i64)| CartLine {
+        id: id.into(),
+        product_id: product_id.into(),
+        quantity,
+    };
+    Ok(Some(Cart {
+        id: row.id.into(),
+        coupon: row.coupon,
+        order_id: row.order_id.map(OrderId::from),
+        version: row.version,
+        lines: lines.into_iter().map(line).collect(),
+    }))
+}
+
+/// Takes the shopper's cart for a change. None when it is being ordered.
+pub async fn touch(tx: &mut Tx, owner: CustomerId) -> Result<Option<CartId>> {
+    let now = tx.now();
+    let row: Option<(Uuid, i64)> =
+        tx.query(TOUCH).bind(CartId::new().uuid()).bind(owner.uuid()).bind(now).optional().await?;
+    Ok(row.map(|(id, _)| id.into()))
+}
+
+/// Adds units of a product. False when the cart is full or the line would be too large.
+pub async fn put_line(
+    tx: &mut Tx,
+    cart: CartId,
+    product: ProductId,
+    quantity: i64,
+) -> Result<bool> {
+    let now = tx.now();
+    let put = tx
+        .query(PUT_LINE)
+        .bind(LineId::new().uuid())
+        .bind(cart.uuid())
+        .bind(product.uuid())
+        .bind(quantity)
+        .bind(now)
+        .bind(LINES_MAX)
+        .bind(QUANTITY_MAX)
+        .execute()
+        .await?;
+    Ok(put == 1)
+}
+
+/// Changes how many units a line has. False when there is no such line.
+pub async fn set_quantity(tx: &mut Tx, cart: CartId, line: LineId, quantity: i64) -> Result<bool> {
+    let set =
+        tx.query(SET_QUANTITY).bind(cart.uuid()).bind(line.uuid()).bind(quantity).execute().await?;
+    Ok(set == 1)
+}
+
+/// Takes a line out. False when there is no such line.
+pub async fn remove_line(tx: &mut Tx, cart: CartId, line: LineId) -> Result<bool> {
+    Ok(tx.query(REMOVE_LINE).bind(cart.uuid()).bind(line.uuid()).execute().await? == 1)
+}
+
+/// Puts a coupon to the cart, or takes it away.
+pub async fn set_coupon(tx: &mut Tx, cart: CartId, coupon: Option<&str>) -> Result<()> {
+    tx.query(SET_COUPON).bind(cart.uuid()).bind(coupon).execute().await.map(drop)
+}
+
+/// Holds a cart for an order. False when it has changed or another order holds it.
+pub async fn hold(tx: &mut Tx, cart: &Cart, order: OrderId) -> Result<bool> {
+    let held =
+        tx.query(HOLD).bind(cart.id.uuid()).bind(cart.version).bind(order.uuid()).execute().await?;
+    Ok(held == 1)
+}
+
+/// Gives a cart back to its shopper with all that is in it, after its order failed.
+pub async fn let_go(tx: &mut Tx, cart: CartId, order: OrderId) -> Result<()> {
+    tx.query(LET_GO).bind(cart.uuid()).bind(order.uuid()).execute().await.map(drop)
+}
+
+/// Empties a cart whose order is confirmed.
+pub async fn ordered(tx: &mut Tx, cart: CartId, order: OrderId) -> Result<()> {
+    let held = tx.query(LET_GO_ORDERED).bind(cart.uuid()).bind(order.uuid()).execute().await?;
+    if held == 1 {
+        tx.query(EMPTY).bind(cart.uuid()).execute().await?;
+    }
+    Ok(())
+}

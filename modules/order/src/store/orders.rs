@@ -1,0 +1,307 @@
+//! Orders and their lines.
+
+use std::collections::HashMap;
+
+use kernel::id::{CustomerId, LineId, OrderId};
+use kernel::{Address, Currency, Money, Timestamp};
+use platform::sql::{Db, Error, Result, Tx};
+use sqlx::types::Json;
+use uuid::Uuid;
+
+use crate::domain::order::{Line, Order, OrderFailure};
+use crate::domain::status::Status;
+use crate::domain::totals::Totals;
+
+platform::statements! {
+    INSERT = "insert into orders (id, number, customer_id, cart_id, status, currency, items_minor,
+                     discount_minor, shipping_minor, tax_minor, total_minor, coupon,
+                     shipping_address, billing_address, shipping_method, version, created_at,
+                     updated_at)
+              values ($1, $2, $3, $4, 'PENDING', $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, 1,
+                      $15, $15)";
+    INSERT_LINES =
+        "insert into order_line (id, order_id, product_id, sku, name, quantity, unit_minor,
+                total_minor)
+         select unhex(value->>'id', '-'), $1, unhex(value->>'product_id', '-'), value->>'sku',
+                value->>'name', value->>'quantity', value->>'unit_minor', value->>'total_minor'
+           from json_each($2)",
+        "insert into order_line (id, order_id, product_id, sku, name, quantity, unit_minor,
+                total_minor)
+         select l.id, $1, l.product_id, l.sku, l.name, l.quantity, l.unit_minor, l.total_minor
+           from jsonb_to_recordset($2) as l(id uuid, product_id uuid, sku text, name text,
+                quantity bigint, unit_minor bigint, total_minor bigint)";
+    FIND = "select id, number, customer_id, cart_id, status, currency, items_minor, discount_minor,
+                   shipping_minor, tax_minor, total_minor, coupon, shipping_address,
+                   billing_address, shipping_method, failure, version, created_at, updated_at,
+                   confirmed_at
+              from orders where id = $1";
+    OF_CUSTOMER = "select id, number, customer_id, cart_id, status, currency, items_minor,
+                   discount_minor, shipping_minor, tax_minor, total_minor, coupon,
+                   shipping_address, billing_address, shipping_method, failure, version,
+                   created_at, updated_at, confirmed_at
+              from orders where customer_id = $1 and id < $2 order by id desc limit $3";
+    LIST = "select id, number, customer_id, cart_id, status, currency, items_minor,
+                   discount_minor, shipping_minor, tax_minor, total_minor, coupon,
+                   shipping_address, billing_address, shipping_method, failure, version,
+                   created_at, updated_at, confirmed_at
+              from orders where (cast($1 as text) is null or status = $1) and id < $2
+             order by id desc limit $3";
+    LINES =
+        "select id, order_id, product_id, sku, name, quantity, unit_minor from order_line
+          where order_id in (select unhex(value, '-') from json_each($1)) order by id",
+        "select id, order_id, product_id, sku, name, quantity, unit_minor from order_line
+          where order_id in (select cast(value as uuid) from jsonb_array_elements_text($1))
+          order by id";
+    /// The version is the lock: of two who decide on the same state, one is refused.
+    MOVE = "update orders set status = $3, version = version + $4, failure = $5,
+                   updated_at = $6, confirmed_at = coalesce(confirmed_at, $7)
+             where id = $1 and status = $2 and version = $8";
+    BRIEF = "select id, number, status, total_minor, currency, created_at from orders
+              where id > $1 order by id limit $2";
+    COUNT = "select count(*) from orders";
+    LINE_SUMS = "select o.number from orders o
+                  where items_minor <> (select coalesce(cast(sum(l.total_minor) as bigint), 0)
+                                          from order_line l where l.order_id = o.id) limit 20";
+    TOTALS = "select number from orders
+               where total_minor <> items_minor - discount_minor + shipping_minor + tax_minor
+               limit 20";
+    UNATTENDED = "select number from orders o
+                   where status in ('PENDING', 'AWAITING_PAYMENT')
+                     and not exists (select 1 from saga s where s.subject = o.id
+                                        and s.phase in ('forward', 'undoing', 'stuck')) limit 20";
+}
+
+#[derive(sqlx::FromRow)]
+struct Row {
+    id: Uuid,
+    number: String,
+    customer_id: Uuid,
+    cart_id: Uuid,
+    status: String,
+    currency: String,
+    items_minor: i64,
+    discount_minor: i64,
+    shipping_minor: i64,
+    tax_minor: i64,
+    total_minor: i64,
+    coupon: Option<String>,
+    shipping_address: Json<Address>,
+    billing_address: Option<Json<Address>>,
+    shipping_method: String,
+    failure: Option<Json<OrderFailure>>,
+    version: i64,
+    created_at: Timestamp,
+    updated_at: Timestamp,
+    confirmed_at: Option<Timestamp>,
+}
+
+#[derive(sqlx::FromRow)]
+struct LineRow {
+    id: Uuid,
+    order_id: Uuid,
+    product_id: Uuid,
+    sku: String,
+    name: String,
+    quantity: i64,
+    unit_minor: i64,
+}
+
+impl Row {
+    fn order(self, lines: Vec<LineRow>) -> Result<Order> {
+        let nonsense = |what: &str| Error::Inconsistent(format!("order {}: {what}", self.number));
+        let currency: Currency = self.currency.parse().map_err(|_| nonsense("its currency"))?;
+        let status = Status::from_word(&self.status).ok_or_else(|| nonsense("its status"))?;
+        let money = |minor| Money::from_minor(minor, currency);
+        let line = |row: LineRow| {
+            let unit_price = money(row.unit_minor);
+            Ok(Line {
+                id: row.id.into(),
+                product_id: row.product_id.into(),
+                sku: row.sku,
+                name: row.name,
+                quantity: row.quantity,
+                unit_price,
+                total: unit_price.times(row.quantity).map_err(|_| nonsense("a line"))?,
+            })
+        };
+        Ok(Order {
+            lines: lines.into_iter().map(line).collect::<Result<_>>()?,
+            id: self.id.into(),
+            number: self.number,
+            customer_id: self.customer_id.into(),
+            cart_id: self.cart_id.into(),
+            status,
+            totals: Totals {
+                items: money(self.items_minor),
+                discount: money(self.discount_minor),
+                shipping: money(self.shipping_minor),
+                tax: money(self.tax_minor),
+                total: money(self.total_minor),
+            },
+            coupon: self.coupon,
+            shipping_address: self.shipping_address.0,
+            billing_address: self.billing_address.map(|address| address.0),
+            shipping_method: self.shipping_method,
+            failure: self.failure.map(|failure| failure.0),
+            version: self.version,
+            created_at: self.created_at,
+            updated_at: self.updated_at,
+            confirmed_at: self.confirmed_at,
+        })
+    }
+}
+
+/// Inserts a new order with its lines.
+pub async fn insert(tx: &mut Tx, order: &Order) -> Result<()> {
+    tx.query(INSERT)
+        .bind(order.id.uuid())
+        .bind(order.number.as_str())
+        .bind(order.customer_id.uuid())
+        .bind(order.cart_id.uuid())
+        .bind(order.totals.total.currency().code())
+        .bind(order.totals.items.minor())
+        .bind(order.totals.discount.minor())
+        .bind(order.totals.shipping.minor())
+        .bind(order.totals.tax.minor())
+        .bind(order.totals.total.minor())
+        .bind(order.coupon.as_deref())
+        .bind(Json(&order.shipping_address))
+        .bind(order.billing_address.as_ref().map(Json))
+        .bind(order.shipping_method.as_str())
+        .bind(order.created_at)
+        .execute()
+        .await?;
+    let lines: Vec<_> = order
+        .lines
+        .iter()
+        .map(|line| {
+            serde_json::json!({
+                "id": line.id, "product_id": line.product_id, "sku": line.sku, "name": line.name,
+                "quantity": line.quantity, "unit_minor": line.unit_price.minor(),
+                "total_minor": line.total.minor(),
+            })
+        })
+        .collect();
+    tx.query(INSERT_LINES).bind(order.id.uuid()).bind(Json(lines)).execute().await.map(drop)
+}
+
+/// An order with its lines.
+pub async fn find(db: &Db, id: OrderId) -> Result<Option<Order>> {
+    let Some(row) = db.query(FIND).bind(id.uuid()).optional::<Row>().await? else {
+        return Ok(None);
+    };
+    let lines: Vec<LineRow> = db.query(LINES).bind(Json([id])).all().await?;
+    row.order(lines).map(Some)
+}
+
+/// An order with its lines, inside a unit of work.
+pub async fn load(tx: &mut Tx, id: OrderId) -> Result<Option<Order>> {
+    let Some(row) = tx.query(FIND).bind(id.uuid()).optional::<Row>().await? else {
+        return Ok(None);
+    };
+    let lines: Vec<LineRow> = tx.query(LINES).bind(Json([id])).all().await?;
+    row.order(lines).map(Some)
+}
+
+/// A customer's orders before one, newest first.
+pub async fn of_customer(
+    db: &Db,
+    customer: CustomerId,
+    before: OrderId,
+    limit: i64,
+) -> Result<Vec<Order>> {
+    let rows = db.query(OF_CUSTOMER).bind(customer.uuid()).bind(before.uuid()).bind(limit);
+    with_lines(db, rows.all().await?).await
+}
+
+/// All orders before one, newest first, perhaps only those of one status.
+pub async fn list(
+    db: &Db,
+    status: Option<Status>,
+    before: OrderId,
+    limit: i64,
+) -> Result<Vec<Order>> {
+    let status = status.map(Status::word);
+    let rows = db.query(LIST).bind(status).bind(before.uuid()).bind(limit).all().await?;
+    with_lines(db, rows).await
+}
+
+async fn with_lines(db: &Db, rows: Vec<Row>) -> Result<Vec<Order>> {
+    let ids: Vec<Uuid> = rows.iter().map(|row| row.id).collect();
+    let lines: Vec<LineRow> = db.query(LINES).bind(Json(ids)).all().await?;
+    let mut of_order: HashMap<Uuid, Vec<LineRow>> = HashMap::new();
+    for line in lines {
+        of_order.entry(line.order_id).or_default().push(line);
+    }
+    rows.into_iter()
+        .map(|row| {
+            let lines = of_order.remove(&row.id).unwrap_or_default();
+            row.order(lines)
+        })
+        .collect()
+}
+
+/// Moves an order on from the state it was loaded in. `emits` says whether an event goes with it.
+/// False when it has moved meanwhile.
+pub async fn move_on(tx: &mut Tx, order: &Order, to: Status, emits: bool) -> Result<bool> {
+    let now = tx.now();
+    let moved = tx
+        .query(MOVE)
+        .bind(order.id.uuid())
+        .bind(order.status.word())
+        .bind(to.word())
+        .bind(i64::from(emits))
+        .bind(order.failure.as_ref().map(Json))
+        .bind(now)
+        .bind((to == Status::Confirmed).then_some(now))
+        .bind(order.version)
+        .execute()
+        .await?;
+    Ok(moved == 1)
+}
+
+/// What the books need to know of an order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Brief {
+    /// The order.
+    pub id: OrderId,
+    /// Its number.
+    pub number: String,
+    /// Where it stands.
+    pub status: Status,
+    /// What it costs.
+    pub total: Money,
+    /// When it was placed.
+    pub created_at: Timestamp,
+}
+
+/// Orders after one, by id.
+pub async fn briefs(db: &Db, after: OrderId, limit: i64) -> Result<Vec<Brief>> {
+    let rows: Vec<(Uuid, String, String, i64, String, Timestamp)> =
+        db.query(BRIEF).bind(after.uuid()).bind(limit).all().await?;
+    rows.into_iter()
+        .map(|(id, number, status, minor, currency, created_at)| {
+            let nonsense = || Error::Inconsistent(format!("order {number}: status or currency"));
+            Ok(Brief {
+                id: id.into(),
+                status: Status::from_word(&status).ok_or_else(nonsense)?,
+                total: Money::from_minor(minor, currency.parse().map_err(|_| nonsense())?),
+                number,
+                created_at,
+            })
+        })
+        .collect()
+}
+
+/// A line of a new order.
+pub fn new_line(id: LineId, priced: &crate::domain::cart::PricedLine) -> Line {
+    Line {
+        id,
+        product_id: priced.offer.product_id,
+        sku: priced.offer.sku.clone(),
+        name: priced.offer.name.clone(),
+        quantity: priced.line.quantity,
+        unit_price: priced.offer.price,
+        total: priced.total,
+    }
+}

@@ -1,0 +1,127 @@
+//! What happens to a confirmed order: it is called off, shipped, delivered.
+
+use kernel::Event;
+use kernel::events::{OrderCancelled, OrderDelivered, OrderShipped};
+use kernel::id::{CustomerId, OrderId};
+use platform::idempotency::{self, Answer, Claim, Key};
+use platform::sql::Tx;
+
+use crate::Orders;
+use crate::domain::order::Order;
+use crate::domain::status::{Move, Status};
+use crate::error::OrderError;
+use crate::store::{orders, shipment};
+
+/// What is to happen to an order.
+#[derive(Debug, Clone)]
+pub enum Advance {
+    /// It is called off: by its customer, or by the staff when none is named.
+    Cancel {
+        /// The customer whose order it must be.
+        customer: Option<CustomerId>,
+        /// Why.
+        reason: String,
+    },
+    /// The parcel leaves.
+    Ship {
+        /// The carrier's number of the parcel.
+        tracking: Option<String>,
+    },
+    /// The parcel arrived.
+    Deliver,
+}
+
+impl Advance {
+    const fn kind(&self) -> Move {
+        match self {
+            Self::Cancel { .. } => Move::Cancel,
+            Self::Ship { .. } => Move::Ship,
+            Self::Deliver => Move::Deliver,
+        }
+    }
+}
+
+impl Orders {
+    /// Moves an order on, once for its idempotency key when it has one. The answer is the order,
+    /// or what was answered the first time.
+    pub async fn advance(
+        &self,
+        id: OrderId,
+        advance: &Advance,
+        key: Option<&Key>,
+    ) -> Result<(Answer, bool), OrderError> {
+        platform::sql::retry(|| self.try_advance(id, advance, key)).await
+    }
+
+    async fn try_advance(
+        &self,
+        id: OrderId,
+        advance: &Advance,
+        key: Option<&Key>,
+    ) -> Result<(Answer, bool), OrderError> {
+        // Asked before the unit of work begins: it holds SQLite's only writer.
+        let payment = self.payment_of(id).await?;
+        let mut tx = self.inner.db.begin("order.advance").await?;
+        if let Some(key) = key {
+            match idempotency::claim(&mut tx, key).await? {
+                Claim::Done(answer) => return Ok((answer, true)),
+                claim => claim.problem().map_or(Ok(()), Err)?,
+            }
+        }
+        let mut order = orders::load(&mut tx, id).await?.ok_or(OrderError::NotFound)?;
+        if let Advance::Cancel { customer: Some(customer), .. } = advance
+            && *customer != order.customer_id
+        {
+            return Err(OrderError::NotFound);
+        }
+        let to = order.status.after(advance.kind()).ok_or(OrderError::State(order.status))?;
+        apply(&mut tx, &order, to, advance).await?;
+        (order.status, order.version, order.updated_at) = (to, order.version + 1, tx.now());
+        let body = serde_json::to_string(&order.view(payment))
+            .map_err(|error| platform::sql::Error::Inconsistent(error.to_string()))?;
+        let answer = Answer { status: 200, body };
+        if let Some(key) = key {
+            idempotency::finish(&mut tx, &key.scope, &key.key, &answer).await?;
+        }
+        tx.commit().await?;
+        Ok((answer, false))
+    }
+}
+
+async fn apply(
+    tx: &mut Tx,
+    order: &Order,
+    to: Status,
+    advance: &Advance,
+) -> Result<(), OrderError> {
+    if !orders::move_on(tx, order, to, true).await? {
+        return Err(OrderError::Stale);
+    }
+    let (order_id, customer_id) = (order.id, order.customer_id);
+    match advance {
+        Advance::Cancel { reason, .. } => {
+            shipment::cancel(tx, order_id).await?;
+            let event = OrderCancelled {
+                order_id,
+                customer_id,
+                lines: order.sold(),
+                total: order.totals.total,
+                confirmed_at: order.confirmed_at.unwrap_or(order.created_at),
+                reason: reason.clone(),
+            };
+            emit(tx, order, &event)
+        }
+        Advance::Ship { tracking } => {
+            shipment::move_on(tx, order_id, "booked", "shipped", tracking.as_deref()).await?;
+            emit(tx, order, &OrderShipped { order_id, customer_id, tracking: tracking.clone() })
+        }
+        Advance::Deliver => {
+            shipment::move_on(tx, order_id, "shipped", "delivered", None).await?;
+            emit(tx, order, &OrderDelivered { order_id, customer_id })
+        }
+    }
+}
+
+fn emit(tx: &mut Tx, order: &Order, event: &impl Event) -> Result<(), OrderError> {
+    Ok(tx.emit(event, order.version + 1)?)
+}

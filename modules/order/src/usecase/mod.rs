@@ -1,0 +1,6 @@
+//! What can be done with carts and orders.
+
+pub mod advance;
+pub mod cart;
+pub mod place;
+pub mod quote;

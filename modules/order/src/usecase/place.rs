@@ -1,0 +1,238 @@
+//! Placing an order: one commit holds the order, its event, its checkout saga and the claim on the
+//! idempotency key.
+
+use chrono::TimeDelta;
+use kernel::events::OrderPlaced;
+use kernel::id::{CustomerId, LineId, OrderId};
+use kernel::problem::{Problem, code};
+use kernel::{Address, Money};
+use platform::idempotency::{self, Answer, Claim, Key};
+use platform::saga::Running;
+use platform::{fault, random, trace};
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use crate::Orders;
+use crate::domain::number::number;
+use crate::domain::order::Order;
+use crate::domain::status::Status;
+use crate::error::OrderError;
+use crate::saga::checkout::Checkout;
+use crate::store::cart::{self, Cart};
+use crate::store::coupon::COUPON_USES;
+use crate::store::orders;
+use crate::usecase::quote::{Quote, coupon_refused};
+
+/// The longest payment token, in bytes.
+const TOKEN_MAX: usize = 255;
+
+/// What a shopper orders with; the goods are those of the cart.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({
+    "shipping_address": {"name": "Ada Lovelace", "line1": "Unter den Linden 1", "city": "Berlin",
+                         "postal_code": "10117", "country": "DE"},
+    "shipping_method": "standard",
+    "payment": {"token": "tok_4f1c"}
+}))]
+pub struct PlaceOrder {
+    /// Where the goods go.
+    pub shipping_address: Address,
+    /// Where the invoice goes, when that is elsewhere.
+    #[serde(default)]
+    pub billing_address: Option<Address>,
+    /// One of the shop's shipping methods, e.g. `standard`.
+    pub shipping_method: String,
+    /// How it is paid.
+    pub payment: PayWith,
+    /// A coupon; that of the cart when it is left out.
+    #[serde(default)]
+    pub coupon: Option<String>,
+    /// What the shopper was shown. An order that would cost anything else is refused.
+    #[serde(default)]
+    pub expected_total: Option<Money>,
+}
+
+/// How an order is paid.
+#[derive(Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PayWith {
+    /// A token from `POST /v1/payment-tokens`.
+    pub token: String,
+}
+
+impl std::fmt::Debug for PayWith {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("PayWith(..)")
+    }
+}
+
+/// What came of placing an order.
+pub enum Placed {
+    /// The answer is final; `replayed` when the command came again.
+    Answered {
+        /// The stored answer.
+        answer: Answer,
+        /// Whether the command had been done before.
+        replayed: bool,
+    },
+    /// The checkout goes on; look at the order.
+    Running(OrderId),
+}
+
+impl Orders {
+    /// Places an order of the shopper's cart, and waits a moment for its checkout.
+    pub async fn place(
+        &self,
+        customer: CustomerId,
+        key: &Key,
+        request: PlaceOrder,
+    ) -> Result<Placed, OrderError> {
+        if let Some(known) = self.known(key).await? {
+            return Ok(known);
+        }
+        let placed = platform::sql::retry(|| self.try_place(customer, key, &request)).await;
+        match placed {
+            Ok((order, running)) => {
+                running.settled(self.inner.settings.answer_wait()).await;
+                match idempotency::find(&self.inner.db, key).await? {
+                    Some(Claim::Done(answer)) => Ok(Placed::Answered { answer, replayed: false }),
+                    _ => Ok(Placed::Running(order)),
+                }
+            }
+            // The same command may have been done meanwhile, and emptied or held the cart.
+            Err(error) => self.known(key).await?.ok_or(error),
+        }
+    }
+
+    async fn known(&self, key: &Key) -> Result<Option<Placed>, OrderError> {
+        match idempotency::find(&self.inner.db, key).await? {
+            None => Ok(None),
+            Some(Claim::Done(answer)) => Ok(Some(Placed::Answered { answer, replayed: true })),
+            Some(claim) => match claim.problem() {
+                Some(problem) => Err(problem.into()),
+                None => Ok(None),
+            },
+        }
+    }
+
+    async fn try_place(
+        &self,
+        customer: CustomerId,
+        key: &Key,
+        request: &PlaceOrder,
+    ) -> Result<(OrderId, Running), OrderError> {
+        check(request)?;
+        let cart = cart::find(&self.inner.db, customer).await?;
+        let empty = || Problem::new(code::CART_EMPTY, "Put a product into the cart first.");
+        let cart = cart.ok_or_else(empty)?;
+        if cart.order_id.is_some() {
+            return Err(OrderError::CartHeld);
+        }
+        let (address, method) = (&request.shipping_address, &request.shipping_method);
+        let quote = self.quote(&cart, address, method, request.coupon.as_deref()).await?;
+        expect_total(request.expected_total, &quote)?;
+        self.commit(customer, key, request, &cart, quote).await
+    }
+
+    async fn commit(
+        &self,
+        customer: CustomerId,
+        key: &Key,
+        request: &PlaceOrder,
+        cart: &Cart,
+        quote: Quote,
+    ) -> Result<(OrderId, Running), OrderError> {
+        let mut tx = self.inner.db.begin("order.place").await?;
+        if let Some(problem) = idempotency::claim(&mut tx, key).await?.problem() {
+            return Err(problem.into());
+        }
+        let order = new_order(customer, request, cart, &quote, tx.now());
+        if !cart::hold(&mut tx, cart, order.id).await? {
+            return Err(OrderError::Stale);
+        }
+        if let Some(coupon) = &order.coupon
+            && COUPON_USES.take(&mut tx, &[(coupon, 1)]).await?.is_err()
+        {
+            return Err(coupon_refused("It has been used up.").into());
+        }
+        orders::insert(&mut tx, &order).await?;
+        let placed = OrderPlaced {
+            order_id: order.id,
+            number: order.number.clone(),
+            customer_id: customer,
+            total: order.totals.total,
+        };
+        tx.emit(&placed, order.version)?;
+        let checkout = Checkout::of(&order, &request.payment.token, key, trace::current());
+        let deadline = tx.now() + TimeDelta::seconds(self.inner.settings.checkout_deadline_s);
+        let running =
+            self.inner.checkouts.start(&mut tx, order.id.uuid(), &checkout, deadline).await?;
+        tx.commit().await?;
+        Ok((order.id, running))
+    }
+}
+
+fn check(request: &PlaceOrder) -> Result<(), Problem> {
+    request.shipping_address.check("shipping_address")?;
+    if let Some(address) = &request.billing_address {
+        address.check("billing_address")?;
+    }
+    if request.payment.token.is_empty() || request.payment.token.len() > TOKEN_MAX {
+        return Err(Problem::invalid("payment.token", "must be a token of /v1/payment-tokens"));
+    }
+    Ok(())
+}
+
+fn expect_total(expected: Option<Money>, quote: &Quote) -> Result<(), Problem> {
+    match expected {
+        Some(expected) if expected != quote.totals.total => {
+            let detail = format!("The order would cost {}, not {expected}.", quote.totals.total);
+            let lines: Vec<_> = quote
+                .lines
+                .iter()
+                .map(|line| {
+                    serde_json::json!({
+                        "product_id": line.offer.product_id, "quantity": line.line.quantity,
+                        "unit_price": line.offer.price, "total": line.total,
+                    })
+                })
+                .collect();
+            Err(Problem::new(code::PRICE_CHANGED, detail)
+                .with("totals", quote.totals)
+                .with("lines", lines))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn new_order(
+    customer: CustomerId,
+    request: &PlaceOrder,
+    cart: &Cart,
+    quote: &Quote,
+    now: kernel::Timestamp,
+) -> Order {
+    let mut totals = quote.totals;
+    if fault::bug("total_is_wrong") {
+        totals.tax = Money::zero(totals.tax.currency());
+    }
+    Order {
+        id: OrderId::new(),
+        number: number(random::between(0, (1 << 50) - 1)),
+        customer_id: customer,
+        cart_id: cart.id,
+        status: Status::Pending,
+        lines: quote.lines.iter().map(|line| orders::new_line(LineId::new(), line)).collect(),
+        totals,
+        coupon: quote.coupon.as_ref().map(|coupon| coupon.code.clone()),
+        shipping_address: request.shipping_address.clone(),
+        billing_address: request.billing_address.clone(),
+        shipping_method: request.shipping_method.clone(),
+        failure: None,
+        version: 1,
+        created_at: now,
+        updated_at: now,
+        confirmed_at: None,
+    }
+}

@@ -1,0 +1,53 @@
+//! The module's own books.
+
+use kernel::Timestamp;
+use platform::saga;
+use platform::sql::{Db, Result};
+use platform::verify::{Check, by_query};
+
+use crate::store::{cart, coupon, orders, shipment};
+
+/// Every invariant that the module can prove from its own rows.
+pub async fn verify(db: &Db, now: Timestamp) -> Result<Vec<Check>> {
+    Ok(vec![
+        by_query(
+            db,
+            "every order's total equals lines + tax + shipping - discounts",
+            orders::COUNT,
+            orders::TOTALS,
+        )
+        .await?,
+        by_query(db, "every order's items equal its lines", orders::COUNT, orders::LINE_SUMS)
+            .await?,
+        by_query(
+            db,
+            "every order that is being checked out has a saga",
+            orders::COUNT,
+            orders::UNATTENDED,
+        )
+        .await?,
+        by_query(
+            db,
+            "no cart is held by an order that has ended",
+            cart::HELD_COUNT,
+            cart::HELD_BY_ENDED,
+        )
+        .await?,
+        by_query(
+            db,
+            "coupon uses equal the orders that used them",
+            coupon::COUNT,
+            coupon::MISCOUNTED,
+        )
+        .await?,
+        by_query(
+            db,
+            "every shipment is explained by its order",
+            shipment::COUNT,
+            shipment::UNEXPLAINED,
+        )
+        .await?,
+        by_query(db, coupon::COUPON_USES.name, coupon::COUNT, coupon::COUPON_USES.broken).await?,
+        saga::overdue(db, now).await?,
+    ])
+}
