@@ -1,1 +1,9 @@
-//! Stoa.
+//! Stoa: an online shop's whole back end in one program.
+
+pub mod app;
+pub mod books;
+pub mod command;
+pub mod demo;
+pub mod edge;
+mod notifier;
+pub mod settings;

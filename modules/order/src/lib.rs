@@ -173,7 +173,12 @@ impl Orders {
     }
 
     /// Orders after one, by id, for checks across modules.
-    pub async fn briefs(&self, after: OrderId, limit: i64) -> platform::sql::Result<Vec<Brief>> {
+    pub async fn briefs(
+        &self,
+        after: Option<OrderId>,
+        limit: u32,
+    ) -> platform::sql::Result<Vec<Brief>> {
+        let after = after.unwrap_or(OrderId::from(uuid::Uuid::nil()));
         store::orders::briefs(&self.inner.db, after, limit).await
     }
 

@@ -4,6 +4,7 @@ use std::fmt::Display;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
@@ -12,25 +13,30 @@ const FAILED_BASE_MS: u64 = 100;
 /// The longest.
 const FAILED_MAX_MS: u64 = 5_000;
 
-/// A set of tasks that end together.
+/// A set of tasks that end together. They run on the runtime the set was made on, whichever thread
+/// starts them: a web server's own threads end before the work that requests left behind.
 #[derive(Clone)]
 pub struct Tasks {
     set: Arc<Mutex<JoinSet<()>>>,
     stop: watch::Sender<bool>,
-}
-
-impl Default for Tasks {
-    fn default() -> Self {
-        Self { set: Arc::default(), stop: watch::channel(false).0 }
-    }
+    runtime: Handle,
 }
 
 impl Tasks {
+    /// An empty set on the present runtime.
+    ///
+    /// # Panics
+    /// Outside of a runtime.
+    #[expect(clippy::new_without_default, reason = "it belongs to the runtime it is made on")]
+    pub fn new() -> Self {
+        Self { set: Arc::default(), stop: watch::channel(false).0, runtime: Handle::current() }
+    }
+
     /// Starts a task. It should end soon after [`Tasks::stopped`] does.
     pub fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
         let mut set = self.set.lock().unwrap_or_else(PoisonError::into_inner);
         while set.try_join_next().is_some() {}
-        set.spawn(work);
+        set.spawn_on(work, &self.runtime);
     }
 
     /// Ends when the house is to stop.

@@ -56,7 +56,7 @@ platform::statements! {
     MOVE = "update orders set status = $3, version = version + $4, failure = $5,
                    updated_at = $6, confirmed_at = coalesce(confirmed_at, $7)
              where id = $1 and status = $2 and version = $8";
-    BRIEF = "select id, number, status, total_minor, currency, created_at from orders
+    BRIEF = "select id, number, status, total_minor, currency, updated_at from orders
               where id > $1 order by id limit $2";
     COUNT = "select count(*) from orders";
     LINE_SUMS = "select o.number from orders o
@@ -271,23 +271,23 @@ pub struct Brief {
     pub status: Status,
     /// What it costs.
     pub total: Money,
-    /// When it was placed.
-    pub created_at: Timestamp,
+    /// When it last changed.
+    pub updated_at: Timestamp,
 }
 
 /// Orders after one, by id.
-pub async fn briefs(db: &Db, after: OrderId, limit: i64) -> Result<Vec<Brief>> {
+pub async fn briefs(db: &Db, after: OrderId, limit: u32) -> Result<Vec<Brief>> {
     let rows: Vec<(Uuid, String, String, i64, String, Timestamp)> =
-        db.query(BRIEF).bind(after.uuid()).bind(limit).all().await?;
+        db.query(BRIEF).bind(after.uuid()).bind(i64::from(limit)).all().await?;
     rows.into_iter()
-        .map(|(id, number, status, minor, currency, created_at)| {
+        .map(|(id, number, status, minor, currency, updated_at)| {
             let nonsense = || Error::Inconsistent(format!("order {number}: status or currency"));
             Ok(Brief {
                 id: id.into(),
                 status: Status::from_word(&status).ok_or_else(nonsense)?,
                 total: Money::from_minor(minor, currency.parse().map_err(|_| nonsense())?),
                 number,
-                created_at,
+                updated_at,
             })
         })
         .collect()

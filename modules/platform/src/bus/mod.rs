@@ -11,6 +11,7 @@ mod dead_letters;
 mod deliver;
 mod relay;
 mod store;
+mod verify;
 
 use std::sync::Arc;
 
@@ -22,6 +23,7 @@ use crate::sql::{Db, Result, Tx};
 pub use dead_letters::{DeadLetter, dead_letters, redrive};
 pub use relay::{Bus, Settings};
 pub use store::{Lag, STATEMENTS, lag, replay};
+pub use verify::{STATEMENTS as VERIFY_STATEMENTS, verify};
 
 /// What went wrong in a handler.
 pub type HandlerError = Box<dyn std::error::Error + Send + Sync>;

@@ -1,0 +1,258 @@
+//! The composition root: settings become adapters, adapters become modules, modules become a
+//! running shop. Only this file knows what stands behind a port.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::dev::Server;
+use actix_web::middleware::from_fn;
+use actix_web::web::Data;
+use actix_web::{App, HttpServer};
+use analytics::Analytics;
+use auth::Accounts;
+use catalog::Catalog;
+use chrono::TimeDelta;
+use inventory::Inventory;
+use kernel::Clock;
+use kernel::id::EventId;
+use order::{ManualFulfilment, Orders};
+use payment::{Payments, Sandbox};
+use platform::bus::Bus;
+use platform::module::Schema;
+use platform::saga::Policy;
+use platform::sql::{Db, Error, Postgres, Result, Sqlite};
+use platform::tasks::Tasks;
+
+use crate::edge::{self, Gate};
+use crate::notifier::LogNotifier;
+use crate::settings::{Database, EngineName, Role, Settings};
+
+/// The schemas of the house, each with a database of its own.
+pub const SCHEMAS: [Schema; 7] = [
+    auth::SCHEMA,
+    catalog::SCHEMA,
+    inventory::SCHEMA,
+    order::SCHEMA,
+    payment::SCHEMA,
+    payment::SANDBOX_SCHEMA,
+    analytics::SCHEMA,
+];
+
+/// A shop that is put together.
+#[derive(Clone)]
+pub struct Shop {
+    /// What it was put together from.
+    pub settings: Arc<Settings>,
+    /// Its background work.
+    pub tasks: Tasks,
+    /// Its events.
+    pub bus: Bus,
+    /// Who its people are.
+    pub accounts: Accounts,
+    /// What it sells.
+    pub catalog: Catalog,
+    /// What lies in its stores.
+    pub inventory: Inventory,
+    /// What was ordered.
+    pub orders: Orders,
+    /// What was paid.
+    pub payments: Payments,
+    /// What it all adds up to.
+    pub analytics: Analytics,
+    databases: Arc<Vec<Db>>,
+}
+
+/// Opens the database of one schema, without touching what is in it.
+pub async fn open_database(settings: &Settings, schema: &Schema, clock: &Clock) -> Result<Db> {
+    let Database { engine, url, schema_prefix, connections, readers } = &settings.database;
+    match engine {
+        EngineName::Sqlite => {
+            let file = settings.server.data_dir.join(format!("{}.db", schema.module));
+            let at = Sqlite { file, readers: *readers };
+            Db::sqlite(schema.module, &at, clock.clone()).await
+        }
+        EngineName::Postgres => {
+            let schema_name = format!("{schema_prefix}{}", schema.module);
+            let at =
+                Postgres { url: url.clone(), schema: schema_name, connections: *connections };
+            Db::postgres(schema.module, &at, clock.clone()).await
+        }
+    }
+}
+
+/// Opens and migrates the databases of all schemas, in the order of [`SCHEMAS`].
+pub async fn open_databases(settings: &Settings, clock: &Clock) -> Result<Vec<Db>> {
+    make_folder(&settings.server.data_dir)?;
+    let mut databases = Vec::with_capacity(SCHEMAS.len());
+    for schema in &SCHEMAS {
+        let db = open_database(settings, schema, clock).await?;
+        for name in schema.migrate(&db).await? {
+            tracing::debug!(module = schema.module, name, "migrated");
+        }
+        databases.push(db);
+    }
+    Ok(databases)
+}
+
+fn make_folder(folder: &Path) -> Result<()> {
+    std::fs::create_dir_all(folder)
+        .map_err(|error| Error::Unusable(format!("{}: {error}", folder.display())))
+}
+
+impl Shop {
+    /// Puts a shop together, with its databases up to date and nothing running yet.
+    pub async fn open(settings: Settings) -> Result<Self> {
+        let (settings, clock, tasks) = (Arc::new(settings), Clock::system(), Tasks::new());
+        let databases = open_databases(&settings, &clock).await?;
+        let [auth, catalog, inventory, order, payment, sandbox, analytics] = databases
+            .as_slice()
+            .to_owned()
+            .try_into()
+            .map_err(|_| Error::Unusable("a schema has no database".to_owned()))?;
+
+        let folder = &settings.server.data_dir;
+        let accounts = Accounts::open(auth, settings.auth.clone(), &folder.join("signing.key")).await?;
+        let catalog = Catalog::open(catalog, settings.catalog.clone(), &folder.join("search")).await?;
+        let inventory = Inventory::new(inventory, settings.inventory.clone());
+        let sandbox = Arc::new(Sandbox::new(sandbox, settings.payment.sandbox.clone()));
+        let payments = Payments::new(payment, sandbox, settings.payment.clone());
+        let ports = order::Ports {
+            catalog: Arc::new(catalog.clone()),
+            stock: Arc::new(inventory.clone()),
+            payments: Arc::new(payments.clone()),
+            logistics: Arc::new(ManualFulfilment::new(order.clone())),
+            notifier: Arc::new(LogNotifier),
+        };
+        let node = format!("node-{}", EventId::new());
+        let sagas = saga_settings(&settings, &node);
+        let orders = Orders::new(order, settings.order.clone(), ports, sagas, tasks.clone());
+        let analytics = Analytics::new(analytics);
+
+        let subscriptions = [
+            accounts.subscriptions(),
+            catalog.subscriptions(),
+            inventory.subscriptions(),
+            orders.subscriptions(),
+            payments.subscriptions(),
+            analytics.subscriptions(),
+        ];
+        let bus = Bus::new(databases.clone(), subscriptions.concat(), bus_settings(&settings, &node));
+        bus.register().await?;
+        let databases = Arc::new(databases);
+        Ok(Self {
+            settings,
+            tasks,
+            bus,
+            accounts,
+            catalog,
+            inventory,
+            orders,
+            payments,
+            analytics,
+            databases,
+        })
+    }
+
+    /// The databases, in the order of [`SCHEMAS`].
+    pub fn databases(&self) -> &[Db] {
+        &self.databases
+    }
+
+    /// The database of a module.
+    pub fn database(&self, module: &str) -> Result<&Db> {
+        let missing = || Error::Unusable(format!("there is no module {module}"));
+        self.databases.iter().find(|db| db.module() == module).ok_or_else(missing)
+    }
+
+    /// Starts what runs beside requests.
+    pub async fn start(&self) -> Result<()> {
+        self.catalog.start(&self.tasks);
+        self.accounts.start(&self.tasks);
+        if self.settings.has(Role::Worker) {
+            self.orders.start().await?;
+            self.inventory.start(&self.tasks);
+            self.payments.start(&self.tasks);
+            self.bus.start(&self.tasks)?;
+            for db in self.databases.iter() {
+                let db = db.clone();
+                self.tasks.every("idempotency.forget", HOUR, None, move || {
+                    let db = db.clone();
+                    async move {
+                        let now = db.clock().now();
+                        platform::idempotency::forget_old(&db, now).await.map(|_| false)
+                    }
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// The web server, bound to its address.
+    pub fn serve(&self) -> std::io::Result<Server> {
+        let shop = self.clone();
+        let server = &self.settings.server;
+        let gate = Data::new(Gate {
+            identity: Arc::new(self.accounts.clone()),
+            timeout: Duration::from_millis(server.request_timeout_ms),
+        });
+        let mut http = HttpServer::new(move || {
+            App::new()
+                .app_data(gate.clone())
+                .wrap(from_fn(edge::gate))
+                .configure(|config| shop.accounts.routes(config))
+                .configure(|config| shop.catalog.routes(config))
+                .configure(|config| shop.inventory.routes(config))
+                .configure(|config| shop.orders.routes(config))
+                .configure(|config| shop.payments.routes(config))
+                .configure(|config| shop.analytics.routes(config))
+                .configure(edge::routes)
+        });
+        if server.workers > 0 {
+            http = http.workers(server.workers);
+        }
+        Ok(http
+            .disable_signals()
+            .shutdown_timeout(server.stop_wait_s)
+            .bind(server.listen)?
+            .run())
+    }
+
+    /// Ends background work and closes the databases.
+    pub async fn stop(&self) {
+        self.tasks.stop(Duration::from_secs(self.settings.server.stop_wait_s)).await;
+        for db in self.databases.iter() {
+            db.close().await;
+        }
+    }
+}
+
+const HOUR: Duration = Duration::from_secs(3_600);
+
+fn saga_settings(settings: &Settings, node: &str) -> platform::saga::Settings {
+    let saga = &settings.saga;
+    platform::saga::Settings {
+        node: node.to_owned(),
+        lease: Duration::from_millis(saga.lease_ms),
+        poll: Duration::from_millis(saga.poll_ms),
+        policy: Policy {
+            attempts_max: saga.attempts_max,
+            undo_attempts_max: saga.undo_attempts_max,
+            pause: TimeDelta::milliseconds(saga.pause_ms),
+            pause_max: TimeDelta::milliseconds(saga.pause_max_ms),
+        },
+    }
+}
+
+fn bus_settings(settings: &Settings, node: &str) -> platform::bus::Settings {
+    let bus = &settings.bus;
+    platform::bus::Settings {
+        node: node.to_owned(),
+        poll: Duration::from_millis(bus.poll_ms),
+        batch: bus.batch,
+        lease: Duration::from_millis(bus.lease_ms),
+        effect_wait: Duration::from_millis(bus.effect_wait_ms),
+        attempts_max: bus.attempts_max,
+        retry_max: Duration::from_millis(bus.retry_max_ms),
+    }
+}

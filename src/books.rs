@@ -1,0 +1,172 @@
+//! The shop's fsck: what each module can prove of itself, and what only holds across modules.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use inventory::{Hold, HoldState};
+use kernel::Timestamp;
+use kernel::id::OrderId;
+use order::{Brief, Status};
+use payment::PaymentBrief;
+use platform::bus;
+use platform::sql::Result;
+use platform::verify::Check;
+
+use crate::app::Shop;
+
+/// How many rows of a module are read at a time.
+const PAGE: u32 = 1_000;
+
+/// Every invariant of the shop, checked, each with the module it is about. What is younger than
+/// `grace` may still be under way.
+pub async fn verify(shop: &Shop, grace: Duration) -> Result<Vec<(&'static str, Check)>> {
+    let modules = [
+        ("auth", shop.accounts.verify().await?),
+        ("catalog", shop.catalog.verify().await?),
+        ("inventory", shop.inventory.verify().await?),
+        ("order", shop.orders.verify().await?),
+        ("payment", shop.payments.verify().await?),
+        ("analytics", shop.analytics.verify().await?),
+        ("shop", across(shop, grace).await?),
+        ("events", bus::verify(&shop.bus, grace).await?),
+    ];
+    let named = modules
+        .into_iter()
+        .flat_map(|(module, checks)| checks.into_iter().map(move |check| (module, check)));
+    Ok(named.collect())
+}
+
+/// What the order, stock and payment of one id say of each other.
+#[derive(Default)]
+struct Story {
+    order: Option<Brief>,
+    hold: Option<Hold>,
+    payments: Vec<PaymentBrief>,
+}
+
+struct Across {
+    money: Check,
+    stock: Check,
+    orphans: Check,
+}
+
+/// Streams orders, holds and payments side by side, in the order of their ids.
+async fn across(shop: &Shop, grace: Duration) -> Result<Vec<Check>> {
+    let young = shop.databases().first().map_or_else(Timestamp::default, |db| db.clock().now())
+        - TimeDelta::from_std(grace).unwrap_or(TimeDelta::MAX);
+    let mut found = Across {
+        money: Check::new("every order's money is what its state explains"),
+        stock: Check::new("every order holds the stock that its state explains"),
+        orphans: Check::new("every payment and every hold belongs to an order"),
+    };
+    let mut after = None;
+    loop {
+        let (stories, last) = page(shop, after).await?;
+        for (id, story) in &stories {
+            found.look_at(*id, story, young);
+        }
+        match last {
+            Some(last) => after = Some(last),
+            None => return Ok(vec![found.money, found.stock, found.orphans]),
+        }
+    }
+}
+
+/// The stories of the next ids, and the last of them; none when there are no more.
+async fn page(
+    shop: &Shop,
+    after: Option<OrderId>,
+) -> Result<(BTreeMap<OrderId, Story>, Option<OrderId>)> {
+    let full = PAGE as usize;
+    let orders = shop.orders.briefs(after, PAGE).await?;
+    let holds = shop.inventory.holds(after, PAGE).await?;
+    let payments = shop.payments.briefs(after, PAGE).await?;
+    // Ids up to the end of the shortest full page are complete; the rest comes with the next one.
+    let ends = [
+        orders.last().filter(|_| orders.len() == full).map(|order| order.id),
+        holds.last().filter(|_| holds.len() == full).map(|hold| hold.order_id),
+        payments.last().filter(|_| payments.len() >= full).map(|payment| payment.order_id),
+    ];
+    let last = ends.into_iter().flatten().min();
+    let mut stories: BTreeMap<OrderId, Story> = BTreeMap::new();
+    for order in orders {
+        stories.entry(order.id).or_default().order = Some(order);
+    }
+    for hold in holds {
+        stories.entry(hold.order_id).or_default().hold = Some(hold);
+    }
+    for payment in payments {
+        stories.entry(payment.order_id).or_default().payments.push(payment);
+    }
+    if let Some(last) = last {
+        stories.retain(|id, _| *id <= last);
+    }
+    Ok((stories, last))
+}
+
+impl Across {
+    fn look_at(&mut self, id: OrderId, story: &Story, young: Timestamp) {
+        let Some(order) = &story.order else {
+            let begun = id.uuid().get_timestamp().map_or(0, |time| time.to_unix().0);
+            let settled = i64::try_from(begun).unwrap_or(i64::MAX) < young.timestamp();
+            self.orphans.row(!settled, || format!("{id} has stock or money but is no order"));
+            return;
+        };
+        self.orphans.row(true, String::new);
+        let settled = order.updated_at < young;
+        let name = |what: String| format!("{} is {} but {what}", order.number, order.status.word());
+        match money(order, &story.payments) {
+            Err(what) if settled => self.money.row(false, || name(what)),
+            _ => self.money.row(true, String::new),
+        }
+        match stock(order.status, story.hold.as_ref()) {
+            Err(what) if settled => self.stock.row(false, || name(what)),
+            _ => self.stock.row(true, String::new),
+        }
+    }
+}
+
+/// Whether the payments of an order are what its state explains.
+fn money(order: &Brief, payments: &[PaymentBrief]) -> std::result::Result<(), String> {
+    let total = order.total.minor();
+    let held: i64 = payments.iter().map(PaymentBrief::held).sum();
+    let kept: i64 = payments.iter().map(|payment| payment.captured - payment.refunded).sum();
+    if payments.iter().any(|payment| payment.amount.currency() != order.total.currency()) {
+        return Err("was paid in another currency".to_owned());
+    }
+    match order.status {
+        Status::Pending | Status::AwaitingPayment if held + kept > total => {
+            Err(format!("holds {} of {total}", held + kept))
+        }
+        Status::Pending | Status::AwaitingPayment => Ok(()),
+        Status::Failed | Status::Cancelled if held + kept != 0 => {
+            Err(format!("still holds {held} and keeps {kept}"))
+        }
+        Status::Failed | Status::Cancelled => Ok(()),
+        Status::Confirmed | Status::Shipped | Status::Delivered | Status::Returned => {
+            let taken: i64 = payments.iter().map(|payment| payment.captured).sum();
+            match held + taken == total {
+                true => Ok(()),
+                false => Err(format!("holds {held} and took {taken} of {total}")),
+            }
+        }
+    }
+}
+
+/// Whether what an order holds of the stock is what its state explains.
+fn stock(status: Status, hold: Option<&Hold>) -> std::result::Result<(), String> {
+    let state = hold.map(|hold| hold.state);
+    let explained = match status {
+        Status::Pending | Status::AwaitingPayment => true,
+        Status::Failed | Status::Cancelled => {
+            matches!(state, None | Some(HoldState::Released | HoldState::Expired))
+        }
+        Status::Confirmed => state == Some(HoldState::Committed),
+        Status::Shipped | Status::Delivered | Status::Returned => state == Some(HoldState::Shipped),
+    };
+    match explained {
+        true => Ok(()),
+        false => Err(format!("its stock is {state:?}")),
+    }
+}

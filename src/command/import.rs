@@ -1,0 +1,57 @@
+//! `stoa import`
+
+use std::fs::File;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Subcommand;
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::{Failure, say};
+use crate::app::Shop;
+use crate::settings::Settings;
+
+/// What to bring in.
+#[derive(Debug, Subcommand)]
+pub(super) enum Import {
+    /// Products, from JSON lines (.jsonl) or CSV (.csv). One that was interrupted goes on where it
+    /// stopped; one that is run again changes nothing.
+    Products {
+        /// The file
+        file: PathBuf,
+    },
+}
+
+/// How many wrong lines are named.
+const NAMED_MAX: usize = 50;
+
+/// Imports a file. Exits 1 when some of its lines were not allowed; the others are in.
+pub(super) async fn import(settings: Settings, what: Import) -> Result<ExitCode, Failure> {
+    let Import::Products { file: path } = what;
+    let file = File::open(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+    let bar = ProgressBar::new(file.metadata()?.len());
+    bar.set_style(ProgressStyle::with_template("{bar:40} {percent}% {msg} {elapsed}")?);
+    let shop = Shop::open(settings).await?;
+    let format = catalog::Format::of_file(&path)?;
+    let report = shop
+        .catalog
+        .import(file, format, &mut |progress| {
+            bar.set_position(progress.bytes);
+            bar.set_message(format!("{} lines", progress.lines));
+        })
+        .await?;
+    bar.finish_and_clear();
+    for error in report.errors.iter().take(NAMED_MAX) {
+        say(error);
+    }
+    say(format!(
+        "{} created, {} updated, {} unchanged, {} lines not allowed",
+        report.created,
+        report.updated,
+        report.unchanged,
+        report.errors.len(),
+    ));
+    // What a running server would do with the events; without one, stock would wait for the next.
+    shop.bus.drain().await?;
+    Ok(if report.errors.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}

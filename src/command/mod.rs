@@ -1,0 +1,157 @@
+//! What the program can be told to do; one file for each command.
+
+mod account;
+mod dead_letters;
+mod events;
+mod import;
+mod migrate;
+mod replay;
+mod sagas;
+mod serve;
+mod verify;
+
+use std::fmt::Display;
+use std::io::Write;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use tracing_subscriber::EnvFilter;
+
+use crate::settings::{LogFormat, Role, Settings};
+
+/// What went wrong, for people.
+pub type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+/// An online shop's whole back end in one program.
+#[derive(Debug, Parser)]
+#[command(version, about)]
+pub struct CommandLine {
+    /// A TOML file over the defaults; `stoa config` shows what is in effect.
+    #[arg(long, global = true, env = "STOA_CONFIG")]
+    config: Option<PathBuf>,
+    /// The folder of everything the embedded engines keep.
+    #[arg(long, global = true)]
+    data_dir: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the shop
+    Serve {
+        /// Where to listen, e.g. 0.0.0.0:8080
+        #[arg(long)]
+        listen: Option<SocketAddr>,
+        /// Where to serve health and metrics
+        #[arg(long)]
+        ops_listen: Option<SocketAddr>,
+        /// Fill an empty shop with a demo catalogue and two accounts
+        #[arg(long)]
+        demo: bool,
+        /// What this process does
+        #[arg(long, value_delimiter = ',')]
+        roles: Option<Vec<Role>>,
+    },
+    /// Bring the databases up to date
+    Migrate,
+    /// Bring data in
+    #[command(subcommand)]
+    Import(import::Import),
+    /// Prove the books: exits 1 and names the rows when an invariant is broken
+    Verify {
+        /// Events and operations younger than this many seconds may still be under way
+        #[arg(long, default_value_t = 60)]
+        grace_s: u64,
+    },
+    /// Rebuild a projection from the first event, or the search index: `search`
+    Replay {
+        /// A subscription, e.g. analytics.sales; without one, what can be replayed is listed
+        name: Option<String>,
+    },
+    /// Show events, and how far each subscription has come
+    Events(events::Events),
+    /// Events that could not be handled
+    #[command(subcommand)]
+    DeadLetters(dead_letters::DeadLetters),
+    /// Sagas that have not ended
+    #[command(subcommand)]
+    Sagas(sagas::Sagas),
+    /// Accounts of people who work in the shop
+    #[command(subcommand)]
+    Admin(account::Admin),
+    /// Print the API's description
+    Openapi,
+    /// Print the settings in effect, with secrets hidden
+    Config,
+}
+
+/// Runs a command and tells how it ended.
+pub fn run(line: CommandLine) -> ExitCode {
+    match start(line) {
+        Ok(code) => code,
+        Err(error) => {
+            let mut text = format!("stoa: {error}");
+            let mut cause = error.source();
+            while let Some(error) = cause {
+                text = format!("{text}: {error}");
+                cause = error.source();
+            }
+            // Nothing can be done about a closed standard error.
+            let _ = writeln!(std::io::stderr(), "{text}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn start(line: CommandLine) -> Result<ExitCode, Failure> {
+    let file = line.config.as_deref();
+    let mut settings = Settings::read(file)?;
+    if let Some(folder) = line.data_dir {
+        settings.server.data_dir = folder;
+    }
+    log_to_stderr(&settings)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(async {
+        match line.command {
+            Command::Serve { listen, ops_listen, demo, roles } => {
+                settings.server.listen = listen.unwrap_or(settings.server.listen);
+                settings.server.ops_listen = ops_listen.unwrap_or(settings.server.ops_listen);
+                settings.server.roles = roles.unwrap_or(settings.server.roles);
+                serve::serve(settings, demo).await
+            }
+            Command::Migrate => migrate::migrate(&settings).await,
+            Command::Import(import) => import::import(settings, import).await,
+            Command::Verify { grace_s } => verify::verify(settings, grace_s).await,
+            Command::Replay { name } => replay::replay(settings, name).await,
+            Command::Events(events) => events::events(settings, events).await,
+            Command::DeadLetters(letters) => dead_letters::dead_letters(settings, letters).await,
+            Command::Sagas(sagas) => sagas::sagas(&settings, sagas).await,
+            Command::Admin(admin) => account::admin(settings, admin).await,
+            Command::Openapi => {
+                say(crate::edge::openapi().to_pretty_json()?);
+                Ok(ExitCode::SUCCESS)
+            }
+            Command::Config => {
+                say(Settings::show(file)?);
+                Ok(ExitCode::SUCCESS)
+            }
+        }
+    })
+}
+
+fn log_to_stderr(settings: &Settings) -> Result<(), Failure> {
+    let filter = EnvFilter::try_new(&settings.log.level)?;
+    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    match settings.log.format {
+        LogFormat::Text => lines.try_init(),
+        LogFormat::Json => lines.json().try_init(),
+    }
+}
+
+/// Prints a line. A reader that has gone away is no error.
+fn say(line: impl Display) {
+    let _ = writeln!(std::io::stdout(), "{line}");
+}

@@ -1,0 +1,111 @@
+//! `stoa serve`
+
+use std::fs::{File, TryLockError};
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::{Failure, say};
+use crate::app::Shop;
+use crate::settings::{EngineName, Role, Settings};
+use crate::{demo, edge};
+
+/// How often figures that nobody asks for are tidied up.
+const UPKEEP: Duration = Duration::from_secs(5);
+
+/// Runs the shop until it is told to stop.
+pub(super) async fn serve(settings: Settings, with_demo: bool) -> Result<ExitCode, Failure> {
+    let began = Instant::now();
+    std::fs::create_dir_all(&settings.server.data_dir)?;
+    // One server over a SQLite file: sagas without an owner are taken up at once at start.
+    let _lock = match settings.database.engine {
+        EngineName::Sqlite => Some(lock(&settings.server.data_dir)?),
+        EngineName::Postgres => None,
+    };
+    let metrics = edge::install_metrics()?;
+    let shop = Shop::open(settings).await?;
+    shop.start().await?;
+    if with_demo {
+        for account in demo::fill(&shop).await? {
+            say(account);
+        }
+    }
+    let upkeep = metrics.clone();
+    shop.tasks.every("metrics", UPKEEP, None, move || {
+        upkeep.run_upkeep();
+        async { Ok::<bool, std::convert::Infallible>(false) }
+    });
+    let ops = edge::serve_ops(&shop, metrics)?;
+    let ops_handle = ops.handle();
+    tokio::spawn(ops);
+    let web = match shop.settings.has(Role::Web) {
+        true => {
+            let server = shop.serve()?;
+            let handle = server.handle();
+            tokio::spawn(server);
+            Some(handle)
+        }
+        false => None,
+    };
+    say(ready(&shop, began.elapsed()).await?);
+    stop_asked().await?;
+    tracing::info!("stopping: no new requests; what runs is finished");
+    if let Some(web) = web {
+        web.stop(true).await;
+    }
+    shop.stop().await;
+    ops_handle.stop(false).await;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn lock(folder: &Path) -> Result<File, Failure> {
+    let path = folder.join("serve.lock");
+    let file = File::create(&path)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(format!(
+            "another stoa serves {}; stop it, or name another --data-dir",
+            folder.display()
+        )
+        .into()),
+        Err(TryLockError::Error(error)) => Err(error.into()),
+    }
+}
+
+async fn ready(shop: &Shop, took: Duration) -> Result<String, Failure> {
+    let server = &shop.settings.server;
+    let engine = match shop.settings.database.engine {
+        EngineName::Sqlite => "sqlite",
+        EngineName::Postgres => "postgres",
+    };
+    let products = shop.catalog.product_count().await?;
+    Ok(format!(
+        "ready: http://{} (ops http://{}), {engine}, {products} products, {} ms, {} MB",
+        server.listen,
+        server.ops_listen,
+        took.as_millis(),
+        resident_mb(),
+    ))
+}
+
+/// The resident memory of this process, in megabytes; 0 where the system does not tell.
+fn resident_mb() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let kb = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmRSS:"))
+        .and_then(|rest| rest.trim().trim_end_matches(" kB").parse::<u64>().ok());
+    kb.unwrap_or(0) / 1_024
+}
+
+async fn stop_asked() -> std::io::Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    Ok(())
+}

@@ -1,0 +1,124 @@
+//! One middleware: a request id, a deadline, who is calling, the headers of every answer.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use actix_web::HttpMessage;
+use actix_web::body::{BoxBody, MessageBody};
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::header::{AUTHORIZATION, HeaderName, HeaderValue};
+use actix_web::middleware::Next;
+use actix_web::web::Data;
+use kernel::id::EventId;
+use kernel::ports::{Identity, IdentityError};
+use kernel::problem::{Problem, code};
+use platform::http::Failure;
+use platform::trace;
+
+/// The longest request id that is taken over from the caller, in characters.
+const REQUEST_ID_MAX: usize = 64;
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// What the gate knows.
+pub struct Gate {
+    /// Tells who a token belongs to.
+    pub identity: Arc<dyn Identity>,
+    /// After how long a request is answered 504.
+    pub timeout: Duration,
+}
+
+/// Lets a request through.
+pub async fn gate(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
+    let began = Instant::now();
+    let id = request_id(&request);
+    let method = request.method().clone();
+    let http = request.request().clone();
+    let outcome = trace::within(id.clone(), async {
+        match pass(request, next).await {
+            Ok(response) => Ok(response),
+            // Turned into its answer here, while the request id is known.
+            Err(error) => Err(error.error_response()),
+        }
+    });
+    let mut response = match outcome.await {
+        Ok(response) => response,
+        Err(answer) => ServiceResponse::new(http, answer),
+    };
+    let headers = response.headers_mut();
+    if let Ok(id) = HeaderValue::from_str(&id) {
+        headers.insert(REQUEST_ID, id);
+    }
+    headers.insert(
+        HeaderName::from_static("x-content-type-options"),
+        HeaderValue::from_static("nosniff"),
+    );
+    measure(&method, &response, began.elapsed());
+    Ok(response)
+}
+
+async fn pass(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
+    let gate = request.app_data::<Data<Gate>>().cloned();
+    let Some(gate) = gate else { return Err(Failure::internal("the gate is not set").into()) };
+    if let Some(token) = bearer(&request)? {
+        let caller = gate.identity.authenticate(&token).await.map_err(refused)?;
+        request.extensions_mut().insert(caller);
+    }
+    match tokio::time::timeout(gate.timeout, next.call(request)).await {
+        Ok(response) => Ok(response?.map_into_boxed_body()),
+        Err(_) => {
+            let detail = "What it began is finished or undone; ask for its outcome.";
+            Err(Failure::from(Problem::new(code::TIMEOUT, detail)).into())
+        }
+    }
+}
+
+fn refused(error: IdentityError) -> Failure {
+    match error {
+        IdentityError::Refused => {
+            let detail = "The access token is not valid (any more); log in or refresh it.";
+            Problem::new(code::UNAUTHENTICATED, detail).into()
+        }
+        IdentityError::Unavailable(error) => error.into(),
+    }
+}
+
+fn bearer(request: &ServiceRequest) -> Result<Option<String>, Failure> {
+    let Some(value) = request.headers().get(AUTHORIZATION) else { return Ok(None) };
+    let token = value.to_str().ok().and_then(|value| {
+        let (scheme, token) = value.split_once(' ')?;
+        scheme.eq_ignore_ascii_case("bearer").then(|| token.trim().to_owned())
+    });
+    let wrong = || {
+        let detail = "The Authorization header must be \"Bearer\" and an access token.";
+        Failure::from(Problem::new(code::UNAUTHENTICATED, detail))
+    };
+    token.map(Some).ok_or_else(wrong)
+}
+
+fn request_id(request: &ServiceRequest) -> String {
+    let plain = |id: &&str| {
+        let allowed = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+        !id.is_empty() && id.len() <= REQUEST_ID_MAX && id.chars().all(allowed)
+    };
+    let given = request.headers().get(REQUEST_ID).and_then(|id| id.to_str().ok()).filter(plain);
+    given.map_or_else(|| EventId::new().to_string(), str::to_owned)
+}
+
+fn measure(
+    method: &actix_web::http::Method,
+    response: &ServiceResponse<BoxBody>,
+    took: Duration,
+) {
+    let route = response.request().match_pattern().unwrap_or_else(|| "(none)".to_owned());
+    let status = response.status().as_u16();
+    let labels =
+        [("method", method.to_string()), ("route", route), ("status", status.to_string())];
+    metrics::counter!("http_requests_total", &labels).increment(1);
+    metrics::histogram!("http_request_seconds", &labels[..2]).record(took.as_secs_f64());
+}

@@ -1,0 +1,65 @@
+//! The ops port: is it alive, is it ready, what are the figures.
+
+use actix_web::web::{self, Data};
+use actix_web::{App, HttpResponse, HttpServer};
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use serde::Serialize;
+
+use crate::app::Shop;
+
+/// Lets the figures be collected.
+pub fn install_metrics() -> Result<PrometheusHandle, metrics_exporter_prometheus::BuildError> {
+    PrometheusBuilder::new().install_recorder()
+}
+
+#[derive(Serialize)]
+struct Dependency {
+    name: String,
+    ready: bool,
+}
+
+/// Serves the ops port.
+pub fn serve(shop: &Shop, metrics: PrometheusHandle) -> std::io::Result<actix_web::dev::Server> {
+    let (shop, listen) = (shop.clone(), shop.settings.server.ops_listen);
+    let server = HttpServer::new(move || {
+        App::new()
+            .app_data(Data::new(shop.clone()))
+            .app_data(Data::new(metrics.clone()))
+            .route("/health/live", web::get().to(HttpResponse::Ok))
+            .route("/health/ready", web::get().to(ready))
+            .route("/metrics", web::get().to(figures))
+    });
+    Ok(server.workers(1).disable_signals().bind(listen)?.run())
+}
+
+/// 200 when every dependency answers, else 503; both name each dependency.
+async fn ready(shop: Data<Shop>) -> HttpResponse {
+    let mut dependencies = Vec::new();
+    for db in shop.databases() {
+        let name = format!("database {}", db.module());
+        dependencies.push(Dependency { name, ready: db.ping().await.is_ok() });
+    }
+    let stopping = shop.tasks.is_stopped();
+    dependencies.push(Dependency { name: "not stopping".to_owned(), ready: !stopping });
+    if dependencies.iter().all(|dependency| dependency.ready) {
+        HttpResponse::Ok().json(dependencies)
+    } else {
+        HttpResponse::ServiceUnavailable().json(dependencies)
+    }
+}
+
+async fn figures(shop: Data<Shop>, metrics: Data<PrometheusHandle>) -> HttpResponse {
+    for subscription in shop.bus.subscriptions() {
+        for source in subscription.sources() {
+            let Ok(from) = shop.bus.publisher(source) else { continue };
+            if let Ok(lag) = platform::bus::lag(subscription, source, from).await {
+                let labels = [("subscription", subscription.name), ("source", source)];
+                // A gauge is a float; a lag of 2^52 events has other problems.
+                #[expect(clippy::cast_precision_loss, reason = "see above")]
+                metrics::gauge!("bus_lag_events", &labels).set((lag.last - lag.pos) as f64);
+            }
+        }
+    }
+    metrics.run_upkeep();
+    HttpResponse::Ok().content_type("text/plain; version=0.0.4").body(metrics.render())
+}

@@ -1,0 +1,233 @@
+//! The settings: `config/default.toml`, then a file, then `STOA__SECTION__KEY` variables.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use config::{Config, Environment, File, FileFormat};
+use serde::Deserialize;
+
+/// Every key with its default and what it means.
+const DEFAULTS: &str = include_str!("../config/default.toml");
+/// Keys whose values are never shown.
+const SECRET: [&str; 1] = ["url"];
+
+/// The settings of the whole program.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// The web server.
+    pub server: Server,
+    /// Where data is kept.
+    pub database: Database,
+    /// The relay of events.
+    pub bus: Bus,
+    /// The coordinator of sagas.
+    pub saga: Saga,
+    /// What is written to the log.
+    pub log: Log,
+    /// The modules.
+    pub auth: auth::Settings,
+    /// The modules.
+    pub catalog: catalog::Settings,
+    /// The modules.
+    pub inventory: inventory::Settings,
+    /// The modules.
+    pub order: order::Settings,
+    /// The modules.
+    pub payment: payment::Settings,
+}
+
+/// The web server.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Server {
+    /// Where the shop listens.
+    pub listen: SocketAddr,
+    /// Where health and metrics are served.
+    pub ops_listen: SocketAddr,
+    /// The folder of everything the embedded engines keep.
+    pub data_dir: PathBuf,
+    /// Threads that serve requests; 0 is one for each core.
+    pub workers: usize,
+    /// `web` serves requests, `worker` relays events and recovers sagas.
+    pub roles: Vec<Role>,
+    /// After how many milliseconds a request is answered 504.
+    pub request_timeout_ms: u64,
+    /// How many seconds requests and sagas have to end after a stop was asked for.
+    pub stop_wait_s: u64,
+}
+
+/// What a process does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// Serves requests.
+    Web,
+    /// Relays events, sweeps, recovers sagas.
+    Worker,
+}
+
+/// Where data is kept.
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Database {
+    /// `sqlite` or `postgres`.
+    pub engine: EngineName,
+    /// For `postgres`: `postgres://user:password@host/database`.
+    pub url: String,
+    /// For `postgres`: what the schema of each module is called, before the module's name.
+    pub schema_prefix: String,
+    /// For `postgres`: connections of each module.
+    pub connections: u32,
+    /// For `sqlite`: connections that read, of each module.
+    pub readers: u32,
+}
+
+impl std::fmt::Debug for Database {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Database").field("engine", &self.engine).finish_non_exhaustive()
+    }
+}
+
+/// The engine's name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EngineName {
+    /// In process, in `server.data_dir`.
+    Sqlite,
+    /// A PostgreSQL server.
+    Postgres,
+}
+
+/// The relay of events.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Bus {
+    /// How often outboxes are polled, in milliseconds; a commit wakes the relay earlier.
+    pub poll_ms: u64,
+    /// How many events are handled at a time.
+    pub batch: i64,
+    /// How long a node may handle a subscription's effects without renewing its right.
+    pub lease_ms: u64,
+    /// How long one effect may take.
+    pub effect_wait_ms: u64,
+    /// How often an event is tried before it is a dead letter.
+    pub attempts_max: i64,
+    /// The longest pause between two tries.
+    pub retry_max_ms: u64,
+}
+
+/// The coordinator of sagas.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Saga {
+    /// How long a node may be silent before another takes its sagas over.
+    pub lease_ms: u64,
+    /// How often it looks for sagas that are due.
+    pub poll_ms: u64,
+    /// How often a step of unknown outcome runs before it is given up.
+    pub attempts_max: i64,
+    /// How often an undo runs before the saga is stuck.
+    pub undo_attempts_max: i64,
+    /// The pause after the first unknown outcome; it doubles.
+    pub pause_ms: i64,
+    /// The longest pause.
+    pub pause_max_ms: i64,
+}
+
+/// What is written to the log.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Log {
+    /// A filter of `tracing`, e.g. `info` or `info,stoa=debug`.
+    pub level: String,
+    /// `text` or `json`.
+    pub format: LogFormat,
+}
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// For machines: one object a line.
+    Json,
+}
+
+/// Why the settings cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[error("the settings cannot be used: {0}")]
+pub struct SettingsError(#[from] config::ConfigError);
+
+fn layered(file: Option<&Path>) -> Result<Config, SettingsError> {
+    let mut layers =
+        Config::builder().add_source(File::from_str(DEFAULTS, FileFormat::Toml));
+    if let Some(file) = file {
+        layers = layers.add_source(File::from(file).format(FileFormat::Toml));
+    }
+    let variables = Environment::with_prefix("STOA")
+        .prefix_separator("__")
+        .separator("__")
+        .try_parsing(true)
+        .list_separator(",")
+        .with_list_parse_key("server.roles");
+    Ok(layers.add_source(variables).build()?)
+}
+
+impl Settings {
+    /// Reads the settings. An unknown key is an error that names it.
+    pub fn read(file: Option<&Path>) -> Result<Self, SettingsError> {
+        Ok(layered(file)?.try_deserialize()?)
+    }
+
+    /// The effective settings as TOML, with secrets hidden.
+    pub fn show(file: Option<&Path>) -> Result<String, SettingsError> {
+        Self::read(file)?;
+        let mut all: toml::Table = layered(file)?.try_deserialize()?;
+        for section in all.iter_mut().filter_map(|(_, value)| value.as_table_mut()) {
+            for (_, value) in section.iter_mut().filter(|(key, _)| SECRET.contains(&key.as_str())) {
+                if value.as_str().is_some_and(|text| !text.is_empty()) {
+                    *value = "(hidden)".into();
+                }
+            }
+        }
+        toml::to_string(&all)
+            .map_err(|error| config::ConfigError::Message(error.to_string()).into())
+    }
+
+    /// Whether this process has a role.
+    pub fn has(&self, role: Role) -> bool {
+        self.server.roles.contains(&role)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_defaults_are_complete() {
+        let settings = Settings::read(None).unwrap();
+        assert_eq!(settings.database.engine, EngineName::Sqlite);
+        assert!(settings.has(Role::Web) && settings.has(Role::Worker));
+    }
+
+    #[test]
+    fn an_unknown_key_is_named() {
+        let file = platform::testing::folder().join("stoa.toml");
+        std::fs::write(&file, "[server]\nlisten_to = 1\n").unwrap();
+        let error = Settings::read(Some(&file)).unwrap_err();
+        assert!(error.to_string().contains("listen_to"), "{error}");
+    }
+
+    #[test]
+    fn secrets_are_hidden() {
+        let file = platform::testing::folder().join("stoa.toml");
+        std::fs::write(&file, "[database]\nurl = \"postgres://u:geheim@h/d\"\n").unwrap();
+        let shown = Settings::show(Some(&file)).unwrap();
+        assert!(!shown.contains("geheim"));
+        assert!(shown.contains("(hidden)"));
+        assert!(!format!("{:?}", Settings::read(Some(&file)).unwrap()).contains("geheim"));
+    }
+}
