@@ -1,6 +1,7 @@
 //! The composition root: settings become adapters, adapters become modules, modules become a
 //! running shop. Only this file knows what stands behind a port.
 
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -188,8 +189,8 @@ impl Shop {
         Ok(())
     }
 
-    /// The web server, bound to its address.
-    pub fn serve(&self) -> std::io::Result<Server> {
+    /// The web server, and the addresses it is bound to.
+    pub fn serve(&self) -> std::io::Result<(Server, Vec<SocketAddr>)> {
         let shop = self.clone();
         let server = &self.settings.server;
         let gate = Data::new(Gate {
@@ -211,11 +212,12 @@ impl Shop {
         if server.workers > 0 {
             http = http.workers(server.workers);
         }
-        Ok(http
+        let http = http
             .disable_signals()
             .shutdown_timeout(server.stop_wait_s)
-            .bind(server.listen)?
-            .run())
+            .bind(server.listen)?;
+        let addresses = http.addrs();
+        Ok((http.run(), addresses))
     }
 
     /// Ends background work and closes the databases.

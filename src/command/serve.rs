@@ -37,19 +37,19 @@ pub(super) async fn serve(settings: Settings, with_demo: bool) -> Result<ExitCod
         upkeep.run_upkeep();
         async { Ok::<bool, std::convert::Infallible>(false) }
     });
-    let ops = edge::serve_ops(&shop, metrics)?;
+    let (ops, ops_at) = edge::serve_ops(&shop, metrics)?;
     let ops_handle = ops.handle();
     tokio::spawn(ops);
-    let web = match shop.settings.has(Role::Web) {
-        true => {
-            let server = shop.serve()?;
-            let handle = server.handle();
-            tokio::spawn(server);
-            Some(handle)
-        }
-        false => None,
-    };
-    say(ready(&shop, began.elapsed()).await?);
+    let mut addresses = Vec::new();
+    let mut web = None;
+    if shop.settings.has(Role::Web) {
+        let (server, web_at) = shop.serve()?;
+        web = Some(server.handle());
+        tokio::spawn(server);
+        addresses.extend(web_at.iter().map(|at| format!("http://{at}")));
+    }
+    addresses.extend(ops_at.iter().map(|at| format!("ops http://{at}")));
+    say(ready(&shop, &addresses, began.elapsed()).await?);
     stop_asked().await?;
     tracing::info!("stopping: no new requests; what runs is finished");
     if let Some(web) = web {
@@ -74,17 +74,15 @@ fn lock(folder: &Path) -> Result<File, Failure> {
     }
 }
 
-async fn ready(shop: &Shop, took: Duration) -> Result<String, Failure> {
-    let server = &shop.settings.server;
+async fn ready(shop: &Shop, addresses: &[String], took: Duration) -> Result<String, Failure> {
     let engine = match shop.settings.database.engine {
         EngineName::Sqlite => "sqlite",
         EngineName::Postgres => "postgres",
     };
     let products = shop.catalog.product_count().await?;
     Ok(format!(
-        "ready: http://{} (ops http://{}), {engine}, {products} products, {} ms, {} MB",
-        server.listen,
-        server.ops_listen,
+        "ready: {}, {engine}, {products} products, {} ms, {} MB",
+        addresses.join(", "),
         took.as_millis(),
         resident_mb(),
     ))

@@ -1,5 +1,8 @@
 //! The ops port: is it alive, is it ready, what are the figures.
 
+use std::net::SocketAddr;
+
+use actix_web::dev::Server;
 use actix_web::web::{self, Data};
 use actix_web::{App, HttpResponse, HttpServer};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
@@ -18,8 +21,11 @@ struct Dependency {
     ready: bool,
 }
 
-/// Serves the ops port.
-pub fn serve(shop: &Shop, metrics: PrometheusHandle) -> std::io::Result<actix_web::dev::Server> {
+/// The server of the ops port, and the addresses it is bound to.
+pub fn serve(
+    shop: &Shop,
+    metrics: PrometheusHandle,
+) -> std::io::Result<(Server, Vec<SocketAddr>)> {
     let (shop, listen) = (shop.clone(), shop.settings.server.ops_listen);
     let server = HttpServer::new(move || {
         App::new()
@@ -29,7 +35,9 @@ pub fn serve(shop: &Shop, metrics: PrometheusHandle) -> std::io::Result<actix_we
             .route("/health/ready", web::get().to(ready))
             .route("/metrics", web::get().to(figures))
     });
-    Ok(server.workers(1).disable_signals().bind(listen)?.run())
+    let server = server.workers(1).disable_signals().bind(listen)?;
+    let addresses = server.addrs();
+    Ok((server.run(), addresses))
 }
 
 /// 200 when every dependency answers, else 503; both name each dependency.

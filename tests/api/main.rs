@@ -1,0 +1,9 @@
+//! The shop as its users meet it: through HTTP and the command line, on both engines.
+#![cfg(test)]
+
+mod bad_input;
+mod books;
+mod checkout;
+mod storm;
+#[path = "../support/mod.rs"]
+mod support;

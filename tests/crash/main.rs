@@ -1,0 +1,7 @@
+//! The shop is killed with SIGKILL, or its parts fail, at every durable step of a checkout.
+#![cfg(test)]
+
+mod kill;
+mod saga_matrix;
+#[path = "../support/mod.rs"]
+mod support;

@@ -1,0 +1,354 @@
+//! A real shop in a process of its own, over real sockets, on either engine.
+#![expect(dead_code, reason = "each test binary uses a part of it")]
+
+use std::io::{BufRead, BufReader, Write};
+use std::path::PathBuf;
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+/// How long a shop may take to start or to reach a state.
+const WAIT_MAX: Duration = Duration::from_secs(30);
+/// The account of the staff in tests.
+const STAFF: (&str, &str) = ("staff@test.example", "correct horse battery");
+
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub enum Engine {
+    Sqlite,
+    Postgres,
+}
+
+/// A shop's data and how to run programs over it.
+pub struct Shop {
+    pub folder: PathBuf,
+    variables: Vec<(String, String)>,
+    process: Option<Child>,
+    pub base: String,
+    pub ops: String,
+}
+
+/// What a request was answered.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    pub status: u16,
+    pub body: Value,
+    pub text: String,
+    pub headers: reqwest::header::HeaderMap,
+}
+
+impl Shop {
+    /// A new shop with these products, not running yet. None when the engine is not there.
+    pub fn new(engine: Engine, products: &[Value]) -> Option<Self> {
+        let folder = platform::testing::folder();
+        let mut variables = vec![
+            ("STOA__SERVER__DATA_DIR".to_owned(), folder.display().to_string()),
+            ("STOA__SERVER__LISTEN".to_owned(), "127.0.0.1:0".to_owned()),
+            ("STOA__SERVER__OPS_LISTEN".to_owned(), "127.0.0.1:0".to_owned()),
+            ("STOA__SERVER__WORKERS".to_owned(), "2".to_owned()),
+            ("STOA__SAGA__LEASE_MS".to_owned(), "2000".to_owned()),
+            ("STOA__SAGA__POLL_MS".to_owned(), "100".to_owned()),
+            ("STOA__BUS__POLL_MS".to_owned(), "100".to_owned()),
+            ("STOA__BUS__LEASE_MS".to_owned(), "2000".to_owned()),
+            ("STOA__LOG__LEVEL".to_owned(), "warn".to_owned()),
+            ("STOA__AUTH__ARGON2_MEMORY_KIB".to_owned(), "1024".to_owned()),
+            ("STOA__PAYMENT__RESOLVE_EVERY_MS".to_owned(), "200".to_owned()),
+            ("STOA__PAYMENT__RESOLVE_AFTER_MS".to_owned(), "500".to_owned()),
+        ];
+        if engine == Engine::Postgres {
+            let schema = format!("s{}_", kernel::id::EventId::new().uuid().simple());
+            variables.push(("STOA__DATABASE__ENGINE".to_owned(), "postgres".to_owned()));
+            variables.push(("STOA__DATABASE__URL".to_owned(), platform::testing::postgres()?));
+            variables.push(("STOA__DATABASE__SCHEMA_PREFIX".to_owned(), schema));
+            variables.push(("STOA__DATABASE__CONNECTIONS".to_owned(), "6".to_owned()));
+        }
+        let none = String::new();
+        let shop = Self { folder, variables, process: None, base: none.clone(), ops: none };
+        let lines: Vec<String> = products.iter().map(Value::to_string).collect();
+        let file = shop.folder.join("products.jsonl");
+        std::fs::write(&file, lines.join("\n")).unwrap();
+        let imported = shop.run(&["import", "products", &file.display().to_string()]);
+        assert!(imported.status.success(), "{imported:?}");
+        Some(shop)
+    }
+
+    /// A running shop with these products.
+    pub fn running(engine: Engine, products: &[Value]) -> Option<Self> {
+        let mut shop = Self::new(engine, products)?;
+        shop.start(&[]);
+        Some(shop)
+    }
+
+    /// Sets a setting or a fault of every later process.
+    pub fn set(&mut self, name: &str, value: &str) {
+        self.variables.retain(|(known, _)| known != name);
+        self.variables.push((name.to_owned(), value.to_owned()));
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_stoa"));
+        command.args(arguments).envs(self.variables.iter().cloned());
+        command
+    }
+
+    /// Runs another command over the shop's data.
+    pub fn run(&self, arguments: &[&str]) -> Output {
+        self.command(arguments).stdin(Stdio::null()).output().unwrap()
+    }
+
+    /// Starts the server, with more variables for this one process.
+    pub fn start(&mut self, more: &[(&str, &str)]) {
+        let log = self.folder.join("server.log");
+        let log = std::fs::OpenOptions::new().create(true).append(true).open(log).unwrap();
+        let mut child = self
+            .command(&["serve"])
+            .envs(more.iter().copied())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(log)
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let ready = lines.by_ref().map_while(Result::ok).find(|line| line.starts_with("ready: "));
+        let ready = ready.unwrap_or_else(|| panic!("the shop did not start: {}", self.log()));
+        let address = |after: &str| {
+            let rest = ready.split(after).nth(1).unwrap();
+            rest.split(',').next().unwrap().to_owned()
+        };
+        self.base = address("ready: ");
+        self.ops = address("ops ");
+        // The pipe must be read on, or the server would stop at its next line.
+        std::thread::spawn(move || lines.map_while(Result::ok).for_each(drop));
+        self.process = Some(child);
+    }
+
+    /// What the server wrote to its log.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.folder.join("server.log")).unwrap_or_default()
+    }
+
+    /// Ends the server with SIGKILL.
+    pub fn kill(&mut self) {
+        if let Some(mut process) = self.process.take() {
+            process.kill().unwrap();
+            process.wait().unwrap();
+        }
+    }
+
+    /// Asks the server to stop, and waits until it has.
+    pub fn stop(&mut self) {
+        let mut process = self.process.take().unwrap();
+        Command::new("kill").arg(process.id().to_string()).status().unwrap();
+        assert!(process.wait().unwrap().success(), "{}", self.log());
+    }
+
+    /// Whether the server has died, as it does at an armed fault point.
+    pub fn has_died(&mut self) -> bool {
+        self.process.as_mut().is_some_and(|process| process.try_wait().unwrap().is_some())
+    }
+
+    /// Runs `stoa verify` without grace and fails when an invariant is broken.
+    pub fn assert_books(&self) {
+        let verified = self.run(&["verify", "--grace-s", "0"]);
+        let text = String::from_utf8_lossy(&verified.stdout);
+        assert!(verified.status.success(), "{text}\n{verified:?}\n{}", self.log());
+    }
+
+    /// Waits until `stoa verify` without grace finds nothing, which is when everything is settled.
+    pub fn settle(&self) {
+        let began = Instant::now();
+        loop {
+            let verified = self.run(&["verify", "--grace-s", "0"]);
+            if verified.status.success() {
+                return;
+            }
+            let text = String::from_utf8_lossy(&verified.stdout).into_owned();
+            assert!(began.elapsed() < WAIT_MAX, "{text}\n{verified:?}\n{}", self.log());
+            std::thread::sleep(Duration::from_millis(200));
+        }
+    }
+
+    /// The token of a member of the staff, whose account is made when it is not there.
+    pub async fn staff(&self) -> Customer {
+        let mut child = self
+            .command(&["admin", "create", STAFF.0, "--staff"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        child.stdin.take().unwrap().write_all(STAFF.1.as_bytes()).unwrap();
+        child.wait().unwrap();
+        let anyone = Customer::anyone(self);
+        let body = json!({"email": STAFF.0, "password": STAFF.1});
+        let answer = anyone.post("/v1/auth/login", &body).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+        Customer { token: answer.body["access_token"].as_str().unwrap().to_owned(), ..anyone }
+    }
+}
+
+impl Drop for Shop {
+    fn drop(&mut self) {
+        self.kill();
+        // A folder that is left behind harms nobody.
+        let _ = std::fs::remove_dir_all(&self.folder);
+    }
+}
+
+/// Somebody who talks to the shop.
+#[derive(Clone)]
+pub struct Customer {
+    client: reqwest::Client,
+    base: String,
+    token: String,
+}
+
+impl Customer {
+    /// Somebody without a token.
+    pub fn anyone(shop: &Shop) -> Self {
+        let client = reqwest::Client::builder().timeout(WAIT_MAX).build().unwrap();
+        Self { client, base: shop.base.clone(), token: String::new() }
+    }
+
+    /// A guest.
+    pub async fn guest(shop: &Shop) -> Self {
+        let anyone = Self::anyone(shop);
+        let answer = anyone.post("/v1/auth/guest", &json!({})).await;
+        assert_eq!(answer.status, 201, "{answer:?}");
+        Self { token: answer.body["access_token"].as_str().unwrap().to_owned(), ..anyone }
+    }
+
+    /// The same somebody after the shop was started again at another address.
+    pub fn at(&self, shop: &Shop) -> Self {
+        Self { base: shop.base.clone(), ..self.clone() }
+    }
+
+    async fn send(&self, request: reqwest::RequestBuilder) -> Result<Answer, reqwest::Error> {
+        let request = if self.token.is_empty() { request } else { request.bearer_auth(&self.token) };
+        let response = request.send().await?;
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        let text = response.text().await?;
+        let body = serde_json::from_str(&text).unwrap_or(Value::Null);
+        Ok(Answer { status, body, text, headers })
+    }
+
+    pub async fn get(&self, path: &str) -> Answer {
+        self.send(self.client.get(format!("{}{path}", self.base))).await.unwrap()
+    }
+
+    pub async fn post(&self, path: &str, body: &Value) -> Answer {
+        self.try_post(path, body).await.unwrap()
+    }
+
+    /// An error when the shop died before it answered.
+    pub async fn try_post(&self, path: &str, body: &Value) -> Result<Answer, reqwest::Error> {
+        self.send(self.client.post(format!("{}{path}", self.base)).json(body)).await
+    }
+
+    /// A body that is sent as it is.
+    pub async fn post_raw(&self, path: &str, kind: &str, body: &str) -> Answer {
+        let request = self.client.post(format!("{}{path}", self.base));
+        let request = request.header("content-type", kind).body(body.to_owned());
+        self.send(request.header("idempotency-key", "raw")).await.unwrap()
+    }
+
+    pub async fn command(&self, path: &str, key: &str, body: &Value) -> Answer {
+        self.try_command(path, key, body).await.unwrap()
+    }
+
+    pub async fn try_command(
+        &self,
+        path: &str,
+        key: &str,
+        body: &Value,
+    ) -> Result<Answer, reqwest::Error> {
+        let request = self.client.post(format!("{}{path}", self.base)).json(body);
+        self.send(request.header("idempotency-key", key)).await
+    }
+
+    /// Puts units of a product into the cart.
+    pub async fn fill_cart(&self, product: &str, quantity: i64) {
+        let line = json!({"product_id": product, "quantity": quantity});
+        let answer = self.post("/v1/cart/lines", &line).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+    }
+
+    /// A payment token of a card.
+    pub async fn card(&self, number: &str) -> String {
+        let card = json!({
+            "number": number, "exp_month": 12, "exp_year": 2030, "cvc": "123", "name": "Ada",
+        });
+        let answer = self.post("/v1/payment-tokens", &card).await;
+        assert_eq!(answer.status, 201, "{answer:?}");
+        answer.body["token"].as_str().unwrap().to_owned()
+    }
+
+    /// Orders what is in the cart.
+    pub async fn order(&self, key: &str, token: &str) -> Answer {
+        self.command("/v1/orders", key, &order_body(token)).await
+    }
+
+    /// Waits until an order has one of these states.
+    pub async fn until(&self, order: &str, states: &[&str]) -> Answer {
+        let began = Instant::now();
+        loop {
+            let answer = self.get(&format!("/v1/orders/{order}")).await;
+            let status = answer.body["status"].as_str().unwrap_or_default();
+            if states.contains(&status) {
+                return answer;
+            }
+            assert!(began.elapsed() < WAIT_MAX, "still {answer:?}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+}
+
+/// The body of an order to Berlin, paid with a token.
+pub fn order_body(token: &str) -> Value {
+    json!({
+        "shipping_address": {
+            "name": "Ada Lovelace", "line1": "Unter den Linden 1", "city": "Berlin",
+            "postal_code": "10117", "country": "DE",
+        },
+        "shipping_method": "standard",
+        "payment": {"token": token},
+    })
+}
+
+/// A card that is approved.
+pub const APPROVED: &str = "4242424242424242";
+/// A card that is declined.
+pub const DECLINED: &str = "4000000000000002";
+/// A card that asks for a 3-D Secure challenge.
+pub const CHALLENGED: &str = "4000002760003184";
+
+/// A product for the import.
+pub fn product(sku: &str, price: &str, stock: i64) -> Value {
+    json!({
+        "sku": sku, "name": format!("Product {sku}"), "description": "For a test.",
+        "price": price, "currency": "EUR", "categories": ["Tests"], "attributes": {},
+        "brand": "Stoa", "stock": stock, "status": "active",
+    })
+}
+
+/// The id of a product.
+pub async fn id_of(customer: &Customer, sku: &str) -> String {
+    let answer = customer.get(&format!("/v1/products/{sku}")).await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    answer.body["id"].as_str().unwrap().to_owned()
+}
+
+/// Runs each test once per engine.
+macro_rules! on_both_engines {
+    ($($case:ident),+ $(,)?) => {
+        mod on_sqlite {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $case() { super::$case($crate::support::Engine::Sqlite).await; })+
+        }
+        mod on_postgres {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $case() { super::$case($crate::support::Engine::Postgres).await; })+
+        }
+    };
+}
+pub(crate) use on_both_engines;
