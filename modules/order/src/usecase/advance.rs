@@ -64,7 +64,11 @@ impl Orders {
         let mut tx = self.inner.db.begin("order.advance").await?;
         if let Some(key) = key {
             match idempotency::claim(&mut tx, key).await? {
-                Claim::Done(answer) => return Ok((answer, true)),
+                Claim::Done(answer) => {
+                    // It may be on its way to the disk in this very group: told when it is there.
+                    tx.commit().await?;
+                    return Ok((answer, true));
+                }
                 claim => claim.problem().map_or(Ok(()), Err)?,
             }
         }

@@ -144,8 +144,10 @@ impl Orders {
         quote: Quote,
     ) -> Result<(OrderId, Running), OrderError> {
         let mut tx = self.inner.db.begin("order.place").await?;
-        if let Some(problem) = idempotency::claim(&mut tx, key).await?.problem() {
-            return Err(problem.into());
+        match idempotency::claim(&mut tx, key).await? {
+            Claim::Fresh => {}
+            // If it is done or running, `place` finds that once it is on disk.
+            _ => return Err(OrderError::Stale),
         }
         let order = new_order(customer, request, cart, &quote, tx.now());
         if !cart::hold(&mut tx, cart, order.id).await? {
