@@ -1,0 +1,5 @@
+//! The rules of the house about its own code: who may depend on whom, and what a file looks like.
+#![cfg(test)]
+
+mod architecture;
+mod tidy;
