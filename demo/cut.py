@@ -19,9 +19,15 @@ PER_CATEGORY = 44
 PER_BRAND_AND_CATEGORY = 8
 ATTRIBUTES_MAX = 12
 ATTRIBUTE_LENGTH_MAX = 120
-LEFT_OUT = {("Electronics", "Other"), ("Services", "Warranties & Support"), ("Accessories", "Gift cards")}
+LEFT_OUT = {
+    ("Electronics", "Other"),
+    ("Services", "Warranties & Support"),
+    ("Accessories", "Gift cards"),
+}
 # How a carton or a pallet is packed tells a shopper nothing.
-LOGISTICS = re.compile(r"^(package|pallet|master|quantity per (pallet|master)|release date|model$|harmonized|sustainability)")
+LOGISTICS = re.compile(
+    r"package|pallet|master|quantity per (pallet|master)|release date|model$|harmonized|sustainability"
+)
 
 
 def main():
@@ -64,7 +70,7 @@ def well_formed(product, described):
         and 5 <= len(name) <= 120
         and len(description) >= described
         and bool(product["brand"])
-        and not re.search(r"[<>{}\x00-\x1f\ufffd]", name + description)
+        and not re.search(r"[<>{}\x00-\x1f\ufffd]|https?:|www\.", name + description)
     )
 
 
@@ -147,7 +153,8 @@ def scalar(value):
         return int(value)
     if isinstance(value, str):
         value = clean(value)
-        return value if 0 < len(value) <= ATTRIBUTE_LENGTH_MAX else None
+        fits = 0 < len(value) <= ATTRIBUTE_LENGTH_MAX
+        return value if fits and "http" not in value else None
     return value
 
 
