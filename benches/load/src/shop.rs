@@ -141,7 +141,6 @@ async fn wait_for_search(client: &mut Client) -> Result<()> {
     }
 }
 
-/// The number of products that are bought; for tests.
 #[cfg(test)]
 impl Shop {
     /// How many products can be bought.
