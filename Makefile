@@ -1,0 +1,48 @@
+# What a person types. `make` alone lists it.
+# CARGO_TARGET_DIR is honoured; DATA is the shop's data folder, TOOLS where cargo-nextest is put.
+.DEFAULT_GOAL := help
+SHELL := bash
+DATA ?= stoa-data
+TOOLS ?= $(CURDIR)/.tools
+NEXTEST_VERSION := 0.9.143
+BENCH_ARGS ?=
+
+built = $(or $(CARGO_TARGET_DIR),target)/release
+nextest_profile = $(if $(filter true,$(CI)),ci,default)
+export PATH := $(TOOLS)/bin:$(PATH)
+
+.PHONY: help run migrate test lint bench clean-data nextest
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: ## Build the shop and serve it with the demo catalogue
+	cargo run --release --locked --package stoa -- serve --demo --data-dir "$(DATA)"
+
+migrate: ## Bring the data folder's databases up to date without serving
+	cargo run --release --locked --package stoa -- migrate --data-dir "$(DATA)"
+
+test: lint nextest ## Formatting, lints, every test on both engines, doc tests
+	scripts/with-postgres cargo nextest run --workspace --features faults --locked --profile $(nextest_profile)
+	cargo test --workspace --doc --features faults --locked
+
+lint: ## Formatting and lints; licences and bans too where cargo-deny is installed
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --features faults --locked -- -D warnings
+	@if command -v cargo-deny >/dev/null; then cargo deny --locked check bans licenses sources; \
+	else echo "lint: cargo-deny is not installed; deny.toml is not checked (cargo install cargo-deny --locked)"; fi
+
+bench: ## Measure the release build against a bare handler (BENCH_ARGS="--seconds 5")
+	cargo build --release --locked --package stoa --package load
+	"$(built)/load" --stoa "$(built)/stoa" --catalog demo/catalog.jsonl $(BENCH_ARGS)
+
+clean-data: ## Delete the data folder: every order, account and product in it
+	rm -rf -- "$(DATA)"
+
+nextest:
+	@cargo nextest --version >/dev/null 2>&1 || { \
+		echo "cargo-nextest is missing; installing $(NEXTEST_VERSION) into $(TOOLS) (some minutes, once)"; \
+		cargo install cargo-nextest --locked --version $(NEXTEST_VERSION) --root "$(TOOLS)" || { \
+			echo "cargo-nextest could not be installed. Without it the tests can be run by:"; \
+			echo "  scripts/with-postgres cargo test --workspace --features faults --locked"; \
+			exit 1; }; }

@@ -1,0 +1,101 @@
+//! The closed loop: each client sends its next request when it has the answer to the last.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use hdrhistogram::Histogram;
+use tokio::task::JoinSet;
+
+use crate::client::Client;
+use crate::error::{Error, Result};
+use crate::scenario::{Outcome, Scenario, Step};
+
+/// The longest latency that is told apart, in microseconds.
+const LATENCY_MAX_US: u64 = 60_000_000;
+/// Digits of a latency that are kept.
+const LATENCY_DIGITS: u8 = 3;
+/// Requests of each client before its clock starts.
+pub const WARM_UP: usize = 3;
+
+/// What a run of one scenario with one number of clients gave.
+pub struct Measured {
+    /// Latencies of what succeeded, in microseconds.
+    pub latencies: Histogram<u64>,
+    /// What did not succeed, by its name.
+    pub others: BTreeMap<String, u64>,
+    /// From the first request to the last answer.
+    pub elapsed: Duration,
+}
+
+impl Measured {
+    fn new() -> Result<Self> {
+        let latencies = Histogram::new_with_max(LATENCY_MAX_US, LATENCY_DIGITS)
+            .map_err(|error| Error::Setup(error.to_string()))?;
+        Ok(Self { latencies, others: BTreeMap::new(), elapsed: Duration::ZERO })
+    }
+
+    fn note(&mut self, outcome: Outcome, took: Duration) {
+        match outcome {
+            Outcome::Done => {
+                let micros = u64::try_from(took.as_micros()).unwrap_or(LATENCY_MAX_US);
+                self.latencies.saturating_record(micros.max(1));
+            }
+            Outcome::Other(name) => *self.others.entry(name).or_default() += 1,
+        }
+    }
+
+    fn add(&mut self, other: Self) -> Result<()> {
+        self.latencies.add(other.latencies).map_err(|error| Error::Setup(error.to_string()))?;
+        for (name, count) in other.others {
+            *self.others.entry(name).or_default() += count;
+        }
+        Ok(())
+    }
+}
+
+/// Drives one scenario with that many clients for that long.
+pub async fn run(
+    address: SocketAddr,
+    scenario: &Scenario,
+    clients: usize,
+    lasting: Duration,
+) -> Result<Measured> {
+    let mut workers = JoinSet::new();
+    let mut ready = Vec::new();
+    for number in 0..clients {
+        let mut client = Client::new(address);
+        let mut step = scenario.step(number);
+        step.prepare(&mut client);
+        for turn in 0..WARM_UP {
+            step.once(&mut client, turn).await;
+        }
+        ready.push((client, step));
+    }
+    let began = Instant::now();
+    for (client, step) in ready {
+        workers.spawn(work(client, step, began + lasting));
+    }
+    let mut all = Measured::new()?;
+    while let Some(measured) = workers.join_next().await {
+        all.add(measured.map_err(|error| Error::Setup(error.to_string()))??)?;
+    }
+    all.elapsed = began.elapsed();
+    Ok(all)
+}
+
+async fn work(mut client: Client, mut step: Step, until: Instant) -> Result<Measured> {
+    let mut measured = Measured::new()?;
+    let mut turn = WARM_UP;
+    while Instant::now() < until {
+        let began = Instant::now();
+        let outcome = step.once(&mut client, turn).await;
+        let ended = matches!(&outcome, Outcome::Other(name) if name == Outcome::SOLD_OUT);
+        measured.note(outcome, began.elapsed());
+        if ended {
+            break;
+        }
+        turn += 1;
+    }
+    Ok(measured)
+}

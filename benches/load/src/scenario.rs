@@ -1,0 +1,250 @@
+//! What a client does in one turn.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::bare;
+use crate::client::{Answer, Client};
+use crate::error::{Error, Result};
+
+/// How long an order may take to be confirmed, and how often it is looked at.
+const CONFIRMED_WITHIN: Duration = Duration::from_secs(10);
+const LOOKED_AT_EVERY: Duration = Duration::from_millis(10);
+/// The sandbox processor never answers when an amount ends like this.
+const NEVER_ANSWERED: &str = ".51";
+/// Strides over the paths, so that clients are not in step with each other.
+const STRIDE: usize = 37;
+
+/// What came of a turn.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It succeeded.
+    Done,
+    /// It did not, and how that is called in the report.
+    Other(String),
+}
+
+impl Outcome {
+    /// Nothing is left to buy: the scenario ends.
+    pub const SOLD_OUT: &str = "the shelf is empty";
+
+    fn other(name: impl Into<String>) -> Self {
+        Self::Other(name.into())
+    }
+
+    fn refused(what: &str, answer: &Answer) -> Self {
+        let problem = answer.json::<Value>().unwrap_or_default();
+        let code = problem["code"].as_str().unwrap_or("no code");
+        Self::Other(format!("{what} {} {code}", answer.status))
+    }
+}
+
+/// A guest with a card in the vault.
+pub struct Buyer {
+    access_token: String,
+    card: String,
+}
+
+impl Buyer {
+    /// Opens a guest session and puts the approved test card in the vault; the client is theirs.
+    pub async fn arrive(client: &mut Client) -> Result<Self> {
+        client.access_token = None;
+        let guest = client.must_post("/v1/auth/guest", &json!({})).await?;
+        let access_token = text(&guest, "access_token")?;
+        client.access_token = Some(access_token.clone());
+        let card = json!({
+            "number": "4242424242424242", "exp_month": 12, "exp_year": 2030, "cvc": "123",
+            "name": "Ada",
+        });
+        let card = text(&client.must_post("/v1/payment-tokens", &card).await?, "token")?;
+        Ok(Self { access_token, card })
+    }
+}
+
+/// A field that the contract promises.
+pub fn text(answer: &Value, field: &str) -> Result<String> {
+    let found = answer[field].as_str().map(str::to_owned);
+    found.ok_or_else(|| Error::Setup(format!("an answer lacks {field}: {answer}")))
+}
+
+/// What there is to buy; it hands out each unit once, product by product, round by round.
+pub struct Shelf {
+    product_ids: Vec<String>,
+    units_of_each: usize,
+    handed_out: AtomicUsize,
+}
+
+impl Shelf {
+    /// A shelf with so many units of each product.
+    pub fn new(product_ids: Vec<String>, units_of_each: usize) -> Self {
+        Self { product_ids, units_of_each, handed_out: AtomicUsize::new(0) }
+    }
+
+    /// The next unit: its number, and its product. None when the shelf is empty.
+    fn next(&self) -> Option<(usize, &str)> {
+        let number = self.handed_out.fetch_add(1, Ordering::Relaxed);
+        let round = number.checked_div(self.product_ids.len())?;
+        let product = self.product_ids.get(number % self.product_ids.len())?;
+        (round < self.units_of_each).then_some((number, product.as_str()))
+    }
+}
+
+/// What is measured.
+pub enum Scenario {
+    /// GET of one path after the other.
+    Read {
+        /// Its name in the report.
+        name: &'static str,
+        /// The paths.
+        paths: Arc<Vec<String>>,
+    },
+    /// Cart line and order, until it is confirmed.
+    Checkout {
+        /// What is bought.
+        shelf: Arc<Shelf>,
+        /// Who buys; at least as many as there are clients.
+        buyers: Vec<Arc<Buyer>>,
+    },
+}
+
+impl Scenario {
+    /// The bare handler.
+    pub fn bare() -> Self {
+        Self::Read { name: "bare handler", paths: Arc::new(vec![bare::PATH.to_owned()]) }
+    }
+
+    /// Its name in the report.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Read { name, .. } => name,
+            Self::Checkout { .. } => "checkout",
+        }
+    }
+
+    /// What the client with this number does.
+    pub fn step(&self, client: usize) -> Step {
+        match self {
+            Self::Read { paths, .. } => Step::Read { paths: Arc::clone(paths), client },
+            Self::Checkout { shelf, buyers } => Step::Checkout {
+                shelf: Arc::clone(shelf),
+                buyer: Arc::clone(&buyers[client % buyers.len()]),
+            },
+        }
+    }
+}
+
+/// What one client does, turn by turn.
+pub enum Step {
+    /// GET of one path after the other.
+    Read {
+        /// The paths.
+        paths: Arc<Vec<String>>,
+        /// The client's number.
+        client: usize,
+    },
+    /// Cart line and order.
+    Checkout {
+        /// What is bought.
+        shelf: Arc<Shelf>,
+        /// Who buys.
+        buyer: Arc<Buyer>,
+    },
+}
+
+impl Step {
+    /// Before the clock starts.
+    pub fn prepare(&self, client: &mut Client) {
+        if let Self::Checkout { buyer, .. } = self {
+            client.access_token = Some(buyer.access_token.clone());
+        }
+    }
+
+    /// One turn; an error is an outcome of its own.
+    pub async fn once(&mut self, client: &mut Client, turn: usize) -> Outcome {
+        let outcome = match self {
+            Self::Read { paths, client: number } => {
+                read(client, &paths[(*number * STRIDE + turn) % paths.len()]).await
+            }
+            Self::Checkout { shelf, buyer } => match shelf.next() {
+                None => return Outcome::other(Outcome::SOLD_OUT),
+                Some((number, product)) => buy(client, buyer, product, number).await,
+            },
+        };
+        let outcome = outcome.unwrap_or_else(|error| Outcome::Other(error.to_string()));
+        if let (Self::Checkout { buyer, .. }, Outcome::Other(_)) = (self, &outcome) {
+            // The line may still be in the cart; a new guest begins with an empty one.
+            if let Ok(new) = Buyer::arrive(client).await {
+                *buyer = Arc::new(new);
+            }
+        }
+        outcome
+    }
+}
+
+async fn read(client: &mut Client, path: &str) -> Result<Outcome> {
+    let answer = client.get(path).await?;
+    Ok(if answer.status == 200 { Outcome::Done } else { Outcome::refused("read", &answer) })
+}
+
+/// One checkout of one unit: cart line, order, and waiting for its confirmation.
+pub async fn buy(
+    client: &mut Client,
+    buyer: &Buyer,
+    product_id: &str,
+    number: usize,
+) -> Result<Outcome> {
+    let line = json!({ "product_id": product_id, "quantity": 1 });
+    let answer = client.post("/v1/cart/lines", &line, None).await?;
+    if !(200..300).contains(&answer.status) {
+        return Ok(Outcome::refused("cart line", &answer));
+    }
+    let order = json!({
+        "shipping_address": {
+            "name": "Ada", "line1": "Unter den Linden 1", "city": "Berlin",
+            "postal_code": "10117", "country": "DE",
+        },
+        "shipping_method": "standard",
+        "payment": { "token": buyer.card },
+    });
+    let key = format!("load-{number}");
+    let answer = client.post("/v1/orders", &order, Some(&key)).await?;
+    if !matches!(answer.status, 201 | 202) {
+        return Ok(Outcome::refused("order", &answer));
+    }
+    confirmed(client, answer.json()?).await
+}
+
+async fn confirmed(client: &mut Client, mut order: Value) -> Result<Outcome> {
+    let path = format!("/v1/orders/{}", text(&order, "id")?);
+    let until = Instant::now() + CONFIRMED_WITHIN;
+    loop {
+        let total = order["totals"]["total"]["amount"].as_str().unwrap_or_default();
+        if total.ends_with(NEVER_ANSWERED) {
+            return Ok(Outcome::other("order with a total on which the sandbox times out"));
+        }
+        match order["status"].as_str() {
+            Some("CONFIRMED") => return Ok(Outcome::Done),
+            Some("PENDING") | None if Instant::now() < until => {}
+            status => return Ok(Outcome::Other(format!("order {}", status.unwrap_or("unknown")))),
+        }
+        tokio::time::sleep(LOOKED_AT_EVERY).await;
+        order = client.must_get(&path).await?;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shelf_hands_out_each_unit_once() {
+        let shelf = Shelf::new(vec!["a".into(), "b".into()], 2);
+        let handed: Vec<_> = std::iter::from_fn(|| shelf.next()).collect();
+        assert_eq!(handed, [(0, "a"), (1, "b"), (2, "a"), (3, "b")]);
+        assert_eq!(shelf.next(), None);
+        assert_eq!(Shelf::new(vec![], 2).next(), None);
+    }
+}

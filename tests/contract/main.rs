@@ -1,0 +1,7 @@
+//! The rules of the house about its own files: who may depend on whom, what a source looks like, and
+//! what the demo shows.
+#![cfg(test)]
+
+mod architecture;
+mod demo;
+mod tidy;
