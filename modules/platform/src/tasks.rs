@@ -1,9 +1,11 @@
 //! The tasks of the house: started by name, woken by hints, stopped together.
 
 use std::fmt::Display;
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
@@ -11,6 +13,8 @@ use tokio::task::JoinSet;
 const FAILED_BASE_MS: u64 = 100;
 /// The longest.
 const FAILED_MAX_MS: u64 = 5_000;
+/// How long a task that is ended may take to notice.
+const ENDED_WAIT_MAX: Duration = Duration::from_secs(1);
 
 /// A set of tasks that end together.
 #[derive(Clone)]
@@ -26,9 +30,13 @@ impl Default for Tasks {
 }
 
 impl Tasks {
-    /// Starts a task. It should end soon after [`Tasks::stopped`] does.
+    /// Starts a task. It should end soon after [`Tasks::stopped`] does. Once the house is to stop
+    /// nothing starts any more: what is left is taken up by the next start or another node.
     pub fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
         let mut set = self.set.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.is_stopped() {
+            return;
+        }
         while set.try_join_next().is_some() {}
         set.spawn(work);
     }
@@ -46,7 +54,8 @@ impl Tasks {
     }
 
     /// Runs `round` whenever `wake` changes or `poll` has passed, and again at once while it
-    /// answers that there may be more. A failed round is logged and followed by a growing pause.
+    /// answers that there may be more. A round that failed or panicked is logged and followed by a
+    /// growing pause.
     pub fn every<F, E>(
         &self,
         name: &'static str,
@@ -63,7 +72,11 @@ impl Tasks {
             let mut failures = 0;
             while !tasks.is_stopped() {
                 wake.mark_unchanged();
-                let wait = match round().await {
+                let done = match AssertUnwindSafe(round()).catch_unwind().await {
+                    Ok(done) => done.map_err(|error| error.to_string()),
+                    Err(_) => Err("it panicked".to_owned()),
+                };
+                let wait = match done {
                     Ok(more) => {
                         failures = 0;
                         if more {
@@ -96,7 +109,11 @@ impl Tasks {
         };
         let all = async { while set.join_next().await.is_some() {} };
         if tokio::time::timeout(deadline, all).await.is_err() {
-            tracing::warn!("some tasks did not end in time and were ended");
+            tracing::warn!(tasks = set.len(), "some tasks did not end in time and were ended");
+            // When this returns none of them is at work, unless it never reaches an await.
+            if tokio::time::timeout(ENDED_WAIT_MAX, set.shutdown()).await.is_err() {
+                tracing::error!("a task cannot be ended");
+            }
         }
     }
 }
