@@ -88,7 +88,9 @@ async fn call(
             false => guard.take(&mut tx, &list).await,
         };
         match answer.map_err(said)? {
-            Err(refused) if gives => return Err(format!("{refused:?} was held and not given back")),
+            Err(refused) if gives => {
+                return Err(format!("{refused:?} was held and not given back"));
+            }
             Err(_) => drop(tx),
             Ok(changed) => {
                 within(&changed, limit)?;

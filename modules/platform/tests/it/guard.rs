@@ -79,7 +79,6 @@ async fn amounts_are_positive_and_keys_are_keys(db: Db) {
     let mut tx = db.begin("test").await.unwrap();
     assert!(STOCK.take(&mut tx, &[("no uuid", 1)]).await.is_err());
     let nobody = Uuid::now_v7();
-    let mut tx = db.begin("test").await.unwrap();
     let refused = STOCK.take(&mut tx, &[(nobody, 1)]).await.unwrap();
     assert_eq!(refused, Err(Refused(vec![nobody.to_string()])));
 }

@@ -43,16 +43,22 @@ async fn add(db: &Db, id: Uuid) -> platform::sql::Result<()> {
     tx.commit().await
 }
 
-type Sample =
-    (Uuid, Timestamp, Option<Timestamp>, Json<serde_json::Value>, bool, Option<i64>, Option<String>);
+type Sample = (
+    Uuid,
+    Timestamp,
+    Option<Timestamp>,
+    Json<serde_json::Value>,
+    bool,
+    Option<i64>,
+    Option<String>,
+);
 
 async fn values_come_back_as_they_went_in(db: Db) {
     let at: Timestamp = "2026-02-28T23:59:59.123456Z".parse().unwrap();
     let data = Json(serde_json::json!({"a": [1, "ü", null], "b": 1.5}));
     let full: Sample =
         (Uuid::now_v7(), at, Some(at), data, true, Some(i64::MAX), Some("D'or \"1\" ü".to_owned()));
-    let empty: Sample =
-        (Uuid::now_v7(), at, None, Json(serde_json::json!([])), false, None, None);
+    let empty: Sample = (Uuid::now_v7(), at, None, Json(serde_json::json!([])), false, None, None);
     for row in [full, empty] {
         let mut tx = db.begin("test").await.unwrap();
         tx.query(Sql::new("insert into sample values ($1, $2, $3, $4, $5, $6, $7)"))
@@ -90,7 +96,8 @@ async fn times_sort_as_they_passed(db: Db) {
             .unwrap();
     }
     tx.commit().await.unwrap();
-    let rows: Vec<(i64,)> = db.query(Sql::new("select n from sample order by at")).all().await.unwrap();
+    let rows: Vec<(i64,)> =
+        db.query(Sql::new("select n from sample order by at")).all().await.unwrap();
     assert_eq!(rows.into_iter().map(|(n,)| n).collect::<Vec<_>>(), steps);
 }
 
@@ -131,7 +138,8 @@ async fn a_statement_nobody_waited_for_ends_its_unit(db: Db) {
     let mut tx = db.begin("test").await.unwrap();
     {
         let mut statement = Box::pin(tx.query(ADD).bind(id).execute());
-        let polled = std::future::poll_fn(|cx| std::task::Poll::Ready(statement.as_mut().poll(cx))).await;
+        let polled =
+            std::future::poll_fn(|cx| std::task::Poll::Ready(statement.as_mut().poll(cx))).await;
         assert!(polled.is_pending());
     }
     assert!(matches!(tx.query(ADD).bind(id).execute().await, Err(Error::Aborted(_))));
@@ -225,7 +233,8 @@ async fn a_closed_database_refuses(db: Db) {
 #[tokio::test]
 async fn a_lost_connection_ends_one_unit_only() {
     let clock = Clock::system();
-    let Some(db) = platform::testing::database(Engine::Postgres, &crate::SCHEMA, clock).await else {
+    let Some(db) = platform::testing::database(Engine::Postgres, &crate::SCHEMA, clock).await
+    else {
         return;
     };
     let id = counter(&db).await;
@@ -234,7 +243,8 @@ async fn a_lost_connection_ends_one_unit_only() {
     let (pid,): (i64,) =
         tx.query(Sql::new("select cast(pg_backend_pid() as bigint)")).one().await.unwrap();
     let end = Sql::new("select pg_terminate_backend(cast($1 as integer))");
-    let (ended,): (bool,) = db.query(Sql::split("", end.text(Engine::Postgres))).bind(pid).one().await.unwrap();
+    let (ended,): (bool,) =
+        db.query(Sql::split("", end.text(Engine::Postgres))).bind(pid).one().await.unwrap();
     assert!(ended);
     let error = tx.query(ADD).bind(id).execute().await.unwrap_err();
     assert!(error.is_transient(), "{error:?}");
