@@ -1,0 +1,110 @@
+use kernel::Timestamp;
+use kernel::events::StockReserved;
+use kernel::id::{OrderId, StockId};
+use kernel::ports::StockLine;
+use platform::sql::{Db, Tx, retry};
+
+use super::pair;
+use crate::domain::{Level, Wanted, shortages, wanted};
+use crate::error::HoldError;
+use crate::store::{self, Cause, Kind, Line, Moved, STOCK};
+
+/// Promises all lines to the order, or none: one unit of work, the same number of statements for
+/// any number of lines.
+pub(crate) async fn reserve(
+    db: &Db,
+    location: &str,
+    order: OrderId,
+    lines: &[StockLine],
+    until: Timestamp,
+) -> Result<(), HoldError> {
+    let wanted = wanted(lines)?;
+    retry(|| attempt(db, location, order, &wanted, until)).await
+}
+
+async fn attempt(
+    db: &Db,
+    location: &str,
+    order: OrderId,
+    wanted: &Wanted,
+    until: Timestamp,
+) -> Result<(), HoldError> {
+    // Most of those who come too late are told so without ever asking for the writer. A row of
+    // stock never changes its id, so the ids may be read before the unit of work; the quantities
+    // are checked again by the guard.
+    let levels = store::levels(db, location, wanted.keys().copied()).await?;
+    let short = shortages(wanted, &levels);
+    if !short.is_empty() {
+        // It may be short because this very order has it.
+        return repeated(db, order, wanted).await?.ok_or(HoldError::OutOfStock(short));
+    }
+    let mut tx = db.begin("inventory.reserve").await?;
+    if !store::hold(&mut tx, order, until).await? {
+        drop(tx);
+        return repeated(db, order, wanted).await?.ok_or(HoldError::Ended);
+    }
+    take(&mut tx, location, order, wanted, &levels).await?;
+    Ok(tx.commit().await?)
+}
+
+/// The answer to an order that reserved before; none when it did not.
+async fn repeated(db: &Db, order: OrderId, wanted: &Wanted) -> Result<Option<()>, HoldError> {
+    match store::find(db, order).await? {
+        None => Ok(None),
+        Some(reserved) if !reserved.state.stands() => Err(HoldError::Ended),
+        Some(reserved) if reserved.lines != *wanted => Err(HoldError::OtherLines),
+        Some(_) => Ok(Some(())),
+    }
+}
+
+async fn take(
+    tx: &mut Tx,
+    location: &str,
+    order: OrderId,
+    wanted: &Wanted,
+    levels: &[Level],
+) -> Result<(), HoldError> {
+    let lines: Vec<Line> = levels
+        .iter()
+        .filter_map(|level| {
+            let Level { stock_id, product_id, .. } = *level;
+            let quantity = *wanted.get(&product_id)?;
+            Some(Line { stock_id, product_id, quantity })
+        })
+        .collect();
+    let amounts: Vec<(StockId, i64)> =
+        lines.iter().map(|line| (line.stock_id, line.quantity)).collect();
+    let changed = match STOCK.take(tx, &amounts).await? {
+        Ok(changed) => changed,
+        Err(refused) => {
+            // What was refused was left as it was, and nobody else changes it before this ends.
+            let levels = store::levels_in(tx, location, wanted.keys().copied()).await?;
+            let is_short = |level: &Level| refused.0.contains(&level.stock_id.to_string());
+            let short: Wanted = levels
+                .iter()
+                .filter(|level| is_short(level))
+                .filter_map(|level| wanted.get_key_value(&level.product_id))
+                .map(|(product, quantity)| (*product, *quantity))
+                .collect();
+            return Err(HoldError::OutOfStock(shortages(&short, &levels)));
+        }
+    };
+    store::save_lines(tx, order, &lines).await?;
+    let mut moved = Vec::with_capacity(lines.len());
+    for (line, row) in pair(&lines, &changed)? {
+        let &Line { stock_id, product_id, quantity } = line;
+        let version = row.version;
+        moved.push(Moved { stock_id, product_id, version, on_hand: 0, reserved: quantity });
+        let event = StockReserved {
+            stock_id,
+            product_id,
+            order_id: order,
+            quantity,
+            on_hand: row.limit,
+            reserved: row.used,
+        };
+        tx.emit(&event, version)?;
+    }
+    let cause = Cause { kind: Kind::Reserved, order: Some(order), reason: "ordered", actor: None };
+    Ok(store::record(tx, cause, &moved).await?)
+}

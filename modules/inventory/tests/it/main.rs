@@ -1,0 +1,41 @@
+//! The inventory's promises, on both engines, with real concurrency.
+#![cfg(test)]
+
+mod adjust;
+mod http;
+mod model;
+mod react;
+mod reserve;
+mod shop;
+mod storm;
+
+use inventory::SCHEMA;
+use platform::sql::Db;
+
+platform::on_both_engines!(super::SCHEMA => every_statement_prepares, the_journal_is_append_only);
+
+async fn every_statement_prepares(db: Db) {
+    for (name, sql) in SCHEMA.statements.iter().copied().flatten() {
+        let mut tx = db.begin("prepare").await.unwrap();
+        if let Err(error) = tx.prepare(*sql).await {
+            panic!("{name}: {error:?}");
+        }
+    }
+    for guard in SCHEMA.guards {
+        for sql in [guard.take, guard.give, guard.broken] {
+            db.begin("prepare").await.unwrap().prepare(sql).await.unwrap();
+        }
+    }
+}
+
+async fn the_journal_is_append_only(db: Db) {
+    let inventory = shop::inventory(&db);
+    shop::product(&inventory, 5).await;
+    for text in ["update movement set reason = 'other'", "delete from movement"] {
+        let mut tx = db.begin("forge").await.unwrap();
+        let forged = tx.query(platform::sql::Sql::new(text)).execute().await;
+        let error = format!("{:?}", forged.unwrap_err());
+        assert!(error.contains("append-only"), "{error}");
+    }
+    shop::books_are_right(&inventory).await;
+}
