@@ -1,9 +1,10 @@
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use inventory::{HoldState, SCHEMA};
 use kernel::id::{OrderId, ProductId};
 use kernel::ports::{Stock, StockError, StockLine};
-use platform::sql::Db;
+use platform::sql::{Db, Sql};
 use tokio::task::JoinSet;
 
 use crate::shop;
@@ -14,6 +15,7 @@ platform::on_both_engines!(super::SCHEMA =>
     overlapping_carts_lose_no_unit,
     an_order_repeated_at_once_reserves_once,
     reserve_and_release_at_once_leave_nothing,
+    a_release_waits_for_a_reservation_on_its_way,
     a_deadline_and_a_commit_at_once_agree,
 );
 
@@ -141,6 +143,31 @@ async fn reserve_and_release_at_once_leave_nothing(db: Db) {
     }
     orders.join_all().await;
     assert_eq!(shop::available(&inventory, product).await, 100);
+    shop::books_are_right(&inventory).await;
+}
+
+/// The reservation is held up between its first statement and its commit, where PostgreSQL shows it
+/// to nobody.
+async fn a_release_waits_for_a_reservation_on_its_way(db: Db) {
+    let inventory = shop::inventory(&db);
+    let product = shop::product(&inventory, 5).await;
+    let order = OrderId::new();
+    let mut stop = db.begin("stop").await.unwrap();
+    stop.query(Sql::new("update stock set location = location")).execute().await.unwrap();
+    let buyer = inventory.clone();
+    let reserving =
+        tokio::spawn(
+            async move { buyer.reserve(order, &[shop::line(product, 2)], shop::soon()).await },
+        );
+    tokio::time::sleep(Duration::from_millis(150)).await;
+    let saga = inventory.clone();
+    let releasing = tokio::spawn(async move { saga.release(order).await });
+    tokio::time::sleep(Duration::from_millis(150)).await;
+    drop(stop);
+    reserving.await.unwrap().unwrap();
+    releasing.await.unwrap().unwrap();
+    assert_eq!(shop::available(&inventory, product).await, 5);
+    assert_eq!(inventory.holds(None, 1).await.unwrap()[0].state, HoldState::Released);
     shop::books_are_right(&inventory).await;
 }
 
