@@ -183,9 +183,7 @@ impl Stock for Inventory {
     ) -> Result<Vec<(ProductId, i64)>, Unavailable> {
         store::levels(&self.db, &self.settings.location, products.iter().copied())
             .await
-            .map(|levels| {
-                levels.iter().map(|level| (level.product_id, level.available())).collect()
-            })
+            .map(|levels| levels.iter().map(|level| (level.product_id, level.available)).collect())
             .map_err(|error| Unavailable::new("inventory", error))
     }
 }

@@ -1,5 +1,7 @@
 use kernel::id::{ProductId, StockId};
 use kernel::ports::Shortage;
+use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::Wanted;
 
@@ -7,7 +9,12 @@ use super::Wanted;
 pub const UNITS_MAX: i64 = 1_000_000_000;
 
 /// What lies of one product at one location.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(example = json!({
+    "stock_id": "0198f2a4-6f0e-7c3a-9d61-0a4f3c1b2d10",
+    "product_id": "0198f2a4-6f0e-7c3a-9d61-0a4f3c1b2d11",
+    "location": "main", "on_hand": 50, "reserved": 3, "available": 47
+}))]
 pub struct Level {
     /// The stock.
     pub stock_id: StockId,
@@ -17,22 +24,17 @@ pub struct Level {
     pub location: String,
     /// How many units lie there.
     pub on_hand: i64,
-    /// How many of them are promised.
+    /// How many of them are promised to orders.
     pub reserved: i64,
-}
-
-impl Level {
-    /// How many units can still be promised.
-    pub fn available(&self) -> i64 {
-        self.on_hand - self.reserved
-    }
+    /// How many can still be promised.
+    pub available: i64,
 }
 
 /// The products of which there is not enough. A product without stock has 0.
 pub(crate) fn shortages(wanted: &Wanted, levels: &[Level]) -> Vec<Shortage> {
     let available = |product| {
         let level = levels.iter().find(|level| level.product_id == product);
-        level.map_or(0, Level::available)
+        level.map_or(0, |level| level.available)
     };
     wanted
         .iter()
@@ -51,7 +53,8 @@ mod tests {
 
     fn level(product_id: ProductId, on_hand: i64, reserved: i64) -> Level {
         let stock_id = StockId::new();
-        Level { stock_id, product_id, location: "main".to_owned(), on_hand, reserved }
+        let (location, available) = ("main".to_owned(), on_hand - reserved);
+        Level { stock_id, product_id, location, on_hand, reserved, available }
     }
 
     #[test]

@@ -8,4 +8,4 @@ pub use adjustment::{Adjustment, InvalidAdjustment};
 pub(crate) use level::shortages;
 pub use level::{Level, UNITS_MAX};
 pub use reservation::{Hold, HoldState, LINES_MAX};
-pub(crate) use reservation::{InvalidLines, Wanted, wanted};
+pub(crate) use reservation::{InvalidLines, Reserved, Wanted, wanted};

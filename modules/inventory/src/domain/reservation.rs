@@ -4,6 +4,8 @@ use std::str::FromStr;
 use kernel::id::{OrderId, ProductId};
 use kernel::ports::StockLine;
 
+use crate::error::HoldError;
+
 /// The most lines an order can reserve.
 pub const LINES_MAX: usize = 500;
 
@@ -68,6 +70,25 @@ pub struct Hold {
     pub state: HoldState,
     /// The units of each product, in the order of their ids; none when nothing was ever reserved.
     pub lines: Vec<(ProductId, i64)>,
+}
+
+/// What an order has reserved before.
+pub(crate) struct Reserved {
+    pub state: HoldState,
+    pub lines: Wanted,
+}
+
+impl Reserved {
+    /// The answer to the order when it asks to reserve again.
+    pub(crate) fn repeat(&self, wanted: &Wanted) -> Result<(), HoldError> {
+        if !self.state.stands() {
+            return Err(HoldError::Ended);
+        }
+        if self.lines != *wanted {
+            return Err(HoldError::OtherLines);
+        }
+        Ok(())
+    }
 }
 
 /// How many units of each product an order wants.

@@ -3,4 +3,4 @@
 mod problem;
 mod stock;
 
-pub(crate) use stock::{LevelView, openapi, routes};
+pub(crate) use stock::{openapi, routes};

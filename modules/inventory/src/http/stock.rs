@@ -23,7 +23,7 @@ pub(crate) fn routes(inventory: Inventory, config: &mut web::ServiceConfig) {
 #[derive(OpenApi)]
 #[openapi(
     paths(show, adjust, movements),
-    components(schemas(StockView, LevelView, AdjustBody, MovementView))
+    components(schemas(StockView, Level, AdjustBody, MovementView))
 )]
 struct Docs;
 
@@ -37,42 +37,7 @@ struct StockView {
     /// The product.
     product_id: ProductId,
     /// Where it lies, by name.
-    locations: Vec<LevelView>,
-}
-
-/// What lies of one product at one location.
-#[derive(Debug, Serialize, ToSchema)]
-#[schema(example = json!({
-    "stock_id": "0198f2a4-6f0e-7c3a-9d61-0a4f3c1b2d10",
-    "product_id": "0198f2a4-6f0e-7c3a-9d61-0a4f3c1b2d11",
-    "location": "main", "on_hand": 50, "reserved": 3, "available": 47
-}))]
-pub(crate) struct LevelView {
-    /// The stock.
-    stock_id: StockId,
-    /// Of which product.
-    product_id: ProductId,
-    /// Where.
-    location: String,
-    /// How many units lie there.
-    on_hand: i64,
-    /// How many of them are promised to orders.
-    reserved: i64,
-    /// How many can still be promised.
-    available: i64,
-}
-
-impl From<Level> for LevelView {
-    fn from(level: Level) -> Self {
-        Self {
-            stock_id: level.stock_id,
-            product_id: level.product_id,
-            on_hand: level.on_hand,
-            reserved: level.reserved,
-            available: level.available(),
-            location: level.location,
-        }
-    }
+    locations: Vec<Level>,
 }
 
 /// A change of what lies at a location.
@@ -148,8 +113,7 @@ async fn show(_: Staff, inventory: web::Data<Inventory>, id: web::Path<String>) 
     if levels.is_empty() {
         return Err(unknown(product_id));
     }
-    let locations = levels.into_iter().map(LevelView::from).collect();
-    ok(&StockView { product_id, locations })
+    ok(&StockView { product_id, locations: levels })
 }
 
 /// Counts, receives or writes off units. The same Idempotency-Key changes the stock once.
@@ -159,7 +123,7 @@ async fn show(_: Staff, inventory: web::Data<Inventory>, id: web::Path<String>) 
         ("Idempotency-Key" = String, Header, description = "New for each adjustment")),
     request_body = AdjustBody,
     responses(
-        (status = 200, description = "The stock after the change", body = LevelView),
+        (status = 200, description = "The stock after the change", body = Level),
         (status = 404, description = "`not_found`", body = Problem),
         (status = 409, description = "`conflict`: less than what is promised would be left; \
             `min_delta` and `max_delta` tell what is allowed", body = Problem),

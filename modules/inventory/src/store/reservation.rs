@@ -5,7 +5,7 @@ use serde_json::json;
 use sqlx::types::Json;
 use uuid::Uuid;
 
-use crate::domain::{Hold, HoldState, Wanted};
+use crate::domain::{Hold, HoldState, Reserved};
 
 platform::statements! {
     HOLD = "insert into reservation (order_id, state, expires_at, created_at, updated_at)
@@ -53,12 +53,6 @@ pub(crate) struct Line {
     pub stock_id: StockId,
     pub product_id: ProductId,
     pub quantity: i64,
-}
-
-/// What an order has reserved before.
-pub(crate) struct Reserved {
-    pub state: HoldState,
-    pub lines: Wanted,
 }
 
 #[derive(sqlx::FromRow)]
@@ -138,7 +132,15 @@ pub(crate) async fn state(tx: &mut Tx, order: OrderId) -> Result<Option<HoldStat
 
 /// What the order reserved before. Never takes SQLite's writer.
 pub(crate) async fn find(db: &Db, order: OrderId) -> Result<Option<Reserved>> {
-    let rows: Vec<HoldRow> = db.query(FIND).bind(order.uuid()).all().await?;
+    reserved(&db.query(FIND).bind(order.uuid()).all::<HoldRow>().await?)
+}
+
+/// What the order reserved before, as a unit of work sees it.
+pub(crate) async fn find_in(tx: &mut Tx, order: OrderId) -> Result<Option<Reserved>> {
+    reserved(&tx.query(FIND).bind(order.uuid()).all::<HoldRow>().await?)
+}
+
+fn reserved(rows: &[HoldRow]) -> Result<Option<Reserved>> {
     let Some(first) = rows.first() else { return Ok(None) };
     let state = parse(&first.state)?;
     Ok(Some(Reserved { state, lines: rows.iter().filter_map(HoldRow::line).collect() }))

@@ -71,6 +71,7 @@ impl Row {
             location: self.location,
             on_hand: self.on_hand,
             reserved: self.reserved,
+            available: self.on_hand - self.reserved,
         }
     }
 

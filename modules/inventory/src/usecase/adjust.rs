@@ -5,7 +5,6 @@ use platform::sql::{Db, Error, Tx, retry};
 
 use crate::domain::{Adjustment, Level, UNITS_MAX};
 use crate::error::AdjustError;
-use crate::http::LevelView;
 use crate::store::{self, Cause, Kind, Moved};
 
 /// An adjustment that was made.
@@ -34,10 +33,12 @@ pub(crate) async fn adjust(
             return Err(AdjustError::Claimed(Box::new(problem)));
         }
         if let Claim::Done(answer) = claim {
+            // Nobody is told of an answer that is still on its way to the disk.
+            tx.commit().await?;
             return Ok(Adjusted { answer, replayed: true });
         }
         let level = apply(&mut tx, product, location, adjustment, actor).await?;
-        let body = serde_json::to_string(&LevelView::from(level))
+        let body = serde_json::to_string(&level)
             .map_err(|error| Error::Inconsistent(error.to_string()))?;
         let answer = Answer { status: 200, body };
         idempotency::finish(&mut tx, &key.scope, &key.key, &answer).await?;
@@ -60,7 +61,7 @@ async fn apply(
         return Err(match store::at_location(tx, product, location).await? {
             None => AdjustError::UnknownProduct(product),
             Some(level) => AdjustError::OutOfRange {
-                lowest: -level.available(),
+                lowest: -level.available,
                 highest: UNITS_MAX - level.on_hand,
             },
         });

@@ -13,7 +13,7 @@ pub(crate) async fn commit(db: &Db, order: OrderId) -> Result<(), HoldError> {
         if store::commit(&mut tx, order).await? {
             return Ok(tx.commit().await?);
         }
-        is_final(&mut tx, order).await
+        is_final(tx, order).await
     })
     .await
 }
@@ -25,14 +25,17 @@ pub(crate) async fn extend(db: &Db, order: OrderId, until: Timestamp) -> Result<
         if store::extend(&mut tx, order, until).await? {
             return Ok(tx.commit().await?);
         }
-        is_final(&mut tx, order).await
+        is_final(tx, order).await
     })
     .await
 }
 
 /// What is asked of a promise that is not held: nothing of a final one.
-async fn is_final(tx: &mut Tx, order: OrderId) -> Result<(), HoldError> {
-    match store::state(tx, order).await? {
+async fn is_final(mut tx: Tx, order: OrderId) -> Result<(), HoldError> {
+    let state = store::state(&mut tx, order).await?;
+    // Nobody is told of a promise that is still on its way to the disk.
+    tx.commit().await?;
+    match state {
         Some(state) if state.is_final() => Ok(()),
         _ => Err(HoldError::Ended),
     }

@@ -36,25 +36,19 @@ async fn attempt(
     let short = shortages(wanted, &levels);
     if !short.is_empty() {
         // It may be short because this very order has it.
-        return repeated(db, order, wanted).await?.ok_or(HoldError::OutOfStock(short));
+        let before = store::find(db, order).await?;
+        return before.map_or(Err(HoldError::OutOfStock(short)), |before| before.repeat(wanted));
     }
     let mut tx = db.begin("inventory.reserve").await?;
     if !store::hold(&mut tx, order, until).await? {
-        drop(tx);
-        return repeated(db, order, wanted).await?.ok_or(HoldError::Ended);
+        let before = store::find_in(&mut tx, order).await?;
+        // What it read may be on its way to the disk in the same group: nobody is told of it before
+        // it is there.
+        tx.commit().await?;
+        return before.map_or(Err(HoldError::Ended), |before| before.repeat(wanted));
     }
     take(&mut tx, location, order, wanted, &levels).await?;
     Ok(tx.commit().await?)
-}
-
-/// The answer to an order that reserved before; none when it did not.
-async fn repeated(db: &Db, order: OrderId, wanted: &Wanted) -> Result<Option<()>, HoldError> {
-    match store::find(db, order).await? {
-        None => Ok(None),
-        Some(reserved) if !reserved.state.stands() => Err(HoldError::Ended),
-        Some(reserved) if reserved.lines != *wanted => Err(HoldError::OtherLines),
-        Some(_) => Ok(Some(())),
-    }
 }
 
 async fn take(

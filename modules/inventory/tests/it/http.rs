@@ -15,6 +15,13 @@ platform::on_both_engines!(super::SCHEMA =>
     movements_are_paged_newest_first,
 );
 
+#[test]
+fn every_route_is_described() {
+    let described = Inventory::openapi().paths.paths;
+    assert_eq!(described.len(), 3);
+    assert!(described.keys().all(|path| path.starts_with("/v1/admin/stock/{product_id}")));
+}
+
 struct Staff {
     inventory: Inventory,
     principal: Principal,
