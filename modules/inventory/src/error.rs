@@ -22,6 +22,9 @@ pub(crate) enum HoldError {
     /// A mistake of the caller: an order reserves once.
     #[error("the order has reserved other lines before")]
     OtherLines,
+    /// There was not enough when it was looked for, and is now: try again.
+    #[error("stock came back while it was looked for")]
+    CameBack,
     /// Storage said so.
     #[error(transparent)]
     Storage(#[from] sql::Error),
@@ -29,7 +32,11 @@ pub(crate) enum HoldError {
 
 impl AsConflict for HoldError {
     fn is_conflict(&self) -> bool {
-        matches!(self, Self::Storage(error) if error.is_conflict())
+        match self {
+            Self::CameBack => true,
+            Self::Storage(error) => error.is_conflict(),
+            Self::OutOfStock(_) | Self::Ended | Self::Invalid(_) | Self::OtherLines => false,
+        }
     }
 }
 
@@ -38,9 +45,10 @@ impl From<HoldError> for StockError {
         match error {
             HoldError::OutOfStock(lines) => Self::OutOfStock(lines),
             HoldError::Ended => Self::ReservationEnded,
-            HoldError::Invalid(_) | HoldError::OtherLines | HoldError::Storage(_) => {
-                Self::Unavailable(Unavailable::new("inventory", error))
-            }
+            HoldError::Invalid(_)
+            | HoldError::OtherLines
+            | HoldError::CameBack
+            | HoldError::Storage(_) => Self::Unavailable(Unavailable::new("inventory", error)),
         }
     }
 }

@@ -2,6 +2,7 @@ use kernel::Timestamp;
 use kernel::events::StockReserved;
 use kernel::id::{OrderId, StockId};
 use kernel::ports::StockLine;
+use platform::guard::Refused;
 use platform::sql::{Db, Tx, retry};
 
 use super::pair;
@@ -70,18 +71,7 @@ async fn take(
         lines.iter().map(|line| (line.stock_id, line.quantity)).collect();
     let changed = match STOCK.take(tx, &amounts).await? {
         Ok(changed) => changed,
-        Err(refused) => {
-            // What was refused was left as it was, and nobody else changes it before this ends.
-            let levels = store::levels_in(tx, location, wanted.keys().copied()).await?;
-            let is_short = |level: &Level| refused.0.contains(&level.stock_id.to_string());
-            let short: Wanted = levels
-                .iter()
-                .filter(|level| is_short(level))
-                .filter_map(|level| wanted.get_key_value(&level.product_id))
-                .map(|(product, quantity)| (*product, *quantity))
-                .collect();
-            return Err(HoldError::OutOfStock(shortages(&short, &levels)));
-        }
+        Err(refused) => return Err(refusal(tx, location, wanted, &refused).await?),
     };
     store::save_lines(tx, order, &lines).await?;
     let mut moved = Vec::with_capacity(lines.len());
@@ -101,4 +91,24 @@ async fn take(
     }
     let cause = Cause { kind: Kind::Reserved, order: Some(order), reason: "ordered", actor: None };
     Ok(store::record(tx, cause, &moved).await?)
+}
+
+/// Which lines are short. What was refused was left as it was, and on PostgreSQL is locked by now.
+async fn refusal(
+    tx: &mut Tx,
+    location: &str,
+    wanted: &Wanted,
+    refused: &Refused,
+) -> Result<HoldError, HoldError> {
+    let levels = store::levels_in(tx, location, wanted.keys().copied()).await?;
+    let asked: Wanted = levels
+        .iter()
+        .filter(|level| refused.0.contains(&level.stock_id.to_string()))
+        .filter_map(|level| wanted.get_key_value(&level.product_id))
+        .map(|(product, quantity)| (*product, *quantity))
+        .collect();
+    let short = shortages(&asked, &levels);
+    // PostgreSQL refuses by what was there when the statement began, even if units were given back
+    // before it had the lock.
+    Ok(if short.is_empty() { HoldError::CameBack } else { HoldError::OutOfStock(short) })
 }

@@ -3,7 +3,7 @@
 use inventory::{Inventory, Settings};
 use kernel::events::ProductCreated;
 use kernel::id::{EventId, OrderId, ProductId};
-use kernel::ports::{Stock, StockError, StockLine};
+use kernel::ports::{Shortage, Stock, StockError, StockLine};
 use kernel::{Currency, Envelope, Event, Money, Timestamp};
 use platform::bus::{Handler, HandlerError, Topic};
 use platform::sql::Db;
@@ -83,7 +83,11 @@ pub async fn books_are_right(inventory: &Inventory) {
 pub fn outcome(result: &Result<(), StockError>) -> &'static str {
     match result {
         Ok(()) => "ok",
-        Err(StockError::OutOfStock(_)) => "out of stock",
+        Err(StockError::OutOfStock(short)) => {
+            let is_short = |line: &Shortage| line.available < line.requested;
+            assert!(!short.is_empty() && short.iter().all(is_short), "{short:?}");
+            "out of stock"
+        }
         Err(StockError::ReservationEnded) => "ended",
         Err(StockError::Unavailable(_)) => "unavailable",
     }
