@@ -1,8 +1,6 @@
 //! The figures' promises, on both engines.
 #![cfg(test)]
 
-use std::time::Duration;
-
 use actix_web::App;
 use actix_web::HttpMessage;
 use actix_web::test::{TestRequest, call_service, init_service, read_body_json};
@@ -48,15 +46,8 @@ impl Shop {
     }
 
     fn bus(&self, node: &str) -> Bus {
-        let settings = Settings {
-            node: node.to_owned(),
-            poll: Duration::from_millis(20),
-            batch: 7,
-            lease: Duration::from_secs(5),
-            effect_wait: Duration::from_secs(5),
-            attempts_max: 2,
-            retry_max: Duration::from_millis(50),
-        };
+        let settings =
+            Settings { node: node.to_owned(), batch: 7, attempts_max: 2, ..Settings::default() };
         Bus::new(vec![self.orders.clone()], self.analytics.subscriptions(), settings)
     }
 

@@ -1,5 +1,3 @@
-use std::time::Duration;
-
 use inventory::SCHEMA;
 use kernel::Clock;
 use kernel::events::OrderShipped;
@@ -23,15 +21,8 @@ async fn publisher(db: &Db, module: &'static str) -> Db {
 }
 
 fn bus(publishers: &[Db], inventory: &inventory::Inventory, node: &str) -> Bus {
-    let settings = Settings {
-        node: node.to_owned(),
-        poll: Duration::from_millis(20),
-        batch: 10,
-        lease: Duration::from_secs(5),
-        effect_wait: Duration::from_secs(5),
-        attempts_max: 3,
-        retry_max: Duration::from_millis(100),
-    };
+    let settings =
+        Settings { node: node.to_owned(), batch: 10, attempts_max: 2, ..Settings::default() };
     Bus::new(publishers.to_vec(), inventory.subscriptions(), settings)
 }
 
