@@ -104,7 +104,7 @@ fn make_folder(folder: &Path) -> Result<()> {
 impl Shop {
     /// Puts a shop together, with its databases up to date and nothing running yet.
     pub async fn open(settings: Settings) -> Result<Self> {
-        let (settings, clock, tasks) = (Arc::new(settings), Clock::system(), Tasks::new());
+        let (settings, clock, tasks) = (Arc::new(settings), Clock::system(), Tasks::default());
         let databases = open_databases(&settings, &clock).await?;
         let [auth, catalog, inventory, order, payment, sandbox, analytics] = databases
             .as_slice()

@@ -58,6 +58,7 @@ create table saga (
     step       bigint      not null check (step >= 0),
     attempts   bigint      not null default 0 check (attempts >= 0),
     epoch      bigint      not null check (epoch > 0),
+    nudges     bigint      not null default 0,
     owner      text,
     due_at     timestamptz not null,
     deadline   timestamptz not null,

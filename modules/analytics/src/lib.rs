@@ -1,1 +1,61 @@
-//! analytics
+//! Figures: projections of the orders' events, and nothing that is true only here.
+//!
+//! A confirmed order counts on the UTC day of its confirmation; a cancelled one is taken back from
+//! that day. The figures are written in the commit that moves the subscription's cursor, so no event
+//! counts twice, and `platform::bus::replay` builds them again from the first event.
+
+mod domain;
+mod http;
+mod react;
+mod store;
+mod verify;
+
+use kernel::events::{OrderCancelled, OrderConfirmed};
+use platform::bus::{Subscription, Topic};
+use platform::module::Schema;
+use platform::sql::{self, Db};
+use platform::verify::Check;
+
+platform::migrations! { "analytics": "0001_sales" }
+
+/// The tables of this module and the statements over them.
+pub const SCHEMA: Schema = Schema {
+    module: "analytics",
+    migrations: MIGRATIONS,
+    statements: &[store::STATEMENTS],
+    guards: &[],
+};
+
+/// The figures.
+#[derive(Clone)]
+pub struct Analytics {
+    db: Db,
+}
+
+impl Analytics {
+    /// The figures over their database.
+    pub fn new(db: Db) -> Self {
+        Self { db }
+    }
+
+    /// Adds `/v1/admin/analytics/...`.
+    pub fn routes(&self, config: &mut actix_web::web::ServiceConfig) {
+        http::routes(self.clone(), config);
+    }
+
+    /// What the routes take and answer.
+    pub fn openapi() -> utoipa::openapi::OpenApi {
+        http::openapi()
+    }
+
+    /// `analytics.sales`, which can be replayed.
+    pub fn subscriptions(&self) -> Vec<Subscription> {
+        let topics = [Topic::of::<OrderConfirmed>(), Topic::of::<OrderCancelled>()];
+        vec![Subscription::reaction("analytics.sales", &self.db, topics, react::Sales)]
+    }
+
+    /// Checks the books of this module.
+    pub async fn verify(&self) -> sql::Result<Vec<Check>> {
+        verify::verify(&self.db).await
+    }
+}

@@ -1,1 +1,189 @@
-//! inventory
+//! Stock: what lies where, what of it is promised to whom, and why it changed.
+//!
+//! What is promised: no unit is promised twice, whatever runs at the same time; an order is
+//! promised all of its lines or none; every change of a quantity is one row of an append-only
+//! journal, written in the same commit. The one limited quantity is [`STOCK`], and only its guard
+//! moves it.
+//!
+//! A reservation is *held* until its deadline, then *committed*, then *shipped*; or it ends as
+//! *released* or *expired*. The deadline is when the sweeper may take it back, not when it ends: a
+//! held reservation that the sweeper has not met yet still has its units, so it may be committed or
+//! extended. Releasing an order that has none leaves a row that says so, and a late reservation
+//! for that order is refused.
+//!
+//! Orders are served from one location, named in the settings; other locations are counted and
+//! adjusted, and never promised.
+
+mod domain;
+mod error;
+mod http;
+mod react;
+mod store;
+mod usecase;
+mod verify;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use kernel::Timestamp;
+use kernel::events::{OrderCancelled, OrderShipped, ProductCreated};
+use kernel::id::{CustomerId, OrderId, ProductId};
+use kernel::ports::{Stock, StockError, StockLine, Unavailable};
+use platform::bus::{Subscription, Topic};
+use platform::idempotency;
+use platform::module::Schema;
+use platform::sql::{self, Db};
+use platform::tasks::Tasks;
+use platform::verify::Check;
+use serde::Deserialize;
+
+pub use domain::{Adjustment, Hold, HoldState, InvalidAdjustment, LINES_MAX, Level, UNITS_MAX};
+pub use error::AdjustError;
+pub use store::STOCK;
+pub use usecase::Adjusted;
+
+platform::migrations! { "inventory": "0001_stock" }
+
+/// The tables of this module and the statements over them.
+pub const SCHEMA: Schema = Schema {
+    module: "inventory",
+    migrations: MIGRATIONS,
+    statements: store::STATEMENTS,
+    guards: &[STOCK],
+};
+
+/// How the inventory works; section `[inventory]`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// The location that orders are promised stock from, 1 to 64 characters.
+    pub location: String,
+    /// How often promises past their deadline are given back, in milliseconds.
+    pub sweep_every_ms: u64,
+}
+
+/// The inventory.
+#[derive(Clone)]
+pub struct Inventory {
+    db: Db,
+    settings: Arc<Settings>,
+}
+
+impl Inventory {
+    /// The inventory over its database.
+    pub fn new(db: Db, settings: Settings) -> Self {
+        Self { db, settings: Arc::new(settings) }
+    }
+
+    /// Adds `/v1/admin/stock/...`.
+    pub fn routes(&self, config: &mut actix_web::web::ServiceConfig) {
+        http::routes(self.clone(), config);
+    }
+
+    /// What the routes take and answer.
+    pub fn openapi() -> utoipa::openapi::OpenApi {
+        http::openapi()
+    }
+
+    /// `inventory.products` opens stock for new products; `inventory.orders` ships and releases.
+    pub fn subscriptions(&self) -> Vec<Subscription> {
+        let created = [Topic::of::<ProductCreated>()];
+        let ended = [Topic::of::<OrderShipped>(), Topic::of::<OrderCancelled>()];
+        vec![
+            Subscription::reaction(
+                "inventory.products",
+                &self.db,
+                created,
+                react::Products(self.clone()),
+            ),
+            Subscription::reaction("inventory.orders", &self.db, ended, react::Orders),
+        ]
+    }
+
+    /// Starts giving back what is past its deadline.
+    pub fn start(&self, tasks: &Tasks) {
+        let inventory = self.clone();
+        let every = Duration::from_millis(self.settings.sweep_every_ms);
+        tasks.every("inventory.sweep", every, None, move || {
+            let inventory = inventory.clone();
+            async move { inventory.sweep().await.map(|swept| swept.more) }
+        });
+    }
+
+    /// Gives back one batch of the held reservations past their deadline.
+    pub async fn sweep(&self) -> sql::Result<Swept> {
+        usecase::sweep(&self.db).await
+    }
+
+    /// Changes what lies at a location, once for each key.
+    pub async fn adjust(
+        &self,
+        key: &idempotency::Key,
+        product: ProductId,
+        adjustment: &Adjustment,
+        actor: CustomerId,
+    ) -> Result<Adjusted, AdjustError> {
+        let location = adjustment.location.as_deref().unwrap_or(&self.settings.location);
+        usecase::adjust(&self.db, key, product, location, adjustment, actor).await
+    }
+
+    /// What orders have been promised, in the order of their ids: up to `limit` orders after
+    /// `after`, for checks of the books against the orders.
+    pub async fn holds(&self, after: Option<OrderId>, limit: u32) -> sql::Result<Vec<Hold>> {
+        store::holds(&self.db, after, limit).await
+    }
+
+    /// Checks the books of this module.
+    pub async fn verify(&self) -> sql::Result<Vec<Check>> {
+        verify::verify(&self.db).await
+    }
+}
+
+/// What a round of the sweeper did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Swept {
+    /// How many reservations it gave back.
+    pub expired: usize,
+    /// Whether there may be more.
+    pub more: bool,
+}
+
+#[async_trait]
+impl Stock for Inventory {
+    /// A product that is named twice counts as one line with the sum. Repeated with other lines
+    /// than those that were reserved it is [`StockError::Unavailable`] and changes nothing.
+    async fn reserve(
+        &self,
+        order: OrderId,
+        lines: &[StockLine],
+        until: Timestamp,
+    ) -> Result<(), StockError> {
+        let location = &self.settings.location;
+        Ok(usecase::reserve(&self.db, location, order, lines, until).await?)
+    }
+
+    /// Does nothing to a committed promise, which has no deadline.
+    async fn extend(&self, order: OrderId, until: Timestamp) -> Result<(), StockError> {
+        Ok(usecase::extend(&self.db, order, until).await?)
+    }
+
+    async fn commit(&self, order: OrderId) -> Result<(), StockError> {
+        Ok(usecase::commit(&self.db, order).await?)
+    }
+
+    /// Takes back committed stock too, as long as it was not shipped; what was shipped stays so.
+    async fn release(&self, order: OrderId) -> Result<(), StockError> {
+        Ok(usecase::release(&self.db, order).await?)
+    }
+
+    async fn available(
+        &self,
+        products: &[ProductId],
+    ) -> Result<Vec<(ProductId, i64)>, Unavailable> {
+        store::levels(&self.db, &self.settings.location, products.iter().copied())
+            .await
+            .map(|levels| levels.iter().map(|level| (level.product_id, level.available)).collect())
+            .map_err(|error| Unavailable::new("inventory", error))
+    }
+}

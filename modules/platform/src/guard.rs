@@ -93,7 +93,7 @@ impl Guard {
         // a key that was named twice is checked against the sum.
         let mut wanted: BTreeMap<String, i64> = BTreeMap::new();
         for (key, amount) in amounts {
-            let entry = wanted.entry(key.to_string()).or_default();
+            let entry = wanted.entry(self.spelled(key.to_string())?).or_default();
             let sum = entry.checked_add(*amount).filter(|_| *amount > 0);
             *entry = sum.ok_or_else(|| {
                 Error::Inconsistent(format!("{}: an amount must be positive", self.name))
@@ -102,19 +102,28 @@ impl Guard {
         let list: Vec<_> =
             wanted.iter().map(|(k, n)| serde_json::json!({"k": k, "n": n})).collect();
         let rows: Vec<Row> = tx.query(sql).bind(Json(list)).all().await?;
-        let changed: Vec<Changed> = rows.into_iter().map(|row| self.changed(row)).collect();
-        let done = |key: &String| changed.iter().any(|row| row.key == *key);
-        let refused: Vec<String> = wanted.into_keys().filter(|key| !done(key)).collect();
+        let changed: Result<Vec<Changed>> = rows.into_iter().map(|row| self.changed(row)).collect();
+        let changed = changed?;
+        for row in &changed {
+            wanted.remove(&row.key);
+        }
+        let refused: Vec<String> = wanted.into_keys().collect();
         Ok(if refused.is_empty() { Ok(changed) } else { Err(Refused(refused)) })
     }
 
-    fn changed(&self, row: Row) -> Changed {
-        // The engines spell a UUID differently; callers know it with hyphens.
-        let key = match row.key.parse::<uuid::Uuid>() {
-            Ok(id) if self.uuid => id.to_string(),
-            _ => row.key,
-        };
-        Changed { key, used: row.used, limit: row.guard_limit, version: row.version }
+    fn changed(&self, row: Row) -> Result<Changed> {
+        let key = self.spelled(row.key)?;
+        Ok(Changed { key, used: row.used, limit: row.guard_limit, version: row.version })
+    }
+
+    /// A UUID in its one spelling, so that a row named in two ways is still one row.
+    fn spelled(&self, key: String) -> Result<String> {
+        if !self.uuid {
+            return Ok(key);
+        }
+        let id: std::result::Result<uuid::Uuid, _> = key.parse();
+        id.map(|id| id.to_string())
+            .map_err(|_| Error::Inconsistent(format!("{}: a key must be a UUID", self.name)))
     }
 }
 
@@ -132,34 +141,49 @@ macro_rules! guard {
             uuid: $crate::guard!(@is_uuid $kind),
             used: $used,
             limit: $limit,
-            take: $crate::guard!(@change $table, $kind, $key, $used, $limit, "+ l.gn", "+ l.gn <= ", $limit),
-            give: $crate::guard!(@change $table, $kind, $key, $used, $limit, "- l.gn", "- l.gn >= ", "0"),
-            broken: $crate::sql::Sql::new(concat!(
-                "select cast(", $key, " as text) from ", $table,
-                " where ", $used, " < 0 or ", $used, " > ", $limit, " limit 20"
-            )),
+            take: $crate::guard!(@change $table, $kind, $key, $used, $limit, "+ l.gn", "l.gn <= (", $limit, ") - "),
+            give: $crate::guard!(@change $table, $kind, $key, $used, $limit, "- l.gn", "l.gn <= ", "", ""),
+            broken: $crate::guard!(@broken $table, $kind, $key, $used, $limit),
         };
+    };
+    (@broken $table:literal, uuid, $key:literal, $used:literal, $limit:literal) => {
+        $crate::sql::Sql::split(
+            concat!(
+                "select lower(hex(", $key, ")) from ", $table,
+                " where ", $used, " < 0 or ", $used, " > (", $limit, ") limit 20"
+            ),
+            concat!(
+                "select cast(", $key, " as text) from ", $table,
+                " where ", $used, " < 0 or ", $used, " > (", $limit, ") limit 20"
+            ),
+        )
+    };
+    (@broken $table:literal, text, $key:literal, $used:literal, $limit:literal) => {
+        $crate::sql::Sql::new(concat!(
+            "select ", $key, " from ", $table,
+            " where ", $used, " < 0 or ", $used, " > (", $limit, ") limit 20"
+        ))
     };
     (@is_uuid uuid) => { true };
     (@is_uuid text) => { false };
     (@change $table:literal, uuid, $key:literal, $used:literal, $limit:literal,
-     $by:literal, $holds:literal, $bound:literal) => {
-        $crate::guard!(@texts $table, $key, $used, $limit, $by, $holds, $bound,
+     $by:literal, $holds:literal, $bound:literal, $less:literal) => {
+        $crate::guard!(@texts $table, $key, $used, $limit, $by, $holds, $bound, $less,
             "unhex(value->>'k', '-')", "uuid", "lower(hex(", "))")
     };
     (@change $table:literal, text, $key:literal, $used:literal, $limit:literal,
-     $by:literal, $holds:literal, $bound:literal) => {
-        $crate::guard!(@texts $table, $key, $used, $limit, $by, $holds, $bound,
+     $by:literal, $holds:literal, $bound:literal, $less:literal) => {
+        $crate::guard!(@texts $table, $key, $used, $limit, $by, $holds, $bound, $less,
             "value->>'k'", "text", "(", ")")
     };
     (@texts $table:literal, $key:literal, $used:literal, $limit:literal,
-     $by:literal, $holds:literal, $bound:literal,
+     $by:literal, $holds:literal, $bound:literal, $less:literal,
      $read:literal, $type:literal, $open:literal, $close:literal) => {
         $crate::sql::Sql::split(
             concat!(
                 "update ", $table, " set ", $used, " = ", $used, " ", $by, ", version = version + 1",
                 " from (select ", $read, " as gk, value->>'n' as gn from json_each($1)) l",
-                " where ", $table, ".", $key, " = l.gk and ", $used, " ", $holds, $bound,
+                " where ", $table, ".", $key, " = l.gk and ", $holds, $bound, $less, $used,
                 " returning ", $open, $key, $close, " as key, ", $used, " as used, ", $limit,
                 " as guard_limit, version"
             ),
@@ -170,7 +194,7 @@ macro_rules! guard {
                 $key, " in (select gk from l) order by ", $key, " for update) ",
                 "update ", $table, " set ", $used, " = ", $used, " ", $by, ", version = version + 1",
                 " from l join held on held.hk = l.gk where ", $table, ".", $key,
-                " = l.gk and ", $used, " ", $holds, $bound, " returning cast(", $key,
+                " = l.gk and ", $holds, $bound, $less, $used, " returning cast(", $key,
                 " as text) as key, ", $used, " as used, ", $limit, " as guard_limit, version"
             ),
         )

@@ -9,7 +9,7 @@ use kernel::Timestamp;
 use kernel::problem::{Problem, code};
 use sha2::{Digest, Sha256};
 
-use crate::sql::{Db, Error, Result, Tx};
+use crate::sql::{Db, Engine, Error, Result, Tx};
 
 /// The longest key, in characters.
 pub const KEY_MAX: usize = 255;
@@ -103,7 +103,9 @@ crate::statements! {
     FIND = "select fingerprint, status, body from idempotency where scope = $1 and key = $2";
     FINISH = "update idempotency set status = $3, body = $4
                where scope = $1 and key = $2 and status is null";
-    FORGET = "delete from idempotency where started_at < $1 and status is not null";
+    FORGET = "delete from idempotency where (scope, key) in
+                (select scope, key from idempotency where started_at < $1 and status is not null
+                  order by started_at limit $2)";
 }
 
 /// What is known of a command, without claiming it.
@@ -127,9 +129,17 @@ pub async fn claim(tx: &mut Tx, key: &Key) -> Result<Claim> {
     if claimed == 1 {
         return Ok(Claim::Fresh);
     }
-    let row: Option<Row> =
-        tx.query(FIND).bind(key.scope.as_str()).bind(key.key.as_str()).optional().await?;
-    Ok(row.map_or(Claim::Running, |row| row.claim(key)))
+    let known = match tx.db().engine() {
+        // A unit of the same group may have stored the answer without being on disk yet; what a
+        // reader sees is on disk.
+        Engine::Sqlite => find(tx.db(), key).await?,
+        Engine::Postgres => {
+            let row: Option<Row> =
+                tx.query(FIND).bind(key.scope.as_str()).bind(key.key.as_str()).optional().await?;
+            row.map(|row| row.claim(key))
+        }
+    };
+    Ok(known.unwrap_or(Claim::Running))
 }
 
 /// Stores the answer of a claimed command, in the unit of work that makes it true.
@@ -148,11 +158,20 @@ pub async fn finish(tx: &mut Tx, scope: &str, key: &str, answer: &Answer) -> Res
     Ok(())
 }
 
+/// How many answers are forgotten in one commit.
+const FORGET_MAX: u32 = 500;
+
 /// Forgets answers older than [`KEPT_DAYS`]. What they did stays guarded by its business key.
 pub async fn forget_old(db: &Db, now: Timestamp) -> Result<u64> {
-    let mut tx = db.begin("idempotency.forget").await?;
     let before = now - chrono::TimeDelta::days(KEPT_DAYS);
-    let forgotten = tx.query(FORGET).bind(before).execute().await?;
-    tx.commit().await?;
-    Ok(forgotten)
+    let mut forgotten = 0;
+    loop {
+        let mut tx = db.begin("idempotency.forget").await?;
+        let gone = tx.query(FORGET).bind(before).bind(i64::from(FORGET_MAX)).execute().await?;
+        tx.commit().await?;
+        forgotten += gone;
+        if gone < u64::from(FORGET_MAX) {
+            return Ok(forgotten);
+        }
+    }
 }

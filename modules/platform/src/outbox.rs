@@ -47,7 +47,7 @@ crate::statements! {
         "select pos from outbox_head";
     UNSEQUENCED =
         "select cast(0 as bigint)",
-        "select count(*) from outbox where pos is null";
+        "select count(*) from (select 1 from outbox where pos is null limit 1) waiting";
     LOCK_HEAD =
         "select cast(0 as bigint)",
         "select pos from outbox_head for update";
@@ -169,5 +169,6 @@ pub async fn sequence(db: &Db) -> Result<usize> {
         tx.query(MOVE_HEAD).bind(*newest).execute().await?;
     }
     tx.commit().await?;
+    db.tell_readable();
     Ok(numbered.len())
 }

@@ -1,9 +1,11 @@
 //! The tasks of the house: started by name, woken by hints, stopped together.
 
 use std::fmt::Display;
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -12,6 +14,8 @@ use tokio::task::JoinSet;
 const FAILED_BASE_MS: u64 = 100;
 /// The longest.
 const FAILED_MAX_MS: u64 = 5_000;
+/// How long a task that is ended may take to notice.
+const ENDED_WAIT_MAX: Duration = Duration::from_secs(1);
 
 /// A set of tasks that end together. They run on the runtime the set was made on, whichever thread
 /// starts them: a web server's own threads end before the work that requests left behind.
@@ -22,19 +26,21 @@ pub struct Tasks {
     runtime: Handle,
 }
 
-impl Tasks {
+impl Default for Tasks {
     /// An empty set on the present runtime.
-    ///
-    /// # Panics
-    /// Outside of a runtime.
-    #[expect(clippy::new_without_default, reason = "it belongs to the runtime it is made on")]
-    pub fn new() -> Self {
+    fn default() -> Self {
         Self { set: Arc::default(), stop: watch::channel(false).0, runtime: Handle::current() }
     }
+}
 
-    /// Starts a task. It should end soon after [`Tasks::stopped`] does.
+impl Tasks {
+    /// Starts a task. It should end soon after [`Tasks::stopped`] does. Once the house is to stop
+    /// nothing starts any more: what is left is taken up by the next start or another node.
     pub fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
         let mut set = self.set.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.is_stopped() {
+            return;
+        }
         while set.try_join_next().is_some() {}
         set.spawn_on(work, &self.runtime);
     }
@@ -52,7 +58,8 @@ impl Tasks {
     }
 
     /// Runs `round` whenever `wake` changes or `poll` has passed, and again at once while it
-    /// answers that there may be more. A failed round is logged and followed by a growing pause.
+    /// answers that there may be more. A round that failed or panicked is logged and followed by a
+    /// growing pause.
     pub fn every<F, E>(
         &self,
         name: &'static str,
@@ -69,7 +76,11 @@ impl Tasks {
             let mut failures = 0;
             while !tasks.is_stopped() {
                 wake.mark_unchanged();
-                let wait = match round().await {
+                let done = match AssertUnwindSafe(round()).catch_unwind().await {
+                    Ok(done) => done.map_err(|error| error.to_string()),
+                    Err(_) => Err("it panicked".to_owned()),
+                };
+                let wait = match done {
                     Ok(more) => {
                         failures = 0;
                         if more {
@@ -102,7 +113,11 @@ impl Tasks {
         };
         let all = async { while set.join_next().await.is_some() {} };
         if tokio::time::timeout(deadline, all).await.is_err() {
-            tracing::warn!("some tasks did not end in time and were ended");
+            tracing::warn!(tasks = set.len(), "some tasks did not end in time and were ended");
+            // When this returns none of them is at work, unless it never reaches an await.
+            if tokio::time::timeout(ENDED_WAIT_MAX, set.shutdown()).await.is_err() {
+                tracing::error!("a task cannot be ended");
+            }
         }
     }
 }

@@ -1,9 +1,13 @@
 //! Databases for tests: a file in a folder of its own, a schema of its own on a real server.
 
+mod attack;
+
 use kernel::Clock;
 
 use crate::module::Schema;
 use crate::sql::{Db, Engine, Postgres, Sqlite};
+
+pub use attack::attack;
 
 /// The variable that names a PostgreSQL server for tests; `scripts/with-postgres` sets it.
 pub const POSTGRES: &str = "STOA_TEST_POSTGRES";

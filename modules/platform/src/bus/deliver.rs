@@ -1,17 +1,17 @@
 //! Delivery of a batch of events to one subscription.
 
-use std::collections::HashSet;
-use std::time::Duration;
+use std::panic::AssertUnwindSafe;
+use std::time::{Duration, Instant};
 
 use chrono::TimeDelta;
+use futures_util::FutureExt;
 use kernel::Envelope;
-use uuid::Uuid;
 
 use super::relay::Settings;
 use super::store::{self, Due, Parked, Position};
 use super::{Effect, Handler, HandlerError, Reaction, Subscription};
 use crate::outbox::Published;
-use crate::sql::{Error, Result};
+use crate::sql::{Error, Result, Tx};
 use crate::{backoff, trace};
 
 /// The shortest pause before a failed event is tried again.
@@ -25,8 +25,8 @@ const DUE_MAX: i64 = 32;
 enum Failure {
     /// Storage said so; the relay tries again later.
     Storage(Error),
-    /// A handler refused one event.
-    Handler,
+    /// A handler refused one event, and why.
+    Handler(String),
 }
 
 impl From<Error> for Failure {
@@ -48,11 +48,11 @@ pub(super) async fn deliver(
         }
         Handler::Reaction(reaction) => {
             let reaction = reaction.as_ref();
-            match apply_all(subscription, at, batch, reaction).await {
+            match apply_all(subscription, settings, at, batch, reaction).await {
                 Ok(()) => Ok(()),
                 Err(Failure::Storage(error)) => Err(error),
                 // One of them fails: find out which, and let the others through.
-                Err(Failure::Handler) => {
+                Err(Failure::Handler(_)) => {
                     apply_each(subscription, settings, at, batch, reaction).await
                 }
             }
@@ -62,28 +62,33 @@ pub(super) async fn deliver(
 
 async fn apply_all(
     subscription: &Subscription,
+    settings: &Settings,
     at: Position,
     batch: &[Published],
     reaction: &dyn Reaction,
 ) -> std::result::Result<(), Failure> {
     let Some(last) = batch.last() else { return Ok(()) };
-    let mut tx = subscription.db.begin(subscription.name).await?;
-    if !store::move_cursor(&mut tx, subscription.name, &last.envelope.source, at, last.pos).await? {
+    let (name, source) = (subscription.name, last.envelope.source.as_str());
+    let mut tx = subscription.db.begin(name).await?;
+    if !store::move_cursor(&mut tx, name, source, at, last.pos).await? {
         return Ok(());
     }
-    let parked = store::parked_subjects(&mut tx, subscription.name, &last.envelope.source).await?;
-    let parked: HashSet<Uuid> = parked.into_iter().collect();
-    for event in batch.iter().filter(|event| subscription.wants(&event.envelope)) {
+    let wanted: Vec<&Published> =
+        batch.iter().filter(|event| subscription.wants(&event.envelope)).collect();
+    let parked = store::parked_subjects(&mut tx, name, source, &wanted).await?;
+    for event in wanted {
         if parked.contains(&event.envelope.subject) {
-            store::park(&mut tx, subscription.name, event, Parked::Behind).await?;
+            store::park(&mut tx, name, event, Parked::Behind).await?;
         } else {
-            let applied = reaction.apply(&mut tx, &event.envelope);
-            let applied = trace::within(event.envelope.trace.clone(), applied).await;
-            applied.map_err(|_| Failure::Handler)?;
+            let applied = apply(reaction, &mut tx, &event.envelope, settings.effect_wait).await;
+            applied.map_err(|error| Failure::Handler(chain(&error)))?;
         }
     }
-    tx.commit().await?;
-    Ok(())
+    match tx.commit().await {
+        // A reaction went on after one of its statements had failed: the fault is its own.
+        Err(error @ Error::Aborted(_)) => Err(Failure::Handler(error.to_string())),
+        done => Ok(done?),
+    }
 }
 
 async fn apply_each(
@@ -96,32 +101,16 @@ async fn apply_each(
     let mut at = at;
     for event in batch {
         let one = std::slice::from_ref(event);
-        match apply_all(subscription, at, one, reaction).await {
+        match apply_all(subscription, settings, at, one, reaction).await {
             Ok(()) => {}
             Err(Failure::Storage(error)) => return Err(error),
-            Err(Failure::Handler) => {
-                let error = apply_once(subscription, event, reaction).await;
+            Err(Failure::Handler(error)) => {
                 park_failed(subscription, settings, at, event, &error).await?;
             }
         }
         at.pos = event.pos;
     }
     Ok(())
-}
-
-/// What the handler says to an event that failed in its batch; for the dead letter.
-async fn apply_once(
-    subscription: &Subscription,
-    event: &Published,
-    reaction: &dyn Reaction,
-) -> String {
-    match subscription.db.begin(subscription.name).await {
-        Err(error) => error.to_string(),
-        Ok(mut tx) => match reaction.apply(&mut tx, &event.envelope).await {
-            Err(error) => chain(&error),
-            Ok(()) => "it failed once".to_owned(),
-        },
-    }
 }
 
 async fn park_failed(
@@ -146,6 +135,7 @@ async fn park_failed(
     tx.commit().await
 }
 
+/// Performs as many events as fit into the lease; the next round takes the rest.
 async fn perform(
     subscription: &Subscription,
     settings: &Settings,
@@ -153,67 +143,102 @@ async fn perform(
     batch: &[Published],
     effect: &dyn Effect,
 ) -> Result<()> {
-    let Some(last) = batch.last() else { return Ok(()) };
-    let source = &last.envelope.source;
-    let parked = {
+    let Some(first) = batch.first() else { return Ok(()) };
+    let (name, source) = (subscription.name, first.envelope.source.as_str());
+    let wanted: Vec<&Published> =
+        batch.iter().filter(|event| subscription.wants(&event.envelope)).collect();
+    let mut parked = {
         let mut tx = subscription.db.snapshot().await?;
-        store::parked_subjects(&mut tx, subscription.name, source).await?
+        store::parked_subjects(&mut tx, name, source, &wanted).await?
     };
-    let mut parked: HashSet<Uuid> = parked.into_iter().collect();
-    let mut failed = Vec::new();
-    for event in batch.iter().filter(|event| subscription.wants(&event.envelope)) {
+    let began = Instant::now();
+    let (mut failed, mut reached) = (Vec::new(), at.pos);
+    for event in batch {
+        if began.elapsed() >= settings.lease / 2 {
+            break;
+        }
+        reached = event.pos;
+        if !subscription.wants(&event.envelope) {
+            continue;
+        }
         if parked.contains(&event.envelope.subject) {
             failed.push((event, None));
-        } else if let Err(error) = perform_one(effect, &event.envelope, settings.effect_wait).await
-        {
+        } else if let Err(error) = perform_one(effect, &event.envelope, settings).await {
+            let error = chain(&error);
             tracing::warn!(
-                subscription = subscription.name, event = %event.envelope.id,
-                kind = event.envelope.kind, error = %chain(&error),
-                "an event failed and is parked"
+                subscription = name, event = %event.envelope.id, kind = event.envelope.kind,
+                error, "an event failed and is parked"
             );
             parked.insert(event.envelope.subject);
-            failed.push((event, Some(chain(&error))));
+            failed.push((event, Some(error)));
         }
     }
-    let mut tx = subscription.db.begin(subscription.name).await?;
-    if !store::move_cursor(&mut tx, subscription.name, source, at, last.pos).await? {
+    let mut tx = subscription.db.begin(name).await?;
+    if !store::move_cursor(&mut tx, name, source, at, reached).await? {
         return Ok(());
     }
     for (event, error) in failed {
         let due_at = tx.now() + pause(1, settings);
         let why = error.map_or(Parked::Behind, |error| Parked::Failed { due_at, error });
-        store::park(&mut tx, subscription.name, event, why).await?;
+        store::park(&mut tx, name, event, why).await?;
     }
     tx.commit().await
 }
 
+/// One effect ends before half of the lease has passed, so that a batch ends within it.
 async fn perform_one(
     effect: &dyn Effect,
     event: &Envelope,
-    wait: Duration,
+    settings: &Settings,
 ) -> std::result::Result<(), HandlerError> {
     let performed = trace::within(event.trace.clone(), effect.perform(event));
-    tokio::time::timeout(wait, performed).await.unwrap_or_else(|late| Err(late.into()))
+    handled(performed, settings.effect_wait.min(settings.lease / 2)).await
 }
 
-/// Tries the parked events whose time has come. Returns how many there were.
+async fn apply(
+    reaction: &dyn Reaction,
+    tx: &mut Tx,
+    event: &Envelope,
+    wait: Duration,
+) -> std::result::Result<(), HandlerError> {
+    handled(trace::within(event.trace.clone(), reaction.apply(tx, event)), wait).await
+}
+
+/// A handler that hangs or panics has failed; the subscription goes on.
+async fn handled(
+    work: impl Future<Output = std::result::Result<(), HandlerError>>,
+    wait: Duration,
+) -> std::result::Result<(), HandlerError> {
+    match tokio::time::timeout(wait, AssertUnwindSafe(work).catch_unwind()).await {
+        Ok(Ok(done)) => done,
+        Ok(Err(_)) => Err("it panicked".into()),
+        Err(_) => Err(format!("it took longer than {wait:?}").into()),
+    }
+}
+
+/// Tries the parked events whose time has come. Returns how many it tried.
 pub(super) async fn retry_due(
     subscription: &Subscription,
     source: &str,
     settings: &Settings,
 ) -> Result<usize> {
-    let now = subscription.db.clock().now();
-    let due = store::due(&subscription.db, subscription.name, source, now, DUE_MAX).await?;
+    let (db, began) = (&subscription.db, Instant::now());
+    let due = store::due(db, subscription.name, source, db.clock().now(), DUE_MAX).await?;
+    let mut tried = 0;
     for event in &due {
+        if began.elapsed() >= settings.lease / 2 {
+            break;
+        }
+        tried += 1;
         if let Err(error) = retry(subscription, event, settings).await {
             let tries = event.attempts + 1;
-            let next = (tries < settings.attempts_max).then(|| now + pause(tries, settings));
-            let mut tx = subscription.db.begin("bus.park").await?;
+            let mut tx = db.begin("bus.park").await?;
+            let next = (tries < settings.attempts_max).then(|| tx.now() + pause(tries, settings));
             store::failed_again(&mut tx, subscription.name, event, next, chain(&error)).await?;
             tx.commit().await?;
         }
     }
-    Ok(due.len())
+    Ok(tried)
 }
 
 async fn retry(
@@ -222,14 +247,14 @@ async fn retry(
     settings: &Settings,
 ) -> std::result::Result<(), HandlerError> {
     if let Handler::Effect(effect) = &subscription.handler {
-        perform_one(effect.as_ref(), &due.envelope, settings.effect_wait).await?;
+        perform_one(effect.as_ref(), &due.envelope, settings).await?;
     }
     let mut tx = subscription.db.begin(subscription.name).await?;
     if !store::unpark(&mut tx, subscription.name, due).await? {
         return Ok(());
     }
     if let Handler::Reaction(reaction) = &subscription.handler {
-        trace::within(due.envelope.trace.clone(), reaction.apply(&mut tx, &due.envelope)).await?;
+        apply(reaction.as_ref(), &mut tx, &due.envelope, settings.effect_wait).await?;
     }
     Ok(tx.commit().await?)
 }

@@ -1,5 +1,7 @@
 //! Cursors and dead letters, as rows of the subscriber's database.
 
+use std::collections::HashSet;
+
 use kernel::{Envelope, Timestamp};
 use sqlx::types::Json;
 use uuid::Uuid;
@@ -20,8 +22,15 @@ crate::statements! {
                 and (lease_owner = $3 or lease_until is null or lease_until < $5)";
     REWIND = "update cursor set pos = 0, generation = generation + 1 where subscription = $1";
     FORGET_PARKED = "delete from dead_letter where subscription = $1";
-    PARKED_SUBJECTS = "select distinct subject from dead_letter
-                        where subscription = $1 and source = $2";
+    PARKED_SUBJECTS =
+        "select distinct subject from dead_letter where subscription = $1 and source = $2
+            and subject in (select unhex(value, '-') from json_each($3))",
+        "select distinct subject from dead_letter where subscription = $1 and source = $2
+            and subject in (select cast(value as uuid) from jsonb_array_elements_text($3))";
+    /// Events are parked and taken out one relay at a time; SQLite's writer sees to that already.
+    HOLD =
+        "select pos from cursor where subscription = $1 and source = $2",
+        "select pos from cursor where subscription = $1 and source = $2 for update";
     PARK = "insert into dead_letter (subscription, source, pos, event_id, subject, envelope, state,
                                      attempts, due_at, last_error, parked_at)
             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
@@ -37,7 +46,8 @@ crate::statements! {
                   and state = 'waiting'";
     FAILED_AGAIN = "update dead_letter set state = $4, attempts = attempts + 1, due_at = $5,
                            last_error = $6
-                     where subscription = $1 and source = $2 and pos = $3";
+                     where subscription = $1 and source = $2 and pos = $3
+                       and state = 'retrying' and attempts = $7";
     LIST = "select subscription, source, pos, event_id, subject, envelope, state, attempts,
                    last_error, parked_at
               from dead_letter where cast($1 as text) is null or subscription = $1
@@ -106,13 +116,24 @@ pub(super) async fn lease(
     Ok(taken == 1)
 }
 
+/// Those subjects of the events of which earlier events are parked.
 pub(super) async fn parked_subjects(
     tx: &mut Tx,
     subscription: &str,
     source: &str,
-) -> Result<Vec<Uuid>> {
-    let rows: Vec<(Uuid,)> =
-        tx.query(PARKED_SUBJECTS).bind(subscription).bind(source).all().await?;
+    events: &[&Published],
+) -> Result<HashSet<Uuid>> {
+    if events.is_empty() {
+        return Ok(HashSet::new());
+    }
+    let subjects: Vec<Uuid> = events.iter().map(|event| event.envelope.subject).collect();
+    let rows: Vec<(Uuid,)> = tx
+        .query(PARKED_SUBJECTS)
+        .bind(subscription)
+        .bind(source)
+        .bind(Json(subjects))
+        .all()
+        .await?;
     Ok(rows.into_iter().map(|(subject,)| subject).collect())
 }
 
@@ -174,6 +195,8 @@ pub(super) async fn due(
 /// was here first.
 pub(super) async fn unpark(tx: &mut Tx, subscription: &str, due: &Due) -> Result<bool> {
     let source = due.envelope.source.as_str();
+    // Without this an event that is being parked behind the one that leaves would wait forever.
+    tx.query(HOLD).bind(subscription).bind(source).one::<(i64,)>().await?;
     let gone = tx.query(UNPARK).bind(subscription).bind(source).bind(due.pos).execute().await?;
     let now = tx.now();
     tx.query(PROMOTE)
@@ -202,6 +225,7 @@ pub(super) async fn failed_again(
         .bind(state)
         .bind(due_at)
         .bind(error)
+        .bind(due.attempts)
         .execute()
         .await
         .map(drop)
@@ -238,11 +262,12 @@ pub async fn replay(subscription: &Subscription) -> Result<()> {
         return Err(Error::Unusable(format!("{name} reaches outside and cannot be replayed")));
     };
     let mut tx = subscription.db.begin("bus.replay").await?;
+    // First of all: it waits for the batch a relay is applying, which would survive the reset.
+    tx.query(REWIND).bind(subscription.name).execute().await?;
     reaction
         .reset(&mut tx)
         .await
         .map_err(|error| Error::Unusable(format!("{}: {error}", subscription.name)))?;
-    tx.query(REWIND).bind(subscription.name).execute().await?;
     tx.query(FORGET_PARKED).bind(subscription.name).execute().await?;
     tx.commit().await
 }

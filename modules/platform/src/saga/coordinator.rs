@@ -1,13 +1,15 @@
 //! The coordinator: claims instances and takes them from step to step.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::TimeDelta;
+use futures_util::FutureExt;
 use kernel::Timestamp;
 use kernel::id::SagaId;
 use kernel::problem::{Problem, code};
-use tokio::sync::{oneshot, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
 use uuid::Uuid;
 
 use super::plan::{Next, Phase, Policy, Turn, When, decide};
@@ -16,6 +18,11 @@ use super::{Outcome, Saga};
 use crate::sql::{Db, Engine, Error, Result, Tx};
 use crate::tasks::Tasks;
 use crate::{fault, trace};
+
+/// How many claimed sagas a node runs at a time; those it started itself come on top.
+const CLAIMED_MAX: usize = 64;
+/// How often a turn is recorded when storage is busy.
+const RECORD_TRIES_MAX: u32 = 4;
 
 /// How a coordinator works.
 #[derive(Debug, Clone)]
@@ -48,6 +55,8 @@ struct Shared<S: Saga> {
     settings: Settings,
     tasks: Tasks,
     wake: watch::Sender<u64>,
+    /// Bounds the sagas that were claimed and run here.
+    claims: Arc<Semaphore>,
 }
 
 /// A saga that was started here; tells when it has ended or begins to wait.
@@ -66,7 +75,8 @@ impl<S: Saga> Coordinator<S> {
     /// A coordinator over the database of the saga's module.
     pub fn new(db: Db, ports: S::Ports, settings: Settings, tasks: Tasks) -> Self {
         let wake = watch::channel(0).0;
-        Self { shared: Arc::new(Shared { db, ports, settings, tasks, wake }) }
+        let claims = Arc::new(Semaphore::new(CLAIMED_MAX));
+        Self { shared: Arc::new(Shared { db, ports, settings, tasks, wake, claims }) }
     }
 
     /// Starts a saga in the caller's unit of work; it runs here once that is committed.
@@ -89,7 +99,7 @@ impl<S: Saga> Coordinator<S> {
         let claimed = store::start(tx, new).await?;
         let (settle, settled) = oneshot::channel();
         let here = self.clone();
-        tx.after_commit(move || here.spawn(claimed, Some(settle)));
+        tx.after_commit(move || here.spawn(claimed, Some(settle), None));
         Ok(Running { settled })
     }
 
@@ -106,7 +116,7 @@ impl<S: Saga> Coordinator<S> {
             // at work on these.
             let mut tx = db.begin("saga.orphans").await?;
             let now = tx.now();
-            tx.query(store::ORPHANS).bind(now).execute().await?;
+            tx.query(store::ORPHANS).bind(now).bind(S::KIND).execute().await?;
             tx.commit().await?;
         }
         let here = self.clone();
@@ -118,16 +128,23 @@ impl<S: Saga> Coordinator<S> {
     }
 
     async fn claim_one(&self) -> Result<bool> {
-        let Shared { db, settings, .. } = &*self.shared;
+        let Shared { db, settings, claims, .. } = &*self.shared;
+        // When all are taken, those at work end or lose their lease first.
+        let Ok(permit) = claims.clone().try_acquire_owned() else { return Ok(false) };
         let claimed = store::claim(db, S::KIND, &settings.node, self.lease_until()).await?;
         let found = claimed.is_some();
         if let Some(claimed) = claimed {
-            self.spawn(claimed, None);
+            self.spawn(claimed, None, Some(permit));
         }
         Ok(found)
     }
 
-    fn spawn(&self, claimed: Claimed, settle: Option<oneshot::Sender<()>>) {
+    fn spawn(
+        &self,
+        claimed: Claimed,
+        settle: Option<oneshot::Sender<()>>,
+        permit: Option<OwnedSemaphorePermit>,
+    ) {
         let here = self.clone();
         let trace = claimed.trace.clone();
         self.shared.tasks.spawn(trace::within(trace, async move {
@@ -142,7 +159,18 @@ impl<S: Saga> Coordinator<S> {
                 // Its lease ends and it is claimed again.
                 Err(error) => tracing::error!(saga = %id, %error, "a saga was left behind"),
             }
+            if permit.is_some() {
+                drop(permit);
+                here.wake_if_full();
+            }
         }));
+    }
+
+    /// The permit that was just given back may be the one that a claim was waiting for.
+    fn wake_if_full(&self) {
+        if self.shared.claims.available_permits() == 1 {
+            self.wake();
+        }
     }
 
     fn lease_until(&self) -> Timestamp {
@@ -160,7 +188,7 @@ impl<S: Saga> Coordinator<S> {
             let now = self.shared.db.clock().now();
             let next =
                 decide(&claimed.at, S::steps().len(), &turn, &self.shared.settings.policy, now);
-            if !self.record(&mut saga, &claimed, step, &turn, &next).await? {
+            if !self.keep(&mut saga, &claimed, step, &turn, &next).await? {
                 tracing::warn!(saga = %claimed.id, "another node took this saga over");
                 return Ok(());
             }
@@ -185,9 +213,9 @@ impl<S: Saga> Coordinator<S> {
             if fault::bug("undo_is_skipped") {
                 return Ok(Turn::Undid(Ok(())));
             }
-            let undone = tokio::time::timeout(patience, step.undo(saga, ports)).await;
+            let undone = in_time(patience, step.undo(saga, ports)).await;
             fault::point("after undo of", name);
-            return Ok(Turn::Undid(undone.unwrap_or(Err("it took too long".to_owned()))));
+            return Ok(Turn::Undid(undone.flatten()));
         }
         if fault::armed("reject", name) {
             let problem = Problem::new(code::ORDER_NOT_COMPLETED, format!("{name} was refused"));
@@ -196,13 +224,34 @@ impl<S: Saga> Coordinator<S> {
         if fault::armed("repeat", name) {
             step.run(saga, ports).await;
         }
-        let ran = tokio::time::timeout(patience, step.run(saga, ports)).await;
+        let ran = in_time(patience, step.run(saga, ports)).await;
         fault::point("after run of", name);
         if fault::armed("lose", name) {
             return Ok(Turn::Ran(Outcome::Retry("the answer was lost".to_owned())));
         }
-        let late = Outcome::Retry("it took too long".to_owned());
-        Ok(Turn::Ran(ran.unwrap_or(late)))
+        Ok(Turn::Ran(ran.unwrap_or_else(Outcome::Retry)))
+    }
+
+    /// Records a turn, and does not leave a saga behind because storage was busy for a moment.
+    async fn keep(
+        &self,
+        saga: &mut S,
+        claimed: &Claimed,
+        step: usize,
+        turn: &Turn,
+        next: &Next,
+    ) -> Result<bool> {
+        let mut tries = 1;
+        loop {
+            match self.record(saga, claimed, step, turn, next).await {
+                Err(error) if error.is_transient() && tries < RECORD_TRIES_MAX => {
+                    tracing::warn!(saga = %claimed.id, %error, "a turn is recorded once more");
+                    tokio::time::sleep(crate::backoff::pause(tries, 50, 1_000)).await;
+                    tries += 1;
+                }
+                recorded => return recorded,
+            }
+        }
     }
 
     async fn record(
@@ -241,6 +290,18 @@ impl<S: Saga> Coordinator<S> {
         }
         tx.commit().await?;
         Ok(true)
+    }
+}
+
+/// A step that hangs or panics has an unknown outcome; the error says which.
+async fn in_time<T>(
+    patience: Duration,
+    work: impl Future<Output = T>,
+) -> std::result::Result<T, String> {
+    match tokio::time::timeout(patience, AssertUnwindSafe(work).catch_unwind()).await {
+        Ok(Ok(done)) => Ok(done),
+        Ok(Err(_)) => Err("it panicked".to_owned()),
+        Err(_) => Err("it took too long".to_owned()),
     }
 }
 

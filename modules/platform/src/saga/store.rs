@@ -15,12 +15,12 @@ crate::statements! {
         "update saga set epoch = epoch + 1, owner = $1, due_at = $2
           where id = (select id from saga where kind = $3 and phase in ('forward', 'undoing')
                          and due_at <= $4 order by due_at limit 1)
-         returning id, subject, trace, state, phase, step, attempts, epoch, deadline, reason,
+         returning id, trace, state, phase, step, attempts, epoch, deadline, reason, nudges,
                    (select count(*) from saga_history h where h.saga_id = saga.id) as turns",
         "update saga set epoch = epoch + 1, owner = $1, due_at = $2
           where id = (select id from saga where kind = $3 and phase in ('forward', 'undoing')
                          and due_at <= $4 order by due_at limit 1 for update skip locked)
-         returning id, subject, trace, state, phase, step, attempts, epoch, deadline, reason,
+         returning id, trace, state, phase, step, attempts, epoch, deadline, reason, nudges,
                    (select count(*) from saga_history h where h.saga_id = saga.id) as turns";
     /// The epoch is the fence: a node whose lease was taken over changes nothing.
     RECORD = "update saga set state = $3, phase = $4, step = $5, attempts = $6, owner = $7,
@@ -28,12 +28,15 @@ crate::statements! {
                where id = $1 and epoch = $2";
     HISTORY = "insert into saga_history (saga_id, n, step, phase, outcome, detail, at)
                values ($1, $2, $3, $4, $5, $6, $7)";
-    /// A waiting saga has no owner; one at work will look for itself.
-    NUDGE = "update saga set due_at = $2
-              where subject = $1 and phase = 'forward' and owner is null and due_at > $2";
+    /// A waiting saga has no owner and is due at once. One at work may have looked already and be
+    /// about to wait; it sees the count when it records that.
+    NUDGE = "update saga set nudges = nudges + 1,
+                    due_at = case when owner is null and due_at > $2 then $2 else due_at end
+              where subject = $1 and phase = 'forward'";
+    WAIT_NOT = "update saga set due_at = $2 where id = $1 and nudges <> $3";
     /// Only where no other process can be at work: SQLite, at the start of the one server.
-    ORPHANS = "update saga set due_at = $1
-                where owner is not null and phase in ('forward', 'undoing') and due_at > $1";
+    ORPHANS = "update saga set due_at = $1 where kind = $2
+                  and owner is not null and phase in ('forward', 'undoing') and due_at > $1";
     LIST = "select id, kind, subject, phase, step, attempts, owner, due_at, deadline, last_error,
                    started_at
               from saga where phase in ('forward', 'undoing', 'stuck')
@@ -42,11 +45,15 @@ crate::statements! {
     STEPS_OF_SUBJECT = "select h.step, h.phase, h.outcome, h.detail, h.at
               from saga_history h join saga s on s.id = h.saga_id
              where s.subject = $1 order by h.at, h.n";
-    RETRY = "update saga set due_at = $2, attempts = 0, owner = null,
+    /// One that is at work keeps its lease: two nodes never work on one step.
+    RETRY = "update saga set attempts = 0,
+                    due_at = case when owner is null then $2 else due_at end,
                     phase = case when phase = 'stuck' then 'undoing' else phase end
               where id = $1 and phase in ('forward', 'undoing', 'stuck')";
-    COMPENSATE = "update saga set due_at = $2, attempts = 0, owner = null, epoch = epoch + 1,
-                         phase = 'undoing', reason = $3
+    /// A step that is at work is cut off from its record by the epoch, and undone when its lease
+    /// has ended: an undo never overtakes it.
+    COMPENSATE = "update saga set attempts = 0, epoch = epoch + 1, phase = 'undoing', reason = $3,
+                         due_at = case when owner is null then $2 else due_at end
                    where id = $1 and phase = 'forward'";
     OPEN_COUNT = "select count(*) from saga where phase in ('forward', 'undoing', 'stuck')";
     OVERDUE = "select cast(phase as text), kind, subject from saga
@@ -65,6 +72,8 @@ pub(super) struct Claimed {
     pub reason: Option<Problem>,
     /// How many turns its history holds.
     pub turns: i64,
+    /// How often it had been nudged when it was claimed.
+    pub nudges: i64,
 }
 
 #[derive(sqlx::FromRow)]
@@ -79,6 +88,7 @@ struct Row {
     deadline: Timestamp,
     reason: Option<Json<Problem>>,
     turns: i64,
+    nudges: i64,
 }
 
 /// What a new instance begins with.
@@ -108,7 +118,8 @@ pub(super) async fn start(tx: &mut Tx, new: Start<'_>) -> Result<Claimed> {
         .execute()
         .await?;
     let at = At { phase: Phase::Forward, step: 0, attempts: 0, deadline: new.deadline };
-    Ok(Claimed { id: new.id, trace, state: new.state, at, epoch: 1, reason: None, turns: 0 })
+    let (id, state) = (new.id, new.state);
+    Ok(Claimed { id, trace, state, at, epoch: 1, reason: None, turns: 0, nudges: 0 })
 }
 
 pub(super) async fn claim(
@@ -140,6 +151,7 @@ impl TryFrom<Row> for Claimed {
             epoch: row.epoch,
             reason: row.reason.map(|reason| reason.0),
             turns: row.turns,
+            nudges: row.nudges,
         })
     }
 }
@@ -183,6 +195,9 @@ pub(super) async fn record(tx: &mut Tx, of: &Claimed, turn: Record<'_>) -> Resul
     if kept == 0 {
         return Ok(false);
     }
+    if let When::Waiting(_) = turn.next.when {
+        tx.query(WAIT_NOT).bind(of.id).bind(now).bind(of.nudges).execute().await?;
+    }
     tx.query(HISTORY)
         .bind(of.id)
         .bind(of.turns + 1)
@@ -196,7 +211,8 @@ pub(super) async fn record(tx: &mut Tx, of: &Claimed, turn: Record<'_>) -> Resul
     Ok(true)
 }
 
-/// Lets a saga that waits for something about its subject look again. Returns how many do.
+/// Lets a saga that waits for something about its subject, or is about to, look again. Returns how
+/// many will.
 pub async fn nudge(tx: &mut Tx, subject: Uuid) -> Result<u64> {
     let now = tx.now();
     tx.query(NUDGE).bind(subject).bind(now).execute().await

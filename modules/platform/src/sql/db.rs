@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kernel::Clock;
+use sqlx::Connection;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
@@ -22,6 +23,14 @@ const SQLITE_OLDEST: (u32, u32, u32) = (3, 51, 3);
 const ACQUIRE_WAIT_MAX: Duration = Duration::from_secs(5);
 /// How long PostgreSQL may work on one statement, and how long a unit of work may stand idle.
 const STATEMENT_TIME_MAX: &str = "15s";
+/// How long a statement of PostgreSQL may wait for a row that another unit of work holds.
+const LOCK_WAIT_MAX: &str = "5s";
+/// A connection that was idle this long is asked whether it still answers before it is used.
+const TRUSTED_IDLE: Duration = Duration::from_secs(1);
+/// How many prepared statements a connection keeps: more than a module and the platform have.
+const STATEMENTS_KEPT: usize = 256;
+/// The WAL file shrinks to this many bytes after a burst.
+const WAL_KEPT: &str = "67108864";
 /// How long SQLite waits for a writer in another process.
 const BUSY_WAIT_MAX: Duration = Duration::from_secs(5);
 
@@ -55,8 +64,11 @@ struct Inner {
     module: &'static str,
     pool: Pool,
     clock: Clock,
-    /// Counts commits that carried events; the relay watches it.
+    /// Counts commits that carried events.
     published: watch::Sender<u64>,
+    /// Counts when events became readable: the commit itself on SQLite, the sequencer's afterwards
+    /// on PostgreSQL.
+    readable: watch::Sender<u64>,
 }
 
 enum Pool {
@@ -77,6 +89,7 @@ impl Db {
         let readers = SqlitePoolOptions::new()
             .max_connections(at.readers)
             .acquire_timeout(ACQUIRE_WAIT_MAX)
+            .test_before_acquire(false)
             .idle_timeout(None)
             .max_lifetime(None)
             .connect_with(options.create_if_missing(false).read_only(true))
@@ -94,26 +107,43 @@ impl Db {
     pub async fn postgres(module: &'static str, at: &Postgres, clock: Clock) -> Result<Self> {
         let failed = |error| Error::engine(format!("connect to schema {}", at.schema), error);
         let options: PgConnectOptions = at.url.parse().map_err(failed)?;
-        let options = options.application_name("stoa").options([
+        let options = options.application_name("stoa").statement_cache_capacity(STATEMENTS_KEPT);
+        let options = options.options([
             ("search_path", at.schema.as_str()),
             ("statement_timeout", STATEMENT_TIME_MAX),
+            ("lock_timeout", LOCK_WAIT_MAX),
             ("idle_in_transaction_session_timeout", STATEMENT_TIME_MAX),
             ("timezone", "UTC"),
         ]);
         let pool = PgPoolOptions::new()
             .max_connections(at.connections)
             .acquire_timeout(ACQUIRE_WAIT_MAX)
+            .test_before_acquire(false)
+            .before_acquire(|conn, meta| {
+                Box::pin(async move {
+                    if meta.idle_for >= TRUSTED_IDLE {
+                        conn.ping().await?;
+                    }
+                    Ok(true)
+                })
+            })
             .connect_with(options)
             .await
             .map_err(failed)?;
-        let create = format!("create schema if not exists \"{}\"", at.schema.replace('"', ""));
+        // "if not exists" alone fails when two nodes create it at once. Both statements travel
+        // together and so are one transaction, which holds the lock.
+        let schema = at.schema.replace(['"', '\''], "");
+        let create = format!(
+            "select pg_advisory_xact_lock(hashtext('{schema}')); \
+             create schema if not exists \"{schema}\""
+        );
         sqlx::raw_sql(sqlx::AssertSqlSafe(create)).execute(&pool).await.map_err(failed)?;
         Ok(Self::new(module, Pool::Postgres(pool), clock))
     }
 
     fn new(module: &'static str, pool: Pool, clock: Clock) -> Self {
-        let (published, _) = watch::channel(0);
-        Self { inner: Arc::new(Inner { module, pool, clock, published }) }
+        let (published, readable) = (watch::channel(0).0, watch::channel(0).0);
+        Self { inner: Arc::new(Inner { module, pool, clock, published, readable }) }
     }
 
     /// The module whose database this is, e.g. `order`.
@@ -177,7 +207,12 @@ impl Db {
     /// Closes every connection, after the writer has finished its group.
     pub async fn close(&self) {
         match &self.inner.pool {
-            Pool::Sqlite { readers, .. } => readers.close().await,
+            Pool::Sqlite { writer, readers } => {
+                readers.close().await;
+                if let Err(error) = writer.close().await {
+                    tracing::warn!(%error, module = self.module(), "the writer did not close well");
+                }
+            }
             Pool::Postgres(pool) => pool.close().await,
         }
     }
@@ -187,8 +222,20 @@ impl Db {
         self.inner.published.subscribe()
     }
 
+    /// Changes whenever there are new events to read. A hint: polling stays the truth.
+    pub fn readable(&self) -> watch::Receiver<u64> {
+        self.inner.readable.subscribe()
+    }
+
     pub(super) fn tell_published(&self) {
         self.inner.published.send_modify(|count| *count += 1);
+        if self.engine() == Engine::Sqlite {
+            self.tell_readable();
+        }
+    }
+
+    pub(crate) fn tell_readable(&self) {
+        self.inner.readable.send_modify(|count| *count += 1);
     }
 }
 
@@ -200,6 +247,8 @@ fn sqlite_options(file: &Path) -> SqliteConnectOptions {
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
         .busy_timeout(BUSY_WAIT_MAX)
+        .statement_cache_capacity(STATEMENTS_KEPT)
+        .pragma("journal_size_limit", WAL_KEPT)
 }
 
 fn refuse_old_sqlite(version: &str) -> Result<()> {

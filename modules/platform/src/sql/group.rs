@@ -8,7 +8,8 @@
 //!
 //! SQLite rolls the outer transaction back by itself on some errors (disk full, I/O). The savepoint
 //! is gone then, so releasing or rolling back to it fails, and that is how the group learns that
-//! it is broken: every unit of it is told that it is not durable.
+//! it is broken: every unit of it is told that it is not durable. Between that error and the next
+//! `begin` no statement runs, because a unit of work refuses all statements after a failed one.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -35,14 +36,14 @@ pub(super) struct Writer {
 }
 
 struct Inner {
-    conn: SqliteConnection,
+    /// None while the connection is in no known state; the next unit brings a new one.
+    conn: Option<SqliteConnection>,
     options: SqliteConnectOptions,
+    closed: bool,
     /// When the open outer transaction began.
     open: Option<Instant>,
     /// A unit is at work, or ended without `commit` and left its savepoint behind.
     savepoint: bool,
-    /// The connection is in no known state and must be replaced.
-    lost: bool,
     committed: Vec<oneshot::Sender<bool>>,
 }
 
@@ -61,13 +62,12 @@ async fn to_the_end<T: Send + 'static>(
 
 impl Writer {
     pub(super) async fn open(options: SqliteConnectOptions) -> sqlx::Result<Self> {
-        let conn = options.connect().await?;
         let inner = Inner {
-            conn,
+            conn: Some(options.connect().await?),
             options,
+            closed: false,
             open: None,
             savepoint: false,
-            lost: false,
             committed: Vec::new(),
         };
         Ok(Self { inner: Arc::new(Mutex::new(inner)), waiting: Arc::default() })
@@ -87,6 +87,17 @@ impl Writer {
         .await
     }
 
+    /// Ends the group and the connection, after the unit that is at work.
+    pub(super) async fn close(&self) -> sqlx::Result<()> {
+        let mut inner = self.inner.lock().await;
+        inner.flush().await;
+        inner.closed = true;
+        match inner.conn.take() {
+            Some(conn) => conn.close().await,
+            None => Ok(()),
+        }
+    }
+
     fn somebody_waits(&self) -> bool {
         self.waiting.load(Ordering::SeqCst) > 0
     }
@@ -94,20 +105,20 @@ impl Writer {
 
 impl Inner {
     async fn start_unit(&mut self) -> Result<()> {
-        if !self.forget_savepoint().await {
-            self.fail_group().await;
+        if self.closed {
+            return Err(Error::engine("begin", sqlx::Error::PoolClosed));
         }
-        if self.lost {
-            self.conn = self.options.connect().await.map_err(|e| Error::engine("reconnect", e))?;
-            self.lost = false;
+        if let Err(error) = self.forget_savepoint().await {
+            self.fail_group(&error).await;
         }
-        let began = if self.open.is_none() {
-            self.conn.execute("begin immediate; savepoint unit").await
-        } else {
-            self.conn.execute("savepoint unit").await
-        };
-        if let Err(error) = began {
-            self.fail_group().await;
+        if self.conn.is_none() {
+            let conn = self.options.connect().await;
+            self.conn = Some(conn.map_err(|e| Error::engine("reconnect", e))?);
+        }
+        let first = self.open.is_none();
+        let text = if first { "begin immediate; savepoint unit" } else { "savepoint unit" };
+        if let Err(error) = self.run(text).await {
+            self.fail_group(&error).await;
             return Err(Error::engine("begin", error));
         }
         self.open.get_or_insert_with(Instant::now);
@@ -115,13 +126,18 @@ impl Inner {
         Ok(())
     }
 
-    /// Rolls back what an abandoned unit left. False when the group itself is gone.
-    async fn forget_savepoint(&mut self) -> bool {
+    async fn run(&mut self, text: &'static str) -> sqlx::Result<()> {
+        let Some(conn) = &mut self.conn else { return Err(sqlx::Error::WorkerCrashed) };
+        conn.execute(text).await.map(drop)
+    }
+
+    /// Rolls back what an abandoned unit left. An error means that the group itself is gone.
+    async fn forget_savepoint(&mut self) -> sqlx::Result<()> {
         if !self.savepoint {
-            return true;
+            return Ok(());
         }
         self.savepoint = false;
-        self.conn.execute("rollback to unit; release unit").await.is_ok()
+        self.run("rollback to unit; release unit").await
     }
 
     fn full(&self) -> bool {
@@ -134,21 +150,42 @@ impl Inner {
         if self.open.is_none() {
             return;
         }
-        if !self.forget_savepoint().await || self.conn.execute("commit").await.is_err() {
-            self.fail_group().await;
-            return;
+        let mut ended = self.forget_savepoint().await;
+        if ended.is_ok() {
+            ended = self.run("commit").await;
         }
+        match ended {
+            Ok(()) => self.succeed_group(),
+            Err(error) => self.fail_group(&error).await,
+        }
+    }
+
+    /// Ends the unit at work; with `last`, the group too, in the same trip to the engine.
+    async fn release(&mut self, last: bool) {
+        self.savepoint = false;
+        match self.run(if last { "release unit; commit" } else { "release unit" }).await {
+            Ok(()) if last => self.succeed_group(),
+            Ok(()) => {}
+            Err(error) => self.fail_group(&error).await,
+        }
+    }
+
+    fn succeed_group(&mut self) {
         self.open = None;
         self.tell(true);
     }
 
-    async fn fail_group(&mut self) {
+    async fn fail_group(&mut self, why: &sqlx::Error) {
+        let units = self.committed.len();
+        tracing::error!(error = %why, units, "a group of units of work was rolled back");
         self.savepoint = false;
         self.open = None;
-        // After an automatic rollback there is no transaction left to roll back, and SQLite says
-        // so; the connection itself must still answer, or it is replaced.
-        let _ = self.conn.execute("rollback").await;
-        self.lost = self.conn.ping().await.is_err();
+        // After an automatic rollback there is nothing left to roll back, and SQLite says so. What
+        // counts is that a transaction can begin again: else the state is unknown.
+        let _ = self.run("rollback").await;
+        if self.run("begin; rollback").await.is_err() {
+            self.conn = None;
+        }
         self.tell(false);
     }
 
@@ -162,7 +199,7 @@ impl Inner {
 
 impl Unit {
     pub(super) fn conn(&mut self) -> Option<&mut SqliteConnection> {
-        self.inner.as_mut().map(|inner| &mut inner.conn)
+        self.inner.as_mut().and_then(|inner| inner.conn.as_mut())
     }
 
     pub(super) async fn commit(mut self) -> Result<()> {
@@ -171,9 +208,7 @@ impl Unit {
         to_the_end(async move {
             let (told, mut hears) = oneshot::channel();
             inner.committed.push(told);
-            let last = inner.committed.len() >= GROUP_UNITS_MAX
-                || inner.full()
-                || !writer.somebody_waits();
+            let last = inner.full() || !writer.somebody_waits();
             inner.release(last).await;
             drop(inner);
             // Whoever comes next ends the group; if nobody does, this unit ends it itself.
@@ -186,20 +221,6 @@ impl Unit {
             if durable { Ok(()) } else { Err(Error::NotDurable) }
         })
         .await
-    }
-}
-
-impl Inner {
-    /// Ends the unit at work; with `last`, the group too, in the same trip to the engine.
-    async fn release(&mut self, last: bool) {
-        self.savepoint = false;
-        let text = if last { "release unit; commit" } else { "release unit" };
-        if self.conn.execute(text).await.is_err() {
-            self.fail_group().await;
-        } else if last {
-            self.open = None;
-            self.tell(true);
-        }
     }
 }
 

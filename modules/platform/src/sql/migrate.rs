@@ -36,6 +36,11 @@ const HISTORY: &str = "create table if not exists migration (
     checksum   text        not null,
     applied_at timestamptz not null
 );";
+/// A migration may take longer than a statement of the shop.
+const PATIENCE: &str = "
+set local statement_timeout = '30min'; -- only: postgres
+set local lock_timeout = '30min'; -- only: postgres
+";
 /// Held to the end of the unit of work; SQLite's writer is a lock already.
 const LOCK: Sql = Sql::split(
     "select cast(1 as bigint)",
@@ -51,6 +56,7 @@ const RECORD: Sql =
 /// that this program does not know, because a newer program has been here.
 pub async fn migrate(db: &Db, migrations: &[Migration]) -> Result<Vec<&'static str>> {
     let mut tx = db.begin("migrate").await?;
+    tx.script(render(PATIENCE, db.engine())).await?;
     tx.query(LOCK).one::<(i64,)>().await?;
     tx.script(render(HISTORY, db.engine())).await?;
     let applied: Vec<(String, String)> = tx.query(APPLIED).all().await?;

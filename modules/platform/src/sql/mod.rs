@@ -9,7 +9,8 @@
 //! - `cast(sum(x) as bigint)`, because PostgreSQL sums bigints to numeric;
 //! - text is compared bytewise (`C` collation), `nulls last` is always said;
 //! - a list of rows goes in as one JSON parameter and comes out of `json_each` or
-//!   `jsonb_to_recordset`: a loop of statements is a loop of waits.
+//!   `jsonb_to_recordset`: a loop of statements is a loop of waits. A time is always bound as a
+//!   parameter of its own, never inside JSON, where it is spelled in a way that does not sort.
 //!
 //! Where the engines truly differ one constant holds both texts, SQLite's first.
 
@@ -143,13 +144,9 @@ impl Error {
         match self {
             Self::Busy | Self::NotDurable | Self::Aborted(_) => true,
             Self::Engine { source, .. } => match source {
-                sqlx::Error::Database(error) => error.code().is_some_and(|code| {
-                    // SQLite: busy, I/O error, full, cannot open; PostgreSQL: classes 08, 53, 57.
-                    let primary = code.parse::<i64>().map(|code| code & 0xff);
-                    matches!(primary, Ok(5 | 6 | 10 | 13 | 14))
-                        || ["08", "40", "53", "57"].iter().any(|class| code.starts_with(class))
-                            && code.len() == 5
-                }),
+                sqlx::Error::Database(error) => {
+                    error.code().is_some_and(|code| is_transient_code(&code))
+                }
                 sqlx::Error::Io(_)
                 | sqlx::Error::PoolClosed
                 | sqlx::Error::WorkerCrashed
@@ -159,6 +156,18 @@ impl Error {
             Self::Inconsistent(_) | Self::Unusable(_) => false,
         }
     }
+}
+
+/// PostgreSQL's codes have five characters, SQLite's are numbers of at most four digits.
+fn is_transient_code(code: &str) -> bool {
+    if code.len() == 5 {
+        // The classes of lost connections, conflicts, missing resources and shutdowns; then: no
+        // lock in time, idle for too long, a server that has become a replica.
+        return ["08", "40", "53", "57"].iter().any(|class| code.starts_with(class))
+            || matches!(code, "55P03" | "25P03" | "25006");
+    }
+    // Busy, locked, I/O error, disk full, cannot open.
+    matches!(code.parse::<i64>().map(|code| code & 0xff), Ok(5 | 6 | 10 | 13 | 14))
 }
 
 /// How often [`retry`] runs a use case that meets a conflict.
@@ -207,4 +216,21 @@ macro_rules! statements {
     };
     (@one $both:expr) => { $crate::sql::Sql::new($both) };
     (@one $sqlite:expr, $postgres:expr) => { $crate::sql::Sql::split($sqlite, $postgres) };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_machine_is_told_from_the_request() {
+        for code in ["5", "517", "6", "10", "778", "13", "14", "08006", "40P01", "53100", "57P01"] {
+            assert!(is_transient_code(code), "{code}");
+        }
+        assert!(is_transient_code("55P03"));
+        // 22021, a character that text cannot hold, would be SQLite's "busy" by its low byte.
+        for code in ["19", "2067", "1555", "22021", "23505", "23514", "42601", "1"] {
+            assert!(!is_transient_code(code), "{code}");
+        }
+    }
 }

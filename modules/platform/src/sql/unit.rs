@@ -11,8 +11,11 @@ use crate::fault;
 use crate::outbox::Outgoing;
 
 /// State, events, saga rows and the idempotency record of one decision: they are committed together
-/// or not at all. Dropped without [`Tx::commit`] it is rolled back. After a statement failed, every
-/// further one is refused, on both engines.
+/// or not at all. Dropped without [`Tx::commit`] it is rolled back. After a statement failed, or
+/// was not waited for to its end, every further one and the commit are refused, on both engines.
+///
+/// On SQLite it may see what a unit of its group wrote that is not on disk yet. What is told to the
+/// outside after reading it here is therefore read again, or committed first.
 #[must_use = "a unit of work that is not committed is rolled back"]
 pub struct Tx {
     conn: Conn,
@@ -73,6 +76,9 @@ impl Tx {
 
     /// Runs a text of several statements, without parameters; for migrations.
     pub(super) async fn script(&mut self, text: String) -> Result<()> {
+        if std::mem::replace(&mut self.failed, true) {
+            return Err(Error::Aborted(self.name));
+        }
         let script = sqlx::raw_sql(sqlx::AssertSqlSafe(text));
         let done = match &mut self.conn {
             Conn::Writer(unit) => match unit.conn() {
@@ -82,15 +88,16 @@ impl Tx {
             Conn::Reader(tx) => script.execute(&mut **tx).await.map(drop),
             Conn::Postgres(tx) => script.execute(&mut **tx).await.map(drop),
         };
-        done.map_err(|error| {
-            self.failed = true;
-            Error::engine("script", error)
-        })
+        self.failed = done.is_err();
+        done.map_err(|error| Error::engine("script", error))
     }
 
     /// Asks the engine to parse and resolve a statement without running it.
     pub async fn prepare(&mut self, sql: Sql) -> Result<()> {
         let text = sql.text(self.db.engine()).into_sql_str();
+        if self.failed {
+            return Err(Error::Aborted(self.name));
+        }
         let prepared = match &mut self.conn {
             Conn::Writer(unit) => match unit.conn() {
                 Some(conn) => conn.prepare(text).await.map(drop),
@@ -99,7 +106,10 @@ impl Tx {
             Conn::Reader(tx) => (&mut **tx).prepare(text).await.map(drop),
             Conn::Postgres(tx) => (&mut **tx).prepare(text).await.map(drop),
         };
-        prepared.map_err(|error| Error::engine(context(sql.text(self.db.engine())), error))
+        prepared.map_err(|error| {
+            self.failed = true;
+            Error::engine(context(sql.text(self.db.engine())), error)
+        })
     }
 
     /// Runs `then` once this unit of work is on disk; not at all if it never is. For hints, such
@@ -152,7 +162,12 @@ enum Args {
 /// Runs `$body` with `$exec` and `$args` bound to the engine's own types.
 macro_rules! on_engine {
     ($query:expr, |$exec:ident, $text:ident, $args:ident| $body:expr) => {{
-        let Query { target, sql, args, bad_argument, failed } = $query;
+        let Query { target, sql, args, bad_argument, mut failed } = $query;
+        // Failed until it has succeeded: whoever stops waiting for a statement does not know what
+        // it did, so its unit of work is over as well.
+        if let Some(failed) = &mut failed {
+            **failed = true;
+        }
         let outcome = match (target, args, bad_argument) {
             (_, _, Some(error)) => Err(error),
             (Target::Sqlite($exec), Args::Sqlite($args), _) => {
@@ -174,12 +189,10 @@ macro_rules! on_engine {
             (Target::Gone(name), ..) => return Err(Error::Aborted(name)),
             _ => Err(sqlx::Error::Protocol("arguments of the other engine".to_owned())),
         };
-        outcome.map_err(|error| {
-            if let Some(failed) = failed {
-                *failed = true;
-            }
-            Error::engine(context(sql.sqlite), error)
-        })
+        if let Some(failed) = failed {
+            *failed = outcome.is_err();
+        }
+        outcome.map_err(|error| Error::engine(context(sql.sqlite), error))
     }};
 }
 

@@ -1,0 +1,80 @@
+use super::UNITS_MAX;
+
+/// The longest reason, in characters.
+const REASON_MAX: usize = 200;
+/// The longest name of a location, in characters.
+const LOCATION_MAX: usize = 64;
+
+/// A change of what lies at a location: counted, received or written off.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Adjustment {
+    /// By how many units; never 0.
+    pub delta: i64,
+    /// Why, for people.
+    pub reason: String,
+    /// Where; the location orders are served from when there is none.
+    pub location: Option<String>,
+}
+
+/// A field of an adjustment that is not allowed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{field}: {allowed}")]
+pub struct InvalidAdjustment {
+    /// The field.
+    pub field: &'static str,
+    /// What is allowed there.
+    pub allowed: String,
+}
+
+impl Adjustment {
+    /// An adjustment, or the field that is wrong.
+    pub fn new(
+        delta: i64,
+        reason: &str,
+        location: Option<String>,
+    ) -> Result<Self, InvalidAdjustment> {
+        let refused = |field, allowed| Err(InvalidAdjustment { field, allowed });
+        if delta == 0 || !(-UNITS_MAX..=UNITS_MAX).contains(&delta) {
+            return refused("delta", format!("must be -{UNITS_MAX} to {UNITS_MAX}, and not 0"));
+        }
+        let reason = reason.trim();
+        if !is_text(reason, REASON_MAX) {
+            return refused("reason", format!("must be 1 to {REASON_MAX} printable characters"));
+        }
+        if location
+            .as_deref()
+            .is_some_and(|name| name.trim() != name || !is_text(name, LOCATION_MAX))
+        {
+            let allowed = format!(
+                "must be 1 to {LOCATION_MAX} printable characters without spaces at its ends"
+            );
+            return refused("location", allowed);
+        }
+        Ok(Self { delta, reason: reason.to_owned(), location })
+    }
+}
+
+fn is_text(text: &str, most: usize) -> bool {
+    (1..=most).contains(&text.chars().count()) && !text.chars().any(char::is_control)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_allowed_is_named() {
+        let field = |delta, reason: &str, location: Option<&str>| {
+            Adjustment::new(delta, reason, location.map(str::to_owned)).map_err(|e| e.field)
+        };
+        assert_eq!(field(0, "count", None), Err("delta"));
+        assert_eq!(field(UNITS_MAX + 1, "count", None), Err("delta"));
+        assert_eq!(field(i64::MIN, "count", None), Err("delta"));
+        assert_eq!(field(1, "  ", None), Err("reason"));
+        assert_eq!(field(1, "a\nb", None), Err("reason"));
+        assert_eq!(field(1, &"x".repeat(REASON_MAX + 1), None), Err("reason"));
+        assert_eq!(field(1, "count", Some("")), Err("location"));
+        assert_eq!(field(1, "count", Some(" main")), Err("location"));
+        assert!(field(-UNITS_MAX, " count ", Some("main")).is_ok());
+    }
+}

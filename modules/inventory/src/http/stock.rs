@@ -1,0 +1,169 @@
+use actix_web::web;
+use kernel::id::{CustomerId, OrderId, ProductId, StockId};
+use kernel::{Page, PageQuery, Problem, Timestamp};
+use platform::http::{Answer, Body, Failure, Params, RequiredKey, Staff, ok, stored};
+use platform::idempotency::Key;
+use serde::{Deserialize, Serialize};
+use utoipa::{OpenApi, ToSchema};
+
+use crate::Inventory;
+use crate::domain::{Adjustment, Level};
+use crate::store::{self, MovementRow};
+
+const ADJUST: &str = "POST /v1/admin/stock/{product_id}/adjust";
+
+pub(crate) fn routes(inventory: Inventory, config: &mut web::ServiceConfig) {
+    config
+        .app_data(web::Data::new(inventory))
+        .route("/v1/admin/stock/{product_id}", web::get().to(show))
+        .route("/v1/admin/stock/{product_id}/adjust", web::post().to(adjust))
+        .route("/v1/admin/stock/{product_id}/movements", web::get().to(movements));
+}
+
+#[derive(OpenApi)]
+#[openapi(
+    paths(show, adjust, movements),
+    components(schemas(StockView, Level, AdjustBody, MovementView))
+)]
+struct Docs;
+
+pub(crate) fn openapi() -> utoipa::openapi::OpenApi {
+    Docs::openapi()
+}
+
+/// What lies of one product.
+#[derive(Debug, Serialize, ToSchema)]
+struct StockView {
+    /// The product.
+    product_id: ProductId,
+    /// Where it lies, by name.
+    locations: Vec<Level>,
+}
+
+/// A change of what lies at a location.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"delta": 24, "reason": "delivery 4711"}))]
+struct AdjustBody {
+    /// By how many units: -1,000,000,000 to 1,000,000,000, and not 0.
+    delta: i64,
+    /// Why: 1 to 200 characters.
+    reason: String,
+    /// Where; the location orders are served from unless given.
+    #[serde(default)]
+    location: Option<String>,
+}
+
+/// One change of stock.
+#[derive(Debug, Serialize, ToSchema)]
+struct MovementView {
+    /// The stock that changed.
+    stock_id: StockId,
+    /// Where.
+    location: String,
+    /// Which change of this stock it was: 1, 2, 3, ...
+    version: i64,
+    /// `opened`, `adjusted`, `reserved`, `released`, `expired` or `shipped`.
+    kind: String,
+    /// How many units came, or went when negative.
+    delta_on_hand: i64,
+    /// How many more units were promised, or fewer when negative.
+    delta_reserved: i64,
+    /// The order it was for.
+    order_id: Option<OrderId>,
+    /// Why.
+    reason: String,
+    /// Who did it; null for the house itself.
+    actor: Option<CustomerId>,
+    /// When.
+    #[schema(value_type = String, format = DateTime)]
+    at: Timestamp,
+}
+
+impl From<MovementRow> for MovementView {
+    fn from(row: MovementRow) -> Self {
+        Self {
+            stock_id: row.stock_id.into(),
+            location: row.location,
+            version: row.version,
+            kind: row.kind,
+            delta_on_hand: row.delta_on_hand,
+            delta_reserved: row.delta_reserved,
+            order_id: row.order_id.map(OrderId::from),
+            reason: row.reason,
+            actor: row.actor.map(CustomerId::from),
+            at: row.at,
+        }
+    }
+}
+
+fn product(id: &str) -> Result<ProductId, Problem> {
+    id.parse().map_err(|_| Problem::not_found("product with this id"))
+}
+
+/// What lies of a product, at each location.
+#[utoipa::path(get, path = "/v1/admin/stock/{product_id}", tag = "admin",
+    params(("product_id" = String, Path, description = "The product")),
+    responses(
+        (status = 200, description = "The stock at each location", body = StockView),
+        (status = 404, description = "`not_found`", body = Problem)))]
+async fn show(_: Staff, inventory: web::Data<Inventory>, id: web::Path<String>) -> Answer {
+    let product_id = product(&id)?;
+    let levels = store::locations(&inventory.db, product_id).await?;
+    if levels.is_empty() {
+        return Err(unknown(product_id));
+    }
+    ok(&StockView { product_id, locations: levels })
+}
+
+/// Counts, receives or writes off units. The same Idempotency-Key changes the stock once.
+#[utoipa::path(post, path = "/v1/admin/stock/{product_id}/adjust", tag = "admin",
+    params(
+        ("product_id" = String, Path, description = "The product"),
+        ("Idempotency-Key" = String, Header, description = "New for each adjustment")),
+    request_body = AdjustBody,
+    responses(
+        (status = 200, description = "The stock after the change", body = Level),
+        (status = 404, description = "`not_found`", body = Problem),
+        (status = 409, description = "`conflict`: less than what is promised would be left; \
+            `min_delta` and `max_delta` tell what is allowed", body = Problem),
+        (status = 422, description = "`invalid_value` or `idempotency_key_reused`",
+            body = Problem)))]
+async fn adjust(
+    staff: Staff,
+    inventory: web::Data<Inventory>,
+    id: web::Path<String>,
+    key: RequiredKey,
+    body: Body<AdjustBody>,
+) -> Answer {
+    let product = product(&id)?;
+    let AdjustBody { delta, reason, location } = body.value;
+    let adjustment = Adjustment::new(delta, &reason, location)?;
+    // The product is a part of what was asked, and not of the body.
+    let request = [product.to_string().as_bytes(), &body.raw].concat();
+    let key = Key::new(staff.id, ADJUST, &key.0, &request);
+    let adjusted = inventory.adjust(&key, product, &adjustment, staff.id).await?;
+    Ok(stored(adjusted.answer, adjusted.replayed))
+}
+
+/// Every change of a product's stock, newest first.
+#[utoipa::path(get, path = "/v1/admin/stock/{product_id}/movements", tag = "admin",
+    params(("product_id" = String, Path, description = "The product"), PageQuery),
+    responses((status = 200, description = "A page of changes", body = Page<MovementView>)))]
+async fn movements(
+    _: Staff,
+    inventory: web::Data<Inventory>,
+    id: web::Path<String>,
+    Params(page): Params<PageQuery>,
+) -> Answer {
+    let product = product(&id)?;
+    let limit = page.limit()?;
+    let from = page.position()?.unwrap_or_else(store::newest);
+    let rows = store::movements(&inventory.db, product, from, i64::from(limit) + 1).await?;
+    let page = Page::cut(rows, limit, |row| (row.at, row.stock_id, row.version));
+    ok(&page.map(MovementView::from))
+}
+
+fn unknown(product: ProductId) -> Failure {
+    Problem::not_found(format_args!("stock of product {product}")).into()
+}

@@ -1,0 +1,69 @@
+//! The invariants of the books, as statements that find the rows that break them.
+
+use platform::sql::{Result, Sql, Tx};
+use uuid::Uuid;
+
+platform::statements! {
+    STOCK_ROWS = "select count(*) from stock";
+    LINE_ROWS = "select count(*) from reservation_line";
+    OVER_LIMIT = "select id, reserved, on_hand from stock
+                   where on_hand < 0 or reserved < 0 or reserved > on_hand limit 20";
+    JOURNAL_OFF = "select s.id, s.on_hand, coalesce(m.on_hand, 0) from stock s
+                     left join (select stock_id, cast(sum(delta_on_hand) as bigint) as on_hand,
+                                       cast(sum(delta_reserved) as bigint) as reserved,
+                                       count(*) as changes
+                                  from movement group by stock_id) m on m.stock_id = s.id
+                    where s.on_hand <> coalesce(m.on_hand, 0)
+                       or s.reserved <> coalesce(m.reserved, 0)
+                       or s.version <> coalesce(m.changes, 0) limit 20";
+    HELD_OFF = "select s.id, s.reserved, coalesce(h.quantity, 0) from stock s
+                  left join (select l.stock_id, cast(sum(l.quantity) as bigint) as quantity
+                               from reservation_line l
+                               join reservation r on r.order_id = l.order_id
+                              where r.state in ('held', 'committed')
+                              group by l.stock_id) h on h.stock_id = s.id
+                 where s.reserved <> coalesce(h.quantity, 0) limit 20";
+    /// Per order and stock: what the journal says it holds, and that what it took out it had.
+    ORDER_OFF = "select l.order_id, l.quantity, coalesce(m.reserved, 0)
+                   from reservation_line l
+                   join reservation r on r.order_id = l.order_id
+                   left join (select order_id, stock_id,
+                                     cast(sum(delta_on_hand) as bigint) as on_hand,
+                                     cast(sum(delta_reserved) as bigint) as reserved
+                                from movement where order_id is not null
+                               group by order_id, stock_id) m
+                     on m.order_id = l.order_id and m.stock_id = l.stock_id
+                  where coalesce(m.reserved, 0)
+                        <> case when r.state in ('held', 'committed') then l.quantity else 0 end
+                     or coalesce(m.on_hand, 0)
+                        <> case when r.state = 'shipped' then -l.quantity else 0 end
+                  limit 20";
+}
+
+/// How many rows were looked at, and the broken ones: the row, what it says, what it should say.
+pub(crate) type Found = (i64, Vec<(Uuid, i64, i64)>);
+
+async fn found(tx: &mut Tx, count: Sql, broken: Sql) -> Result<Found> {
+    let (rows,): (i64,) = tx.query(count).one().await?;
+    Ok((rows, tx.query(broken).all().await?))
+}
+
+/// Quantities beyond their limits: the stock, `reserved`, `on_hand`.
+pub(crate) async fn over_limit(tx: &mut Tx) -> Result<Found> {
+    found(tx, STOCK_ROWS, OVER_LIMIT).await
+}
+
+/// Stock that is not the sum of its journal: the stock, `on_hand`, the sum.
+pub(crate) async fn journal_off(tx: &mut Tx) -> Result<Found> {
+    found(tx, STOCK_ROWS, JOURNAL_OFF).await
+}
+
+/// Stock that is not promised to the orders it should be: the stock, `reserved`, the orders' sum.
+pub(crate) async fn held_off(tx: &mut Tx) -> Result<Found> {
+    found(tx, STOCK_ROWS, HELD_OFF).await
+}
+
+/// Orders whose journal does not fit their state: the order, its units, what it holds.
+pub(crate) async fn order_off(tx: &mut Tx) -> Result<Found> {
+    found(tx, LINE_ROWS, ORDER_OFF).await
+}

@@ -1,0 +1,23 @@
+//! The tables of stock, as functions over a unit of work.
+
+mod books;
+mod movement;
+mod reservation;
+mod stock;
+
+use platform::sql::Sql;
+
+pub(crate) use books::{held_off, journal_off, order_off, over_limit};
+pub(crate) use movement::{Cause, Kind, Moved, MovementRow, movements, newest, record};
+pub(crate) use reservation::{
+    Line, commit, due, end, expire, extend, find, find_in, hold, holds, lines, save_lines, ship,
+    state, tombstone,
+};
+pub use stock::STOCK;
+pub(crate) use stock::{
+    Opened, adjust, at_location, levels, levels_in, locations, open, open_elsewhere, take_out,
+};
+
+/// The statements of this module.
+pub(crate) const STATEMENTS: &[&[(&str, Sql)]] =
+    &[books::STATEMENTS, movement::STATEMENTS, reservation::STATEMENTS, stock::STATEMENTS];

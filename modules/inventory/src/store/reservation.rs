@@ -1,0 +1,197 @@
+use kernel::Timestamp;
+use kernel::id::{OrderId, ProductId, StockId};
+use platform::sql::{Db, Error, Result, Tx};
+use serde_json::json;
+use sqlx::types::Json;
+use uuid::Uuid;
+
+use crate::domain::{Hold, HoldState, Reserved};
+
+platform::statements! {
+    HOLD = "insert into reservation (order_id, state, expires_at, created_at, updated_at)
+            values ($1, 'held', $2, $3, $3) on conflict (order_id) do nothing";
+    TOMBSTONE = "insert into reservation (order_id, state, created_at, updated_at)
+                 values ($1, 'released', $2, $2) on conflict (order_id) do nothing";
+    EXTEND = "update reservation set expires_at = $2, updated_at = $3
+               where order_id = $1 and state = 'held'";
+    COMMIT = "update reservation set state = 'committed', updated_at = $2
+               where order_id = $1 and state = 'held'";
+    END = "update reservation set state = 'released', updated_at = $2
+            where order_id = $1 and state in ('held', 'committed')";
+    /// The state and the deadline are looked at again under the row's lock: whoever committed or
+    /// extended it meanwhile has won.
+    EXPIRE = "update reservation set state = 'expired', updated_at = $2
+               where order_id = $1 and state = 'held' and expires_at <= $2";
+    SHIP = "update reservation set state = 'shipped', updated_at = $2
+             where order_id = $1 and state = 'committed'";
+    STATE = "select state from reservation where order_id = $1";
+    LINES = "select stock_id, product_id, quantity from reservation_line where order_id = $1
+              order by stock_id";
+    FIND = "select r.order_id, r.state, l.product_id, l.quantity
+              from reservation r left join reservation_line l on l.order_id = r.order_id
+             where r.order_id = $1";
+    SAVE_LINES =
+        "insert into reservation_line (order_id, stock_id, product_id, quantity)
+         select $1, unhex(value->>'stock_id', '-'), unhex(value->>'product_id', '-'),
+                value->>'quantity'
+           from json_each($2)",
+        "insert into reservation_line (order_id, stock_id, product_id, quantity)
+         select $1, l.stock_id, l.product_id, l.quantity
+           from jsonb_to_recordset($2) as l(stock_id uuid, product_id uuid, quantity bigint)";
+    DUE = "select order_id from reservation where state = 'held' and expires_at <= $1
+            order by expires_at limit $2";
+    HOLDS = "select r.order_id, r.state, l.product_id, l.quantity
+               from (select order_id, state from reservation where order_id > $1
+                      order by order_id limit $2) r
+               left join reservation_line l on l.order_id = r.order_id
+              order by r.order_id, l.product_id nulls last";
+}
+
+/// Units of one row of stock that are promised to an order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Line {
+    pub stock_id: StockId,
+    pub product_id: ProductId,
+    pub quantity: i64,
+}
+
+#[derive(sqlx::FromRow)]
+struct LineRow {
+    stock_id: Uuid,
+    product_id: Uuid,
+    quantity: i64,
+}
+
+#[derive(sqlx::FromRow)]
+struct HoldRow {
+    order_id: Uuid,
+    state: String,
+    product_id: Option<Uuid>,
+    quantity: Option<i64>,
+}
+
+impl HoldRow {
+    fn line(&self) -> Option<(ProductId, i64)> {
+        self.product_id.map(ProductId::from).zip(self.quantity)
+    }
+}
+
+fn parse(state: &str) -> Result<HoldState> {
+    state.parse().map_err(Error::Inconsistent)
+}
+
+/// Writes that the order is promised stock; false when it has a row already.
+pub(crate) async fn hold(tx: &mut Tx, order: OrderId, until: Timestamp) -> Result<bool> {
+    let now = tx.now();
+    let new = tx.query(HOLD).bind(order.uuid()).bind(until).bind(now).execute().await?;
+    Ok(new == 1)
+}
+
+/// Writes that the order ended before it reserved anything; false when it has a row already.
+pub(crate) async fn tombstone(tx: &mut Tx, order: OrderId) -> Result<bool> {
+    let now = tx.now();
+    Ok(tx.query(TOMBSTONE).bind(order.uuid()).bind(now).execute().await? == 1)
+}
+
+/// Moves the deadline; false when the order is not held.
+pub(crate) async fn extend(tx: &mut Tx, order: OrderId, until: Timestamp) -> Result<bool> {
+    let now = tx.now();
+    let moved = tx.query(EXTEND).bind(order.uuid()).bind(until).bind(now).execute().await?;
+    Ok(moved == 1)
+}
+
+/// held -> committed; false when the order is not held.
+pub(crate) async fn commit(tx: &mut Tx, order: OrderId) -> Result<bool> {
+    let now = tx.now();
+    Ok(tx.query(COMMIT).bind(order.uuid()).bind(now).execute().await? == 1)
+}
+
+/// held or committed -> released; false when it is neither.
+pub(crate) async fn end(tx: &mut Tx, order: OrderId) -> Result<bool> {
+    let now = tx.now();
+    Ok(tx.query(END).bind(order.uuid()).bind(now).execute().await? == 1)
+}
+
+/// held and past its deadline -> expired; false when it is not.
+pub(crate) async fn expire(tx: &mut Tx, order: OrderId) -> Result<bool> {
+    let now = tx.now();
+    Ok(tx.query(EXPIRE).bind(order.uuid()).bind(now).execute().await? == 1)
+}
+
+/// committed -> shipped; false when it is not committed.
+pub(crate) async fn ship(tx: &mut Tx, order: OrderId) -> Result<bool> {
+    let now = tx.now();
+    Ok(tx.query(SHIP).bind(order.uuid()).bind(now).execute().await? == 1)
+}
+
+/// How the order's promise stands, if it has one.
+pub(crate) async fn state(tx: &mut Tx, order: OrderId) -> Result<Option<HoldState>> {
+    let row: Option<(String,)> = tx.query(STATE).bind(order.uuid()).optional().await?;
+    row.map(|(state,)| parse(&state)).transpose()
+}
+
+/// What the order reserved before. Never takes SQLite's writer.
+pub(crate) async fn find(db: &Db, order: OrderId) -> Result<Option<Reserved>> {
+    reserved(&db.query(FIND).bind(order.uuid()).all::<HoldRow>().await?)
+}
+
+/// What the order reserved before, as a unit of work sees it.
+pub(crate) async fn find_in(tx: &mut Tx, order: OrderId) -> Result<Option<Reserved>> {
+    reserved(&tx.query(FIND).bind(order.uuid()).all::<HoldRow>().await?)
+}
+
+fn reserved(rows: &[HoldRow]) -> Result<Option<Reserved>> {
+    let Some(first) = rows.first() else { return Ok(None) };
+    let state = parse(&first.state)?;
+    Ok(Some(Reserved { state, lines: rows.iter().filter_map(HoldRow::line).collect() }))
+}
+
+/// The order's lines, in the order of their stock.
+pub(crate) async fn lines(tx: &mut Tx, order: OrderId) -> Result<Vec<Line>> {
+    let rows: Vec<LineRow> = tx.query(LINES).bind(order.uuid()).all().await?;
+    let line = |row: LineRow| Line {
+        stock_id: row.stock_id.into(),
+        product_id: row.product_id.into(),
+        quantity: row.quantity,
+    };
+    Ok(rows.into_iter().map(line).collect())
+}
+
+pub(crate) async fn save_lines(tx: &mut Tx, order: OrderId, lines: &[Line]) -> Result<()> {
+    let list: Vec<_> = lines
+        .iter()
+        .map(|line| {
+            json!({
+                "stock_id": line.stock_id.to_string(),
+                "product_id": line.product_id.to_string(),
+                "quantity": line.quantity,
+            })
+        })
+        .collect();
+    tx.query(SAVE_LINES).bind(order.uuid()).bind(Json(list)).execute().await.map(drop)
+}
+
+/// Held orders past their deadline, the longest overdue first.
+pub(crate) async fn due(db: &Db, now: Timestamp, limit: i64) -> Result<Vec<OrderId>> {
+    let rows: Vec<(Uuid,)> = db.query(DUE).bind(now).bind(limit).all().await?;
+    Ok(rows.into_iter().map(|(order,)| order.into()).collect())
+}
+
+/// A page of what orders were promised.
+pub(crate) async fn holds(db: &Db, after: Option<OrderId>, limit: u32) -> Result<Vec<Hold>> {
+    let after = after.map_or(Uuid::nil(), OrderId::uuid);
+    let rows: Vec<HoldRow> = db.query(HOLDS).bind(after).bind(i64::from(limit)).all().await?;
+    let mut holds: Vec<Hold> = Vec::new();
+    for row in rows {
+        let order_id = OrderId::from(row.order_id);
+        match holds.last_mut() {
+            Some(hold) if hold.order_id == order_id => hold.lines.extend(row.line()),
+            _ => holds.push(Hold {
+                order_id,
+                state: parse(&row.state)?,
+                lines: row.line().into_iter().collect(),
+            }),
+        }
+    }
+    Ok(holds)
+}

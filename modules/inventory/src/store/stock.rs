@@ -1,0 +1,193 @@
+use kernel::id::{ProductId, StockId};
+use platform::guard::Changed;
+use platform::sql::{Db, Result, Tx};
+use serde_json::json;
+use sqlx::types::Json;
+use uuid::Uuid;
+
+use super::Line;
+use crate::domain::{Level, UNITS_MAX};
+
+/// The most locations of one product that are listed.
+const LOCATIONS_MAX: i64 = 100;
+
+platform::guard! {
+    /// The units that are promised: never more than lie there.
+    STOCK: "stock.reserved", table "stock", key uuid "id", used "reserved", limit "on_hand"
+}
+
+platform::statements! {
+    LEVELS =
+        "select id, product_id, location, on_hand, reserved, version from stock
+          where location = $2 and product_id in (select unhex(value, '-') from json_each($1))",
+        "select id, product_id, location, on_hand, reserved, version from stock
+          where location = $2
+            and product_id in (select cast(p as uuid) from jsonb_array_elements_text($1) as p)";
+    AT_LOCATION = "select id, product_id, location, on_hand, reserved, version from stock
+                    where product_id = $1 and location = $2";
+    LOCATIONS = "select id, product_id, location, on_hand, reserved, version from stock
+                  where product_id = $1 order by location limit $2";
+    OPEN = "insert into stock (id, product_id, location, on_hand, version)
+            values ($1, $2, $3, $4, $5) on conflict (product_id, location) do nothing";
+    /// A product that lies somewhere may lie at another location too.
+    OPEN_ELSEWHERE = "insert into stock (id, product_id, location)
+                      select $1, $2, $3 where exists (select 1 from stock where product_id = $2)
+                          on conflict (product_id, location) do nothing";
+    ADJUST = "update stock set on_hand = on_hand + $3, version = version + 1
+               where product_id = $1 and location = $2
+                 and on_hand + $3 >= reserved and on_hand + $3 <= $4
+              returning id, product_id, location, on_hand, reserved, version";
+    /// Promised units leave the house. Locked in the order of ids, as the guard does.
+    TAKE_OUT =
+        "update stock set on_hand = on_hand - l.n, reserved = reserved - l.n, version = version + 1
+           from (select unhex(value->>'k', '-') as k, value->>'n' as n from json_each($1)) l
+          where stock.id = l.k and reserved >= l.n
+         returning id, product_id, location, on_hand, reserved, version",
+        "with l as (select w.k, w.n from jsonb_to_recordset($1) as w(k uuid, n bigint)),
+              held as (select id as hk from stock where id in (select k from l)
+                        order by id for update)
+         update stock
+            set on_hand = on_hand - l.n, reserved = reserved - l.n, version = version + 1
+           from l join held on held.hk = l.k
+          where stock.id = l.k and reserved >= l.n
+         returning id, product_id, location, on_hand, reserved, version";
+}
+
+#[derive(sqlx::FromRow)]
+struct Row {
+    id: Uuid,
+    product_id: Uuid,
+    location: String,
+    on_hand: i64,
+    reserved: i64,
+    version: i64,
+}
+
+impl Row {
+    fn level(self) -> Level {
+        Level {
+            stock_id: self.id.into(),
+            product_id: self.product_id.into(),
+            location: self.location,
+            on_hand: self.on_hand,
+            reserved: self.reserved,
+            available: self.on_hand - self.reserved,
+        }
+    }
+
+    fn changed(&self) -> Changed {
+        Changed {
+            key: self.id.to_string(),
+            used: self.reserved,
+            limit: self.on_hand,
+            version: self.version,
+        }
+    }
+}
+
+fn ids(products: impl Iterator<Item = ProductId>) -> Json<Vec<String>> {
+    Json(products.map(|product| product.to_string()).collect())
+}
+
+fn rows(rows: Vec<Row>) -> Vec<Level> {
+    rows.into_iter().map(Row::level).collect()
+}
+
+/// What lies of some products at a location. Never takes SQLite's writer.
+pub(crate) async fn levels(
+    db: &Db,
+    location: &str,
+    products: impl Iterator<Item = ProductId>,
+) -> Result<Vec<Level>> {
+    db.query(LEVELS).bind(ids(products)).bind(location).all().await.map(rows)
+}
+
+/// What lies of some products at a location, as a unit of work sees it.
+pub(crate) async fn levels_in(
+    tx: &mut Tx,
+    location: &str,
+    products: impl Iterator<Item = ProductId>,
+) -> Result<Vec<Level>> {
+    tx.query(LEVELS).bind(ids(products)).bind(location).all().await.map(rows)
+}
+
+/// What lies of a product at a location.
+pub(crate) async fn at_location(
+    tx: &mut Tx,
+    product: ProductId,
+    location: &str,
+) -> Result<Option<Level>> {
+    let row = tx.query(AT_LOCATION).bind(product.uuid()).bind(location).optional::<Row>().await?;
+    Ok(row.map(Row::level))
+}
+
+/// What lies of a product everywhere.
+pub(crate) async fn locations(db: &Db, product: ProductId) -> Result<Vec<Level>> {
+    db.query(LOCATIONS).bind(product.uuid()).bind(LOCATIONS_MAX).all().await.map(rows)
+}
+
+/// A row of stock that was opened.
+pub(crate) struct Opened {
+    pub stock_id: StockId,
+    pub version: i64,
+}
+
+/// Opens stock of a product; none when it is there already. A row that opens empty has not changed
+/// yet, so its version is 0.
+pub(crate) async fn open(
+    tx: &mut Tx,
+    product: ProductId,
+    location: &str,
+    on_hand: i64,
+) -> Result<Option<Opened>> {
+    let opened = Opened { stock_id: StockId::new(), version: i64::from(on_hand > 0) };
+    let inserted = tx
+        .query(OPEN)
+        .bind(opened.stock_id.uuid())
+        .bind(product.uuid())
+        .bind(location)
+        .bind(on_hand)
+        .bind(opened.version)
+        .execute()
+        .await?;
+    Ok((inserted == 1).then_some(opened))
+}
+
+/// Opens empty stock of a known product at a location where it may not lie yet.
+pub(crate) async fn open_elsewhere(tx: &mut Tx, product: ProductId, location: &str) -> Result<()> {
+    tx.query(OPEN_ELSEWHERE)
+        .bind(StockId::new().uuid())
+        .bind(product.uuid())
+        .bind(location)
+        .execute()
+        .await
+        .map(drop)
+}
+
+/// Changes what lies there, where the promises and the limit allow it; with the row's version.
+pub(crate) async fn adjust(
+    tx: &mut Tx,
+    product: ProductId,
+    location: &str,
+    delta: i64,
+) -> Result<Option<(Level, i64)>> {
+    let row: Option<Row> = tx
+        .query(ADJUST)
+        .bind(product.uuid())
+        .bind(location)
+        .bind(delta)
+        .bind(UNITS_MAX)
+        .optional()
+        .await?;
+    Ok(row.map(|row| (row.version, row.level())).map(|(version, level)| (level, version)))
+}
+
+/// Takes promised units out of the house; fewer rows than lines when some were not promised.
+pub(crate) async fn take_out(tx: &mut Tx, lines: &[Line]) -> Result<Vec<Changed>> {
+    let list: Vec<_> = lines
+        .iter()
+        .map(|line| json!({"k": line.stock_id.to_string(), "n": line.quantity}))
+        .collect();
+    let rows: Vec<Row> = tx.query(TAKE_OUT).bind(Json(list)).all().await?;
+    Ok(rows.iter().map(Row::changed).collect())
+}

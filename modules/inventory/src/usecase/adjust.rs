@@ -1,0 +1,88 @@
+use kernel::events::StockAdjusted;
+use kernel::id::{CustomerId, ProductId};
+use platform::idempotency::{self, Answer, Claim, Key};
+use platform::sql::{Db, Error, Tx, retry};
+
+use crate::domain::{Adjustment, Level, UNITS_MAX};
+use crate::error::AdjustError;
+use crate::store::{self, Cause, Kind, Moved};
+
+/// An adjustment that was made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Adjusted {
+    /// The answer that was stored with it.
+    pub answer: Answer,
+    /// Whether it was made by an earlier command with the same key.
+    pub replayed: bool,
+}
+
+/// Changes what lies at a location: claim, effect and stored answer in one commit. A refusal is not
+/// stored, so its key can be used again once the stock allows it.
+pub(crate) async fn adjust(
+    db: &Db,
+    key: &Key,
+    product: ProductId,
+    location: &str,
+    adjustment: &Adjustment,
+    actor: CustomerId,
+) -> Result<Adjusted, AdjustError> {
+    retry(|| async {
+        let mut tx = db.begin("inventory.adjust").await?;
+        let claim = idempotency::claim(&mut tx, key).await?;
+        if let Some(problem) = claim.problem() {
+            return Err(AdjustError::Claimed(Box::new(problem)));
+        }
+        if let Claim::Done(answer) = claim {
+            return Ok(Adjusted { answer, replayed: true });
+        }
+        let level = apply(&mut tx, product, location, adjustment, actor).await?;
+        let body = serde_json::to_string(&level)
+            .map_err(|error| Error::Inconsistent(error.to_string()))?;
+        let answer = Answer { status: 200, body };
+        idempotency::finish(&mut tx, &key.scope, &key.key, &answer).await?;
+        tx.commit().await?;
+        Ok(Adjusted { answer, replayed: false })
+    })
+    .await
+}
+
+async fn apply(
+    tx: &mut Tx,
+    product: ProductId,
+    location: &str,
+    adjustment: &Adjustment,
+    actor: CustomerId,
+) -> Result<Level, AdjustError> {
+    store::open_elsewhere(tx, product, location).await?;
+    let adjusted = store::adjust(tx, product, location, adjustment.delta).await?;
+    let Some((level, version)) = adjusted else {
+        return Err(match store::at_location(tx, product, location).await? {
+            None => AdjustError::UnknownProduct(product),
+            Some(level) => AdjustError::OutOfRange {
+                lowest: -level.available,
+                highest: UNITS_MAX - level.on_hand,
+            },
+        });
+    };
+    let event = StockAdjusted {
+        stock_id: level.stock_id,
+        product_id: product,
+        location: level.location.clone(),
+        delta: adjustment.delta,
+        on_hand: level.on_hand,
+        reserved: level.reserved,
+        reason: adjustment.reason.clone(),
+    };
+    tx.emit(&event, version)?;
+    let cause =
+        Cause { kind: Kind::Adjusted, order: None, reason: &adjustment.reason, actor: Some(actor) };
+    let moved = Moved {
+        stock_id: level.stock_id,
+        product_id: product,
+        version,
+        on_hand: adjustment.delta,
+        reserved: 0,
+    };
+    store::record(tx, cause, &[moved]).await?;
+    Ok(level)
+}

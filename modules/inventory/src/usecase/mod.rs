@@ -1,0 +1,43 @@
+//! What can be done with stock, one file each.
+
+mod adjust;
+mod expire;
+mod keep;
+mod open;
+mod release;
+mod reserve;
+mod ship;
+
+use std::collections::BTreeMap;
+
+use platform::guard::Changed;
+use platform::sql::{Error, Result};
+
+use crate::store::Line;
+
+pub use adjust::Adjusted;
+pub(crate) use adjust::adjust;
+pub(crate) use expire::sweep;
+pub(crate) use keep::{commit, extend};
+pub(crate) use open::open;
+pub(crate) use release::{release, release_in};
+pub(crate) use reserve::reserve;
+pub(crate) use ship::ship;
+
+/// Each line with what its change left of the stock. A line without one is a mistake in the books.
+fn pair<'a>(lines: &'a [Line], changed: &'a [Changed]) -> Result<Vec<(&'a Line, &'a Changed)>> {
+    let by_key: BTreeMap<&str, &Changed> =
+        changed.iter().map(|row| (row.key.as_str(), row)).collect();
+    lines
+        .iter()
+        .map(|line| match by_key.get(line.stock_id.to_string().as_str()) {
+            Some(row) => Ok((line, *row)),
+            None => Err(not_held(line)),
+        })
+        .collect()
+}
+
+fn not_held(line: &Line) -> Error {
+    let Line { stock_id, quantity, .. } = line;
+    Error::Inconsistent(format!("stock {stock_id}: {quantity} units are not promised"))
+}

@@ -1,0 +1,126 @@
+use actix_web::http::StatusCode;
+use actix_web::test::{TestRequest, call_service, init_service, read_body_json};
+use actix_web::{App, HttpMessage};
+use inventory::{Inventory, SCHEMA};
+use kernel::id::{CustomerId, SessionId};
+use kernel::ports::{Principal, Role};
+use platform::sql::Db;
+use serde_json::{Value, json};
+
+use crate::shop;
+
+platform::on_both_engines!(super::SCHEMA =>
+    the_staff_adjusts_stock,
+    bad_input_names_the_field,
+    movements_are_paged_newest_first,
+);
+
+#[test]
+fn every_route_is_described() {
+    let described = Inventory::openapi().paths.paths;
+    assert_eq!(described.len(), 3);
+    assert!(described.keys().all(|path| path.starts_with("/v1/admin/stock/{product_id}")));
+}
+
+struct Staff {
+    inventory: Inventory,
+    principal: Principal,
+}
+
+impl Staff {
+    fn new(db: &Db, role: Role) -> Self {
+        let principal = Principal { id: CustomerId::new(), role, session: SessionId::new() };
+        Self { inventory: shop::inventory(db), principal }
+    }
+
+    async fn ask(&self, request: TestRequest) -> (StatusCode, Value) {
+        let inventory = self.inventory.clone();
+        let app = App::new().configure(|config| inventory.routes(config));
+        let app = init_service(app).await;
+        let request = request.to_request();
+        request.extensions_mut().insert(self.principal.clone());
+        let response = call_service(&app, request).await;
+        (response.status(), read_body_json(response).await)
+    }
+
+    async fn get(&self, path: &str) -> (StatusCode, Value) {
+        self.ask(TestRequest::get().uri(path)).await
+    }
+
+    async fn adjust(&self, path: &str, key: &str, body: Value) -> (StatusCode, Value) {
+        let request = TestRequest::post().uri(path).insert_header(("idempotency-key", key));
+        self.ask(request.set_json(body)).await
+    }
+}
+
+async fn the_staff_adjusts_stock(db: Db) {
+    let staff = Staff::new(&db, Role::Staff);
+    let product = shop::product(&staff.inventory, 10).await;
+    shop::order(&staff.inventory, product, 4, shop::soon()).await.unwrap();
+    let path = format!("/v1/admin/stock/{product}");
+    let adjust = format!("{path}/adjust");
+
+    let body = json!({"delta": -6, "reason": "water damage"});
+    let (status, answer) = staff.adjust(&adjust, "one", body.clone()).await;
+    assert_eq!((status, &answer["available"]), (StatusCode::OK, &json!(0)), "{answer}");
+    assert_eq!(staff.adjust(&adjust, "one", body).await, (StatusCode::OK, answer));
+
+    let body = json!({"delta": -1, "reason": "count"});
+    let (status, problem) = staff.adjust(&adjust, "two", body.clone()).await;
+    assert_eq!(status, StatusCode::CONFLICT);
+    assert_eq!((&problem["code"], &problem["min_delta"]), (&json!("conflict"), &json!(0)));
+
+    let (_, answer) = staff.get(&path).await;
+    let location = &answer["locations"][0];
+    assert_eq!((&location["on_hand"], &location["reserved"]), (&json!(4), &json!(4)));
+
+    let shopper = Staff::new(&db, Role::Customer);
+    assert_eq!(shopper.get(&path).await.0, StatusCode::FORBIDDEN);
+    assert_eq!(shopper.adjust(&adjust, "k", body).await.0, StatusCode::FORBIDDEN);
+    shop::books_are_right(&staff.inventory).await;
+}
+
+async fn bad_input_names_the_field(db: Db) {
+    let staff = Staff::new(&db, Role::Admin);
+    let product = shop::product(&staff.inventory, 10).await;
+    let adjust = format!("/v1/admin/stock/{product}/adjust");
+    for (body, field) in [
+        (json!({"delta": 0, "reason": "x"}), "delta"),
+        (json!({"delta": 1_000_000_001, "reason": "x"}), "delta"),
+        (json!({"delta": "1", "reason": "x"}), "delta"),
+        (json!({"delta": 1}), "reason"),
+        (json!({"delta": 1, "reason": ""}), "reason"),
+        (json!({"delta": 1, "reason": "x", "location": ""}), "location"),
+        (json!({"delta": 1, "reason": "x", "colour": 1}), "colour"),
+    ] {
+        let (status, problem) = staff.adjust(&adjust, "k", body.clone()).await;
+        assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "{body}");
+        assert_eq!(problem["errors"][0]["field"], field, "{body}");
+    }
+    let no_key = TestRequest::post().uri(&adjust).set_json(json!({"delta": 1, "reason": "x"}));
+    assert_eq!(staff.ask(no_key).await.1["code"], "idempotency_key_required");
+    let unknown = format!("/v1/admin/stock/{}", kernel::id::ProductId::new());
+    assert_eq!(staff.get(&unknown).await.0, StatusCode::NOT_FOUND);
+    assert_eq!(staff.get("/v1/admin/stock/nonsense").await.0, StatusCode::NOT_FOUND);
+    assert_eq!(shop::available(&staff.inventory, product).await, 10);
+}
+
+async fn movements_are_paged_newest_first(db: Db) {
+    let staff = Staff::new(&db, Role::Staff);
+    let product = shop::product(&staff.inventory, 10).await;
+    for n in 1..=4 {
+        shop::order(&staff.inventory, product, n, shop::soon()).await.map(drop).unwrap();
+    }
+    let path = format!("/v1/admin/stock/{product}/movements?limit=2");
+    let (mut next, mut versions) = (path.clone(), Vec::new());
+    loop {
+        let (status, page) = staff.get(&next).await;
+        assert_eq!(status, StatusCode::OK, "{page}");
+        versions.extend(page["items"].as_array().unwrap().iter().map(|m| m["version"].clone()));
+        let Some(cursor) = page["next_cursor"].as_str() else { break };
+        next = format!("{path}&cursor={cursor}");
+    }
+    assert_eq!(versions, [5, 4, 3, 2, 1]);
+    let forged = staff.get(&format!("{path}&cursor=zz")).await;
+    assert_eq!(forged.1["errors"][0]["field"], "cursor");
+}

@@ -1,0 +1,94 @@
+//! A small shop around the inventory.
+
+use inventory::{Inventory, Settings};
+use kernel::events::ProductCreated;
+use kernel::id::{EventId, OrderId, ProductId};
+use kernel::ports::{Shortage, Stock, StockError, StockLine};
+use kernel::{Currency, Envelope, Event, Money, Timestamp};
+use platform::bus::{Handler, HandlerError, Topic};
+use platform::sql::Db;
+
+pub fn inventory(db: &Db) -> Inventory {
+    Inventory::new(db.clone(), Settings { location: "main".to_owned(), sweep_every_ms: 50 })
+}
+
+/// Hands an event to the reaction that subscribed to it, in a commit of its own.
+pub async fn hear<E: Event>(inventory: &Inventory, event: &E) -> Result<(), HandlerError> {
+    let mut subscriptions = inventory.subscriptions().into_iter();
+    let heard = subscriptions.find(|one| one.topics.contains(&Topic::of::<E>())).unwrap();
+    let envelope = Envelope {
+        id: EventId::new(),
+        source: E::SOURCE.to_owned(),
+        kind: E::TYPE.to_owned(),
+        version: 1,
+        time: heard.db.clock().now(),
+        subject: event.subject(),
+        trace: String::new(),
+        data: serde_json::to_value(event).unwrap(),
+    };
+    let Handler::Reaction(reaction) = &heard.handler else { panic!("not a reaction") };
+    let mut tx = heard.db.begin("hear").await?;
+    reaction.apply(&mut tx, &envelope).await?;
+    Ok(tx.commit().await?)
+}
+
+pub fn created(product_id: ProductId, opening_stock: Option<i64>) -> ProductCreated {
+    let price = Money::from_minor(1_999, Currency::EUR);
+    ProductCreated { product_id, sku: product_id.to_string(), price, opening_stock }
+}
+
+/// A new product with units of it.
+pub async fn product(inventory: &Inventory, units: i64) -> ProductId {
+    let product = ProductId::new();
+    hear(inventory, &created(product, Some(units))).await.unwrap();
+    product
+}
+
+pub fn line(product_id: ProductId, quantity: i64) -> StockLine {
+    StockLine { product_id, quantity }
+}
+
+pub fn soon() -> Timestamp {
+    kernel::Clock::system().now() + chrono::TimeDelta::hours(1)
+}
+
+pub fn past() -> Timestamp {
+    kernel::Clock::system().now() - chrono::TimeDelta::seconds(1)
+}
+
+/// A new order that was promised units of a product.
+pub async fn order(
+    inventory: &Inventory,
+    product: ProductId,
+    quantity: i64,
+    until: Timestamp,
+) -> Result<OrderId, StockError> {
+    let order = OrderId::new();
+    inventory.reserve(order, &[line(product, quantity)], until).await.map(|()| order)
+}
+
+pub async fn available(inventory: &Inventory, product: ProductId) -> i64 {
+    let found = inventory.available(&[product]).await.unwrap();
+    found.first().map_or(0, |(_, available)| *available)
+}
+
+pub async fn books_are_right(inventory: &Inventory) {
+    for check in inventory.verify().await.unwrap() {
+        assert!(check.holds(), "{check:?}");
+        assert!(check.rows > 0 || check.invariant.contains("order's"), "{check:?}");
+    }
+}
+
+/// The outcome of a command, without its details.
+pub fn outcome(result: &Result<(), StockError>) -> &'static str {
+    match result {
+        Ok(()) => "ok",
+        Err(StockError::OutOfStock(short)) => {
+            let is_short = |line: &Shortage| line.available < line.requested;
+            assert!(!short.is_empty() && short.iter().all(is_short), "{short:?}");
+            "out of stock"
+        }
+        Err(StockError::ReservationEnded) => "ended",
+        Err(StockError::Unavailable(_)) => "unavailable",
+    }
+}

@@ -1,0 +1,73 @@
+use kernel::Clock;
+use platform::sql::{Db, Engine, Migration, Postgres, Sql, Sqlite, migrate};
+use platform::testing::{folder, postgres};
+
+platform::on_both_engines!(crate::SCHEMA =>
+    a_second_run_does_nothing,
+    an_edited_one_is_refused_by_name,
+    one_of_a_newer_program_is_refused,
+    a_failing_one_leaves_nothing,
+);
+
+async fn a_second_run_does_nothing(db: Db) {
+    assert!(crate::SCHEMA.migrate(&db).await.unwrap().is_empty());
+    assert_eq!(crate::number(&db, "select count(*) from migration").await, 2);
+}
+
+async fn an_edited_one_is_refused_by_name(db: Db) {
+    let mut all: Vec<Migration> = platform::MIGRATIONS.to_vec();
+    all.push(Migration { name: "0002_tests", text: "create table other (id uuid primary key);" });
+    let error = migrate(&db, &all).await.unwrap_err().to_string();
+    assert!(error.contains("0002_tests was edited"), "{error}");
+}
+
+async fn one_of_a_newer_program_is_refused(db: Db) {
+    let error = migrate(&db, platform::MIGRATIONS).await.unwrap_err().to_string();
+    assert!(error.contains("0002_tests is unknown"), "{error}");
+}
+
+async fn a_failing_one_leaves_nothing(db: Db) {
+    let good = Migration { name: "0003_good", text: "create table good (id uuid primary key);" };
+    let text = "create table half (id uuid primary key);\ninsert into nowhere values (1);";
+    let bad = Migration { name: "0004_bad", text };
+    let mut all: Vec<Migration> = platform::MIGRATIONS.to_vec();
+    all.extend([crate::TABLES, good, bad]);
+    migrate(&db, &all).await.unwrap_err();
+    assert_eq!(crate::number(&db, "select count(*) from migration").await, 2);
+    assert!(db.query(Sql::new("select count(*) from half")).one::<(i64,)>().await.is_err());
+    all.pop();
+    assert_eq!(migrate(&db, &all).await.unwrap(), ["0003_good"]);
+}
+
+/// Nodes that start at the same moment over an empty database: one of them does the work.
+async fn together(open: impl AsyncFn() -> Db) {
+    let nodes = futures_util::future::join_all((0..6).map(|_| async {
+        let db = open().await;
+        crate::SCHEMA.migrate(&db).await.unwrap().len()
+    }))
+    .await;
+    assert_eq!(nodes.iter().sum::<usize>(), 2, "{nodes:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nodes_that_start_together_migrate_once_on_sqlite() {
+    let file = folder().join("order.db");
+    together(async || {
+        let at = Sqlite { file: file.clone(), readers: 2 };
+        Db::sqlite("order", &at, Clock::system()).await.unwrap()
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nodes_that_start_together_migrate_once_on_postgres() {
+    let Some(url) = postgres() else { return };
+    let schema = format!("t{}", uuid::Uuid::now_v7().simple());
+    together(async || {
+        let at = Postgres { url: url.clone(), schema: schema.clone(), connections: 2 };
+        let db = Db::postgres("order", &at, Clock::system()).await.unwrap();
+        assert_eq!(db.engine(), Engine::Postgres);
+        db
+    })
+    .await;
+}
