@@ -73,7 +73,7 @@ mod tests {
 
     #[test]
     fn only_the_immediate_parent_has_grace() {
-        let at = |s| DateTime::from_timestamp(1_800_000_000 + s, 0).unwrap();
+        let at = |s: i64| DateTime::from_timestamp(1_800_000_000 + s, 0).unwrap();
         let grace = TimeDelta::seconds(10);
         assert_eq!(judge(5, 5, at(0), at(99), grace), Verdict::Rotate);
         assert_eq!(judge(4, 5, at(0), at(9), grace), Verdict::SameChild);

@@ -22,7 +22,7 @@ async fn a_session_from_registration_to_logout(db: Db) {
 
     let registered = browser.register().await;
     assert_eq!(registered.status, 201, "{registered:?}");
-    assert_eq!(registered.headers["location"], "/v1/auth/me");
+    assert_eq!(registered.header("location"), "/v1/auth/me");
     assert_eq!(registered.json["email"], EMAIL);
     assert_eq!(registered.json["role"], "customer");
     assert!(!registered.json.to_string().contains(PASSWORD));
@@ -32,7 +32,7 @@ async fn a_session_from_registration_to_logout(db: Db) {
     assert_eq!(login.json["token_type"], "Bearer");
     assert_eq!(login.json["expires_in"], 900);
     assert_eq!(login.json["customer"], registered.json);
-    assert_eq!(login.headers["cache-control"], "no-store");
+    assert_eq!(login.header("cache-control"), "no-store");
     assert!(!login.json.to_string().contains(&login.refresh_token()));
     let cookie = login.set_cookie();
     assert_eq!(cookie.http_only(), Some(true));

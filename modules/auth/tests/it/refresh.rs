@@ -73,9 +73,7 @@ async fn the_parent_has_grace_for_a_moment_only() {
         hand.advance(TimeDelta::seconds(10));
         assert_eq!(browser.refresh(&login.refresh_token()).await.status, 401);
         assert_eq!(browser.refresh(&child.refresh_token()).await.status, 401);
-        let read = platform::outbox::last(&db).await.unwrap();
         platform::outbox::sequence(&db).await.unwrap();
-        assert!(platform::outbox::last(&db).await.unwrap() >= read);
         let all = platform::outbox::read_after(&db, 0, 10).await.unwrap();
         assert_eq!(all[1].envelope.data["reason"], "refresh_reused");
     }
@@ -107,8 +105,8 @@ async fn a_storm_of_old_tokens_ends_the_session_once(db: Db) {
     let browser = Browser::new(&accounts).await;
     let login = browser.enter().await;
     let child = browser.refresh(&login.refresh_token()).await;
-    let old = (0..25).map(|_| browser.refresh(&login.refresh_token()));
-    let replies = join_all(old).await;
+    let old = login.refresh_token();
+    let replies = join_all((0..25).map(|_| browser.refresh(&old))).await;
     assert!(replies.iter().all(|reply| reply.status == 401), "{replies:?}");
     assert_eq!(browser.refresh(&child.refresh_token()).await.status, 401);
     assert_eq!(events(&db).await.len(), 2);
