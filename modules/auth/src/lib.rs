@@ -1,1 +1,192 @@
-//! auth
+//! Accounts, passwords, sessions and roles: who is calling, and what they may do.
+//!
+//! The module promises that a password is stored only as its Argon2id hash and never logged or
+//! echoed; that guesses made at the same time cannot pass their limit together; that nobody learns
+//! from login whether an address has an account; that a stolen refresh token ends its session when
+//! either party uses it again; and that an access token is checked without the database and still
+//! refused at once after a logout here, and within `revocation_poll_ms` after one elsewhere.
+//!
+//! The commands take no `Idempotency-Key`: what is stored for one would hold a fast hash of a
+//! password. A registration that is sent again is refused by its e-mail address.
+
+mod access_token;
+mod domain;
+mod error;
+mod hasher;
+mod http;
+mod keys;
+mod revocations;
+mod settings;
+mod store;
+mod usecase;
+mod verify;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use actix_web::web::ServiceConfig;
+use async_trait::async_trait;
+use kernel::id::CustomerId;
+use kernel::ports::{Identity, IdentityError, Principal, Role};
+use platform::module::Schema;
+use platform::sql::{self, Db};
+use platform::tasks::Tasks;
+use platform::verify::Check;
+use secrecy::SecretString;
+
+pub use error::{AccountError, Invalid, OpenError};
+pub use settings::Settings;
+pub use store::LOGIN_ATTEMPTS;
+
+use access_token::AccessTokens;
+use domain::Email;
+use hasher::Hasher;
+use keys::Keys;
+use revocations::Revocations;
+
+platform::migrations! { "auth": "0001_auth" }
+
+/// The module's schema.
+pub const SCHEMA: Schema = Schema {
+    module: "auth",
+    migrations: MIGRATIONS,
+    statements: &[store::STATEMENTS, verify::STATEMENTS],
+    guards: &[LOGIN_ATTEMPTS],
+};
+
+/// The accounts of the shop. Cheap to clone.
+#[derive(Clone)]
+pub struct Accounts(Arc<Inner>);
+
+struct Inner {
+    db: Db,
+    settings: Settings,
+    keys: Keys,
+    tokens: AccessTokens,
+    hasher: Hasher,
+    revocations: Revocations,
+}
+
+impl Accounts {
+    /// Opens the accounts of a migrated database. `key_file` holds the Ed25519 private key (PKCS #8,
+    /// PEM) that signs access tokens; nodes share it, and it is made when it is missing.
+    pub async fn open(db: Db, settings: Settings, key_file: &Path) -> Result<Self, OpenError> {
+        settings.check()?;
+        let keys = Keys::open(key_file)?;
+        let tokens = AccessTokens::new(&keys, &settings).map_err(AccountError::from)?;
+        let hasher = Hasher::new(&settings).await?;
+        let revocations = Revocations::new(settings.access_token());
+        revocations.refresh(&db).await.map_err(AccountError::from)?;
+        Ok(Self(Arc::new(Inner { db, settings, keys, tokens, hasher, revocations })))
+    }
+
+    /// The endpoints under `/v1/auth`, and `/.well-known/jwks.json`.
+    pub fn routes(&self, config: &mut ServiceConfig) {
+        http::routes(self, config);
+    }
+
+    /// The description of the endpoints.
+    pub fn openapi() -> utoipa::openapi::OpenApi {
+        http::openapi()
+    }
+
+    /// Starts looking up the logouts of other nodes and deleting what has expired.
+    pub fn start(&self, tasks: &Tasks) {
+        let accounts = self.clone();
+        tasks.every("auth.revocations", self.settings().revocation_poll(), None, move || {
+            let accounts = accounts.clone();
+            async move { accounts.poll_revocations().await.map(|()| false) }
+        });
+        let accounts = self.clone();
+        tasks.every("auth.prune", self.settings().prune_every(), None, move || {
+            let accounts = accounts.clone();
+            async move { accounts.prune().await }
+        });
+    }
+
+    /// Checks the module's invariants.
+    pub async fn verify(&self) -> sql::Result<Vec<Check>> {
+        verify::all(self.db()).await
+    }
+
+    /// Opens an account with any role but guest. An e-mail address that has one is refused with
+    /// [`AccountError::EmailTaken`].
+    pub async fn create(
+        &self,
+        email: &str,
+        password: SecretString,
+        name: &str,
+        role: Role,
+    ) -> Result<CustomerId, AccountError> {
+        usecase::create(self, email, password, name, role).await.map(|account| account.id)
+    }
+
+    /// Like [`Accounts::create`], but leaves an account that is there as it is.
+    pub async fn ensure(
+        &self,
+        email: &str,
+        password: SecretString,
+        name: &str,
+        role: Role,
+    ) -> Result<CustomerId, AccountError> {
+        let address = Email::new(email)?;
+        if let Some(id) = store::account_of_email(self.db(), &address).await? {
+            return Ok(id);
+        }
+        match self.create(email, password, name, role).await {
+            Err(AccountError::EmailTaken) => {
+                store::account_of_email(self.db(), &address).await?.ok_or(AccountError::EmailTaken)
+            }
+            created => created,
+        }
+    }
+
+    /// Looks up the sessions that were ended since the last time; [`Accounts::start`] does so
+    /// regularly.
+    pub async fn poll_revocations(&self) -> sql::Result<()> {
+        self.revocations().refresh(self.db()).await
+    }
+
+    /// Deletes expired sessions and old windows of login attempts; [`Accounts::start`] does so
+    /// regularly. True when there may be more.
+    pub async fn prune(&self) -> sql::Result<bool> {
+        let mut tx = self.db().begin("auth.prune").await?;
+        let deleted = store::prune(&mut tx).await?;
+        tx.commit().await?;
+        Ok(deleted >= store::PRUNE_MAX.unsigned_abs())
+    }
+
+    pub(crate) fn db(&self) -> &Db {
+        &self.0.db
+    }
+
+    pub(crate) fn settings(&self) -> &Settings {
+        &self.0.settings
+    }
+
+    pub(crate) fn keys(&self) -> &Keys {
+        &self.0.keys
+    }
+
+    pub(crate) fn tokens(&self) -> &AccessTokens {
+        &self.0.tokens
+    }
+
+    pub(crate) fn hasher(&self) -> &Hasher {
+        &self.0.hasher
+    }
+
+    pub(crate) fn revocations(&self) -> &Revocations {
+        &self.0.revocations
+    }
+}
+
+#[async_trait]
+impl Identity for Accounts {
+    async fn authenticate(&self, token: &str) -> Result<Principal, IdentityError> {
+        self.tokens()
+            .check(token, self.db().clock().now())
+            .filter(|principal| !self.revocations().contains(principal.session))
+            .ok_or(IdentityError::Refused)
+    }
+}

@@ -42,6 +42,11 @@ impl Failure {
         &self.problem
     }
 
+    /// The problem's member `retry_after_s`, where it knows better than "in a moment".
+    fn retry_after_s(&self) -> u64 {
+        self.problem.extra.get("retry_after_s").and_then(serde_json::Value::as_u64).unwrap_or(1)
+    }
+
     fn log(&self) {
         let Some(source) = &self.source else { return };
         let mut chain = source.to_string();
@@ -99,12 +104,31 @@ impl actix_web::ResponseError for Failure {
         response.insert_header((CONTENT_TYPE, PROBLEM_JSON));
         match self.problem.status {
             401 => response.insert_header((WWW_AUTHENTICATE, "Bearer")),
-            429 | 503 => response.insert_header((RETRY_AFTER, "1")),
+            429 | 503 => response.insert_header((RETRY_AFTER, self.retry_after_s())),
             409 if self.problem.code == code::IDEMPOTENCY_IN_PROGRESS.word => {
                 response.insert_header((RETRY_AFTER, "1"))
             }
             _ => &mut response,
         };
         response.body(serde_json::to_string(&problem).unwrap_or_default())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::ResponseError;
+
+    use super::*;
+
+    fn retry_after(problem: Problem) -> String {
+        let response = Failure::from(problem).error_response();
+        response.headers()[RETRY_AFTER].to_str().unwrap().to_owned()
+    }
+
+    #[test]
+    fn a_problem_that_knows_when_to_come_back_says_so() {
+        let problem = Problem::new(code::TOO_MANY_ATTEMPTS, "Wait.");
+        assert_eq!(retry_after(problem.clone()), "1");
+        assert_eq!(retry_after(problem.with("retry_after_s", 90)), "90");
     }
 }

@@ -1,0 +1,12 @@
+//! Pure types and rules.
+
+pub(crate) mod account;
+pub(crate) mod attempt;
+pub(crate) mod email;
+pub(crate) mod password;
+pub(crate) mod refresh;
+
+pub(crate) use account::{Account, Name};
+pub(crate) use email::Email;
+pub(crate) use password::Password;
+pub(crate) use refresh::RefreshToken;

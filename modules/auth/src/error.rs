@@ -1,0 +1,82 @@
+//! Refusals.
+
+use std::path::PathBuf;
+
+use platform::sql;
+
+/// Why something asked of the accounts was not done.
+#[derive(Debug, thiserror::Error)]
+pub enum AccountError {
+    /// A value is not allowed.
+    #[error(transparent)]
+    Invalid(#[from] Invalid),
+    /// The e-mail address already has an account.
+    #[error("this e-mail address already has an account")]
+    EmailTaken,
+    /// There is no such account, or the password is not its own; nobody is told which.
+    #[error("the e-mail address or the password is wrong")]
+    WrongCredentials,
+    /// Too many wrong passwords for this account or from this address.
+    #[error("too many wrong passwords; try again in {retry_after_s} s")]
+    TooManyAttempts {
+        /// When the next try may succeed, in seconds.
+        retry_after_s: u64,
+    },
+    /// The session ended, or never was.
+    #[error("the session has ended; log in again")]
+    NoSession,
+    /// Too many passwords are being worked on.
+    #[error("too many passwords are being checked right now")]
+    HashersBusy,
+    /// A password could not be worked on.
+    #[error("password hash: {0}")]
+    Hashing(String),
+    /// A token could not be signed.
+    #[error("access token")]
+    Signing(#[from] jsonwebtoken::errors::Error),
+    /// Storage did not do what it was asked.
+    #[error(transparent)]
+    Storage(#[from] sql::Error),
+}
+
+/// A value that is not allowed, and what is.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{field}: {message}")]
+pub struct Invalid {
+    /// The field of the request.
+    pub field: &'static str,
+    /// What is allowed there.
+    pub message: &'static str,
+}
+
+/// Why the accounts could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// A setting makes no sense.
+    #[error("{0}")]
+    Settings(&'static str),
+    /// The costs of the password hash are not ones Argon2 knows.
+    #[error("auth.argon2_*: {0}")]
+    Argon2(argon2::Error),
+    /// The key file could not be read or made.
+    #[error("key file {file}")]
+    KeyFile {
+        /// The file.
+        file: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The key file holds something else.
+    #[error("key file {file} must hold an Ed25519 private key (PKCS #8, PEM)")]
+    Key {
+        /// The file.
+        file: PathBuf,
+        /// Why.
+        #[source]
+        source: jsonwebtoken::errors::Error,
+    },
+    /// The first password could not be hashed or the sessions not be read.
+    #[error(transparent)]
+    Account(#[from] AccountError),
+}

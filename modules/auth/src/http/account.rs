@@ -1,0 +1,72 @@
+use actix_web::HttpResponse;
+use actix_web::http::header::CACHE_CONTROL;
+use actix_web::web::Data;
+use jsonwebtoken::jwk::JwkSet;
+use kernel::Problem;
+use kernel::ports::Role;
+use platform::http::{Answer, Body, Caller, created, ok};
+use secrecy::SecretString;
+use serde::{Deserialize, Deserializer};
+use utoipa::ToSchema;
+
+use super::answer::CustomerAnswer;
+use crate::Accounts;
+use crate::error::AccountError;
+use crate::{store, usecase};
+
+/// What somebody tells to open an account.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Registration {
+    /// The address they log in with; capital letters do not matter.
+    #[schema(example = "ada@example.com", max_length = 254)]
+    email: String,
+    /// 8 to 256 characters, and none of the passwords that are guessed first.
+    #[serde(deserialize_with = "secret")]
+    #[schema(value_type = String, format = Password, min_length = 8, max_length = 256,
+             example = "correct horse battery")]
+    password: SecretString,
+    /// What they want to be called.
+    #[schema(example = "Ada Lovelace", min_length = 1, max_length = 100)]
+    name: String,
+}
+
+/// A text that no error message repeats.
+pub(super) fn secret<'de, D: Deserializer<'de>>(from: D) -> Result<SecretString, D::Error> {
+    String::deserialize(from)
+        .map(SecretString::from)
+        .map_err(|_| serde::de::Error::custom("must be a text"))
+}
+
+/// Open an account
+#[utoipa::path(post, path = "/v1/auth/register", tag = "auth", request_body = Registration,
+    responses(
+        (status = 201, description = "The account is open; log in next", body = CustomerAnswer),
+        (status = 409, description = "`email_taken`", body = Problem),
+        (status = 422, description = "`invalid_value`", body = Problem),
+        (status = 503, description = "`unavailable`: too many passwords at once", body = Problem),
+    ))]
+pub(super) async fn register(accounts: Data<Accounts>, body: Body<Registration>) -> Answer {
+    let Registration { email, password, name } = body.value;
+    let account = usecase::create(&accounts, &email, password, &name, Role::Customer).await?;
+    created("/v1/auth/me", &CustomerAnswer::from(account))
+}
+
+/// Who am I
+#[utoipa::path(get, path = "/v1/auth/me", tag = "auth",
+    responses(
+        (status = 200, description = "Whose access token this is", body = CustomerAnswer),
+        (status = 401, description = "`unauthenticated`", body = Problem),
+    ))]
+pub(super) async fn me(accounts: Data<Accounts>, caller: Caller) -> Answer {
+    let account = store::account(accounts.db(), caller.id).await?.ok_or(AccountError::NoSession)?;
+    ok(&CustomerAnswer::from(account))
+}
+
+/// The keys that access tokens are checked with (RFC 7517)
+#[utoipa::path(get, path = "/.well-known/jwks.json", tag = "auth",
+    responses((status = 200, description = "A JWK set", body = Object)))]
+pub(super) async fn jwks(accounts: Data<Accounts>) -> HttpResponse {
+    let keys = JwkSet { keys: vec![accounts.keys().public.clone()] };
+    HttpResponse::Ok().insert_header((CACHE_CONTROL, "public, max-age=300")).json(keys)
+}

@@ -1,0 +1,69 @@
+use actix_web::http::StatusCode;
+use actix_web::http::header::CACHE_CONTROL;
+use actix_web::{HttpRequest, HttpResponse};
+use kernel::id::CustomerId;
+use kernel::ports::Role;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::cookie;
+use crate::Accounts;
+use crate::domain::Account;
+use crate::usecase::Granted;
+
+/// A person as they see themselves.
+#[derive(Serialize, ToSchema)]
+pub(super) struct CustomerAnswer {
+    /// The person.
+    id: CustomerId,
+    /// Left out for a guest.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "ada@example.com")]
+    email: Option<String>,
+    /// Left out for a guest.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "Ada Lovelace")]
+    name: Option<String>,
+    /// What they may do.
+    role: Role,
+}
+
+impl From<Account> for CustomerAnswer {
+    fn from(account: Account) -> Self {
+        let Account { id, role, email, name } = account;
+        Self { id, email, name, role }
+    }
+}
+
+/// An access token and whose it is. The refresh token comes only as the cookie `stoa_refresh`.
+#[derive(Serialize, ToSchema)]
+pub(super) struct SessionAnswer {
+    /// A JWT for the header `Authorization: Bearer`.
+    access_token: String,
+    /// Always `Bearer`.
+    #[schema(example = "Bearer")]
+    token_type: &'static str,
+    /// How long the access token is good, in seconds.
+    #[schema(example = 900)]
+    expires_in: u32,
+    /// Whose it is.
+    customer: CustomerAnswer,
+}
+
+/// Answers with a session, which no cache may keep.
+pub(super) fn session(
+    status: StatusCode,
+    request: &HttpRequest,
+    accounts: &Accounts,
+    granted: Granted,
+) -> HttpResponse {
+    let cookie = cookie::keep(request, &granted);
+    HttpResponse::build(status).cookie(cookie).insert_header((CACHE_CONTROL, "no-store")).json(
+        SessionAnswer {
+            access_token: granted.access_token,
+            token_type: "Bearer",
+            expires_in: accounts.settings().access_token_s,
+            customer: granted.account.into(),
+        },
+    )
+}

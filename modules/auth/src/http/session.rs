@@ -1,0 +1,107 @@
+use actix_web::http::StatusCode;
+use actix_web::web::Data;
+use actix_web::{HttpMessage, HttpRequest, HttpResponse, ResponseError};
+use kernel::Problem;
+use kernel::ports::Principal;
+use platform::http::{Answer, Body, ClientAddress, Failure};
+use secrecy::SecretString;
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use super::account::secret;
+use super::answer::{self, SessionAnswer};
+use super::cookie;
+use crate::Accounts;
+use crate::error::AccountError;
+use crate::usecase;
+
+/// What somebody tells to log in.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Credentials {
+    /// The address of the account.
+    #[schema(example = "ada@example.com", max_length = 254)]
+    email: String,
+    /// Its password.
+    #[serde(deserialize_with = "secret")]
+    #[schema(value_type = String, format = Password, min_length = 8, max_length = 256,
+             example = "correct horse battery")]
+    password: SecretString,
+}
+
+/// Log in
+#[utoipa::path(post, path = "/v1/auth/login", tag = "auth", request_body = Credentials,
+    responses(
+        (status = 200, description = "A session; its refresh token is a cookie", body = SessionAnswer),
+        (status = 401, description = "`invalid_credentials`", body = Problem),
+        (status = 422, description = "`invalid_value`", body = Problem),
+        (status = 429, description = "`too_many_attempts`, with `Retry-After`", body = Problem),
+        (status = 503, description = "`unavailable`: too many passwords at once", body = Problem),
+    ))]
+pub(super) async fn login(
+    accounts: Data<Accounts>,
+    request: HttpRequest,
+    client: ClientAddress,
+    body: Body<Credentials>,
+) -> Answer {
+    let Credentials { email, password } = body.value;
+    let granted = usecase::login(&accounts, &email, password, client.0).await?;
+    Ok(answer::session(StatusCode::OK, &request, &accounts, granted))
+}
+
+/// Shop without an account
+#[utoipa::path(post, path = "/v1/auth/guest", tag = "auth",
+    responses((status = 201, description = "A guest's session", body = SessionAnswer)))]
+pub(super) async fn guest(accounts: Data<Accounts>, request: HttpRequest) -> Answer {
+    let granted = usecase::guest(&accounts).await?;
+    Ok(answer::session(StatusCode::CREATED, &request, &accounts, granted))
+}
+
+/// Get a new access token
+///
+/// Needs the cookie `stoa_refresh` and replaces it.
+#[utoipa::path(post, path = "/v1/auth/refresh", tag = "auth",
+    responses(
+        (status = 200, description = "The session goes on", body = SessionAnswer),
+        (status = 401, description = "`unauthenticated`: log in again", body = Problem),
+    ))]
+pub(super) async fn refresh(accounts: Data<Accounts>, request: HttpRequest) -> Answer {
+    let Some(presented) = cookie::read(&request) else {
+        return Ok(signed_out(&request));
+    };
+    match usecase::refresh(&accounts, &presented).await {
+        Ok(granted) => Ok(answer::session(StatusCode::OK, &request, &accounts, granted)),
+        Err(AccountError::NoSession) => Ok(signed_out(&request)),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// End the session
+///
+/// Of the access token, or of the cookie `stoa_refresh` when that has expired.
+#[utoipa::path(post, path = "/v1/auth/logout", tag = "auth",
+    responses(
+        (status = 204, description = "The session has ended, and its tokens with it"),
+        (status = 401, description = "`unauthenticated`: there is no session", body = Problem),
+    ))]
+pub(super) async fn logout(accounts: Data<Accounts>, request: HttpRequest) -> Answer {
+    let caller = request.extensions().get::<Principal>().cloned();
+    let ended = match (caller, cookie::read(&request)) {
+        (Some(caller), _) => usecase::logout(&accounts, caller.session).await,
+        (None, Some(token)) => usecase::logout_by_refresh(&accounts, &token).await,
+        (None, None) => Err(AccountError::NoSession),
+    };
+    match ended {
+        Ok(()) => Ok(HttpResponse::NoContent().cookie(cookie::forget(&request)).finish()),
+        Err(AccountError::NoSession) => Ok(signed_out(&request)),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// 401, and the browser forgets the cookie that is of no use any more.
+fn signed_out(request: &HttpRequest) -> HttpResponse {
+    let mut response = Failure::from(AccountError::NoSession).error_response();
+    // A cookie made of constants is always a valid header.
+    let _ = response.add_cookie(&cookie::forget(request));
+    response
+}

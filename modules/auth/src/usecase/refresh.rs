@@ -1,0 +1,70 @@
+use platform::sql::Tx;
+
+use super::session::{self, Ended, Granted};
+use crate::Accounts;
+use crate::access_token::Login;
+use crate::domain::RefreshToken;
+use crate::domain::refresh::{Verdict, judge};
+use crate::error::AccountError;
+use crate::store::{self, StoredLogin};
+
+/// Gives a new access token and the successor of a refresh token. An old one that comes back
+/// means that two parties have it: the session ends for both.
+pub(crate) async fn refresh(
+    accounts: &Accounts,
+    presented: &RefreshToken,
+) -> Result<Granted, AccountError> {
+    // What nobody ever got does not need the writer to be refused.
+    if store::session_of(accounts.db(), presented).await?.is_none() {
+        return Err(AccountError::NoSession);
+    }
+    let mut tx = accounts.db().begin("auth.refresh").await?;
+    let now = tx.now();
+    let login = store::lock_login(&mut tx, presented).await?.ok_or(AccountError::NoSession)?;
+    if login.revoked_at.is_some() || login.expires_at <= now {
+        return Err(AccountError::NoSession);
+    }
+    let grace = accounts.settings().refresh_grace();
+    let successor = accounts.keys().successor(presented);
+    match judge(login.presented, login.newest, login.rotated_at, now, grace) {
+        Verdict::Rotate => rotate(&mut tx, &login, &successor).await?,
+        Verdict::SameChild => {}
+        Verdict::Reused => {
+            tracing::warn!(session = %login.session, "a refresh token was used again");
+            session::end(accounts, tx, login.session, Ended::RefreshReused).await?;
+            return Err(AccountError::NoSession);
+        }
+    }
+    tx.commit().await?;
+    grant(accounts, login, successor, now)
+}
+
+/// The session is locked, so nobody else can have rotated it.
+async fn rotate(
+    tx: &mut Tx,
+    login: &StoredLogin,
+    successor: &RefreshToken,
+) -> Result<(), AccountError> {
+    if !store::rotate(tx, login.session, login.newest).await? {
+        return Err(AccountError::NoSession);
+    }
+    store::insert_refresh(tx, login.session, successor, login.newest + 1).await?;
+    Ok(())
+}
+
+fn grant(
+    accounts: &Accounts,
+    stored: StoredLogin,
+    refresh_token: RefreshToken,
+    now: kernel::Timestamp,
+) -> Result<Granted, AccountError> {
+    let login = Login {
+        session: stored.session,
+        account: &stored.account,
+        factors: &stored.factors,
+        at: stored.started_at,
+    };
+    let access_token = accounts.tokens().issue(&login, now)?;
+    let StoredLogin { account, expires_at, .. } = stored;
+    Ok(Granted { access_token, refresh_token, account, expires_at, now })
+}

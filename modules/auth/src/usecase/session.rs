@@ -1,0 +1,71 @@
+use kernel::Timestamp;
+use kernel::events::SessionRevoked;
+use kernel::id::SessionId;
+use platform::sql::{self, Tx};
+
+use crate::Accounts;
+use crate::access_token::{Factor, Login};
+use crate::domain::{Account, RefreshToken};
+use crate::error::AccountError;
+use crate::store;
+
+/// Why a session ended.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Ended {
+    Logout,
+    RefreshReused,
+}
+
+impl Ended {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Logout => "logout",
+            Self::RefreshReused => "refresh_reused",
+        }
+    }
+}
+
+/// What somebody gets who proved who they are.
+pub(crate) struct Granted {
+    pub access_token: String,
+    pub refresh_token: RefreshToken,
+    pub account: Account,
+    /// When the session ends and its refresh token with it.
+    pub expires_at: Timestamp,
+    pub now: Timestamp,
+}
+
+/// Begins a session in the unit of work of its login.
+pub(super) async fn begin(
+    accounts: &Accounts,
+    tx: &mut Tx,
+    account: Account,
+    factors: &[Factor],
+) -> Result<Granted, AccountError> {
+    let (session, now) = (SessionId::new(), tx.now());
+    let expires_at = now + accounts.settings().session();
+    let refresh_token = RefreshToken::from_bytes(platform::random::bytes());
+    store::insert_session(tx, session, account.id, factors, expires_at).await?;
+    store::insert_refresh(tx, session, &refresh_token, 1).await?;
+    let login = Login { session, account: &account, factors, at: now };
+    let access_token = accounts.tokens().issue(&login, now)?;
+    Ok(Granted { access_token, refresh_token, account, expires_at, now })
+}
+
+/// Ends a session and commits; nothing happens when it had ended before. Its access tokens are
+/// refused by this node at once.
+pub(super) async fn end(
+    accounts: &Accounts,
+    mut tx: Tx,
+    session: SessionId,
+    why: Ended,
+) -> sql::Result<()> {
+    let now = tx.now();
+    if let Some((customer_id, version)) = store::revoke(&mut tx, session, why.word()).await? {
+        let reason = why.word().to_owned();
+        tx.emit(&SessionRevoked { session_id: session, customer_id, reason }, version)?;
+    }
+    tx.commit().await?;
+    accounts.revocations().insert(session, now);
+    Ok(())
+}

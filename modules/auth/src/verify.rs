@@ -1,0 +1,50 @@
+//! What must always hold of accounts and sessions.
+
+use platform::sql::{Db, Result};
+use platform::verify::{Check, by_query};
+
+platform::statements! {
+    ATTEMPTS = "select count(*) from login_attempt";
+    ATTEMPTS_BROKEN =
+        "select key from login_attempt where failures < 0 or failures > failures_max limit 20";
+    SESSIONS = "select count(*) from session";
+    /// The newest token of a session is stored, and none is newer.
+    SESSIONS_BROKEN =
+        "select lower(hex(s.id)) from session s
+          where s.generation <> (select coalesce(max(t.generation), 0) from refresh_token t
+                                  where t.session_id = s.id) limit 20",
+        "select cast(s.id as text) from session s
+          where s.generation <> (select coalesce(max(t.generation), 0) from refresh_token t
+                                  where t.session_id = s.id) limit 20";
+    ACCOUNTS = "select count(*) from customer where version > 0";
+    ACCOUNTS_UNTOLD =
+        "select lower(hex(c.id)) from customer c where c.version > 0 and not exists
+            (select 1 from outbox o where o.subject = c.id and o.version = 1
+                and o.kind = 'customer.registered') limit 20",
+        "select cast(c.id as text) from customer c where c.version > 0 and not exists
+            (select 1 from outbox o where o.subject = c.id and o.version = 1
+                and o.kind = 'customer.registered') limit 20";
+    ENDED = "select count(*) from session where revoked_at is not null";
+    ENDED_UNTOLD =
+        "select lower(hex(s.id)) from session s where s.revoked_at is not null and not exists
+            (select 1 from outbox o where o.subject = s.id and o.version = 1
+                and o.kind = 'session.revoked') limit 20",
+        "select cast(s.id as text) from session s where s.revoked_at is not null and not exists
+            (select 1 from outbox o where o.subject = s.id and o.version = 1
+                and o.kind = 'session.revoked') limit 20";
+}
+
+/// Checks every invariant of the module.
+pub(crate) async fn all(db: &Db) -> Result<Vec<Check>> {
+    let checks = [
+        ("login attempts never exceed their limit", ATTEMPTS, ATTEMPTS_BROKEN),
+        ("a session's newest refresh token is the one it names", SESSIONS, SESSIONS_BROKEN),
+        ("every opened account was told of", ACCOUNTS, ACCOUNTS_UNTOLD),
+        ("every ended session was told of", ENDED, ENDED_UNTOLD),
+    ];
+    let mut done = Vec::with_capacity(checks.len());
+    for (invariant, count, broken) in checks {
+        done.push(by_query(db, invariant, count, broken).await?);
+    }
+    Ok(done)
+}

@@ -1,0 +1,177 @@
+//! A shop with accounts only, and a browser for it.
+
+use std::path::PathBuf;
+use std::pin::Pin;
+use std::rc::Rc;
+
+use actix_web::cookie::Cookie;
+use actix_web::dev::Service;
+use actix_web::http::header::HeaderMap;
+use actix_web::test::{self, TestRequest};
+use actix_web::{App, HttpMessage};
+use auth::{Accounts, SCHEMA, Settings};
+use chrono::DateTime;
+use futures_util::FutureExt;
+use kernel::Clock;
+use kernel::clock::ClockHand;
+use kernel::ports::{Identity, Principal};
+use platform::sql::{Db, Engine};
+use serde_json::{Value, json};
+
+pub const EMAIL: &str = "ada@example.com";
+pub const PASSWORD: &str = "correct horse battery";
+
+/// Settings whose passwords cost little.
+pub fn cheap() -> Settings {
+    Settings {
+        argon2_memory_kib: 8,
+        argon2_passes: 1,
+        argon2_permits: 8,
+        argon2_wait_ms: 20_000,
+        ..Settings::default()
+    }
+}
+
+pub fn key_file() -> PathBuf {
+    platform::testing::folder().join("auth.pem")
+}
+
+pub async fn open(db: &Db, settings: Settings) -> Accounts {
+    Accounts::open(db.clone(), settings, &key_file()).await.unwrap()
+}
+
+/// A database on each engine that is there, with a clock that stands still.
+pub async fn at_a_standstill() -> Vec<(Db, ClockHand)> {
+    let mut all = Vec::new();
+    for engine in [Engine::Sqlite, Engine::Postgres] {
+        // The start of a window of login attempts.
+        let (clock, hand) = Clock::fixed(DateTime::from_timestamp(1_800_000_000, 0).unwrap());
+        if let Some(db) = platform::testing::database(engine, &SCHEMA, clock).await {
+            all.push((db, hand));
+        }
+    }
+    all
+}
+
+/// What came back.
+#[derive(Debug)]
+pub struct Reply {
+    pub status: u16,
+    pub headers: HeaderMap,
+    pub json: Value,
+}
+
+impl Reply {
+    pub fn code(&self) -> &str {
+        self.json["code"].as_str().unwrap_or_default()
+    }
+
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).expect("the header").to_str().unwrap()
+    }
+
+    pub fn set_cookie(&self) -> Cookie<'static> {
+        let header = self.header("set-cookie").to_owned();
+        Cookie::parse(header).unwrap()
+    }
+
+    pub fn refresh_token(&self) -> String {
+        let cookie = self.set_cookie();
+        assert_eq!(cookie.name(), "stoa_refresh");
+        cookie.value().to_owned()
+    }
+
+    pub fn access_token(&self) -> String {
+        self.json["access_token"].as_str().expect("an access token").to_owned()
+    }
+}
+
+type Answering = Pin<Box<dyn Future<Output = Reply>>>;
+
+/// Asks one shop.
+pub struct Browser(Box<dyn Fn(TestRequest) -> Answering>);
+
+impl Browser {
+    /// The routes behind what the edge does: a good access token becomes a `Principal`.
+    pub async fn new(accounts: &Accounts) -> Self {
+        let (routes, identity) = (accounts.clone(), accounts.clone());
+        let app = App::new().configure(move |config| routes.routes(config)).wrap_fn(
+            move |request, next| {
+                let header = request.headers().get("authorization");
+                let token = header.and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
+                // A token is checked in memory, so there is nothing to wait for.
+                let who = token.map(|token| identity.authenticate(token).now_or_never().unwrap());
+                if let Some(Ok(who)) = who {
+                    request.extensions_mut().insert::<Principal>(who);
+                }
+                next.call(request)
+            },
+        );
+        let service = Rc::new(test::init_service(app).await);
+        Self(Box::new(move |request| {
+            let service = service.clone();
+            Box::pin(async move {
+                let response = test::call_service(&*service, request.to_request()).await;
+                let status = response.status().as_u16();
+                let headers = response.headers().clone();
+                let body = test::read_body(response).await;
+                let json = serde_json::from_slice(&body).unwrap_or_default();
+                Reply { status, headers, json }
+            })
+        }))
+    }
+
+    pub async fn send(&self, request: TestRequest) -> Reply {
+        (self.0)(request).await
+    }
+
+    pub async fn post(&self, path: &str, body: Value) -> Reply {
+        self.send(TestRequest::post().uri(path).set_json(body)).await
+    }
+
+    pub async fn register(&self) -> Reply {
+        let body = json!({"email": EMAIL, "password": PASSWORD, "name": "Ada"});
+        self.post("/v1/auth/register", body).await
+    }
+
+    pub async fn login(&self, password: &str) -> Reply {
+        self.post("/v1/auth/login", json!({"email": EMAIL, "password": password})).await
+    }
+
+    /// Registers and logs in.
+    pub async fn enter(&self) -> Reply {
+        assert_eq!(self.register().await.status, 201);
+        let reply = self.login(PASSWORD).await;
+        assert_eq!(reply.status, 200, "{reply:?}");
+        reply
+    }
+
+    pub async fn me(&self, access_token: &str) -> Reply {
+        let bearer = ("authorization", format!("Bearer {access_token}"));
+        self.send(TestRequest::get().uri("/v1/auth/me").insert_header(bearer)).await
+    }
+
+    pub async fn refresh(&self, refresh_token: &str) -> Reply {
+        let cookie = Cookie::new("stoa_refresh", refresh_token.to_owned());
+        self.send(TestRequest::post().uri("/v1/auth/refresh").cookie(cookie)).await
+    }
+
+    pub async fn logout(&self, access_token: &str) -> Reply {
+        let bearer = ("authorization", format!("Bearer {access_token}"));
+        self.send(TestRequest::post().uri("/v1/auth/logout").insert_header(bearer)).await
+    }
+}
+
+/// The module's invariants hold.
+pub async fn assert_books(accounts: &Accounts) {
+    for check in accounts.verify().await.unwrap() {
+        assert!(check.holds(), "{check:?}");
+    }
+}
+
+/// The types of all events so far, with their subjects' versions.
+pub async fn events(db: &Db) -> Vec<(String, i64)> {
+    platform::outbox::sequence(db).await.unwrap();
+    let read = platform::outbox::read_after(db, 0, 1_000).await.unwrap();
+    read.into_iter().map(|event| (event.envelope.kind, event.envelope.version)).collect()
+}
