@@ -13,6 +13,9 @@ pub struct ProductCreated {
     pub sku: String,
     /// Its price.
     pub price: Money,
+    /// How many units lie in stock from the start, when whoever created it said so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub opening_stock: Option<i64>,
 }
 
 /// Something other than the price of a product changed.
