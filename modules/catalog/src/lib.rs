@@ -1,1 +1,259 @@
-//! catalog
+//! The catalogue: products, their variants, import and search.
+//!
+//! What it promises: a product, its event and its version change in one commit; of two editors who
+//! read the same version one wins and the other is told; a refused product leaves nothing behind;
+//! an import that was killed goes on where it stopped and creates nothing twice; the search index
+//! can be lost at any time, because it is made from the products and the events.
+
+pub mod domain;
+pub mod error;
+mod http;
+mod import;
+mod react;
+mod search;
+mod store;
+mod usecase;
+mod verify;
+
+use std::path::Path;
+use std::time::Duration;
+
+use actix_web::web;
+use async_trait::async_trait;
+use kernel::Money;
+use kernel::currency::Currency;
+use kernel::id::ProductId;
+use kernel::page::Page;
+use kernel::ports::{Offer, Unavailable};
+use platform::bus::Subscription;
+use platform::module::Schema;
+use platform::sql::{self, Db};
+use platform::tasks::Tasks;
+use platform::verify::Check;
+use uuid::Uuid;
+
+pub use domain::{Product, ProductInput};
+pub use error::{Error, Result};
+pub use http::openapi;
+pub use import::{ERRORS_MAX, Format, ImportError, Progress, Report, Source};
+pub use search::SearchError;
+pub use usecase::list::{After, ListQuery, Sort};
+
+use search::SearchIndex;
+
+platform::migrations! { "catalog": "0001_catalog" }
+
+/// The catalogue's tables and statements.
+pub const SCHEMA: Schema = Schema {
+    module: "catalog",
+    migrations: MIGRATIONS,
+    statements: &[
+        store::products::STATEMENTS,
+        store::listing::STATEMENTS,
+        store::searching::STATEMENTS,
+        store::imports::STATEMENTS,
+        verify::STATEMENTS,
+    ],
+    guards: &[],
+};
+
+/// The most categories a list of them has.
+pub const CATEGORIES_LISTED_MAX: i64 = 1_000;
+/// The most names a suggestion has.
+pub const SUGGESTIONS_MAX: usize = 10;
+/// The most products whose offers can be asked for at once.
+pub const OFFERS_MAX: usize = 1_000;
+
+/// How the catalogue is set up.
+#[derive(Debug, Clone, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// The shop's currency: of imported prices that name none, and of price filters.
+    pub currency: Currency,
+    /// How often the search index looks for changes when no commit woke it, in milliseconds.
+    pub search_poll_ms: u64,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { currency: Currency::USD, search_poll_ms: 1_000 }
+    }
+}
+
+/// The catalogue. Cheap to clone.
+#[derive(Clone)]
+pub struct Catalog {
+    db: Db,
+    settings: Settings,
+    search: Option<SearchIndex>,
+}
+
+impl Catalog {
+    /// The catalogue over its database, without a search index: for commands beside a running
+    /// server, which has the index.
+    pub fn new(db: Db, settings: Settings) -> Self {
+        Self { db, settings, search: None }
+    }
+
+    /// The catalogue with the search index of this node, which is in a folder of its own. A folder
+    /// that is missing or broken is replaced; [`Catalog::start`] fills it.
+    pub async fn open(
+        db: Db,
+        settings: Settings,
+        index_folder: &Path,
+    ) -> std::result::Result<Self, SearchError> {
+        let search = Some(SearchIndex::open(index_folder).await?);
+        Ok(Self { db, settings, search })
+    }
+
+    /// Its endpoints.
+    pub fn routes(&self, config: &mut web::ServiceConfig) {
+        http::routes(self, config);
+    }
+
+    /// Paths and schemas of its endpoints.
+    pub fn openapi() -> utoipa::openapi::OpenApi {
+        http::openapi()
+    }
+
+    /// What it wants to hear of.
+    pub fn subscriptions(&self) -> Vec<Subscription> {
+        let (name, topics) = ("catalog.stock", react::stock::TOPICS);
+        vec![Subscription::reaction(name, &self.db, topics, react::stock::Stock)]
+    }
+
+    /// Keeps the search index of this node up to date.
+    pub fn start(&self, tasks: &Tasks) {
+        let Some(search) = &self.search else { return };
+        let (search, db) = (search.clone(), self.db.clone());
+        let poll = Duration::from_millis(self.settings.search_poll_ms);
+        tasks.every("catalog.search", poll, Some(self.db.published()), move || {
+            let (search, db) = (search.clone(), db.clone());
+            async move { search.follow(&db).await }
+        });
+    }
+
+    /// Checks its books.
+    pub async fn verify(&self) -> sql::Result<Vec<Check>> {
+        verify::verify(&self.db, self.search.as_ref()).await
+    }
+
+    /// Creates a product.
+    pub async fn create(&self, input: ProductInput) -> Result<Product> {
+        let mut tx = self.db.begin("catalog.create").await?;
+        let product = usecase::create::create(&mut tx, input).await?;
+        tx.commit().await?;
+        Ok(product)
+    }
+
+    /// Replaces a product that still is in `version`; [`Error::Stale`] tells the version it is in.
+    pub async fn update(
+        &self,
+        id: ProductId,
+        version: i64,
+        input: ProductInput,
+    ) -> Result<Product> {
+        usecase::update::update(&self.db, id, version, input).await
+    }
+
+    /// Takes a product out of the shop; nothing happens when it is out already.
+    pub async fn archive(&self, id: ProductId) -> Result<()> {
+        usecase::archive::archive(&self.db, id).await
+    }
+
+    /// A product in any status, for the staff.
+    pub async fn find(&self, id: ProductId) -> Result<Product> {
+        store::products::read(&self.db, id).await?.ok_or(Error::NotFound)
+    }
+
+    /// The product with this id or SKU as shoppers see it, and its variants.
+    pub async fn shown(&self, key: &str) -> Result<(Product, Vec<Product>)> {
+        let id = Uuid::try_parse(key).ok();
+        let found = match id {
+            Some(id) => store::products::shown_by_id(&self.db, id).await?,
+            None if key.contains('\0') => Vec::new(),
+            None => store::products::shown_by_sku(&self.db, key).await?,
+        };
+        let mut found = found.into_iter();
+        let product = found.next().ok_or(Error::NotFound)?;
+        let is_it = id.map_or(product.content.sku == key, |id| product.id.uuid() == id);
+        // The variants of a parent that is not in the shop are not in it either.
+        if is_it { Ok((product, found.collect())) } else { Err(Error::NotFound) }
+    }
+
+    /// A page of the products that shoppers see.
+    pub async fn list(&self, query: ListQuery) -> Result<Page<Product>> {
+        usecase::list::list(&self.db, self.search.as_ref(), query).await
+    }
+
+    /// The categories of the products that shoppers see, each with how many it has.
+    pub async fn categories(&self) -> Result<Vec<(String, i64)>> {
+        Ok(store::listing::categories(&self.db, CATEGORIES_LISTED_MAX).await?)
+    }
+
+    /// Products whose name has the words of a text that is still being written: id, SKU, name.
+    pub async fn suggest(&self, text: String) -> Result<Vec<(ProductId, String, String)>> {
+        let search = self.search.as_ref().ok_or(SearchError::NotBuilt)?;
+        let ids = search.suggest(text, SUGGESTIONS_MAX).await?;
+        let names = store::searching::names(&self.db, ids).await?;
+        Ok(names.into_iter().map(|(id, sku, name)| (id.into(), sku, name)).collect())
+    }
+
+    /// Creates and changes products as a file says, and tells how far it has come. Killed and run
+    /// again with the same file it goes on where it stopped; run again after its end it changes
+    /// only what differs.
+    pub async fn import(
+        &self,
+        file: &mut dyn Source,
+        format: Format,
+        progress: &mut (dyn FnMut(Progress) + Send),
+    ) -> std::result::Result<Report, ImportError> {
+        usecase::import::import(&self.db, self.settings.currency, file, format, progress).await
+    }
+
+    /// Asks every node to build its search index again; any process may.
+    pub async fn request_search_rebuild(db: &Db) -> sql::Result<()> {
+        let mut tx = db.begin("catalog.search_rebuild").await?;
+        store::searching::next_generation(&mut tx).await?;
+        tx.commit().await
+    }
+
+    /// Whether the search index of this node has all that is committed.
+    pub async fn search_caught_up(&self) -> Result<bool> {
+        match &self.search {
+            Some(search) => Ok(search.caught_up(&self.db).await?),
+            None => Ok(false),
+        }
+    }
+
+    /// How many products shoppers see, variants not counted.
+    pub async fn product_count(&self) -> sql::Result<u64> {
+        Ok(store::products::count_shown(&self.db).await?.unsigned_abs())
+    }
+}
+
+#[async_trait]
+impl kernel::ports::Catalog for Catalog {
+    async fn offers(&self, products: &[ProductId]) -> std::result::Result<Vec<Offer>, Unavailable> {
+        let failed = |error: sql::Error| Unavailable::new("catalog", error);
+        if products.len() > OFFERS_MAX {
+            let asked = format!("{} offers were asked for, at most {OFFERS_MAX}", products.len());
+            return Err(failed(sql::Error::Inconsistent(asked)));
+        }
+        let rows = store::products::offers(&self.db, products).await.map_err(failed)?;
+        rows.into_iter()
+            .map(|row| {
+                let currency: Currency = row.currency.parse().map_err(|_| {
+                    failed(sql::Error::Inconsistent(format!("product {}: currency", row.id)))
+                })?;
+                Ok(Offer {
+                    product_id: row.id.into(),
+                    sku: row.sku,
+                    name: row.name,
+                    price: Money::from_minor(row.price, currency),
+                    sellable: row.sellable,
+                })
+            })
+            .collect()
+    }
+}

@@ -1,0 +1,36 @@
+/// The longest SKU, in characters.
+pub const SKU_MAX: usize = 64;
+/// The longest name, in characters.
+pub const NAME_MAX: usize = 300;
+/// The longest description, in characters.
+pub const DESCRIPTION_MAX: usize = 20_000;
+/// The longest brand, in characters.
+pub const BRAND_MAX: usize = 100;
+/// The highest price, in minor units.
+pub const PRICE_MAX: i64 = 100_000_000_000;
+/// The most categories of a product.
+pub const CATEGORIES_MAX: usize = 20;
+/// The longest category, in characters.
+pub const CATEGORY_MAX: usize = 100;
+/// The most attributes of a product.
+pub const ATTRIBUTES_MAX: usize = 300;
+/// The longest name of an attribute or option, in characters.
+pub const KEY_MAX: usize = 100;
+/// The longest text of an attribute, in characters.
+pub const ATTRIBUTE_TEXT_MAX: usize = 8_000;
+/// The most values of one attribute.
+pub const ATTRIBUTE_VALUES_MAX: usize = 50;
+/// The largest number of an attribute: what every reader of JSON keeps exactly.
+pub const ATTRIBUTE_NUMBER_MAX: f64 = 9_007_199_254_740_991.0;
+/// The most options of a variant.
+pub const OPTIONS_MAX: usize = 10;
+/// The longest value of an option, in characters.
+pub const OPTION_VALUE_MAX: usize = 100;
+/// The most images of a product.
+pub const IMAGES_MAX: usize = 30;
+/// The longest address of an image, in characters.
+pub const IMAGE_MAX: usize = 2_048;
+/// The most units a product can start with.
+pub const STOCK_MAX: i64 = 1_000_000_000;
+/// The longest search text, in characters.
+pub const QUERY_MAX: usize = 200;

@@ -1,0 +1,177 @@
+use std::collections::BTreeMap;
+use std::str::FromStr;
+
+use kernel::id::ProductId;
+use kernel::{Money, Timestamp};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::ToSchema;
+
+use super::{Content, normalize};
+
+/// Where a product stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// Being prepared: only the staff sees it.
+    Draft,
+    /// In the shop.
+    Active,
+    /// Taken out of the shop; orders of it go on.
+    Archived,
+}
+
+impl Status {
+    /// The word it is stored and sent as.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Draft => "draft",
+            Self::Active => "active",
+            Self::Archived => "archived",
+        }
+    }
+}
+
+/// The word is no status of a product.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("must be draft, active or archived")]
+pub struct UnknownStatus;
+
+impl FromStr for Status {
+    type Err = UnknownStatus;
+
+    fn from_str(word: &str) -> Result<Self, UnknownStatus> {
+        match word {
+            "draft" => Ok(Self::Draft),
+            "active" => Ok(Self::Active),
+            "archived" => Ok(Self::Archived),
+            _ => Err(UnknownStatus),
+        }
+    }
+}
+
+/// A product, or one variant of it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Product {
+    /// The product.
+    pub id: ProductId,
+    /// The product it is a variant of.
+    pub parent_id: Option<ProductId>,
+    /// What the shop says of it.
+    pub content: Content,
+    /// How many units can be promised, as far as the catalogue has heard; of a parent, those of
+    /// its active variants too.
+    pub available: i64,
+    /// 1 when created, one more with each change.
+    pub version: i64,
+    /// When it was created.
+    pub created_at: Timestamp,
+    /// When it was changed last.
+    pub updated_at: Timestamp,
+}
+
+/// A product that is to be created.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NewProduct {
+    /// The product, in its first version.
+    pub product: Product,
+    /// How many units lie in stock from the start.
+    pub opening_stock: Option<i64>,
+}
+
+/// A whole product as the staff writes it.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({
+    "sku": "LAMP-1", "name": "Desk lamp", "description": "Bends where you look.",
+    "price": {"amount": "49.90", "currency": "EUR"}, "brand": "Lumen",
+    "categories": ["Home", "Lighting"], "attributes": {"watts": 6}, "images": ["images/lamp.jpg"],
+    "status": "active", "opening_stock": 25
+}))]
+pub struct ProductInput {
+    /// The stock keeping unit: 1 to 64 visible characters, unique, kept for life.
+    pub sku: String,
+    /// 1 to 300 characters.
+    pub name: String,
+    /// At most 20,000 characters.
+    #[serde(default)]
+    pub description: String,
+    /// The price of one unit.
+    pub price: Money,
+    /// At most 100 characters.
+    #[serde(default)]
+    pub brand: String,
+    /// At most 20, from the widest to the narrowest.
+    #[serde(default)]
+    pub categories: Vec<String>,
+    /// At most 300 texts, numbers, booleans or lists of these, by name.
+    #[serde(default)]
+    #[schema(value_type = Object)]
+    pub attributes: BTreeMap<String, Value>,
+    /// What tells a variant from its siblings, e.g. its size.
+    #[serde(default)]
+    pub options: BTreeMap<String, String>,
+    /// At most 30 addresses.
+    #[serde(default)]
+    pub images: Vec<String>,
+    /// `active` unless said otherwise.
+    #[serde(default = "active")]
+    pub status: Status,
+    /// The product it is a variant of; kept for life.
+    pub parent_id: Option<ProductId>,
+    /// How many units lie in stock from the start; only when a product is created.
+    pub opening_stock: Option<i64>,
+}
+
+const fn active() -> Status {
+    Status::Active
+}
+
+impl ProductInput {
+    /// What it says of the product.
+    pub fn content(self) -> Content {
+        Content {
+            sku: self.sku,
+            name: self.name,
+            description: self.description,
+            price: self.price,
+            brand: self.brand,
+            categories: self.categories,
+            attributes: normalize(self.attributes),
+            options: self.options,
+            images: self.images,
+            status: self.status,
+        }
+    }
+}
+
+/// What a change of a product is to the rest of the house: the one event it emits.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Change {
+    /// Nothing changed.
+    Nothing,
+    /// It was taken out of the shop.
+    Archived,
+    /// Its price changed, and perhaps more of it.
+    Price {
+        /// The price before.
+        before: Money,
+        /// The price now.
+        after: Money,
+    },
+    /// Something else changed.
+    Content,
+}
+
+/// What changed from `before` to `after`.
+pub fn change(before: &Content, after: &Content) -> Change {
+    if before == after {
+        Change::Nothing
+    } else if after.status == Status::Archived && before.status != Status::Archived {
+        Change::Archived
+    } else if before.price != after.price {
+        Change::Price { before: before.price, after: after.price }
+    } else {
+        Change::Content
+    }
+}

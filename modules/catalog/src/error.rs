@@ -1,0 +1,42 @@
+//! Why the catalogue refuses.
+
+use kernel::problem::FieldError;
+use platform::sql;
+
+use crate::search::SearchError;
+
+/// Why the catalogue did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Fields have values that are not allowed; nothing was written.
+    #[error("{} fields are not allowed", .0.len())]
+    Invalid(Vec<FieldError>),
+    /// There is no such product.
+    #[error("there is no such product")]
+    NotFound,
+    /// Another product has the SKU.
+    #[error("the sku {0:?} belongs to another product")]
+    SkuTaken(String),
+    /// The product was changed since the caller read it.
+    #[error("the product is at version {current} now")]
+    Stale {
+        /// The product's version now.
+        current: i64,
+    },
+    /// Storage failed.
+    #[error(transparent)]
+    Storage(#[from] sql::Error),
+    /// The search index failed.
+    #[error(transparent)]
+    Search(#[from] SearchError),
+}
+
+impl Error {
+    /// One field has a value that is not allowed.
+    pub(crate) fn invalid(field: &str, message: impl Into<String>) -> Self {
+        Self::Invalid(vec![FieldError { field: field.to_owned(), message: message.into() }])
+    }
+}
+
+/// The result of asking the catalogue for something.
+pub type Result<T> = std::result::Result<T, Error>;

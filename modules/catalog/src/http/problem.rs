@@ -1,0 +1,40 @@
+use kernel::problem::{Problem, code};
+use platform::http::Failure;
+
+use crate::error::Error;
+use crate::search::SearchError;
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Invalid(errors) => {
+                let fields: Vec<&str> = errors.iter().map(|error| error.field.as_str()).collect();
+                let detail = format!("Not allowed: {}. Nothing was changed.", fields.join(", "));
+                let mut problem = Problem::new(code::INVALID_VALUE, detail);
+                problem.errors = errors;
+                problem.into()
+            }
+            Error::NotFound => Problem::not_found("such product").into(),
+            Error::SkuTaken(sku) => {
+                let message = format!("{sku:?} belongs to another product");
+                Problem::new(code::SKU_TAKEN, format!("sku: {message}."))
+                    .field("sku", message)
+                    .into()
+            }
+            Error::Stale { current } => {
+                let detail = format!(
+                    "The product is at version {current} now: read it again, then change that."
+                );
+                Problem::new(code::VERSION_CONFLICT, detail).with("current_version", current).into()
+            }
+            Error::Storage(error) | Error::Search(SearchError::Storage(error)) => error.into(),
+            Error::Search(error @ SearchError::NotBuilt) => Self::unavailable(error),
+            Error::Search(
+                error @ (SearchError::InUse(_)
+                | SearchError::Folder { .. }
+                | SearchError::Engine(_)
+                | SearchError::Interrupted(_)),
+            ) => Self::internal(error),
+        }
+    }
+}

@@ -1,0 +1,168 @@
+use actix_web::http::header::{CACHE_CONTROL, ETAG, IF_NONE_MATCH};
+use actix_web::{HttpRequest, HttpResponse, web};
+use kernel::page::{Page, PageQuery};
+use kernel::{Currency, Money, Problem};
+use platform::http::{Answer, Failure, Params};
+use rust_decimal::Decimal;
+use serde::Deserialize;
+use sha2::{Digest, Sha256};
+use utoipa::IntoParams;
+
+use super::view::{Category, ProductView, Suggestion};
+use crate::domain::{CATEGORY_MAX, QUERY_MAX};
+use crate::{Catalog, ListQuery, Sort};
+
+/// Shared caches keep catalogue pages this long, in seconds, and serve them while they ask anew.
+const CACHED: &str = "public, max-age=60, stale-while-revalidate=3600";
+
+/// Which products are wanted.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct ListParams {
+    /// Words to search for, at most 200 characters.
+    q: Option<String>,
+    /// Only products of this category.
+    category: Option<String>,
+    /// Only products that cost at least this, in the shop's currency, e.g. `19.99`.
+    min_price: Option<String>,
+    /// Only products that cost at most this, in the shop's currency.
+    max_price: Option<String>,
+    /// Only products that can be had.
+    in_stock: Option<bool>,
+    /// `relevance` with `q`, otherwise `newest`, unless said.
+    sort: Option<Sort>,
+    /// How many items, 1 to 100; 24 by default.
+    limit: Option<u32>,
+    /// `next_cursor` of the page before.
+    cursor: Option<String>,
+}
+
+impl ListParams {
+    fn query(self, currency: Currency) -> Result<ListQuery, Problem> {
+        let page = PageQuery { limit: self.limit, cursor: self.cursor };
+        let text = self.q.as_deref().map(|q| bounded("q", q, QUERY_MAX)).transpose()?;
+        let text = text.filter(|text| !text.trim().is_empty());
+        let category = self.category.as_deref();
+        let category = category.map(|name| bounded("category", name, CATEGORY_MAX)).transpose()?;
+        let sort = self.sort.unwrap_or(Sort::Relevance);
+        let price = |field, amount: Option<String>| {
+            amount.map(|amount| price(field, &amount, currency)).transpose()
+        };
+        let (least, most) =
+            (price("min_price", self.min_price)?, price("max_price", self.max_price)?);
+        let in_stock = self.in_stock.unwrap_or(false);
+        let (limit, after) = (page.limit()?, page.position()?);
+        Ok(ListQuery { text, category, least, most, in_stock, sort, limit, after })
+    }
+}
+
+fn bounded(field: &str, text: &str, most: usize) -> Result<String, Problem> {
+    if text.chars().count() > most || text.contains('\0') {
+        return Err(Problem::invalid(field, format!("must be at most {most} characters")));
+    }
+    Ok(text.to_owned())
+}
+
+fn price(field: &str, amount: &str, currency: Currency) -> Result<Money, Problem> {
+    Decimal::from_str_exact(amount)
+        .ok()
+        .and_then(|amount| Money::new(amount, currency).ok())
+        .filter(|price| price.minor() >= 0)
+        .ok_or_else(|| {
+            let digits = currency.digits();
+            let message = format!("must be an amount in {currency} with at most {digits} decimals");
+            Problem::invalid(field, message)
+        })
+}
+
+/// Lists and finds the products of the shop.
+#[utoipa::path(
+    get, path = "/v1/products", tag = "catalog", params(ListParams),
+    responses(
+        (status = 200, description = "A page of products", body = Page<ProductView>),
+        (status = 422, description = "A parameter is not allowed", body = Problem),
+    )
+)]
+pub(crate) async fn list(catalog: web::Data<Catalog>, params: Params<ListParams>) -> Answer {
+    let query = params.0.query(catalog.settings.currency)?;
+    let page = catalog.list(query).await?.map(ProductView::from);
+    Ok(HttpResponse::Ok().insert_header((CACHE_CONTROL, CACHED)).json(page))
+}
+
+/// A text that is being written.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct SuggestParams {
+    /// The beginning of a name, or of a word in it; at most 200 characters.
+    q: String,
+}
+
+/// Names that a text may become.
+#[utoipa::path(
+    get, path = "/v1/products/suggest", tag = "catalog", params(SuggestParams),
+    responses((status = 200, description = "At most 10 products", body = Page<Suggestion>))
+)]
+pub(crate) async fn suggest(catalog: web::Data<Catalog>, params: Params<SuggestParams>) -> Answer {
+    let text = bounded("q", &params.0.q, QUERY_MAX)?;
+    let found = catalog.suggest(text).await?;
+    let items = found.into_iter().map(|(id, sku, name)| Suggestion { id, sku, name }).collect();
+    let page = Page { items, next_cursor: None };
+    Ok(HttpResponse::Ok().insert_header((CACHE_CONTROL, CACHED)).json(page))
+}
+
+/// One product, by id or SKU; a parent comes with its variants.
+#[utoipa::path(
+    get, path = "/v1/products/{key}", tag = "catalog",
+    params(("key" = String, Path, description = "The id or the SKU")),
+    responses(
+        (status = 200, description = "The product", body = ProductView),
+        (status = 304, description = "It is what If-None-Match says"),
+        (status = 404, description = "There is no such product in the shop", body = Problem),
+    )
+)]
+pub(crate) async fn show(
+    request: HttpRequest,
+    catalog: web::Data<Catalog>,
+    key: web::Path<String>,
+) -> Answer {
+    let (product, variants) = catalog.shown(&key).await?;
+    let mut view = ProductView::from(product);
+    view.variants = variants.into_iter().map(ProductView::from).collect();
+    let body = serde_json::to_vec(&view).map_err(Failure::internal)?;
+    let etag = etag(view.version, &body);
+    let known = is_known(&request, &etag);
+    let mut response = if known { HttpResponse::NotModified() } else { HttpResponse::Ok() };
+    response.insert_header((ETAG, etag)).insert_header((CACHE_CONTROL, CACHED));
+    if known {
+        return Ok(response.finish());
+    }
+    Ok(response.content_type("application/json").body(body))
+}
+
+/// The version, and what the stock and the variants add to it.
+fn etag(version: i64, body: &[u8]) -> String {
+    let digest = Sha256::digest(body);
+    format!("\"{version}-{}\"", hex::encode(&digest[..8]))
+}
+
+fn is_known(request: &HttpRequest, etag: &str) -> bool {
+    let known = request.headers().get_all(IF_NONE_MATCH);
+    known.filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(',')).any(|tag| {
+        let tag = tag.trim();
+        tag == "*" || tag.strip_prefix("W/").unwrap_or(tag) == etag
+    })
+}
+
+/// The categories of the shop, each with how many products it has.
+#[utoipa::path(
+    get, path = "/v1/categories", tag = "catalog",
+    responses((status = 200, description = "All categories, by name", body = Page<Category>))
+)]
+pub(crate) async fn categories(catalog: web::Data<Catalog>) -> Answer {
+    let items = catalog.categories().await?;
+    let items = items.into_iter().map(|(name, products)| Category { name, products }).collect();
+    let page = Page { items, next_cursor: None };
+    Ok(HttpResponse::Ok().insert_header((CACHE_CONTROL, CACHED)).json(page))
+}

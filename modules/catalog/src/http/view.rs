@@ -1,0 +1,106 @@
+use std::collections::BTreeMap;
+
+use kernel::id::ProductId;
+use kernel::{Money, Timestamp};
+use serde::Serialize;
+use serde_json::Value;
+use utoipa::ToSchema;
+
+use crate::domain::{Product, Status};
+
+/// A product as it is answered.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Product, example = json!({
+    "id": "01932c07-0000-7000-8000-000000000001", "sku": "LAMP-1", "name": "Desk lamp",
+    "description": "Bends where you look.", "price": {"amount": "49.90", "currency": "EUR"},
+    "brand": "Lumen", "categories": ["Home", "Lighting"], "attributes": {"watts": 6},
+    "options": {}, "images": ["images/lamp.jpg"], "status": "active", "available": 25,
+    "created_at": "2026-11-22T09:30:00Z", "updated_at": "2026-11-22T09:30:00Z", "version": 1
+}))]
+pub(crate) struct ProductView {
+    /// The product.
+    pub id: ProductId,
+    /// Its stock keeping unit.
+    pub sku: String,
+    /// Its name.
+    pub name: String,
+    /// Its description.
+    pub description: String,
+    /// The price of one unit.
+    pub price: Money,
+    /// Its brand.
+    pub brand: String,
+    /// Its categories, from the widest to the narrowest.
+    pub categories: Vec<String>,
+    /// Texts, numbers, booleans or lists of these, by name.
+    #[schema(value_type = Object)]
+    pub attributes: BTreeMap<String, Value>,
+    /// What tells a variant from its siblings.
+    pub options: BTreeMap<String, String>,
+    /// Addresses of its images.
+    pub images: Vec<String>,
+    /// Where it stands.
+    pub status: Status,
+    /// The product it is a variant of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub parent_id: Option<ProductId>,
+    /// How many units can be had; of a parent, of all its variants together.
+    pub available: i64,
+    /// Its variants, when it has some.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(no_recursion)]
+    pub variants: Vec<ProductView>,
+    /// When it was created.
+    #[schema(value_type = String, format = DateTime)]
+    pub created_at: Timestamp,
+    /// When it was changed last.
+    #[schema(value_type = String, format = DateTime)]
+    pub updated_at: Timestamp,
+    /// 1 when created, one more with each change.
+    pub version: i64,
+}
+
+impl From<Product> for ProductView {
+    fn from(product: Product) -> Self {
+        let content = product.content;
+        Self {
+            id: product.id,
+            sku: content.sku,
+            name: content.name,
+            description: content.description,
+            price: content.price,
+            brand: content.brand,
+            categories: content.categories,
+            attributes: content.attributes,
+            options: content.options,
+            images: content.images,
+            status: content.status,
+            parent_id: product.parent_id,
+            available: product.available,
+            variants: Vec::new(),
+            created_at: product.created_at,
+            updated_at: product.updated_at,
+            version: product.version,
+        }
+    }
+}
+
+/// A product whose name begins like what is being written.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Suggestion {
+    /// The product.
+    pub id: ProductId,
+    /// Its stock keeping unit.
+    pub sku: String,
+    /// Its name.
+    pub name: String,
+}
+
+/// A category.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Category {
+    /// Its name.
+    pub name: String,
+    /// How many products it has.
+    pub products: i64,
+}

@@ -1,0 +1,79 @@
+//! Files of products, record by record, as they are read.
+
+mod read;
+
+use std::collections::BTreeSet;
+use std::io::{Read, Seek};
+
+use crate::domain::LineError;
+
+pub(crate) use read::{Reader, fingerprint};
+
+/// How a file holds its products.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// One JSON object a line.
+    Jsonl,
+    /// Comma separated values under a line of names. Lists are separated by `|`; attributes and
+    /// options are columns such as `attributes.colour` and `options.size`.
+    Csv,
+}
+
+/// How far an import has come.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// Records done, those of an earlier run of the same import too.
+    pub records: u64,
+    /// Bytes of the file that are read.
+    pub bytes: u64,
+    /// Bytes of the file.
+    pub bytes_total: u64,
+}
+
+/// What an import came to, all its runs together.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Report {
+    /// Products that are new.
+    pub created: u64,
+    /// Products that changed.
+    pub updated: u64,
+    /// Products that were as the file says.
+    pub unchanged: u64,
+    /// Lines that were left out.
+    pub failed: u64,
+    /// Records an earlier run had done.
+    pub resumed_after: u64,
+    /// Why lines of this run were left out, the first [`ERRORS_MAX`] of them.
+    pub errors: Vec<LineError>,
+    /// Fields the catalogue does not know and did not read.
+    pub ignored_fields: BTreeSet<String>,
+}
+
+/// How many errors a report names.
+pub const ERRORS_MAX: usize = 1_000;
+/// The most fields a report names as ignored.
+pub(crate) const IGNORED_MAX: usize = 100;
+
+/// Why an import stopped. What it had done is done; run again it goes on from there.
+#[derive(Debug, thiserror::Error)]
+pub enum ImportError {
+    /// The file cannot be read.
+    #[error("the file cannot be read: {0}")]
+    File(#[from] std::io::Error),
+    /// The first line of a CSV file cannot be read.
+    #[error("the line of names cannot be read: {0}")]
+    Names(#[from] csv::Error),
+    /// Another import of the same file is running.
+    #[error("another import of the same file is running")]
+    AlreadyRunning,
+    /// Others changed the same products all the time.
+    #[error("the products of the file are being changed by others; run the import again")]
+    Disturbed,
+    /// Storage failed.
+    #[error(transparent)]
+    Storage(#[from] platform::sql::Error),
+}
+
+/// What an import reads from.
+pub trait Source: Read + Seek + Send {}
+impl<T: Read + Seek + Send> Source for T {}

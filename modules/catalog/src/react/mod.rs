@@ -1,0 +1,3 @@
+//! What the catalogue does when it hears of things.
+
+pub(crate) mod stock;

@@ -1,0 +1,48 @@
+//! `inventory_count` follows what the inventory tells.
+
+use async_trait::async_trait;
+use kernel::events::{StockAdjusted, StockReleased, StockReserved, StockShipped};
+use kernel::id::ProductId;
+use kernel::{Envelope, Event};
+use platform::bus::{HandlerError, Reaction, Topic};
+use platform::sql::Tx;
+use serde::Deserialize;
+
+use crate::store::products;
+
+/// What it wants to hear of.
+pub(crate) const TOPICS: [Topic; 4] = [
+    Topic::of::<StockAdjusted>(),
+    Topic::of::<StockReserved>(),
+    Topic::of::<StockReleased>(),
+    Topic::of::<StockShipped>(),
+];
+
+/// Sets a product's `inventory_count` to what can still be promised of it.
+pub(crate) struct Stock;
+
+/// What all stock events have in common.
+#[derive(Deserialize)]
+struct Level {
+    product_id: ProductId,
+    on_hand: i64,
+    reserved: i64,
+}
+
+#[async_trait]
+impl Reaction for Stock {
+    async fn apply(&self, tx: &mut Tx, event: &Envelope) -> Result<(), HandlerError> {
+        let level = Level::deserialize(&event.data)?;
+        let known =
+            products::set_stock(tx, level.product_id, level.on_hand - level.reserved).await?;
+        if known == 0 {
+            let (product, source) = (level.product_id, StockAdjusted::SOURCE);
+            tracing::warn!(%product, source, "stock of a product that the catalogue does not have");
+        }
+        Ok(())
+    }
+
+    async fn reset(&self, tx: &mut Tx) -> Result<(), HandlerError> {
+        Ok(products::clear_stock(tx).await?)
+    }
+}

@@ -1,0 +1,88 @@
+//! The catalogue's SQL.
+
+pub(crate) mod imports;
+pub(crate) mod listing;
+pub(crate) mod products;
+pub(crate) mod searching;
+
+use std::collections::BTreeMap;
+
+use kernel::{Money, Timestamp};
+use platform::sql::{Error, Result};
+use serde_json::Value;
+use sqlx::types::Json;
+use uuid::Uuid;
+
+use crate::domain::{Content, Product, normalize};
+
+/// The columns of a [`ProductRow`] of the product `p`.
+macro_rules! columns {
+    () => {
+        "p.id, p.parent_id, p.sku, p.name, p.description, p.brand, p.price, p.currency,
+         p.inventory_count + coalesce((select cast(sum(v.inventory_count) as bigint)
+            from product v where v.parent_id = p.id and v.status = 'active'), 0) as available,
+         p.categories, p.attributes, p.options, p.images, p.status, p.version,
+         p.created_at, p.updated_at"
+    };
+}
+pub(crate) use columns;
+
+/// A row of the product table.
+#[derive(Debug, sqlx::FromRow)]
+pub(crate) struct ProductRow {
+    id: Uuid,
+    parent_id: Option<Uuid>,
+    sku: String,
+    name: String,
+    description: String,
+    brand: String,
+    price: i64,
+    currency: String,
+    available: i64,
+    categories: Json<Vec<String>>,
+    attributes: Json<BTreeMap<String, Value>>,
+    options: Json<BTreeMap<String, String>>,
+    images: Json<Vec<String>>,
+    status: String,
+    version: i64,
+    created_at: Timestamp,
+    updated_at: Timestamp,
+}
+
+impl ProductRow {
+    pub(crate) fn product(self) -> Result<Product> {
+        let wrong = |what: &str| Error::Inconsistent(format!("product {}: {what}", self.id));
+        let currency = self.currency.parse().map_err(|_| wrong("currency"))?;
+        let status = self.status.parse().map_err(|_| wrong("status"))?;
+        let content = Content {
+            sku: self.sku,
+            name: self.name,
+            description: self.description,
+            price: Money::from_minor(self.price, currency),
+            brand: self.brand,
+            categories: self.categories.0,
+            attributes: normalize(self.attributes.0),
+            options: self.options.0,
+            images: self.images.0,
+            status,
+        };
+        Ok(Product {
+            id: self.id.into(),
+            parent_id: self.parent_id.map(Into::into),
+            content,
+            available: self.available,
+            version: self.version,
+            created_at: self.created_at,
+            updated_at: self.updated_at,
+        })
+    }
+}
+
+pub(crate) fn products(rows: Vec<ProductRow>) -> Result<Vec<Product>> {
+    rows.into_iter().map(ProductRow::product).collect()
+}
+
+/// A list of ids as one parameter.
+pub(crate) fn id_list(ids: impl IntoIterator<Item = Uuid>) -> Json<Value> {
+    Json(ids.into_iter().map(|id| Value::from(id.to_string())).collect())
+}

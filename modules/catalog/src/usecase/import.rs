@@ -1,0 +1,208 @@
+use std::collections::{HashMap, HashSet};
+
+use kernel::Currency;
+use kernel::id::ProductId;
+use platform::sql::{self, Db};
+
+use crate::domain::{ImportRow, LineError, Plan, plan, row};
+use crate::import::{
+    ERRORS_MAX, Format, IGNORED_MAX, ImportError, Progress, Reader, Report, Source, fingerprint,
+};
+use crate::store::imports::{self, Done};
+use crate::store::products;
+
+/// How many records are done in one unit of work.
+const BATCH: usize = 500;
+/// How often a batch is decided anew because somebody else changed its products.
+const TRIES_MAX: u32 = 5;
+
+/// Reads products from a file, in batches that each commit with the mark of how far it has come.
+pub(crate) async fn import(
+    db: &Db,
+    currency: Currency,
+    file: &mut dyn Source,
+    format: Format,
+    progress: &mut (dyn FnMut(Progress) + Send),
+) -> Result<Report, ImportError> {
+    let (fingerprint, bytes_total) = fingerprint(file)?;
+    let mut done = imports::find(db, &fingerprint).await?.unwrap_or_default();
+    let mut report = Report { resumed_after: count(done.records), ..Report::default() };
+    let mut records = Records::new(Reader::new(file, format)?);
+    records.skip(done.records)?;
+    loop {
+        let batch = records.batch(&mut report)?;
+        if batch.records == 0 {
+            break;
+        }
+        done = commit(db, currency, &fingerprint, done, batch, &mut report).await?;
+        let (records, bytes) = (count(done.records), records.reader.bytes());
+        progress(Progress { records, bytes, bytes_total });
+    }
+    report.created = count(done.created);
+    report.updated = count(done.updated);
+    report.unchanged = count(done.unchanged);
+    report.failed = count(done.failed);
+    Ok(report)
+}
+
+fn count(rows: i64) -> u64 {
+    rows.unsigned_abs()
+}
+
+/// Records that are done together.
+struct Batch {
+    rows: Vec<(u64, ImportRow)>,
+    /// Records of it that could not be read.
+    unreadable: i64,
+    records: i64,
+    /// Nothing comes after it.
+    is_last: bool,
+}
+
+struct Records<'f> {
+    reader: Reader<'f>,
+    /// Read, but of the next batch.
+    kept: Option<(u64, ImportRow)>,
+    ended: bool,
+}
+
+impl<'f> Records<'f> {
+    fn new(reader: Reader<'f>) -> Self {
+        Self { reader, kept: None, ended: false }
+    }
+
+    fn skip(&mut self, records: i64) -> Result<(), ImportError> {
+        for _ in 0..records {
+            self.reader.next()?;
+        }
+        Ok(())
+    }
+
+    /// The next records, among which no SKU comes twice: a product has one event a commit.
+    fn batch(&mut self, report: &mut Report) -> Result<Batch, ImportError> {
+        let mut batch =
+            Batch { rows: Vec::with_capacity(BATCH), unreadable: 0, records: 0, is_last: false };
+        let mut skus = HashSet::new();
+        if let Some(kept) = self.kept.take() {
+            skus.insert(kept.1.sku.clone());
+            batch.rows.push(kept);
+            batch.records = 1;
+        }
+        while batch.rows.len() < BATCH && !self.ended {
+            let Some((line, record)) = self.reader.next()? else {
+                self.ended = true;
+                break;
+            };
+            let ignored = |name: &str| {
+                if report.ignored_fields.len() < IGNORED_MAX {
+                    report.ignored_fields.insert(name.to_owned());
+                }
+            };
+            match record.and_then(|record| row(record, ignored)) {
+                Ok(row) if !skus.insert(row.sku.clone()) => {
+                    self.kept = Some((line, row));
+                    return Ok(batch);
+                }
+                Ok(row) => batch.rows.push((line, row)),
+                Err(error) => {
+                    batch.unreadable += 1;
+                    let error = LineError { line, field: error.field, message: error.message };
+                    tell(report, [error]);
+                }
+            }
+            batch.records += 1;
+        }
+        batch.is_last = self.ended;
+        Ok(batch)
+    }
+}
+
+fn tell(report: &mut Report, errors: impl IntoIterator<Item = LineError>) {
+    let free = ERRORS_MAX.saturating_sub(report.errors.len());
+    report.errors.extend(errors.into_iter().take(free));
+}
+
+/// Does a batch, with the mark behind it, in one commit.
+async fn commit(
+    db: &Db,
+    currency: Currency,
+    fingerprint: &str,
+    before: Done,
+    batch: Batch,
+    report: &mut Report,
+) -> Result<Done, ImportError> {
+    for _ in 0..TRIES_MAX {
+        let mut tx = db.begin("catalog.import").await?;
+        let named: HashSet<&str> = batch
+            .rows
+            .iter()
+            .flat_map(|(_, row)| [Some(row.sku.as_str()), row.parent_sku.as_deref()])
+            .flatten()
+            .filter(|sku| !sku.contains('\0'))
+            .collect();
+        let known: HashMap<_, _> = products::by_skus(&mut tx, named.into_iter().collect())
+            .await?
+            .into_iter()
+            .map(|product| (product.content.sku.clone(), product))
+            .collect();
+        let plan = plan(batch.rows.clone(), known, currency, tx.now(), ProductId::new);
+        match write(&mut tx, &plan).await {
+            Ok(true) => {}
+            Ok(false) => continue,
+            Err(error) if error.is_conflict() => continue,
+            Err(error) => return Err(error.into()),
+        }
+        let after = counted(before, &batch, &plan);
+        if !imports::advance(&mut tx, fingerprint, before, after).await?
+            || batch.is_last && !imports::finish(&mut tx, fingerprint, after).await?
+        {
+            return Err(ImportError::AlreadyRunning);
+        }
+        match tx.commit().await {
+            Err(error) if error.is_conflict() => continue,
+            outcome => outcome?,
+        }
+        tell(report, plan.errors);
+        return Ok(after);
+    }
+    Err(ImportError::Disturbed)
+}
+
+fn counted(before: Done, batch: &Batch, plan: &Plan) -> Done {
+    let number = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
+    let broken: HashSet<u64> = plan.errors.iter().map(|error| error.line).collect();
+    Done {
+        records: before.records + batch.records,
+        created: before.created + number(plan.inserts.len()),
+        updated: before.updated + number(plan.updates.len()),
+        unchanged: before.unchanged + plan.unchanged.cast_signed(),
+        failed: before.failed + batch.unreadable + number(broken.len()),
+    }
+}
+
+/// False when somebody else created or changed one of the products meanwhile.
+async fn write(tx: &mut sql::Tx, plan: &Plan) -> sql::Result<bool> {
+    if !plan.inserts.is_empty() {
+        if products::insert(tx, &plan.inserts).await? != plan.inserts.len() as u64 {
+            return Ok(false);
+        }
+        for new in &plan.inserts {
+            tx.emit(&super::create::event(new), 1)?;
+        }
+    }
+    if !plan.updates.is_empty() {
+        let changed: Vec<_> = plan.updates.iter().map(|update| &update.product).collect();
+        if products::update(tx, &changed).await? != changed.len() as u64 {
+            return Ok(false);
+        }
+        let moved = plan.updates.iter().filter(|update| update.categories_changed);
+        let moved: Vec<_> = moved.map(|update| &update.product).collect();
+        products::replace_categories(tx, &moved).await?;
+        for update in &plan.updates {
+            let mut product = update.product.clone();
+            product.version += 1;
+            super::update::emit(tx, &product, &update.change)?;
+        }
+    }
+    Ok(true)
+}

@@ -1,0 +1,7 @@
+//! What can be done with the catalogue, one file each.
+
+pub(crate) mod archive;
+pub(crate) mod create;
+pub(crate) mod import;
+pub(crate) mod list;
+pub(crate) mod update;

@@ -1,0 +1,68 @@
+//! What must hold of the catalogue's books.
+
+use platform::sql::{Db, Result};
+use platform::verify::{Check, by_query};
+
+use crate::search::{SearchError, SearchIndex};
+use crate::store::products;
+
+platform::statements! {
+    PRODUCTS = "select count(*) from product";
+    VARIANTS = "select count(*) from product where parent_id is not null";
+    PRICE_OUT_OF_BOUNDS = "select sku from product where price not between 0 and 100000000000
+                            order by sku limit 20";
+    PARENT_MISSING_OR_VARIANT =
+        "select p.sku from product p left join product r on r.id = p.parent_id
+          where p.parent_id is not null and (r.id is null or r.parent_id is not null)
+          order by p.sku limit 20";
+    OUTBOX_BEHIND =
+        "select p.sku from product p
+          where p.version <> (select coalesce(max(o.version), 0) from outbox o
+                               where o.subject = p.id)
+          order by p.sku limit 20";
+    CATEGORIES_DIFFER =
+        "select p.sku from product p
+          where (select count(distinct value) from json_each(p.categories))
+             <> (select count(*) from product_category c where c.product_id = p.id)
+          order by p.sku limit 20",
+        "select p.sku from product p
+          where (select count(distinct value) from jsonb_array_elements_text(p.categories) as value)
+             <> (select count(*) from product_category c where c.product_id = p.id)
+          order by p.sku limit 20";
+}
+
+pub(crate) async fn verify(db: &Db, search: Option<&SearchIndex>) -> Result<Vec<Check>> {
+    let mut checks = vec![
+        by_query(db, "every price is within its bounds", PRODUCTS, PRICE_OUT_OF_BOUNDS).await?,
+        by_query(
+            db,
+            "every variant has a parent that is no variant",
+            VARIANTS,
+            PARENT_MISSING_OR_VARIANT,
+        )
+        .await?,
+        by_query(db, "every version of a product has its event", PRODUCTS, OUTBOX_BEHIND).await?,
+        by_query(db, "every product is listed in its categories", PRODUCTS, CATEGORIES_DIFFER)
+            .await?,
+    ];
+    if let Some(search) = search
+        && caught_up(search, db).await?
+    {
+        let mut check = Check::new("every product that shoppers see can be found");
+        let (shown, found) = (products::count_shown(db).await?.unsigned_abs(), search.count());
+        check.rows = shown;
+        if shown != found {
+            check.broken(format!("{shown} products are shown, {found} can be found"));
+        }
+        checks.push(check);
+    }
+    Ok(checks)
+}
+
+async fn caught_up(search: &SearchIndex, db: &Db) -> Result<bool> {
+    match search.caught_up(db).await {
+        Ok(caught_up) => Ok(caught_up),
+        Err(SearchError::Storage(error)) => Err(error),
+        Err(_) => Ok(false),
+    }
+}

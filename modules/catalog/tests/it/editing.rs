@@ -1,0 +1,325 @@
+use catalog::domain::Status;
+use catalog::{After, Error, Product, SCHEMA, Sort};
+use kernel::Money;
+use kernel::events::{
+    ProductArchived, ProductCreated, ProductPriceChanged, ProductUpdated, StockAdjusted,
+};
+use kernel::id::{EventId, ProductId, StockId};
+use kernel::page::Page;
+use kernel::ports::Catalog as _;
+use kernel::{Envelope, Event};
+use platform::bus::Handler;
+use platform::sql::Db;
+use serde_json::json;
+
+use crate::world::{USD, catalog, events, everything, input, kinds};
+
+platform::on_both_engines!(super::SCHEMA =>
+    every_change_has_its_event,
+    a_refused_product_leaves_nothing_behind,
+    of_many_editors_one_wins,
+    of_many_creators_one_wins,
+    pages_are_stable_while_products_come_and_go,
+    lists_are_filtered,
+    offers_tell_what_can_be_bought,
+    a_variant_goes_with_its_parent,
+    stock_follows_the_inventory,
+    the_books_are_right,
+);
+
+async fn every_change_has_its_event(db: Db) {
+    let catalog = catalog(&db);
+    let product = catalog.create(input("A", json!({"opening_stock": 5}))).await.unwrap();
+    let renamed = input("A", json!({"name": "Renamed", "categories": ["X"]}));
+    let product = catalog.update(product.id, 1, renamed.clone()).await.unwrap();
+    assert_eq!(product.version, 2);
+    let same = catalog.update(product.id, 2, renamed).await.unwrap();
+    assert_eq!(same.version, 2);
+    let dearer = input("A", json!({"price": {"amount": "12.00", "currency": "USD"}}));
+    catalog.update(product.id, 2, dearer).await.unwrap();
+    catalog.archive(product.id).await.unwrap();
+    catalog.archive(product.id).await.unwrap();
+
+    let events = events(&db).await;
+    let versions: Vec<i64> = events.iter().map(|event| event.version).collect();
+    assert_eq!(versions, [1, 2, 3, 4]);
+    let created: ProductCreated = events[0].open().unwrap().unwrap();
+    assert_eq!((created.sku.as_str(), created.opening_stock), ("A", Some(5)));
+    assert!(events[1].is::<ProductUpdated>());
+    let price: ProductPriceChanged = events[2].open().unwrap().unwrap();
+    assert_eq!((price.before.minor(), price.after.minor()), (1_000, 1_200));
+    assert!(events[3].is::<ProductArchived>());
+    assert_eq!(catalog.find(product.id).await.unwrap().content.status, Status::Archived);
+}
+
+async fn a_refused_product_leaves_nothing_behind(db: Db) {
+    let catalog = catalog(&db);
+    let field = |error: Error| match error {
+        Error::Invalid(errors) => errors[0].field.clone(),
+        other => panic!("{other:?}"),
+    };
+    let negative = input("A", json!({"price": {"amount": "-1", "currency": "USD"}}));
+    assert_eq!(field(catalog.create(negative).await.unwrap_err()), "price");
+    assert_eq!(field(catalog.create(input("", json!({}))).await.unwrap_err()), "sku");
+    let orphan = input("A", json!({"parent_id": ProductId::new()}));
+    assert_eq!(field(catalog.create(orphan).await.unwrap_err()), "parent_id");
+    let nul = input("A", json!({"attributes": {"a": "\0"}}));
+    assert_eq!(field(catalog.create(nul).await.unwrap_err()), "attributes.a");
+    assert!(kinds(&db).await.is_empty());
+
+    let product = catalog.create(input("A", json!({}))).await.unwrap();
+    assert!(matches!(catalog.create(input("A", json!({}))).await, Err(Error::SkuTaken(_))));
+    let other_sku = catalog.update(product.id, 1, input("B", json!({}))).await;
+    assert_eq!(field(other_sku.unwrap_err()), "sku");
+    let unnamed = catalog.update(product.id, 1, input("A", json!({"name": ""}))).await;
+    assert_eq!(field(unnamed.unwrap_err()), "name");
+    assert_eq!(kinds(&db).await.len(), 1);
+    assert_eq!(catalog.find(product.id).await.unwrap(), product);
+}
+
+async fn of_many_editors_one_wins(db: Db) {
+    let catalog = catalog(&db);
+    let product = catalog.create(input("A", json!({}))).await.unwrap();
+    let edits = (0..16).map(|n| {
+        let catalog = catalog.clone();
+        let name = format!("Editor {n}");
+        tokio::spawn(async move {
+            catalog.update(product.id, 1, input("A", json!({"name": name}))).await
+        })
+    });
+    let edits: Vec<_> = edits.collect();
+    let mut won = 0;
+    for edit in edits {
+        match edit.await.unwrap() {
+            Ok(product) => {
+                assert_eq!(product.version, 2);
+                won += 1;
+            }
+            Err(Error::Stale { current }) => assert_eq!(current, 2),
+            Err(other) => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(won, 1);
+    assert_eq!(kinds(&db).await.len(), 2);
+}
+
+async fn of_many_creators_one_wins(db: Db) {
+    let catalog = catalog(&db);
+    let creations: Vec<_> = (0..16)
+        .map(|_| {
+            let catalog = catalog.clone();
+            tokio::spawn(async move { catalog.create(input("A", json!({}))).await })
+        })
+        .collect();
+    let mut won = 0;
+    for creation in creations {
+        match creation.await.unwrap() {
+            Ok(_) => won += 1,
+            Err(Error::SkuTaken(sku)) => assert_eq!(sku, "A"),
+            Err(other) => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(won, 1);
+    assert_eq!(kinds(&db).await, ["product.created"]);
+}
+
+fn next(page: &Page<Product>) -> Option<After> {
+    let query = kernel::PageQuery { limit: None, cursor: page.next_cursor.clone() };
+    query.position().unwrap()
+}
+
+async fn pages_are_stable_while_products_come_and_go(db: Db) {
+    let catalog = catalog(&db);
+    for n in 0..25 {
+        let amount = format!("{}.00", n % 4);
+        let fields = json!({"price": {"amount": amount, "currency": "USD"}, "categories": ["X"]});
+        catalog.create(input(&format!("P{n:02}"), fields)).await.unwrap();
+    }
+    for sort in [Sort::Price, Sort::PriceFalling, Sort::Newest, Sort::Name] {
+        for category in [None, Some("X".to_owned())] {
+            let mut query = everything(sort);
+            query.category = category;
+            let all = catalog.list(query.clone()).await.unwrap();
+            let expected: Vec<_> = all.items.into_iter().map(|product| product.id).collect();
+            query.limit = 7;
+            let mut seen = Vec::new();
+            loop {
+                let page = catalog.list(query.clone()).await.unwrap();
+                seen.extend(page.items.iter().map(|product| product.id));
+                // A product that comes in front of the page moves nothing behind it.
+                let sku = format!("{sort:?}-{}", ProductId::new().uuid().simple());
+                let in_front = match sort {
+                    Sort::Name => json!({"name": "0", "status": "active"}),
+                    Sort::Price => json!({"price": {"amount": "0", "currency": "USD"}}),
+                    _ => json!({"price": {"amount": "99.00", "currency": "USD"}}),
+                };
+                let extra = catalog.create(input(&sku, in_front)).await.unwrap();
+                query.after = next(&page);
+                if query.after.is_none() {
+                    catalog.archive(extra.id).await.unwrap();
+                    break;
+                }
+                if sort != Sort::Price {
+                    catalog.archive(extra.id).await.unwrap();
+                }
+            }
+            if sort == Sort::Price {
+                // Products of the lowest price were added behind the first pages on purpose.
+                seen.retain(|id| expected.contains(id));
+            }
+            assert_eq!(seen, expected, "{sort:?}");
+            let mut rest = everything(sort);
+            rest.limit = 100;
+            for product in catalog.list(rest).await.unwrap().items {
+                if !product.content.sku.starts_with('P') || product.content.sku.len() > 3 {
+                    catalog.archive(product.id).await.unwrap();
+                }
+            }
+        }
+    }
+    let mut wrong = everything(Sort::Name);
+    wrong.after = Some(After::Price(1, uuid::Uuid::nil()));
+    assert!(matches!(catalog.list(wrong).await, Err(Error::Invalid(_))));
+}
+
+async fn lists_are_filtered(db: Db) {
+    let catalog = catalog(&db);
+    let price = |amount: &str| json!({"amount": amount, "currency": "USD"});
+    let a = input("A", json!({"price": price("1.00"), "categories": ["X", "Y"]}));
+    let a = catalog.create(a).await.unwrap();
+    catalog.create(input("B", json!({"price": price("2.00"), "categories": ["X"]}))).await.unwrap();
+    catalog.create(input("C", json!({"status": "draft", "categories": ["X"]}))).await.unwrap();
+    let euros = json!({"price": {"amount": "1.50", "currency": "EUR"}});
+    catalog.create(input("D", euros)).await.unwrap();
+    set_stock(&db, &catalog, a.id, 3, 1).await;
+
+    let skus = async |query| {
+        let page = catalog.list(query).await.unwrap();
+        page.items.into_iter().map(|product| product.content.sku).collect::<Vec<_>>()
+    };
+    let mut query = everything(Sort::Name);
+    assert_eq!(skus(query.clone()).await, ["A", "B", "D"]);
+    query.least = Some(Money::from_minor(150, USD));
+    assert_eq!(skus(query.clone()).await, ["B"]);
+    query = everything(Sort::Name);
+    query.category = Some("X".to_owned());
+    assert_eq!(skus(query.clone()).await, ["A", "B"]);
+    query.in_stock = true;
+    assert_eq!(skus(query).await, ["A"]);
+    let categories = catalog.categories().await.unwrap();
+    assert_eq!(categories, [("X".to_owned(), 2), ("Y".to_owned(), 1)]);
+}
+
+async fn offers_tell_what_can_be_bought(db: Db) {
+    let catalog = catalog(&db);
+    let plain = catalog.create(input("A", json!({}))).await.unwrap();
+    let draft = catalog.create(input("B", json!({"status": "draft"}))).await.unwrap();
+    let parent = catalog.create(input("P", json!({}))).await.unwrap();
+    let variant = catalog.create(input("V", json!({"parent_id": parent.id}))).await.unwrap();
+    let asked = [plain.id, draft.id, parent.id, variant.id, ProductId::new()];
+    let sellable = async || {
+        let mut offers = catalog.offers(&asked).await.unwrap();
+        offers.sort_by(|a, b| a.sku.cmp(&b.sku));
+        offers.into_iter().map(|offer| (offer.sku, offer.sellable)).collect::<Vec<_>>()
+    };
+    let told = |a: bool, b, p, v| {
+        [("A", a), ("B", b), ("P", p), ("V", v)].map(|(sku, yes)| (sku.to_owned(), yes))
+    };
+    assert_eq!(sellable().await, told(true, false, false, true));
+    catalog.archive(parent.id).await.unwrap();
+    assert_eq!(sellable().await, told(true, false, false, false));
+    let many = vec![plain.id; catalog::OFFERS_MAX + 1];
+    assert!(catalog.offers(&many).await.is_err());
+}
+
+async fn a_variant_goes_with_its_parent(db: Db) {
+    let catalog = catalog(&db);
+    let parent = catalog.create(input("P", json!({}))).await.unwrap();
+    let fields = json!({"parent_id": parent.id, "options": {"size": "M"}});
+    let variant = catalog.create(input("V", fields)).await.unwrap();
+    set_stock(&db, &catalog, variant.id, 4, 0).await;
+    let nested = catalog.create(input("N", json!({"parent_id": variant.id}))).await;
+    assert!(matches!(nested, Err(Error::Invalid(_))));
+
+    let by_id = parent.id.to_string();
+    for key in ["P", by_id.as_str()] {
+        let (shown, variants) = catalog.shown(key).await.unwrap();
+        assert_eq!((shown.id, shown.available), (parent.id, 4));
+        assert_eq!(variants.len(), 1);
+        assert_eq!(variants[0].id, variant.id);
+    }
+    assert_eq!(catalog.list(everything(Sort::Newest)).await.unwrap().items.len(), 1);
+    assert_eq!(catalog.shown("V").await.unwrap().0.parent_id, Some(parent.id));
+    catalog.archive(parent.id).await.unwrap();
+    for key in ["P", "V", by_id.as_str(), "missing", "nul\0"] {
+        assert!(matches!(catalog.shown(key).await, Err(Error::NotFound)), "{key}");
+    }
+}
+
+async fn set_stock(
+    db: &Db,
+    catalog: &catalog::Catalog,
+    product: ProductId,
+    on_hand: i64,
+    reserved: i64,
+) {
+    let event = StockAdjusted {
+        stock_id: StockId::new(),
+        product_id: product,
+        location: "main".to_owned(),
+        delta: on_hand,
+        on_hand,
+        reserved,
+        reason: "counted".to_owned(),
+    };
+    let envelope = Envelope {
+        id: EventId::new(),
+        source: StockAdjusted::SOURCE.to_owned(),
+        kind: StockAdjusted::TYPE.to_owned(),
+        version: 1,
+        time: db.clock().now(),
+        subject: event.subject(),
+        trace: String::new(),
+        data: serde_json::to_value(&event).unwrap(),
+    };
+    let Handler::Reaction(reaction) = &catalog.subscriptions()[0].handler else {
+        panic!("a reaction");
+    };
+    let mut tx = db.begin("test.stock").await.unwrap();
+    reaction.apply(&mut tx, &envelope).await.unwrap();
+    tx.commit().await.unwrap();
+}
+
+async fn stock_follows_the_inventory(db: Db) {
+    let catalog = catalog(&db);
+    let product = catalog.create(input("A", json!({}))).await.unwrap();
+    set_stock(&db, &catalog, product.id, 10, 3).await;
+    let found = catalog.find(product.id).await.unwrap();
+    assert_eq!((found.available, found.version), (7, 1));
+    set_stock(&db, &catalog, ProductId::new(), 1, 0).await;
+    let Handler::Reaction(reaction) = &catalog.subscriptions()[0].handler else {
+        panic!("a reaction");
+    };
+    let mut tx = db.begin("test.reset").await.unwrap();
+    reaction.reset(&mut tx).await.unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(catalog.find(product.id).await.unwrap().available, 0);
+}
+
+async fn the_books_are_right(db: Db) {
+    let catalog = catalog(&db);
+    let parent = catalog.create(input("P", json!({"categories": ["X", "X", "Y"]}))).await.unwrap();
+    catalog.create(input("V", json!({"parent_id": parent.id}))).await.unwrap();
+    assert!(catalog.verify().await.unwrap().iter().all(platform::verify::Check::holds));
+    let mut tx = db.begin("test.break").await.unwrap();
+    tx.query(platform::sql::Sql::new("update product set version = 9 where sku = 'V'"))
+        .execute()
+        .await
+        .unwrap();
+    tx.query(platform::sql::Sql::new("delete from product_category")).execute().await.unwrap();
+    tx.commit().await.unwrap();
+    let checks = catalog.verify().await.unwrap();
+    let broken: Vec<_> = checks.iter().filter(|check| !check.holds()).collect();
+    assert_eq!(broken.len(), 2, "{broken:?}");
+    assert_eq!((broken[0].broken[0].as_str(), broken[1].broken[0].as_str()), ("V", "P"));
+}

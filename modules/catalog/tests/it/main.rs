@@ -1,0 +1,9 @@
+//! The catalogue on both engines.
+#![cfg(test)]
+
+mod editing;
+mod http;
+mod importing;
+mod searching;
+mod statements;
+mod world;
