@@ -2,7 +2,7 @@
 -- comes second sees what the other did; a cancelled order stays here even if it never had a payment.
 create table payable (
     order_id     uuid        primary key,
-    attempts     bigint      not null check (attempts >= 0),
+    attempts     bigint      not null check (attempts >= 0), -- those that lost a race included
     cancelled_at timestamptz
 );
 

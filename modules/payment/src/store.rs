@@ -382,6 +382,12 @@ pub async fn operation_by_key(db: &Db, key: &str) -> Result<Option<Operation>> {
     row.map(Operation::try_from).transpose()
 }
 
+/// The same, as a unit of work sees it.
+pub async fn operation_by_key_in(tx: &mut Tx, key: &str) -> Result<Option<Operation>> {
+    let row: Option<OperationRow> = tx.query(OPERATION_BY_KEY).bind(key).optional().await?;
+    row.map(Operation::try_from).transpose()
+}
+
 /// The call whose end answers this command.
 pub async fn operation_by_answer(db: &Db, key: &idempotency::Key) -> Result<Option<Operation>> {
     let query = db.query(OPERATION_BY_ANSWER).bind(key.scope.as_str()).bind(key.key.as_str());

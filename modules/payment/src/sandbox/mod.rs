@@ -119,6 +119,8 @@ impl Sandbox {
             return Ok(no("key_reused", "The key was used with other parameters."));
         }
         if let Some(answer) = opened.answer {
+            // Who stored it may share this unit's group: only the commit makes it durable.
+            tx.commit().await?;
             return Ok(answer.0);
         }
         let outcome = match command {

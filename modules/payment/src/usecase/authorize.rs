@@ -71,12 +71,14 @@ async fn begin(payments: &Payments, request: &Authorize) -> sql::Result<Attempt>
             return Ok(Attempt::Begun(operation));
         }
     }
-    // Somebody was first: with the same key, or the order has another live payment.
-    drop(tx);
-    Ok(match store::operation_by_key(&payments.db, &request.key).await? {
-        Some(operation) => Attempt::Known(operation),
-        None => Attempt::No("duplicate_payment", "The order is being paid already."),
-    })
+    // Somebody was first: with the same key, or the order has another live payment. They may share
+    // this unit's group: only it sees them, and only its commit makes them durable.
+    let first = store::operation_by_key_in(&mut tx, &request.key).await?;
+    tx.commit().await?;
+    Ok(first.map_or(
+        Attempt::No("duplicate_payment", "The order is being paid already."),
+        Attempt::Known,
+    ))
 }
 
 fn new_payment(request: &Authorize, attempt: i64, now: kernel::Timestamp) -> Payment {

@@ -25,19 +25,26 @@ pub async fn cancel(payments: &Payments, order: OrderId) -> Result<()> {
             return Ok(());
         };
         operate::finish_open(payments, payment.id).await?;
+        let payment = operate::load(payments, payment.id).await?;
         match let_go(payments, &payment).await {
-            // Somebody else moved it; look again.
-            Ok(()) | Err(Error::Refused(Refusal::State { .. } | Refusal::TooMuch { .. })) => {}
+            Ok(()) => {}
+            Err(Error::Refused(Refusal::State { .. } | Refusal::TooMuch { .. })) => {
+                operate::lost_race().await;
+            }
             Err(error) => return Err(error),
         }
     }
     Err(Unavailable::new("payments", "the payment could not be cancelled yet").into())
 }
 
-/// Voids what is set aside, or refunds the rest of what was taken.
-pub async fn let_go(payments: &Payments, payment: &Payment) -> Result<()> {
+/// Voids what is set aside, or refunds the rest of what was taken. Nothing is done when the payment
+/// has moved since it was `seen`: a shopper who authenticated in time is not to lose the payment.
+pub async fn let_go(payments: &Payments, seen: &Payment) -> Result<()> {
     let mut tx = payments.db.begin("payment.let_go").await?;
-    let mut payment = operate::lock(&mut tx, payment.id).await?;
+    let mut payment = operate::lock(&mut tx, seen.id).await?;
+    if payment.status != seen.status {
+        return Ok(tx.commit().await?);
+    }
     let (kind, amount) = match payment.status {
         Status::ActionRequired => (Kind::Void, 0),
         Status::Authorized => (Kind::Void, payment.authorized),

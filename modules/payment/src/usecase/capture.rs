@@ -23,8 +23,8 @@ pub async fn capture_order(payments: &Payments, order: OrderId) -> Result<()> {
         let payment = operate::load(payments, payment.id).await?;
         match payment.status {
             Status::Authorized => match capture(payments, &payment).await {
-                // Somebody else moved it; look again.
-                Ok(()) | Err(Error::Refused(Refusal::State { .. })) => {}
+                Ok(()) => {}
+                Err(Error::Refused(Refusal::State { .. })) => operate::lost_race().await,
                 Err(error) => return Err(error),
             },
             Status::Captured

@@ -14,6 +14,8 @@ pub async fn answer(payments: &Payments, id: PaymentId, approve: bool) -> Result
     let mut tx = payments.db.begin("payment.challenge").await?;
     let payment = operate::lock(&mut tx, id).await?;
     if payment.status != Status::ActionRequired {
+        // Who moved it may share this unit's group: only the commit makes that durable.
+        tx.commit().await?;
         return Ok(payment);
     }
     let key = format!("challenge:{id}");
@@ -29,9 +31,10 @@ pub async fn answer(payments: &Payments, id: PaymentId, approve: bool) -> Result
         tx.commit().await?;
         return operate::first(payments, &operation).await;
     }
-    drop(tx);
-    // The first answer counts; it only has not been written down yet.
-    match store::operation_by_key(&payments.db, &key).await? {
+    // The first answer counts; its outcome only has not been written down yet.
+    let first = store::operation_by_key_in(&mut tx, &key).await?;
+    tx.commit().await?;
+    match first {
         Some(operation) => operate::repeat(payments, &operation).await,
         None => operate::load(payments, id).await,
     }

@@ -42,10 +42,14 @@ pub async fn command(
 ) -> Result<Answered> {
     let mut tx = payments.db.begin("payment.command").await?;
     let begun = match idempotency::claim(&mut tx, key).await? {
-        Claim::Done(answer) => return Ok(Answered { answer, replayed: true }),
+        Claim::Done(answer) => {
+            // Who stored it may share this unit's group: only the commit makes it durable.
+            tx.commit().await?;
+            return Ok(Answered { answer, replayed: true });
+        }
         claim @ Claim::Reused => return Err(refused(&claim)),
         Claim::Running => {
-            drop(tx);
+            tx.commit().await?;
             None
         }
         Claim::Fresh => {

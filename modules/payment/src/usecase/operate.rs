@@ -1,6 +1,8 @@
 //! A call to the processor: written down before it is made, made outside of any unit of work, and
 //! ended with what came of it. Whoever finds one unfinished drives it to its end with the same key.
 
+use std::time::Duration;
+
 use kernel::Money;
 use kernel::id::PaymentId;
 use kernel::ports::Unavailable;
@@ -18,6 +20,8 @@ use crate::view::PaymentBody;
 
 /// The calls of a payment that are finished in one go.
 pub const OPEN_MAX: i64 = 64;
+/// The pause before a payment that somebody else moved is looked at again.
+const LOST_RACE_PAUSE: Duration = Duration::from_millis(5);
 
 /// Begins a capture, void or refund of a payment that is held: moves it, takes the amount from its
 /// guard and writes the call down. The caller commits.
@@ -44,8 +48,19 @@ pub async fn begin(
     // The payment is held, so its version makes the key unique and tells which start it was.
     let key = format!("{}:{}:{}", kind.word(), payment.id, payment.version);
     let new = NewOperation { payment, kind, key, amount, answers };
-    let operation = store::insert_operation(tx, new).await?;
-    Ok(operation.ok_or_else(|| sql::Error::Inconsistent("a call was begun twice".to_owned()))?)
+    // The key of a command stays used after its stored answer was forgotten.
+    let used = || {
+        Refusal::Key(Box::new(Problem::new(
+            code::IDEMPOTENCY_KEY_REUSED,
+            "This Idempotency-Key was used long ago; take a new key.",
+        )))
+    };
+    Ok(store::insert_operation(tx, new).await?.ok_or_else(used)?)
+}
+
+/// Waits a moment after somebody else moved a payment, so that their commit can be read.
+pub async fn lost_race() {
+    tokio::time::sleep(LOST_RACE_PAUSE).await;
 }
 
 /// Finishes every open call of a payment.
@@ -139,8 +154,9 @@ async fn record(payments: &Payments, operation: &Operation, outcome: &Outcome) -
     let progress = if refused.is_some() { Progress::Failed } else { Progress::Succeeded };
     let code = refused.map(|(code, _)| code);
     if !store::end_operation(&mut tx, operation.id, progress, code).await? {
-        drop(tx);
-        return load(payments, operation.payment_id).await;
+        // Who ended it may share this unit's group: only the commit makes what was read durable.
+        tx.commit().await?;
+        return Ok(payment);
     }
     if refused.is_some() {
         give_back(&mut tx, &mut payment, operation).await?;

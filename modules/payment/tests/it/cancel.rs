@@ -2,7 +2,7 @@ use kernel::id::OrderId;
 use kernel::ports::{Authorization, PaymentError, Payments as _};
 use platform::sql::Db;
 
-use crate::shop::{APPROVED, CHALLENGE, declined, euros, open};
+use crate::shop::{APPROVED, CHALLENGE, declined, euros, open, open_with, settings};
 
 platform::on_both_engines!(payment::SCHEMA =>
     after_a_cancel_nothing_is_authorized,
@@ -11,6 +11,7 @@ platform::on_both_engines!(payment::SCHEMA =>
     a_cancel_that_races_an_authorization_leaves_no_money_held,
     events_of_the_order_capture_and_cancel_once,
     a_capture_and_a_cancel_at_once_leave_no_money_taken,
+    with_capture_at_shipping_the_parcel_takes_the_money,
 );
 
 async fn after_a_cancel_nothing_is_authorized(db: Db) {
@@ -123,4 +124,15 @@ async fn a_capture_and_a_cancel_at_once_leave_no_money_taken(db: Db) {
         assert!(matches!(shop.status(order).await, "voided" | "refunded"));
     }
     shop.books_hold().await;
+}
+
+async fn with_capture_at_shipping_the_parcel_takes_the_money(db: Db) {
+    let mut at_shipping = settings();
+    at_shipping.capture = payment::CaptureAt::Shipped;
+    let shop = open_with(db, at_shipping).await;
+    let (order, _) = shop.authorized(4_000).await;
+    shop.deliver("payment.capture", "order.confirmed", order).await.unwrap();
+    assert_eq!(shop.status(order).await, "authorized");
+    shop.deliver("payment.capture", "order.shipped", order).await.unwrap();
+    assert_eq!(shop.status(order).await, "captured");
 }

@@ -7,7 +7,7 @@ use kernel::ports::{Authorization, Payments as _, Principal, Role};
 use platform::sql::Db;
 use serde_json::{Value, json};
 
-use crate::shop::{CHALLENGE, Shop, open};
+use crate::shop::{CHALLENGE, Shop, open, open_with, settings};
 
 platform::on_both_engines!(payment::SCHEMA =>
     a_card_becomes_a_token_and_is_never_shown,
@@ -15,6 +15,8 @@ platform::on_both_engines!(payment::SCHEMA =>
     a_refund_is_done_once_for_each_key,
     an_answer_of_a_lost_refund_is_stored_when_it_is_known,
     a_challenge_is_answered_once,
+    a_shopper_who_authenticated_keeps_the_payment,
+    a_key_stays_used_after_its_answer_was_forgotten,
 );
 
 /// Sends one request to the module's own routes.
@@ -180,5 +182,46 @@ async fn a_challenge_is_answered_once(db: Db) {
         let wrong = TestRequest::post().uri(&url).set_form([("outcome", "perhaps")]);
         assert_eq!(send(&shop, None, wrong).await.0, 422);
     }
+    shop.books_hold().await;
+}
+
+async fn a_shopper_who_authenticated_keeps_the_payment(db: Db) {
+    let mut short = settings();
+    short.challenge_wait_s = 0;
+    let shop = open_with(db, short).await;
+    for round in 0..30 {
+        let request = shop.ask(OrderId::new(), 1_000, CHALLENGE).await;
+        let order = request.order_id;
+        let answer = shop.payments.authorize(request).await.unwrap();
+        let Authorization::ActionRequired { url, .. } = answer else { panic!() };
+        let post = TestRequest::post().uri(&url).set_json(json!({"outcome": "approve"}));
+        let payments = shop.payments.clone();
+        let resolve = tokio::spawn(async move {
+            tokio::time::sleep(std::time::Duration::from_micros(200 * round)).await;
+            payments.resolve().await.unwrap();
+        });
+        let (_, body) = send(&shop, None, post).await;
+        resolve.await.unwrap();
+        shop.payments.resolve().await.unwrap();
+        let told = parsed(&body)["status"].as_str().unwrap().to_owned();
+        let now = shop.status(order).await;
+        assert!(
+            told == now || (told == "voiding" && matches!(now, "voided" | "expired")),
+            "{told} {now}"
+        );
+    }
+    shop.books_hold().await;
+}
+
+async fn a_key_stays_used_after_its_answer_was_forgotten(db: Db) {
+    let shop = open(db).await;
+    let (_, id) = shop.captured(10_000).await;
+    let staff = Some(Role::Staff);
+    assert_eq!(send(&shop, staff, refund(id, "old", "10.00")).await.0, 200);
+    let later = shop.db.clock().now() + chrono::TimeDelta::days(31);
+    assert_eq!(platform::idempotency::forget_old(&shop.db, later).await.unwrap(), 1);
+    let (status, body) = send(&shop, staff, refund(id, "old", "10.00")).await;
+    assert_eq!((status.as_u16(), &parsed(&body)["code"]), (422, &json!("idempotency_key_reused")));
+    assert_eq!(shop.charges().await[&id].refunded, 1_000);
     shop.books_hold().await;
 }
