@@ -49,7 +49,7 @@ platform::migrations! { "payment": "0001_payment" }
 pub const SCHEMA: Schema = Schema {
     module: "payment",
     migrations: MIGRATIONS,
-    statements: &[store::STATEMENTS, verify::STATEMENTS],
+    statements: &[store::STATEMENTS, store::OPERATIONS, verify::STATEMENTS],
     guards: &[CAPTURABLE, REFUNDABLE, GIFT_CARD],
 };
 

@@ -58,27 +58,27 @@ async fn begin(payments: &Payments, request: &Authorize) -> sql::Result<Attempt>
         return Ok(Attempt::No("cancelled", "The order was cancelled."));
     };
     let payment = new_payment(request, attempt, tx.now());
-    if store::insert(&mut tx, &payment).await? {
-        let new = NewOperation {
-            payment: &payment,
-            kind: Kind::Authorize,
-            key: request.key.clone(),
-            amount: request.amount.minor(),
-            answers: None,
-        };
-        if let Some(operation) = store::insert_operation(&mut tx, new).await? {
-            tx.commit().await?;
-            return Ok(Attempt::Begun(operation));
-        }
+    if !store::insert(&mut tx, &payment).await? {
+        // Somebody was first: with the same key, or the order has another live payment. They may
+        // share this unit's group: only it sees them, and only its commit makes them durable.
+        let first = store::operation_by_key_in(&mut tx, &request.key).await?;
+        tx.commit().await?;
+        let paid = Attempt::No("duplicate_payment", "The order is being paid already.");
+        return Ok(first.map_or(paid, Attempt::Known));
     }
-    // Somebody was first: with the same key, or the order has another live payment. They may share
-    // this unit's group: only it sees them, and only its commit makes them durable.
-    let first = store::operation_by_key_in(&mut tx, &request.key).await?;
+    let new = NewOperation {
+        payment: &payment,
+        kind: Kind::Authorize,
+        key: request.key.clone(),
+        amount: request.amount.minor(),
+        answers: None,
+    };
+    let Some(operation) = store::insert_operation(&mut tx, new).await? else {
+        // Another order uses the key; this attempt is rolled back.
+        return Ok(Attempt::No("idempotency_key_reused", "The key was used for another payment."));
+    };
     tx.commit().await?;
-    Ok(first.map_or(
-        Attempt::No("duplicate_payment", "The order is being paid already."),
-        Attempt::Known,
-    ))
+    Ok(Attempt::Begun(operation))
 }
 
 fn new_payment(request: &Authorize, attempt: i64, now: kernel::Timestamp) -> Payment {

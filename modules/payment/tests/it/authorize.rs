@@ -14,6 +14,7 @@ platform::on_both_engines!(payment::SCHEMA =>
     fifty_keys_at_once_for_one_order_authorize_once,
     a_declined_order_can_be_paid_by_another_attempt,
     a_key_is_not_used_for_another_amount,
+    two_orders_never_share_a_key,
     the_sandbox_does_what_a_key_asks_once,
 );
 
@@ -161,4 +162,22 @@ async fn the_sandbox_does_what_a_key_asks_once(db: Db) {
     assert!(matches!(refund("once", 2_000).await, payment::Outcome::Declined { .. }));
     assert!(matches!(refund("more", 9_001).await, payment::Outcome::Declined { .. }));
     assert_eq!(shop.charges().await[&id].refunded, 1_000);
+}
+
+async fn two_orders_never_share_a_key(db: Db) {
+    let shop = open(db).await;
+    let mut callers = JoinSet::new();
+    for _ in 0..20 {
+        let mut request = shop.ask(OrderId::new(), 2_500, APPROVED).await;
+        request.key = "shared".to_owned();
+        let payments = shop.payments.clone();
+        callers.spawn(async move { payments.authorize(request).await });
+    }
+    let (yes, no): (Vec<_>, Vec<_>) = callers.join_all().await.into_iter().partition(Result::is_ok);
+    assert_eq!(yes.len(), 1);
+    assert!(no.into_iter().all(|answer| declined(answer) == "idempotency_key_reused"));
+    // Those that were refused left no payment behind.
+    assert_eq!(shop.payments.payments_page(None, 100).await.unwrap().len(), 1);
+    assert_eq!(shop.charges().await.len(), 1);
+    shop.books_hold().await;
 }
