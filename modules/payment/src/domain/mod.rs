@@ -1,0 +1,5 @@
+//! The rules of payments: pure, without I/O, clock or randomness.
+
+pub mod card;
+pub mod payment;
+pub mod status;

@@ -1,0 +1,48 @@
+//! What checkout asks of payments.
+
+use async_trait::async_trait;
+use kernel::id::OrderId;
+use kernel::ports::{
+    self, Authorization, Authorize, NextAction, PaymentError, PaymentView, Unavailable,
+};
+
+use crate::Payments;
+use crate::domain::payment::Payment;
+use crate::domain::status::Status;
+use crate::{store, usecase};
+
+#[async_trait]
+impl ports::Payments for Payments {
+    async fn authorize(&self, request: Authorize) -> Result<Authorization, PaymentError> {
+        usecase::authorize::authorize(self, &request).await
+    }
+
+    async fn cancel(&self, order: OrderId) -> Result<(), Unavailable> {
+        Ok(usecase::cancel::cancel(self, order).await?)
+    }
+
+    async fn of_orders(
+        &self,
+        orders: &[OrderId],
+    ) -> Result<Vec<(OrderId, PaymentView)>, Unavailable> {
+        let newest = store::of_orders(&self.db, orders)
+            .await
+            .map_err(|error| Unavailable::new("payments", error))?;
+        Ok(newest.iter().map(|payment| (payment.order_id, view(payment))).collect())
+    }
+}
+
+fn view(payment: &Payment) -> PaymentView {
+    PaymentView {
+        id: payment.id,
+        status: payment.status.word().to_owned(),
+        next_action: next_action(payment),
+    }
+}
+
+/// What the shopper has to do, while they still can.
+pub fn next_action(payment: &Payment) -> Option<NextAction> {
+    let action = payment.action.as_ref()?;
+    (payment.status == Status::ActionRequired)
+        .then(|| NextAction { kind: "redirect".to_owned(), url: action.url.clone() })
+}

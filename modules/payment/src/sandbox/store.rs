@@ -1,0 +1,236 @@
+//! The sandbox's tables.
+
+use kernel::id::PaymentId;
+use kernel::{Money, Timestamp};
+use platform::sql::{Db, Error, Result, Tx};
+use sqlx::types::Json;
+use uuid::Uuid;
+
+use crate::processor::{Charge, Outcome};
+
+platform::guard! {
+    /// The processor takes no more than it set aside.
+    SANDBOX_CAPTURABLE: "sandbox.captured", table "charge", key text "id",
+    used "captured_minor", limit "authorized_minor"
+}
+platform::guard! {
+    /// The processor gives back no more than it took.
+    SANDBOX_REFUNDABLE: "sandbox.refunded", table "charge", key text "id",
+    used "refunded_minor", limit "captured_minor"
+}
+
+macro_rules! charge {
+    ($rest:literal) => {
+        concat!(
+            "select c.id, c.reference, c.amount_minor, c.currency, c.status, c.authorized_minor, \
+             c.captured_minor, c.refunded_minor, t.brand, t.last4 \
+             from charge c join card_token t on t.token = c.token ",
+            $rest
+        )
+    };
+}
+
+platform::statements! {
+    INSERT_CARD = "insert into card_token (token, brand, last4, exp_month, exp_year, behaviour,
+                                           created_at) values ($1, $2, $3, $4, $5, $6, $7)";
+    CARD = "select token, brand, last4, exp_month, exp_year, behaviour from card_token
+             where token = $1";
+    /// Holds the key's row to the end of the unit of work.
+    OPEN = "insert into operation (key, parameters, tries, created_at) values ($1, $2, 1, $3)
+            on conflict (key) do update set tries = operation.tries + 1
+            returning parameters, tries, answer";
+    ANSWER = "update operation set answer = $2 where key = $1";
+    OF_CHARGE = "update operation set charge_id = $2 where key = $1";
+    FIND = "select answer, charge_id from operation where key = $1 and answer is not null";
+    INSERT_CHARGE = "insert into charge (id, reference, token, amount_minor, currency, status,
+                                         authorized_minor, to_be_disputed, version, created_at)
+                     values ($1, $2, $3, $4, $5, $6, $7, $8, 1, $9) on conflict do nothing";
+    CHARGE = charge!("where c.id = $1");
+    /// SQLite has one writer: whoever is in a unit of work holds every row.
+    LOCK = charge!("where c.id = $1"), charge!("where c.id = $1 for update of c");
+    SAVE = "update charge set status = $2, authorized_minor = $3, version = version + 1
+             where id = $1";
+    CHARGES = charge!("where cast($1 as uuid) is null or c.reference > $1
+                       order by c.reference limit $2");
+}
+
+macro_rules! statuses {
+    ($($variant:ident = $word:literal),+) => {
+        /// Where a charge stands.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum Status { $($variant),+ }
+
+        impl Status {
+            const fn word(self) -> &'static str {
+                match self { $(Self::$variant => $word),+ }
+            }
+
+            fn parse(word: &str) -> Result<Self> {
+                match word {
+                    $($word => Ok(Self::$variant),)+
+                    _ => Err(Error::Inconsistent(format!("charge status {word:?}"))),
+                }
+            }
+        }
+    };
+}
+
+statuses! {
+    RequiresAction = "requires_action", Authorized = "authorized", Captured = "captured",
+    Voided = "voided", Declined = "declined"
+}
+
+/// What is kept of a card.
+#[derive(sqlx::FromRow)]
+pub struct CardRow {
+    pub token: String,
+    pub brand: String,
+    pub last4: String,
+    pub exp_month: i64,
+    pub exp_year: i64,
+    pub behaviour: String,
+}
+
+/// A charge with what may be shown of its card.
+#[derive(sqlx::FromRow)]
+pub struct ChargeRow {
+    pub id: String,
+    pub reference: Uuid,
+    pub amount_minor: i64,
+    pub currency: String,
+    status: String,
+    pub authorized_minor: i64,
+    pub captured_minor: i64,
+    pub refunded_minor: i64,
+    brand: String,
+    last4: String,
+}
+
+impl ChargeRow {
+    /// Where it stood when it was read.
+    pub fn status(&self) -> Result<Status> {
+        Status::parse(&self.status)
+    }
+}
+
+impl From<ChargeRow> for Charge {
+    fn from(row: ChargeRow) -> Self {
+        Self {
+            id: row.id,
+            reference: row.reference.into(),
+            currency: row.currency,
+            authorized: row.authorized_minor,
+            captured: row.captured_minor,
+            refunded: row.refunded_minor,
+            brand: row.brand,
+            last4: row.last4,
+        }
+    }
+}
+
+/// A command by its key: as it was first sent, how often, and the final answer if there is one.
+#[derive(sqlx::FromRow)]
+pub struct Opened {
+    pub parameters: String,
+    pub tries: i64,
+    pub answer: Option<Json<Outcome>>,
+}
+
+/// A charge to be written.
+pub struct NewChargeRow<'a> {
+    pub reference: PaymentId,
+    pub amount: Money,
+    pub token: &'a str,
+    pub status: Status,
+    pub authorized: i64,
+}
+
+pub async fn insert_card(db: &Db, card: &CardRow) -> Result<()> {
+    let mut tx = db.begin("sandbox.tokenize").await?;
+    let now: Timestamp = tx.now();
+    tx.query(INSERT_CARD)
+        .bind(card.token.as_str())
+        .bind(card.brand.as_str())
+        .bind(card.last4.as_str())
+        .bind(card.exp_month)
+        .bind(card.exp_year)
+        .bind(card.behaviour.as_str())
+        .bind(now)
+        .execute()
+        .await?;
+    tx.commit().await
+}
+
+pub async fn card(tx: &mut Tx, token: &str) -> Result<Option<CardRow>> {
+    tx.query(CARD).bind(token).optional().await
+}
+
+pub async fn open(tx: &mut Tx, key: &str, parameters: &str) -> Result<Opened> {
+    let now = tx.now();
+    tx.query(OPEN).bind(key).bind(parameters).bind(now).one().await
+}
+
+pub async fn answer(tx: &mut Tx, key: &str, outcome: &Outcome) -> Result<()> {
+    tx.query(ANSWER).bind(key).bind(Json(outcome)).execute().await.map(drop)
+}
+
+/// The final answer to a key, and for an authorization its charge as it stands now.
+pub async fn find(db: &Db, key: &str) -> Result<Option<(Outcome, Option<ChargeRow>)>> {
+    let found: Option<(Json<Outcome>, Option<String>)> =
+        db.query(FIND).bind(key).optional().await?;
+    let Some((answer, charge)) = found else { return Ok(None) };
+    let charge = match charge {
+        Some(id) => db.query(CHARGE).bind(id.as_str()).optional().await?,
+        None => None,
+    };
+    Ok(Some((answer.0, charge)))
+}
+
+/// Writes a charge for the command with this key. None when the payment has one already.
+pub async fn insert_charge(
+    tx: &mut Tx,
+    key: &str,
+    new: &NewChargeRow<'_>,
+    to_be_disputed: bool,
+) -> Result<Option<ChargeRow>> {
+    let id = format!("ch_{}", kernel::id::EventId::new().uuid().simple());
+    let now = tx.now();
+    let inserted = tx
+        .query(INSERT_CHARGE)
+        .bind(id.as_str())
+        .bind(new.reference.uuid())
+        .bind(new.token)
+        .bind(new.amount.minor())
+        .bind(new.amount.currency().code())
+        .bind(new.status.word())
+        .bind(new.authorized)
+        .bind(to_be_disputed)
+        .bind(now)
+        .execute()
+        .await?;
+    if inserted == 0 {
+        return Ok(None);
+    }
+    tx.query(OF_CHARGE).bind(key).bind(id.as_str()).execute().await?;
+    tx.query(CHARGE).bind(id.as_str()).optional().await
+}
+
+pub async fn lock(tx: &mut Tx, id: &str) -> Result<Option<ChargeRow>> {
+    tx.query(LOCK).bind(id).optional().await
+}
+
+/// Saves a charge that is held. What is captured and refunded belongs to the guards.
+pub async fn save(tx: &mut Tx, charge: &ChargeRow, status: Status) -> Result<()> {
+    tx.query(SAVE)
+        .bind(charge.id.as_str())
+        .bind(status.word())
+        .bind(charge.authorized_minor)
+        .execute()
+        .await
+        .map(drop)
+}
+
+pub async fn charges(db: &Db, after: Option<PaymentId>, limit: u32) -> Result<Vec<ChargeRow>> {
+    let after = after.map(PaymentId::uuid);
+    db.query(CHARGES).bind(after).bind(i64::from(limit)).all().await
+}

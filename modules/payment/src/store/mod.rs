@@ -1,0 +1,266 @@
+//! The tables of payments.
+
+mod operations;
+
+use kernel::id::{OrderId, PaymentId};
+use kernel::{Currency, Money, Timestamp};
+use platform::sql::{Db, Error, Result, Tx};
+use sqlx::types::Json;
+use uuid::Uuid;
+
+use crate::domain::payment::{Action, CardShown, Decline, Payment};
+pub use operations::{
+    NewOperation, STATEMENTS as OPERATIONS, end_operation, insert_operation, lose_operation,
+    open_of_payment, open_since, operation_by_answer, operation_by_key, operation_by_key_in,
+    refunded,
+};
+
+platform::guard! {
+    /// What is captured never exceeds what is authorized, captures on their way included.
+    CAPTURABLE: "payment.captured", table "payment", key uuid "id",
+    used "captured_minor", limit "authorized_minor"
+}
+platform::guard! {
+    /// What is refunded never exceeds what is captured, refunds on their way included.
+    REFUNDABLE: "payment.refunded", table "payment", key uuid "id",
+    used "refunded_minor", limit "captured_minor"
+}
+platform::guard! {
+    /// What is spent of a gift card never exceeds what is loaded on it.
+    GIFT_CARD: "gift_card.spent", table "gift_card", key uuid "id",
+    used "spent_minor", limit "balance_minor"
+}
+
+macro_rules! payment {
+    ($rest:literal) => {
+        concat!(
+            "select id, order_id, attempt, amount_minor, currency, status, authorized_minor, \
+             captured_minor, refunded_minor, version, events, token, processor_ref, card_brand, \
+             card_last4, decline_code, decline_detail, action_url, action_until, created_at, \
+             updated_at from payment ",
+            $rest
+        )
+    };
+}
+
+/// Of each order the newest attempt. If one is live it is that: none begins beside it.
+macro_rules! newest {
+    ($and:literal) => {
+        concat!(
+            payment!(
+                "where attempt = (select max(n.attempt) from payment n \
+                  where n.order_id = payment.order_id and n.purpose = payment.purpose) and "
+            ),
+            $and
+        )
+    };
+}
+
+platform::statements! {
+    /// Takes the order's row, and the number of its next attempt unless the order was cancelled.
+    NEXT_ATTEMPT = "insert into payable (order_id, attempts) values ($1, 1)
+                    on conflict (order_id) do update set attempts = payable.attempts + 1
+                     where payable.cancelled_at is null returning attempts";
+    CANCEL_ORDER = "insert into payable (order_id, attempts, cancelled_at) values ($1, 0, $2)
+                    on conflict (order_id) do update set cancelled_at = $2
+                     where payable.cancelled_at is null";
+    INSERT = "insert into payment (id, order_id, purpose, attempt, amount_minor, currency, status,
+                                   version, token, created_at, updated_at)
+              values ($1, $2, 'order', $3, $4, $5, $6, 1, $7, $8, $8) on conflict do nothing";
+    FIND = payment!("where id = $1");
+    /// SQLite has one writer: whoever is in a unit of work holds every row.
+    LOCK = payment!("where id = $1"), payment!("where id = $1 for update");
+    LIVE_OF_ORDER = payment!("where order_id = $1 and status not in ('declined', 'voided', 'refunded', 'expired')");
+    OF_ORDERS =
+        newest!("order_id in (select unhex(value, '-') from json_each($1))"),
+        newest!("order_id in (select cast(value as uuid) from jsonb_array_elements_text($1))");
+    NEWEST_BY_ORDER = newest!("(cast($1 as uuid) is null or order_id > $1)
+                               order by order_id limit $2");
+    LIST = payment!("where cast($1 as uuid) is null or id < $1 order by id desc limit $2");
+    LIST_OF_ORDER = payment!("where order_id = $1 and (cast($2 as uuid) is null or id < $2)
+                              order by id desc limit $3");
+    BY_ID = payment!("where cast($1 as uuid) is null or id > $1 order by id limit $2");
+    OVERDUE_ACTIONS = payment!("where status = 'action_required' and action_until < $1
+                                order by action_until limit $2");
+    SAVE = "update payment set status = $2, authorized_minor = $3, events = $4, processor_ref = $5,
+                   card_brand = $6, card_last4 = $7, decline_code = $8, decline_detail = $9,
+                   action_url = $10, action_until = $11, updated_at = $12, version = version + 1
+             where id = $1";
+}
+
+#[derive(sqlx::FromRow)]
+struct PaymentRow {
+    id: Uuid,
+    order_id: Uuid,
+    attempt: i64,
+    amount_minor: i64,
+    currency: String,
+    status: String,
+    authorized_minor: i64,
+    captured_minor: i64,
+    refunded_minor: i64,
+    version: i64,
+    events: i64,
+    token: String,
+    processor_ref: Option<String>,
+    card_brand: Option<String>,
+    card_last4: Option<String>,
+    decline_code: Option<String>,
+    decline_detail: Option<String>,
+    action_url: Option<String>,
+    action_until: Option<Timestamp>,
+    created_at: Timestamp,
+    updated_at: Timestamp,
+}
+
+fn inconsistent(error: impl std::fmt::Display) -> Error {
+    Error::Inconsistent(error.to_string())
+}
+
+impl TryFrom<PaymentRow> for Payment {
+    type Error = Error;
+
+    fn try_from(row: PaymentRow) -> Result<Self> {
+        let currency: Currency = row.currency.parse().map_err(inconsistent)?;
+        Ok(Self {
+            id: row.id.into(),
+            order_id: row.order_id.into(),
+            attempt: row.attempt,
+            amount: Money::from_minor(row.amount_minor, currency),
+            status: row.status.parse().map_err(inconsistent)?,
+            authorized: row.authorized_minor,
+            captured: row.captured_minor,
+            refunded: row.refunded_minor,
+            version: row.version,
+            events: row.events,
+            token: row.token,
+            processor_ref: row.processor_ref,
+            card: row
+                .card_brand
+                .zip(row.card_last4)
+                .map(|(brand, last4)| CardShown { brand, last4 }),
+            decline: row
+                .decline_code
+                .zip(row.decline_detail)
+                .map(|(code, detail)| Decline { code, detail }),
+            action: row.action_url.zip(row.action_until).map(|(url, until)| Action { url, until }),
+            created_at: row.created_at,
+            updated_at: row.updated_at,
+        })
+    }
+}
+
+fn each<R, T: TryFrom<R, Error = Error>>(rows: Vec<R>) -> Result<Vec<T>> {
+    rows.into_iter().map(T::try_from).collect()
+}
+
+/// The number of the order's next attempt, with the order's row held; None when it was cancelled.
+pub async fn next_attempt(tx: &mut Tx, order: OrderId) -> Result<Option<i64>> {
+    let row: Option<(i64,)> = tx.query(NEXT_ATTEMPT).bind(order.uuid()).optional().await?;
+    Ok(row.map(|(attempt,)| attempt))
+}
+
+/// Remembers that nothing may be authorized for the order any more.
+pub async fn cancel_order(tx: &mut Tx, order: OrderId) -> Result<()> {
+    let now = tx.now();
+    tx.query(CANCEL_ORDER).bind(order.uuid()).bind(now).execute().await.map(drop)
+}
+
+/// Writes a new payment. False when the order has a live one.
+pub async fn insert(tx: &mut Tx, payment: &Payment) -> Result<bool> {
+    let inserted = tx
+        .query(INSERT)
+        .bind(payment.id.uuid())
+        .bind(payment.order_id.uuid())
+        .bind(payment.attempt)
+        .bind(payment.amount.minor())
+        .bind(payment.currency().code())
+        .bind(payment.status.word())
+        .bind(payment.token.as_str())
+        .bind(payment.created_at)
+        .execute()
+        .await?;
+    Ok(inserted == 1)
+}
+
+/// A payment.
+pub async fn find(db: &Db, id: PaymentId) -> Result<Option<Payment>> {
+    let row: Option<PaymentRow> = db.query(FIND).bind(id.uuid()).optional().await?;
+    row.map(Payment::try_from).transpose()
+}
+
+/// A payment, held to the end of the unit of work.
+pub async fn lock(tx: &mut Tx, id: PaymentId) -> Result<Option<Payment>> {
+    let row: Option<PaymentRow> = tx.query(LOCK).bind(id.uuid()).optional().await?;
+    row.map(Payment::try_from).transpose()
+}
+
+/// The order's live payment.
+pub async fn live_of_order(db: &Db, order: OrderId) -> Result<Option<Payment>> {
+    let row: Option<PaymentRow> = db.query(LIVE_OF_ORDER).bind(order.uuid()).optional().await?;
+    row.map(Payment::try_from).transpose()
+}
+
+/// The newest attempt of each order.
+pub async fn of_orders(db: &Db, orders: &[OrderId]) -> Result<Vec<Payment>> {
+    let ids: Vec<String> = orders.iter().map(ToString::to_string).collect();
+    each(db.query(OF_ORDERS).bind(Json(ids)).all::<PaymentRow>().await?)
+}
+
+/// The newest attempt of each order after this one, in the order of the orders' ids.
+pub async fn newest_by_order(db: &Db, after: Option<OrderId>, limit: u32) -> Result<Vec<Payment>> {
+    let after = after.map(OrderId::uuid);
+    let rows: Vec<PaymentRow> =
+        db.query(NEWEST_BY_ORDER).bind(after).bind(i64::from(limit)).all().await?;
+    each(rows)
+}
+
+/// Payments before this one, newest first; of one order when it is given.
+pub async fn list(
+    db: &Db,
+    order: Option<OrderId>,
+    before: Option<PaymentId>,
+    limit: u32,
+) -> Result<Vec<Payment>> {
+    let before = before.map(PaymentId::uuid);
+    let query = match order {
+        Some(order) => db.query(LIST_OF_ORDER).bind(order.uuid()),
+        None => db.query(LIST),
+    };
+    each(query.bind(before).bind(i64::from(limit)).all::<PaymentRow>().await?)
+}
+
+/// Payments after this one, oldest first.
+pub async fn by_id(db: &Db, after: Option<PaymentId>, limit: u32) -> Result<Vec<Payment>> {
+    let after = after.map(PaymentId::uuid);
+    each(db.query(BY_ID).bind(after).bind(i64::from(limit)).all::<PaymentRow>().await?)
+}
+
+/// Payments whose shopper did not authenticate in time.
+pub async fn overdue_actions(db: &Db, now: Timestamp, limit: i64) -> Result<Vec<Payment>> {
+    each(db.query(OVERDUE_ACTIONS).bind(now).bind(limit).all::<PaymentRow>().await?)
+}
+
+/// Saves a payment that is held. What is captured and refunded belongs to the guards.
+pub async fn save(tx: &mut Tx, payment: &Payment) -> Result<()> {
+    let now = tx.now();
+    let card = payment.card.as_ref();
+    let decline = payment.decline.as_ref();
+    let action = payment.action.as_ref();
+    tx.query(SAVE)
+        .bind(payment.id.uuid())
+        .bind(payment.status.word())
+        .bind(payment.authorized)
+        .bind(payment.events)
+        .bind(payment.processor_ref.as_deref())
+        .bind(card.map(|card| card.brand.as_str()))
+        .bind(card.map(|card| card.last4.as_str()))
+        .bind(decline.map(|decline| decline.code.as_str()))
+        .bind(decline.map(|decline| decline.detail.as_str()))
+        .bind(action.map(|action| action.url.as_str()))
+        .bind(action.map(|action| action.until))
+        .bind(now)
+        .execute()
+        .await
+        .map(drop)
+}

@@ -1,0 +1,164 @@
+//! The calls to the processor, as rows.
+
+use kernel::Timestamp;
+use kernel::id::PaymentId;
+use platform::idempotency;
+use platform::sql::{Db, Error, Result, Tx};
+use uuid::Uuid;
+
+use super::{each, inconsistent};
+use crate::domain::payment::{Operation, Payment};
+use crate::domain::status::{Kind, Progress};
+
+macro_rules! operation {
+    ($rest:literal) => {
+        concat!(
+            "select id, payment_id, kind, key, amount_minor, state, answer_scope, answer_key \
+             from payment_operation ",
+            $rest
+        )
+    };
+}
+
+platform::statements! {
+    INSERT_OPERATION =
+        "insert into payment_operation (id, payment_id, kind, key, amount_minor, state, answer_scope,
+                                        answer_key, started_at, updated_at)
+         values ($1, $2, $3, $4, $5, 'started', $6, $7, $8, $8) on conflict do nothing";
+    /// An operation ends once, whoever learns its outcome first.
+    END_OPERATION = "update payment_operation set state = $2, error = $3, updated_at = $4,
+                            ended_at = $4
+                      where id = $1 and state in ('started', 'unknown')";
+    LOSE_OPERATION = "update payment_operation set state = 'unknown', error = $2, updated_at = $3
+                       where id = $1 and state in ('started', 'unknown')";
+    OPERATION_BY_KEY = operation!("where key = $1");
+    OPERATION_BY_ANSWER = operation!("where answer_scope = $1 and answer_key = $2");
+    OPEN_OF_PAYMENT = operation!("where payment_id = $1 and state in ('started', 'unknown')
+                                  order by id limit $2");
+    OPEN_SINCE = operation!("where state in ('started', 'unknown') and updated_at < $1
+                             order by updated_at limit $2");
+    REFUNDED = "select cast(coalesce(sum(amount_minor), 0) as bigint) from payment_operation
+                 where payment_id = $1 and kind = 'refund' and state = 'succeeded'";
+}
+
+#[derive(sqlx::FromRow)]
+struct OperationRow {
+    id: Uuid,
+    payment_id: Uuid,
+    kind: String,
+    key: String,
+    amount_minor: i64,
+    state: String,
+    answer_scope: Option<String>,
+    answer_key: Option<String>,
+}
+
+impl TryFrom<OperationRow> for Operation {
+    type Error = Error;
+
+    fn try_from(row: OperationRow) -> Result<Self> {
+        Ok(Self {
+            id: row.id,
+            payment_id: row.payment_id.into(),
+            kind: row.kind.parse().map_err(inconsistent)?,
+            key: row.key,
+            amount: row.amount_minor,
+            progress: row.state.parse().map_err(inconsistent)?,
+            answers: row.answer_scope.zip(row.answer_key),
+        })
+    }
+}
+
+/// A new call, to be written before it is made.
+pub struct NewOperation<'a> {
+    /// The payment it is made for.
+    pub payment: &'a Payment,
+    /// What is asked.
+    pub kind: Kind,
+    /// The key that goes to the processor.
+    pub key: String,
+    /// How much it is about.
+    pub amount: i64,
+    /// The command that is answered at its end.
+    pub answers: Option<&'a idempotency::Key>,
+}
+
+/// Writes a call. None when one with this key is there already.
+pub async fn insert_operation(tx: &mut Tx, new: NewOperation<'_>) -> Result<Option<Operation>> {
+    let operation = Operation {
+        id: kernel::id::EventId::new().uuid(),
+        payment_id: new.payment.id,
+        kind: new.kind,
+        key: new.key,
+        amount: new.amount,
+        progress: Progress::Started,
+        answers: new.answers.map(|key| (key.scope.clone(), key.key.clone())),
+    };
+    let now = tx.now();
+    let inserted = tx
+        .query(INSERT_OPERATION)
+        .bind(operation.id)
+        .bind(operation.payment_id.uuid())
+        .bind(operation.kind.word())
+        .bind(operation.key.as_str())
+        .bind(operation.amount)
+        .bind(operation.answers.as_ref().map(|(scope, _)| scope.as_str()))
+        .bind(operation.answers.as_ref().map(|(_, key)| key.as_str()))
+        .bind(now)
+        .execute()
+        .await?;
+    Ok((inserted == 1).then_some(operation))
+}
+
+/// Ends a call. False when it was ended before.
+pub async fn end_operation(
+    tx: &mut Tx,
+    id: Uuid,
+    progress: Progress,
+    error: Option<&str>,
+) -> Result<bool> {
+    let now = tx.now();
+    let ended =
+        tx.query(END_OPERATION).bind(id).bind(progress.word()).bind(error).bind(now).execute();
+    Ok(ended.await? == 1)
+}
+
+/// Remembers that a call's answer was lost. False when it is known by now.
+pub async fn lose_operation(tx: &mut Tx, id: Uuid, error: &str) -> Result<bool> {
+    let now = tx.now();
+    Ok(tx.query(LOSE_OPERATION).bind(id).bind(error).bind(now).execute().await? == 1)
+}
+
+/// The call with this key.
+pub async fn operation_by_key(db: &Db, key: &str) -> Result<Option<Operation>> {
+    let row: Option<OperationRow> = db.query(OPERATION_BY_KEY).bind(key).optional().await?;
+    row.map(Operation::try_from).transpose()
+}
+
+/// The same, as a unit of work sees it.
+pub async fn operation_by_key_in(tx: &mut Tx, key: &str) -> Result<Option<Operation>> {
+    let row: Option<OperationRow> = tx.query(OPERATION_BY_KEY).bind(key).optional().await?;
+    row.map(Operation::try_from).transpose()
+}
+
+/// The call whose end answers this command.
+pub async fn operation_by_answer(db: &Db, key: &idempotency::Key) -> Result<Option<Operation>> {
+    let query = db.query(OPERATION_BY_ANSWER).bind(key.scope.as_str()).bind(key.key.as_str());
+    query.optional::<OperationRow>().await?.map(Operation::try_from).transpose()
+}
+
+/// The calls of a payment whose outcome is not known, oldest first.
+pub async fn open_of_payment(db: &Db, id: PaymentId, limit: i64) -> Result<Vec<Operation>> {
+    each(db.query(OPEN_OF_PAYMENT).bind(id.uuid()).bind(limit).all::<OperationRow>().await?)
+}
+
+/// The calls whose outcome is not known and that nobody has touched since then.
+pub async fn open_since(db: &Db, then: Timestamp, limit: i64) -> Result<Vec<Operation>> {
+    each(db.query(OPEN_SINCE).bind(then).bind(limit).all::<OperationRow>().await?)
+}
+
+/// What has been refunded for good, in minor units.
+pub async fn refunded(tx: &mut Tx, id: PaymentId) -> Result<i64> {
+    let (sum,): (i64,) = tx.query(REFUNDED).bind(id.uuid()).one().await?;
+    Ok(sum)
+}

@@ -1,0 +1,68 @@
+//! Letting go of whatever was done for an order, from wherever its payment stands.
+
+use kernel::id::OrderId;
+use kernel::ports::Unavailable;
+
+use super::operate;
+use crate::Payments;
+use crate::domain::payment::Payment;
+use crate::domain::status::{Kind, Status};
+use crate::error::{Error, Refusal, Result};
+use crate::store;
+
+/// How many moves a payment can need at most, a few lost races included.
+const MOVES_MAX: u32 = 16;
+
+/// Forbids further authorizations of the order, then voids or refunds what it holds.
+pub async fn cancel(payments: &Payments, order: OrderId) -> Result<()> {
+    // Committed first: an authorization that begins later sees it, and one that began earlier is
+    // seen below.
+    let mut tx = payments.db.begin("payment.cancel").await?;
+    store::cancel_order(&mut tx, order).await?;
+    tx.commit().await?;
+    for _ in 0..MOVES_MAX {
+        let Some(payment) = store::live_of_order(&payments.db, order).await? else {
+            return Ok(());
+        };
+        operate::finish_open(payments, payment.id).await?;
+        let payment = operate::load(payments, payment.id).await?;
+        match let_go(payments, &payment).await {
+            Ok(()) => {}
+            Err(Error::Refused(Refusal::State { .. } | Refusal::TooMuch { .. })) => {
+                operate::lost_race().await;
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Err(Unavailable::new("payments", "the payment could not be cancelled yet").into())
+}
+
+/// Voids what is set aside, or refunds the rest of what was taken. Nothing is done when the payment
+/// has moved since it was `seen`: a shopper who authenticated in time is not to lose the payment.
+pub async fn let_go(payments: &Payments, seen: &Payment) -> Result<()> {
+    let mut tx = payments.db.begin("payment.let_go").await?;
+    let mut payment = operate::lock(&mut tx, seen.id).await?;
+    if payment.status != seen.status {
+        return Ok(tx.commit().await?);
+    }
+    let (kind, amount) = match payment.status {
+        Status::ActionRequired => (Kind::Void, 0),
+        Status::Authorized => (Kind::Void, payment.authorized),
+        Status::Captured | Status::PartiallyRefunded if payment.refundable() > 0 => {
+            (Kind::Refund, payment.refundable())
+        }
+        Status::Captured
+        | Status::PartiallyRefunded
+        | Status::Authorizing
+        | Status::Unknown
+        | Status::Capturing
+        | Status::Voiding
+        | Status::Refunded
+        | Status::Voided
+        | Status::Declined
+        | Status::Expired => return Ok(()),
+    };
+    let operation = operate::begin(&mut tx, &mut payment, kind, amount, None).await?;
+    tx.commit().await?;
+    operate::first(payments, &operation).await.map(drop)
+}

@@ -1,0 +1,9 @@
+//! What can be done with payments, one file each.
+
+pub mod authorize;
+pub mod cancel;
+pub mod capture;
+pub mod challenge;
+pub mod command;
+pub mod operate;
+pub mod resolve;

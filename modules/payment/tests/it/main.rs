@@ -1,0 +1,12 @@
+//! Payments and the sandbox processor, on both engines.
+#![cfg(test)]
+
+mod authorize;
+mod cancel;
+mod commands;
+mod crash;
+mod http;
+mod secrets;
+mod shop;
+mod statements;
+mod verify;

@@ -1,0 +1,75 @@
+use kernel::id::OrderId;
+use kernel::ports::Payments as _;
+use platform::sql::{Db, Engine, Sql};
+
+use crate::shop::{APPROVED, CHALLENGE, open};
+
+platform::on_both_engines!(payment::SCHEMA => no_card_number_is_in_any_table);
+
+const NUMBERS: [&str; 4] = [APPROVED, CHALLENGE, "4000000000000002", "5555555555554444"];
+
+async fn no_card_number_is_in_any_table(db: Db) {
+    let shop = open(db).await;
+    for number in NUMBERS {
+        let _ = shop.payments.authorize(shop.ask(OrderId::new(), 1_000, number).await).await;
+    }
+    let mut dump = String::new();
+    for db in [&shop.db, &shop.books] {
+        for table in TABLES {
+            dump.push_str(&rows(db, table).await);
+        }
+    }
+    // The dump sees what is there: the last four digits are.
+    assert!(dump.contains("3184") && dump.contains("payment.action_required"));
+    for number in NUMBERS {
+        assert!(!dump.contains(number));
+    }
+}
+
+/// A table of both databases, or of one, with its rows as text in each engine's own way.
+struct Table {
+    name: &'static str,
+    is_there: Sql,
+    sqlite: Option<Sql>,
+    postgres: Sql,
+}
+
+macro_rules! tables {
+    ($($name:literal: $columns:literal),+) => {
+        const TABLES: &[Table] = &[$(Table {
+            name: $name,
+            is_there: Sql::split(
+                concat!("select count(*) from sqlite_master where name = '", $name, "'"),
+                concat!("select count(*) from information_schema.tables
+                          where table_schema = current_schema() and table_name = '", $name, "'"),
+            ),
+            sqlite: Some(Sql::new(concat!("select ", $columns, " from ", $name))),
+            postgres: Sql::new(concat!("select cast(t as text) from ", $name, " t")),
+        }),+];
+    };
+}
+
+tables! {
+    "payment": "concat_ws('|', token, processor_ref, card_brand, card_last4, decline_code,
+                          decline_detail, action_url)",
+    "payment_operation": "concat_ws('|', kind, key, state, error, answer_scope, answer_key)",
+    "outbox": "concat_ws('|', kind, data)",
+    "idempotency": "concat_ws('|', scope, key, body)",
+    "card_token": "concat_ws('|', token, brand, last4, exp_month, exp_year, behaviour)",
+    "charge": "concat_ws('|', id, token, status)",
+    "operation": "concat_ws('|', key, parameters, answer)"
+}
+
+async fn rows(db: &Db, table: &Table) -> String {
+    let (there,): (i64,) = db.query(table.is_there).one().await.unwrap();
+    if there == 0 {
+        return String::new();
+    }
+    let sql = match (db.engine(), table.sqlite) {
+        (Engine::Sqlite, Some(sql)) => sql,
+        (Engine::Sqlite, None) => panic!("{} has no text", table.name),
+        (Engine::Postgres, _) => table.postgres,
+    };
+    let rows: Vec<(Option<String>,)> = db.query(sql).all().await.unwrap();
+    rows.into_iter().filter_map(|(row,)| row).collect::<Vec<_>>().join("\n")
+}
