@@ -25,6 +25,7 @@ use platform::saga::Policy;
 use platform::sql::{Db, Error, Postgres, Result, Sqlite};
 use platform::tasks::Tasks;
 
+use crate::command::Failure;
 use crate::edge::{self, Gate};
 use crate::notifier::LogNotifier;
 use crate::settings::{Database, EngineName, Role, Settings};
@@ -75,8 +76,7 @@ pub async fn open_database(settings: &Settings, schema: &Schema, clock: &Clock) 
         }
         EngineName::Postgres => {
             let schema_name = format!("{schema_prefix}{}", schema.module);
-            let at =
-                Postgres { url: url.clone(), schema: schema_name, connections: *connections };
+            let at = Postgres { url: url.clone(), schema: schema_name, connections: *connections };
             Db::postgres(schema.module, &at, clock.clone()).await
         }
     }
@@ -102,8 +102,18 @@ fn make_folder(folder: &Path) -> Result<()> {
 }
 
 impl Shop {
-    /// Puts a shop together, with its databases up to date and nothing running yet.
-    pub async fn open(settings: Settings) -> Result<Self> {
+    /// Puts a shop together that will serve, with its databases up to date and nothing running yet.
+    pub async fn open(settings: Settings) -> std::result::Result<Self, Failure> {
+        Self::put_together(settings, true).await
+    }
+
+    /// Puts a shop together for a command, beside a server that may be running and has the search
+    /// index.
+    pub async fn beside(settings: Settings) -> std::result::Result<Self, Failure> {
+        Self::put_together(settings, false).await
+    }
+
+    async fn put_together(settings: Settings, serving: bool) -> std::result::Result<Self, Failure> {
         let (settings, clock, tasks) = (Arc::new(settings), Clock::system(), Tasks::default());
         let databases = open_databases(&settings, &clock).await?;
         let [auth, catalog, inventory, order, payment, sandbox, analytics] = databases
@@ -113,10 +123,16 @@ impl Shop {
             .map_err(|_| Error::Unusable("a schema has no database".to_owned()))?;
 
         let folder = &settings.server.data_dir;
-        let accounts = Accounts::open(auth, settings.auth.clone(), &folder.join("signing.key")).await?;
-        let catalog = Catalog::open(catalog, settings.catalog.clone(), &folder.join("search")).await?;
+        let accounts =
+            Accounts::open(auth, settings.auth.clone(), &folder.join("signing.key")).await?;
+        let catalog = match serving {
+            true => {
+                Catalog::open(catalog, settings.catalog.clone(), &folder.join("search")).await?
+            }
+            false => Catalog::new(catalog, settings.catalog.clone()),
+        };
         let inventory = Inventory::new(inventory, settings.inventory.clone());
-        let sandbox = Arc::new(Sandbox::new(sandbox, settings.payment.sandbox.clone()));
+        let sandbox = Arc::new(Sandbox::new(sandbox, &settings.payment.sandbox));
         let payments = Payments::new(payment, sandbox, settings.payment.clone());
         let ports = order::Ports {
             catalog: Arc::new(catalog.clone()),
@@ -131,14 +147,14 @@ impl Shop {
         let analytics = Analytics::new(analytics);
 
         let subscriptions = [
-            accounts.subscriptions(),
             catalog.subscriptions(),
             inventory.subscriptions(),
             orders.subscriptions(),
             payments.subscriptions(),
             analytics.subscriptions(),
         ];
-        let bus = Bus::new(databases.clone(), subscriptions.concat(), bus_settings(&settings, &node));
+        let bus =
+            Bus::new(databases.clone(), subscriptions.concat(), bus_settings(&settings, &node));
         bus.register().await?;
         let databases = Arc::new(databases);
         Ok(Self {
@@ -212,10 +228,8 @@ impl Shop {
         if server.workers > 0 {
             http = http.workers(server.workers);
         }
-        let http = http
-            .disable_signals()
-            .shutdown_timeout(server.stop_wait_s)
-            .bind(server.listen)?;
+        let http =
+            http.disable_signals().shutdown_timeout(server.stop_wait_s).bind(server.listen)?;
         let addresses = http.addrs();
         Ok((http.run(), addresses))
     }
@@ -251,6 +265,7 @@ fn bus_settings(settings: &Settings, node: &str) -> platform::bus::Settings {
     platform::bus::Settings {
         node: node.to_owned(),
         poll: Duration::from_millis(bus.poll_ms),
+        linger: Duration::from_millis(bus.linger_ms),
         batch: bus.batch,
         lease: Duration::from_millis(bus.lease_ms),
         effect_wait: Duration::from_millis(bus.effect_wait_ms),

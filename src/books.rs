@@ -8,7 +8,7 @@ use inventory::{Hold, HoldState};
 use kernel::Timestamp;
 use kernel::id::OrderId;
 use order::{Brief, Status};
-use payment::PaymentBrief;
+use payment::PaymentRow;
 use platform::bus;
 use platform::sql::Result;
 use platform::verify::Check;
@@ -42,7 +42,7 @@ pub async fn verify(shop: &Shop, grace: Duration) -> Result<Vec<(&'static str, C
 struct Story {
     order: Option<Brief>,
     hold: Option<Hold>,
-    payments: Vec<PaymentBrief>,
+    payment: Option<PaymentRow>,
 }
 
 struct Across {
@@ -81,23 +81,26 @@ async fn page(
     let full = PAGE as usize;
     let orders = shop.orders.briefs(after, PAGE).await?;
     let holds = shop.inventory.holds(after, PAGE).await?;
-    let payments = shop.payments.briefs(after, PAGE).await?;
+    let payments = shop.payments.payments_page(after, PAGE).await?;
     // Ids up to the end of the shortest full page are complete; the rest comes with the next one.
     let ends = [
         orders.last().filter(|_| orders.len() == full).map(|order| order.id),
         holds.last().filter(|_| holds.len() == full).map(|hold| hold.order_id),
-        payments.last().filter(|_| payments.len() >= full).map(|payment| payment.order_id),
+        payments.last().filter(|_| payments.len() == full).map(|payment| payment.order_id),
     ];
     let last = ends.into_iter().flatten().min();
     let mut stories: BTreeMap<OrderId, Story> = BTreeMap::new();
     for order in orders {
-        stories.entry(order.id).or_default().order = Some(order);
+        let id = order.id;
+        stories.entry(id).or_default().order = Some(order);
     }
     for hold in holds {
-        stories.entry(hold.order_id).or_default().hold = Some(hold);
+        let id = hold.order_id;
+        stories.entry(id).or_default().hold = Some(hold);
     }
     for payment in payments {
-        stories.entry(payment.order_id).or_default().payments.push(payment);
+        let id = payment.order_id;
+        stories.entry(id).or_default().payment = Some(payment);
     }
     if let Some(last) = last {
         stories.retain(|id, _| *id <= last);
@@ -116,7 +119,7 @@ impl Across {
         self.orphans.row(true, String::new);
         let settled = order.updated_at < young;
         let name = |what: String| format!("{} is {} but {what}", order.number, order.status.word());
-        match money(order, &story.payments) {
+        match money(order, story.payment.as_ref()) {
             Err(what) if settled => self.money.row(false, || name(what)),
             _ => self.money.row(true, String::new),
         }
@@ -127,17 +130,18 @@ impl Across {
     }
 }
 
-/// Whether the payments of an order are what its state explains.
-fn money(order: &Brief, payments: &[PaymentBrief]) -> std::result::Result<(), String> {
+/// Whether the payment of an order is what its state explains.
+fn money(order: &Brief, payment: Option<&PaymentRow>) -> std::result::Result<(), String> {
     let total = order.total.minor();
-    let held: i64 = payments.iter().map(PaymentBrief::held).sum();
-    let kept: i64 = payments.iter().map(|payment| payment.captured - payment.refunded).sum();
-    if payments.iter().any(|payment| payment.amount.currency() != order.total.currency()) {
+    if payment.is_some_and(|payment| payment.amount.currency() != order.total.currency()) {
         return Err("was paid in another currency".to_owned());
     }
+    let held = payment.map_or(0, held);
+    let taken = payment.map_or(0, |payment| payment.captured.minor());
+    let kept = taken - payment.map_or(0, |payment| payment.refunded.minor());
     match order.status {
-        Status::Pending | Status::AwaitingPayment if held + kept > total => {
-            Err(format!("holds {} of {total}", held + kept))
+        Status::Pending | Status::AwaitingPayment if held + taken > total => {
+            Err(format!("holds {} of {total}", held + taken))
         }
         Status::Pending | Status::AwaitingPayment => Ok(()),
         Status::Failed | Status::Cancelled if held + kept != 0 => {
@@ -145,12 +149,19 @@ fn money(order: &Brief, payments: &[PaymentBrief]) -> std::result::Result<(), St
         }
         Status::Failed | Status::Cancelled => Ok(()),
         Status::Confirmed | Status::Shipped | Status::Delivered | Status::Returned => {
-            let taken: i64 = payments.iter().map(|payment| payment.captured).sum();
             match held + taken == total {
                 true => Ok(()),
                 false => Err(format!("holds {held} and took {taken} of {total}")),
             }
         }
+    }
+}
+
+/// What is set aside on the shopper's card and was not taken yet.
+fn held(payment: &PaymentRow) -> i64 {
+    match payment.status {
+        "authorized" => payment.authorized.minor() - payment.captured.minor(),
+        _ => 0,
     }
 }
 

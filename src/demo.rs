@@ -1,13 +1,14 @@
 //! The demo shop: a real catalogue, stock, and two accounts whose passwords everybody knows.
 
+use std::fs::File;
+
+use catalog::Format;
 use kernel::ports::Role;
 use secrecy::SecretString;
 
 use crate::app::Shop;
 use crate::command::Failure;
 
-/// Cut from openly licensed data; `demo/NOTICE.md` says from which.
-const CATALOG: &str = include_str!("../demo/catalog.jsonl");
 /// The accounts: e-mail address, password, name, role.
 const ACCOUNTS: [(&str, &str, &str, Role); 2] = [
     ("staff@demo.example", "demo-staff-pass", "Sam Staff", Role::Staff),
@@ -21,9 +22,12 @@ pub async fn fill(shop: &Shop) -> Result<Vec<String>, Failure> {
         return Err(why.into());
     }
     if shop.catalog.product_count().await? == 0 {
-        let report = shop.catalog.import_jsonl(CATALOG.as_bytes(), &mut |_| {}).await?;
+        let path = &shop.settings.server.demo_catalog;
+        let open = File::open(path);
+        let mut file = open.map_err(|error| format!("{}: {error}", path.display()))?;
+        let report = shop.catalog.import(&mut file, Format::Jsonl, &mut |_| {}).await?;
         if let Some(error) = report.errors.first() {
-            return Err(format!("demo/catalog.jsonl: {error}").into());
+            return Err(format!("{}: {error}", path.display()).into());
         }
         shop.bus.drain().await?;
     }

@@ -55,6 +55,8 @@ pub struct Server {
     pub request_timeout_ms: u64,
     /// How many seconds requests and sagas have to end after a stop was asked for.
     pub stop_wait_s: u64,
+    /// The catalogue of `--demo`.
+    pub demo_catalog: PathBuf,
 }
 
 /// What a process does.
@@ -105,6 +107,8 @@ pub enum EngineName {
 pub struct Bus {
     /// How often outboxes are polled, in milliseconds; a commit wakes the relay earlier.
     pub poll_ms: u64,
+    /// How long the relay waits after a wake for more events to come.
+    pub linger_ms: u64,
     /// How many events are handled at a time.
     pub batch: i64,
     /// How long a node may handle a subscription's effects without renewing its right.
@@ -161,8 +165,7 @@ pub enum LogFormat {
 pub struct SettingsError(#[from] config::ConfigError);
 
 fn layered(file: Option<&Path>) -> Result<Config, SettingsError> {
-    let mut layers =
-        Config::builder().add_source(File::from_str(DEFAULTS, FileFormat::Toml));
+    let mut layers = Config::builder().add_source(File::from_str(DEFAULTS, FileFormat::Toml));
     if let Some(file) = file {
         layers = layers.add_source(File::from(file).format(FileFormat::Toml));
     }

@@ -32,8 +32,8 @@ pub(super) async fn admin(settings: Settings, what: Admin) -> Result<ExitCode, F
     let Admin::Create { email, name, staff } = what;
     let password = read_password()?;
     let role = if staff { Role::Staff } else { Role::Admin };
-    let shop = Shop::open(settings).await?;
-    let id = shop.accounts.create(&email, &password, &name, role).await?;
+    let shop = Shop::beside(settings).await?;
+    let id = shop.accounts.create(&email, password, &name, role).await?;
     say(format!("{email} is {id}"));
     Ok(ExitCode::SUCCESS)
 }

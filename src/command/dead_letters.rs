@@ -36,7 +36,7 @@ pub(super) async fn dead_letters(
     settings: Settings,
     what: DeadLetters,
 ) -> Result<ExitCode, Failure> {
-    let shop = Shop::open(settings).await?;
+    let shop = Shop::beside(settings).await?;
     match what {
         DeadLetters::List { subscription } => {
             for db in shop.databases() {

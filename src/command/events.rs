@@ -24,7 +24,7 @@ pub(super) struct Events {
 
 /// Shows events as JSON lines, or the lag of every subscription.
 pub(super) async fn events(settings: Settings, which: Events) -> Result<ExitCode, Failure> {
-    let shop = Shop::open(settings).await?;
+    let shop = Shop::beside(settings).await?;
     if let Some(module) = which.module {
         let db = shop.database(&module)?;
         for event in outbox::read_after(db, which.after, which.limit).await? {

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use catalog::Format;
 use clap::Subcommand;
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -28,16 +29,20 @@ const NAMED_MAX: usize = 50;
 /// Imports a file. Exits 1 when some of its lines were not allowed; the others are in.
 pub(super) async fn import(settings: Settings, what: Import) -> Result<ExitCode, Failure> {
     let Import::Products { file: path } = what;
-    let file = File::open(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+    let format = match path.extension().and_then(|ending| ending.to_str()) {
+        Some("jsonl") => Format::Jsonl,
+        Some("csv") => Format::Csv,
+        _ => return Err("the file's name must end in .jsonl or .csv".into()),
+    };
+    let mut file = File::open(&path).map_err(|error| format!("{}: {error}", path.display()))?;
     let bar = ProgressBar::new(file.metadata()?.len());
     bar.set_style(ProgressStyle::with_template("{bar:40} {percent}% {msg} {elapsed}")?);
-    let shop = Shop::open(settings).await?;
-    let format = catalog::Format::of_file(&path)?;
+    let shop = Shop::beside(settings).await?;
     let report = shop
         .catalog
-        .import(file, format, &mut |progress| {
+        .import(&mut file, format, &mut |progress| {
             bar.set_position(progress.bytes);
-            bar.set_message(format!("{} lines", progress.lines));
+            bar.set_message(format!("{} products", progress.records));
         })
         .await?;
     bar.finish_and_clear();
@@ -46,12 +51,12 @@ pub(super) async fn import(settings: Settings, what: Import) -> Result<ExitCode,
     }
     say(format!(
         "{} created, {} updated, {} unchanged, {} lines not allowed",
-        report.created,
-        report.updated,
-        report.unchanged,
-        report.errors.len(),
+        report.created, report.updated, report.unchanged, report.failed,
     ));
+    for field in &report.ignored_fields {
+        say(format!("field {field} was not read: the catalogue does not know it"));
+    }
     // What a running server would do with the events; without one, stock would wait for the next.
     shop.bus.drain().await?;
-    Ok(if report.errors.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if report.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -10,7 +10,7 @@ use crate::settings::Settings;
 
 /// Rebuilds a projection; a server that runs carries on from there.
 pub(super) async fn replay(settings: Settings, name: Option<String>) -> Result<ExitCode, Failure> {
-    let shop = Shop::open(settings).await?;
+    let shop = Shop::beside(settings).await?;
     let Some(name) = name else {
         say("search");
         for subscription in shop.bus.subscriptions() {
@@ -21,7 +21,7 @@ pub(super) async fn replay(settings: Settings, name: Option<String>) -> Result<E
         return Ok(ExitCode::SUCCESS);
     };
     if name == "search" {
-        catalog::request_search_rebuild(shop.database("catalog")?).await?;
+        catalog::Catalog::request_search_rebuild(shop.database("catalog")?).await?;
         say("the search index is rebuilt by the server, or when it starts");
         return Ok(ExitCode::SUCCESS);
     }

@@ -110,15 +110,10 @@ fn request_id(request: &ServiceRequest) -> String {
     given.map_or_else(|| EventId::new().to_string(), str::to_owned)
 }
 
-fn measure(
-    method: &actix_web::http::Method,
-    response: &ServiceResponse<BoxBody>,
-    took: Duration,
-) {
+fn measure(method: &actix_web::http::Method, response: &ServiceResponse<BoxBody>, took: Duration) {
     let route = response.request().match_pattern().unwrap_or_else(|| "(none)".to_owned());
     let status = response.status().as_u16();
-    let labels =
-        [("method", method.to_string()), ("route", route), ("status", status.to_string())];
+    let labels = [("method", method.to_string()), ("route", route), ("status", status.to_string())];
     metrics::counter!("http_requests_total", &labels).increment(1);
     metrics::histogram!("http_request_seconds", &labels[..2]).record(took.as_secs_f64());
 }

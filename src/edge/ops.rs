@@ -22,10 +22,7 @@ struct Dependency {
 }
 
 /// The server of the ops port, and the addresses it is bound to.
-pub fn serve(
-    shop: &Shop,
-    metrics: PrometheusHandle,
-) -> std::io::Result<(Server, Vec<SocketAddr>)> {
+pub fn serve(shop: &Shop, metrics: PrometheusHandle) -> std::io::Result<(Server, Vec<SocketAddr>)> {
     let (shop, listen) = (shop.clone(), shop.settings.server.ops_listen);
     let server = HttpServer::new(move || {
         App::new()

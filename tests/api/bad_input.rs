@@ -64,7 +64,11 @@ async fn every_refusal_names_its_field(engine: Engine) {
         ("colour", json!("red"), "colour"),
     ] {
         let answer = staff.command("/v1/admin/products", "k", &new(field, value)).await;
-        assert_eq!((answer.status, &answer.body["code"]), (422, &json!("invalid_value")), "{answer:?}");
+        assert_eq!(
+            (answer.status, &answer.body["code"]),
+            (422, &json!("invalid_value")),
+            "{answer:?}"
+        );
         let errors = answer.body["errors"].to_string();
         assert!(errors.contains(named), "{named}: {answer:?}");
     }
@@ -79,11 +83,17 @@ async fn every_refusal_names_its_field(engine: Engine) {
     };
     for (body, field) in [
         (order(&|b| b["shipping_address"]["city"] = json!("")), "shipping_address.city"),
-        (order(&|b| b["shipping_address"]["country"] = json!("Germany")), "shipping_address.country"),
+        (
+            order(&|b| b["shipping_address"]["country"] = json!("Germany")),
+            "shipping_address.country",
+        ),
         (order(&|b| b["shipping_address"]["planet"] = json!("Mars")), "shipping_address.planet"),
         (order(&|b| b["shipping_method"] = json!("pigeon")), "shipping_method"),
         (order(&|b| b["payment"] = json!({})), "payment.token"),
-        (order(&|b| b["expected_total"] = json!({"amount": "1", "currency": "EU"})), "expected_total.currency"),
+        (
+            order(&|b| b["expected_total"] = json!({"amount": "1", "currency": "EU"})),
+            "expected_total.currency",
+        ),
     ] {
         let answer = ada.command("/v1/orders", "k", &body).await;
         refused(&answer, 422, "invalid_value", field);
@@ -142,19 +152,30 @@ async fn nobody_gets_in_without_a_token(engine: Engine) {
     let anyone = Customer::anyone(&shop);
     let api = anyone.get("/v1/openapi.json").await;
     let open = [
-        "/v1/products", "/v1/products/suggest", "/v1/categories", "/.well-known/jwks.json",
-        "/v1/openapi.json", "/v1/products/{id}", "/v1/payments/{id}/challenge",
+        "/v1/products",
+        "/v1/products/suggest",
+        "/v1/categories",
+        "/.well-known/jwks.json",
+        "/v1/openapi.json",
+        "/v1/products/{id}",
+        "/v1/payments/{id}/challenge",
     ];
     let mut asked = 0;
     for (path, methods) in api.body["paths"].as_object().unwrap() {
         if methods.get("get").is_none() || open.contains(&path.as_str()) {
             continue;
         }
-        let path = path
-            .split('/')
-            .map(|part| if part.starts_with('{') { "019abf3e-5f0e-7c0c-8a44-9f6a3d1c2b10" } else { part })
-            .collect::<Vec<_>>()
-            .join("/");
+        let path =
+            path.split('/')
+                .map(|part| {
+                    if part.starts_with('{') {
+                        "019abf3e-5f0e-7c0c-8a44-9f6a3d1c2b10"
+                    } else {
+                        part
+                    }
+                })
+                .collect::<Vec<_>>()
+                .join("/");
         let answer = anyone.get(&path).await;
         assert_eq!(answer.status, 401, "{path}: {answer:?}");
         asked += 1;
@@ -225,10 +246,8 @@ async fn a_full_disk_loses_nothing(engine: Engine) {
     assert!(failed > 20, "the disk was never full: {} orders", confirmed.len());
     assert!(!confirmed.is_empty());
     // Room again, without a restart.
-    let grown = std::process::Command::new("mount")
-        .args(["-o", "remount,size=64m"])
-        .arg(&disk)
-        .status();
+    let grown =
+        std::process::Command::new("mount").args(["-o", "remount,size=64m"]).arg(&disk).status();
     assert!(grown.unwrap().success());
     shop.settle();
     for id in &confirmed {

@@ -103,7 +103,10 @@ async fn two_tabs_make_one_order(engine: Engine) {
             201 => confirmed += 1,
             409 => {
                 let code = answer.body["code"].as_str().unwrap();
-                assert!(["cart_in_checkout", "cart_empty", "conflict"].contains(&code), "{answer:?}");
+                assert!(
+                    ["cart_in_checkout", "cart_empty", "conflict"].contains(&code),
+                    "{answer:?}"
+                );
             }
             _ => panic!("{answer:?}"),
         }

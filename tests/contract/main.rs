@@ -4,4 +4,5 @@
 
 mod architecture;
 mod demo;
+mod schemas;
 mod tidy;

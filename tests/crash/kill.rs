@@ -5,19 +5,28 @@ use std::time::Duration;
 
 use crate::support::{APPROVED, Customer, Engine, Shop, id_of, on_both_engines, product};
 
-on_both_engines![a_kill_at_every_step_leaves_one_order_and_one_charge, a_kill_under_load_loses_nothing];
+on_both_engines![
+    a_kill_at_every_step_leaves_one_order_and_one_charge,
+    a_kill_under_load_loses_nothing
+];
 
 async fn a_kill_at_every_step_leaves_one_order_and_one_charge(engine: Engine) {
     let points = points_of_a_checkout(engine).await;
     let Some(points) = points else { return };
     // Before and after each of: the order, the steps of its saga, what they do, the capture.
     for expected in [
-        "before commit of order.place", "after commit of order.place",
-        "after run of reserve_stock", "after commit of reserve_stock",
-        "after commit of authorize_payment", "after commit of book_shipment",
-        "before commit of confirm", "after commit of confirm",
-        "before call of sandbox.authorize", "after call of sandbox.authorize",
-        "before call of sandbox.capture", "after call of sandbox.capture",
+        "before commit of order.place",
+        "after commit of order.place",
+        "after run of reserve_stock",
+        "after commit of reserve_stock",
+        "after commit of authorize_payment",
+        "after commit of book_shipment",
+        "before commit of confirm",
+        "after commit of confirm",
+        "before call of sandbox.authorize",
+        "after call of sandbox.authorize",
+        "before call of sandbox.capture",
+        "after call of sandbox.capture",
     ] {
         assert!(points.contains(expected), "{expected} is not among {points:#?}");
     }
@@ -80,7 +89,11 @@ async fn kill_at(engine: Engine, point: &str) {
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
     };
-    assert_eq!((again.status, &again.body["status"]), (201, &"CONFIRMED".into()), "{point}: {again:?}");
+    assert_eq!(
+        (again.status, &again.body["status"]),
+        (201, &"CONFIRMED".into()),
+        "{point}: {again:?}"
+    );
     if let Some(first) = first {
         assert_eq!(first.text, again.text, "{point}: the answer changed");
     }

@@ -224,7 +224,8 @@ impl Customer {
     }
 
     async fn send(&self, request: reqwest::RequestBuilder) -> Result<Answer, reqwest::Error> {
-        let request = if self.token.is_empty() { request } else { request.bearer_auth(&self.token) };
+        let request =
+            if self.token.is_empty() { request } else { request.bearer_auth(&self.token) };
         let response = request.send().await?;
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let text = response.text().await?;

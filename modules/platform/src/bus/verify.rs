@@ -44,7 +44,8 @@ pub async fn verify(bus: &Bus, grace: Duration) -> Result<Vec<Check>> {
             let since = from.clock().now() - TimeDelta::from_std(grace).unwrap_or(TimeDelta::MAX);
             let name = subscription.name;
             if lag.pos > lag.last {
-                reached.broken(format!("{name} is at {} of {} events of {source}", lag.pos, lag.last));
+                reached
+                    .broken(format!("{name} is at {} of {} events of {source}", lag.pos, lag.last));
             } else if lag.oldest.is_some_and(|oldest| oldest < since) {
                 reached.broken(format!("{name} has not reached {} of {source}", lag.pos + 1));
             }
