@@ -128,8 +128,6 @@ fn unsigned(good: &str, file: &Path) -> Vec<(String, String)> {
     };
     let hs256 = encode(r#"{"typ":"at+jwt","alg":"HS256"}"#);
     let raw = URL_SAFE_NO_PAD.decode(&public).unwrap();
-    let other = key_file();
-    let _ = std::fs::copy(file, &other);
     let stranger = {
         let der = [&key(file).as_bytes()[..16], &[9; 32]].concat();
         let key = EncodingKey::from_ed_der(&der);

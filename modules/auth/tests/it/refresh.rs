@@ -6,7 +6,7 @@ use futures_util::future::join_all;
 use kernel::ports::Identity;
 use platform::sql::Db;
 
-use crate::shop::{Browser, assert_books, at_a_standstill, cheap, events, key_file, open};
+use crate::shop::{Browser, Reply, assert_books, at_a_standstill, cheap, events, key_file, open};
 
 platform::on_both_engines!(super::SCHEMA =>
     fifty_tabs_get_one_child,
@@ -23,7 +23,7 @@ async fn fifty_tabs_get_one_child(db: Db) {
     for _ in 0..3 {
         let replies = join_all((0..50).map(|_| browser.refresh(&token))).await;
         assert!(replies.iter().all(|reply| reply.status == 200), "{replies:?}");
-        let children: HashSet<String> = replies.iter().map(|r| r.refresh_token()).collect();
+        let children: HashSet<String> = replies.iter().map(Reply::refresh_token).collect();
         assert_eq!(children.len(), 1);
         assert!(!children.contains(&token));
         assert_eq!(browser.me(&replies[0].access_token()).await.status, 200);
@@ -51,10 +51,10 @@ async fn reuse_ends_the_whole_family() {
         // The grandparent has no grace, however early it comes.
         let stolen = browser.refresh(&login.refresh_token()).await;
         assert_eq!((stolen.status, stolen.code()), (401, "unauthenticated"));
-        for token in [&login, &first, &second].map(|reply| reply.refresh_token()) {
+        for token in [&login, &first, &second].map(Reply::refresh_token) {
             assert_eq!(browser.refresh(&token).await.status, 401, "no descendant survives");
         }
-        for token in [&login, &first, &second].map(|reply| reply.access_token()) {
+        for token in [&login, &first, &second].map(Reply::access_token) {
             assert_eq!(browser.me(&token).await.status, 401);
         }
         let told = ["customer.registered", "session.revoked"].map(|kind| (kind.to_owned(), 1));

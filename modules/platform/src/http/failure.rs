@@ -122,7 +122,7 @@ mod tests {
 
     fn retry_after(problem: Problem) -> String {
         let response = Failure::from(problem).error_response();
-        response.headers()[RETRY_AFTER].to_str().unwrap().to_owned()
+        response.headers().get(RETRY_AFTER).unwrap().to_str().unwrap().to_owned()
     }
 
     #[test]
