@@ -56,3 +56,27 @@ struct Api;
 pub fn openapi() -> utoipa::openapi::OpenApi {
     Api::openapi()
 }
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn every_route_is_described() {
+        let described = serde_json::to_value(super::openapi()).unwrap();
+        let mut paths: Vec<_> = described["paths"].as_object().unwrap().keys().collect();
+        paths.sort_unstable();
+        let wanted = [
+            "/v1/admin/payments",
+            "/v1/admin/payments/{id}/capture",
+            "/v1/admin/payments/{id}/refund",
+            "/v1/admin/payments/{id}/void",
+            "/v1/payment-tokens",
+            "/v1/payments/{id}",
+            "/v1/payments/{id}/challenge",
+        ];
+        assert_eq!(paths, wanted);
+        let schemas = &described["components"]["schemas"];
+        for name in ["Payment", "NewPaymentToken", "PaymentToken", "Money", "Problem"] {
+            assert!(schemas.get(name).is_some(), "{name} is not described: {schemas}");
+        }
+    }
+}

@@ -1,6 +1,6 @@
 use kernel::id::OrderId;
 use kernel::ports::Payments as _;
-use platform::sql::{Db, Engine, Sql};
+use platform::sql::{Db, Sql};
 
 use crate::shop::{APPROVED, CHALLENGE, open};
 
@@ -26,25 +26,24 @@ async fn no_card_number_is_in_any_table(db: Db) {
     }
 }
 
-/// A table of both databases, or of one, with its rows as text in each engine's own way.
+/// A table, and how each engine spells its rows as text.
 struct Table {
-    name: &'static str,
     is_there: Sql,
-    sqlite: Option<Sql>,
-    postgres: Sql,
+    rows: Sql,
 }
 
 macro_rules! tables {
     ($($name:literal: $columns:literal),+) => {
         const TABLES: &[Table] = &[$(Table {
-            name: $name,
             is_there: Sql::split(
                 concat!("select count(*) from sqlite_master where name = '", $name, "'"),
                 concat!("select count(*) from information_schema.tables
                           where table_schema = current_schema() and table_name = '", $name, "'"),
             ),
-            sqlite: Some(Sql::new(concat!("select ", $columns, " from ", $name))),
-            postgres: Sql::new(concat!("select cast(t as text) from ", $name, " t")),
+            rows: Sql::split(
+                concat!("select ", $columns, " from ", $name),
+                concat!("select cast(t as text) from ", $name, " t"),
+            ),
         }),+];
     };
 }
@@ -65,11 +64,6 @@ async fn rows(db: &Db, table: &Table) -> String {
     if there == 0 {
         return String::new();
     }
-    let sql = match (db.engine(), table.sqlite) {
-        (Engine::Sqlite, Some(sql)) => sql,
-        (Engine::Sqlite, None) => panic!("{} has no text", table.name),
-        (Engine::Postgres, _) => table.postgres,
-    };
-    let rows: Vec<(Option<String>,)> = db.query(sql).all().await.unwrap();
+    let rows: Vec<(Option<String>,)> = db.query(table.rows).all().await.unwrap();
     rows.into_iter().filter_map(|(row,)| row).collect::<Vec<_>>().join("\n")
 }
