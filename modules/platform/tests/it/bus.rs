@@ -69,7 +69,7 @@ fn settings(node: &str) -> Settings {
         poll: Duration::from_millis(20),
         linger: Duration::from_millis(1),
         batch: 16,
-        lease: Duration::from_millis(1_000),
+        lease: Duration::from_secs(1),
         effect_wait: Duration::from_millis(300),
         attempts_max: 3,
         retry_max: Duration::from_millis(10),
