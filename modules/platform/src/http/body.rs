@@ -1,5 +1,6 @@
 use std::future::{Ready, ready};
 use std::pin::Pin;
+use std::time::Duration;
 
 use actix_web::dev::Payload;
 use actix_web::http::header::CONTENT_TYPE;
@@ -13,6 +14,9 @@ use super::Failure;
 
 /// The largest JSON body, in bytes.
 pub const BODY_MAX: usize = 1 << 20;
+
+/// How long a body may take to arrive.
+const BODY_WAIT_MAX: Duration = Duration::from_secs(30);
 
 /// A JSON body. What is wrong with it is a problem that names the field.
 #[derive(Debug)]
@@ -39,7 +43,9 @@ impl<T: DeserializeOwned> FromRequest for Body<T> {
                 let detail = "Send the body as application/json.";
                 return Err(Problem::new(code::UNSUPPORTED_MEDIA_TYPE, detail).into());
             }
-            let raw = read(&mut payload).await?;
+            let slow = |_| Problem::new(code::INVALID_REQUEST, "The body came too slowly.");
+            let raw =
+                tokio::time::timeout(BODY_WAIT_MAX, read(&mut payload)).await.map_err(slow)??;
             Ok(Self { value: parse(&raw)?, raw })
         })
     }
@@ -72,7 +78,38 @@ fn parse<T: DeserializeOwned>(raw: &[u8]) -> Result<T, Problem> {
     json.end().map_err(|error| {
         Problem::new(code::INVALID_REQUEST, format!("The body is not one JSON value: {error}."))
     })?;
+    refuse_nul(raw)?;
     Ok(value)
+}
+
+/// What a text in PostgreSQL cannot hold, as JSON and as a parameter spell it.
+const NUL_ESCAPE: &[u8] = br"\u0000";
+const NUL_MESSAGE: &str = "must not contain the character U+0000";
+
+/// PostgreSQL stores no text with a zero character, and SQLite cuts it there in places.
+fn refuse_nul(raw: &[u8]) -> Result<(), Problem> {
+    if !raw.windows(NUL_ESCAPE.len()).any(|window| window == NUL_ESCAPE) {
+        return Ok(());
+    }
+    let value: serde_json::Value = serde_json::from_slice(raw).unwrap_or_default();
+    nul_in(&value, "").map_or(Ok(()), |field| Err(Problem::invalid(field, NUL_MESSAGE)))
+}
+
+/// The path of the first text that holds a zero character.
+fn nul_in(value: &serde_json::Value, path: &str) -> Option<String> {
+    use serde_json::Value;
+    match value {
+        Value::String(text) => text.contains('\0').then(|| path.to_owned()),
+        Value::Array(list) => {
+            list.iter().enumerate().find_map(|(n, value)| nul_in(value, &format!("{path}[{n}]")))
+        }
+        Value::Object(members) => members.iter().find_map(|(name, value)| {
+            let dot = if path.is_empty() { "" } else { "." };
+            let path = format!("{path}{dot}{name}");
+            if name.contains('\0') { Some(path) } else { nul_in(value, &path) }
+        }),
+        Value::Null | Value::Bool(_) | Value::Number(_) => None,
+    }
 }
 
 /// Names the field; serde names a missing or unknown one only in its message, between backquotes.
@@ -107,6 +144,10 @@ impl<T: DeserializeOwned> FromRequest for Params<T> {
 }
 
 fn parse_query<T: DeserializeOwned>(query: &str) -> Result<T, Problem> {
+    let mut pairs = form_urlencoded::parse(query.as_bytes());
+    if let Some((name, _)) = pairs.find(|(_, value)| value.contains('\0')) {
+        return Err(Problem::invalid(name, NUL_MESSAGE));
+    }
     let pairs = serde_urlencoded::Deserializer::new(form_urlencoded::parse(query.as_bytes()));
     serde_path_to_error::deserialize(pairs).map_err(|error| {
         let field = error.path().to_string();

@@ -83,10 +83,8 @@ async fn call(
             continue;
         }
         let mut tx = db.begin("attack").await.map_err(said)?;
-        let answer = match gives {
-            true => guard.give(&mut tx, &list).await,
-            false => guard.take(&mut tx, &list).await,
-        };
+        let answer =
+            if gives { guard.give(&mut tx, &list).await } else { guard.take(&mut tx, &list).await };
         match answer.map_err(said)? {
             Err(refused) if gives => {
                 return Err(format!("{refused:?} was held and not given back"));
@@ -142,6 +140,7 @@ fn some_of(most: i64) -> i64 {
     i64::try_from(random::between(1, most.unsigned_abs())).unwrap_or(1)
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "it is the tail of a map_err")]
 fn said(error: crate::sql::Error) -> String {
     format!("{error}: {error:?}")
 }

@@ -21,6 +21,7 @@ platform::on_both_engines!(crate::SCHEMA =>
     a_handler_that_panics_or_swallows_an_error_stops_nobody,
     effects_are_performed_by_one_node_at_a_time,
     a_replay_builds_the_same_while_events_come,
+    a_replay_waits_for_the_batch_that_is_being_applied,
     a_gap_is_refused,
     unwanted_events_are_passed_and_the_lag_is_known,
 );
@@ -69,7 +70,7 @@ fn settings(node: &str) -> Settings {
         poll: Duration::from_millis(20),
         linger: Duration::from_millis(1),
         batch: 16,
-        lease: Duration::from_millis(1_000),
+        lease: Duration::from_secs(1),
         effect_wait: Duration::from_millis(300),
         attempts_max: 3,
         retry_max: Duration::from_millis(10),
@@ -270,6 +271,45 @@ async fn a_replay_builds_the_same_while_events_come(db: Db) {
     let effect = Slow { node: "x", log: Arc::default(), busy: Arc::default() };
     let effect = Subscription::effect("slow", &db, [Topic::of::<Happened>()], effect);
     assert!(replay(&effect).await.unwrap_err().to_string().contains("cannot be replayed"));
+}
+
+/// Takes its time between what it wrote and the commit.
+struct Lengthy {
+    heard: Heard,
+    at_work: Arc<Mutex<usize>>,
+}
+
+#[async_trait]
+impl Reaction for Lengthy {
+    async fn apply(&self, tx: &mut Tx, event: &Envelope) -> Result<(), HandlerError> {
+        self.heard.apply(tx, event).await?;
+        *self.at_work.lock().unwrap() += 1;
+        tokio::time::sleep(Duration::from_millis(150)).await;
+        Ok(())
+    }
+
+    async fn reset(&self, tx: &mut Tx) -> Result<(), HandlerError> {
+        self.heard.reset(tx).await
+    }
+}
+
+/// What a relay is about to commit must not survive the reset and then be applied again.
+async fn a_replay_waits_for_the_batch_that_is_being_applied(db: Db) {
+    let at_work = Arc::new(Mutex::new(0));
+    let heard = Heard { name: "heard", poison: Poison::default() };
+    let reaction = Lengthy { heard, at_work: at_work.clone() };
+    let topics = [Topic::of::<Happened>()];
+    let subscription = Subscription::reaction("heard", &db, topics, reaction);
+    let (_, tasks) = node(&db, "one", subscription.clone()).await;
+    publish(&db, Uuid::now_v7()).await;
+    crate::until("the event is being applied", || async { *at_work.lock().unwrap() == 1 }).await;
+    replay(&subscription).await.unwrap();
+    crate::until("it is applied again", || async {
+        *at_work.lock().unwrap() == 2 && crate::number(&db, HEARD).await == 1
+    })
+    .await;
+    assert_eq!(dead_letters(&db, None, 10).await.unwrap().len(), 0);
+    tasks.stop(Duration::from_secs(5)).await;
 }
 
 async fn a_gap_is_refused(db: Db) {

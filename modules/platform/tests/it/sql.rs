@@ -23,6 +23,11 @@ platform::on_both_engines!(crate::SCHEMA =>
 const NEW: Sql = Sql::new("insert into counter (id, n) values ($1, 0)");
 const ADD: Sql = Sql::new("update counter set n = n + 1 where id = $1");
 const READ: Sql = Sql::new("select n from counter where id = $1");
+const SLOW: Sql = Sql::split(
+    "with recursive c(n) as (select 1 union all select n + 1 from c where n < 500000)
+     select max(n) from c",
+    "select cast(1 as bigint) from (select pg_sleep(0.2)) s",
+);
 const COUNT: &str = "select count(*) from counter";
 
 async fn counter(db: &Db) -> Uuid {
@@ -136,8 +141,9 @@ async fn after_a_failed_prepare_a_unit_is_over(db: Db) {
 async fn a_statement_nobody_waited_for_ends_its_unit(db: Db) {
     let id = counter(&db).await;
     let mut tx = db.begin("test").await.unwrap();
+    tx.query(ADD).bind(id).execute().await.unwrap();
     {
-        let mut statement = Box::pin(tx.query(ADD).bind(id).execute());
+        let mut statement = Box::pin(tx.query(SLOW).one::<(i64,)>());
         let polled =
             std::future::poll_fn(|cx| std::task::Poll::Ready(statement.as_mut().poll(cx))).await;
         assert!(polled.is_pending());

@@ -5,7 +5,7 @@ use std::time::Duration;
 use platform::tasks::Tasks;
 use tokio::sync::watch;
 
-const LONG: Duration = Duration::from_secs(3_600);
+const LONG: Duration = Duration::from_hours(1);
 
 fn counted() -> (Arc<AtomicU64>, Arc<AtomicU64>) {
     let count = Arc::new(AtomicU64::new(0));
