@@ -125,11 +125,10 @@ impl Shop {
         let folder = &settings.server.data_dir;
         let accounts =
             Accounts::open(auth, settings.auth.clone(), &folder.join("signing.key")).await?;
-        let catalog = match serving {
-            true => {
-                Catalog::open(catalog, settings.catalog.clone(), &folder.join("search")).await?
-            }
-            false => Catalog::new(catalog, settings.catalog.clone()),
+        let catalog = if serving {
+            Catalog::open(catalog, settings.catalog.clone(), &folder.join("search")).await?
+        } else {
+            Catalog::new(catalog, settings.catalog.clone())
         };
         let inventory = Inventory::new(inventory, settings.inventory.clone());
         let sandbox = Arc::new(Sandbox::new(sandbox, &settings.payment.sandbox));
@@ -243,7 +242,7 @@ impl Shop {
     }
 }
 
-const HOUR: Duration = Duration::from_secs(3_600);
+const HOUR: Duration = Duration::from_hours(1);
 
 fn saga_settings(settings: &Settings, node: &str) -> platform::saga::Settings {
     let saga = &settings.saga;

@@ -139,22 +139,18 @@ fn money(order: &Brief, payment: Option<&PaymentRow>) -> std::result::Result<(),
     let held = payment.map_or(0, held);
     let taken = payment.map_or(0, |payment| payment.captured.minor());
     let kept = taken - payment.map_or(0, |payment| payment.refunded.minor());
-    match order.status {
-        Status::Pending | Status::AwaitingPayment if held + taken > total => {
-            Err(format!("holds {} of {total}", held + taken))
+    let (explained, what) = match order.status {
+        Status::Pending | Status::AwaitingPayment => {
+            (held + taken <= total, format!("holds {} of {total}", held + taken))
         }
-        Status::Pending | Status::AwaitingPayment => Ok(()),
-        Status::Failed | Status::Cancelled if held + kept != 0 => {
-            Err(format!("still holds {held} and keeps {kept}"))
+        Status::Failed | Status::Cancelled => {
+            (held + kept == 0, format!("still holds {held} and keeps {kept}"))
         }
-        Status::Failed | Status::Cancelled => Ok(()),
         Status::Confirmed | Status::Shipped | Status::Delivered | Status::Returned => {
-            match held + taken == total {
-                true => Ok(()),
-                false => Err(format!("holds {held} and took {taken} of {total}")),
-            }
+            (held + taken == total, format!("holds {held} and took {taken} of {total}"))
         }
-    }
+    };
+    if explained { Ok(()) } else { Err(what) }
 }
 
 /// What is set aside on the shopper's card and was not taken yet.
@@ -176,8 +172,5 @@ fn stock(status: Status, hold: Option<&Hold>) -> std::result::Result<(), String>
         Status::Confirmed => state == Some(HoldState::Committed),
         Status::Shipped | Status::Delivered | Status::Returned => state == Some(HoldState::Shipped),
     };
-    match explained {
-        true => Ok(()),
-        false => Err(format!("its stock is {state:?}")),
-    }
+    if explained { Ok(()) } else { Err(format!("its stock is {state:?}")) }
 }

@@ -69,13 +69,11 @@ async fn pass(
         let caller = gate.identity.authenticate(&token).await.map_err(refused)?;
         request.extensions_mut().insert(caller);
     }
-    match tokio::time::timeout(gate.timeout, next.call(request)).await {
-        Ok(response) => Ok(response?.map_into_boxed_body()),
-        Err(_) => {
-            let detail = "What it began is finished or undone; ask for its outcome.";
-            Err(Failure::from(Problem::new(code::TIMEOUT, detail)).into())
-        }
-    }
+    let Ok(response) = tokio::time::timeout(gate.timeout, next.call(request)).await else {
+        let detail = "What it began is finished or undone; ask for its outcome.";
+        return Err(Failure::from(Problem::new(code::TIMEOUT, detail)).into());
+    };
+    Ok(response?.map_into_boxed_body())
 }
 
 fn refused(error: IdentityError) -> Failure {

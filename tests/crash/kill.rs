@@ -70,8 +70,9 @@ async fn kill_at(engine: Engine, point: &str) {
     shop.stop();
     shop.start(&[("STOA_FAULT", &format!("kill:{point}"))]);
     // The connection breaks, or the answer comes and the shop dies of what follows it.
-    let first = ada.at(&shop).try_command("/v1/orders", "key", &crate::support::order_body(&token));
-    let first = first.await.ok().filter(|answer| answer.status == 201);
+    let body = crate::support::order_body(&token);
+    let first = ada.at(&shop).try_command("/v1/orders", "key", &body).await;
+    let first = first.ok().filter(|answer| answer.status == 201);
     for _ in 0..100 {
         if shop.has_died() {
             break;

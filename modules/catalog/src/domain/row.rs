@@ -19,6 +19,15 @@ pub struct LineError {
     pub message: String,
 }
 
+impl std::fmt::Display for LineError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.field.as_str() {
+            "" => write!(f, "line {}: {}", self.line, self.message),
+            field => write!(f, "line {}: {field}: {}", self.line, self.message),
+        }
+    }
+}
+
 /// What an import says of one product. What it leaves out stays as it is.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct ImportRow {
