@@ -2,6 +2,7 @@
 #![cfg(test)]
 
 mod bus;
+mod errand;
 mod group;
 mod guard;
 mod http;
