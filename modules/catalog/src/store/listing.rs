@@ -47,7 +47,9 @@ macro_rules! among {
                 $order
             ),
             listing!(
-                "product p where p.id in (select cast(jsonb_array_elements_text($8) as uuid)) and",
+                // As an array: joined with the list, the planner walks the whole order for each id.
+                "product p where p.id = any(array(
+                    select cast(jsonb_array_elements_text($8) as uuid))) and",
                 $after,
                 $order
             ),

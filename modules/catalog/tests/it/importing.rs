@@ -23,9 +23,8 @@ async fn import(catalog: &Catalog, text: &str, format: Format) -> Report {
 }
 
 fn lines(count: usize) -> String {
-    (0..count)
-        .map(|n| format!("{{\"sku\":\"S{n}\",\"name\":\"N{n}\",\"price\":{n}.5}}\n"))
-        .collect()
+    let line = |n| json!({"sku": format!("S{n}"), "name": format!("N{n}"), "price": n}).to_string();
+    (0..count).map(line).collect::<Vec<_>>().join("\n")
 }
 
 async fn lines_become_products(db: Db) {

@@ -11,6 +11,7 @@ pub fn catalog(db: &Db) -> Catalog {
 }
 
 /// A product with some fields of its own.
+#[expect(clippy::needless_pass_by_value, reason = "it is called with json! in place")]
 pub fn input(sku: &str, fields: Value) -> ProductInput {
     let mut product = json!({
         "sku": sku, "name": format!("Product {sku}"),
