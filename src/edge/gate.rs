@@ -10,7 +10,7 @@ use actix_web::http::header::{AUTHORIZATION, HeaderName, HeaderValue};
 use actix_web::middleware::Next;
 use actix_web::web::Data;
 use kernel::id::EventId;
-use kernel::ports::{Identity, IdentityError};
+use kernel::ports::{Identity, IdentityError, Principal};
 use kernel::problem::{Problem, code};
 use platform::http::Failure;
 use platform::trace;
@@ -35,18 +35,7 @@ pub async fn gate(
     let began = Instant::now();
     let id = request_id(&request);
     let method = request.method().clone();
-    let http = request.request().clone();
-    let outcome = trace::within(id.clone(), async {
-        match pass(request, next).await {
-            Ok(response) => Ok(response),
-            // Turned into its answer here, while the request id is known.
-            Err(error) => Err(error.error_response()),
-        }
-    });
-    let mut response = match outcome.await {
-        Ok(response) => response,
-        Err(answer) => ServiceResponse::new(http, answer),
-    };
+    let mut response = trace::within(id.clone(), pass(request, next)).await?;
     let headers = response.headers_mut();
     if let Ok(id) = HeaderValue::from_str(&id) {
         headers.insert(REQUEST_ID, id);
@@ -63,17 +52,28 @@ async fn pass(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
-    let gate = request.app_data::<Data<Gate>>().cloned();
-    let Some(gate) = gate else { return Err(Failure::internal("the gate is not set").into()) };
-    if let Some(token) = bearer(&request)? {
-        let caller = gate.identity.authenticate(&token).await.map_err(refused)?;
-        request.extensions_mut().insert(caller);
+    let Some(gate) = request.app_data::<Data<Gate>>().cloned() else {
+        return Ok(request.error_response(Failure::internal("the gate is not set")));
+    };
+    match identify(&gate, &request).await {
+        Ok(None) => {}
+        Ok(Some(caller)) => {
+            request.extensions_mut().insert(caller);
+        }
+        Err(failure) => return Ok(request.error_response(failure)),
     }
     let Ok(response) = tokio::time::timeout(gate.timeout, next.call(request)).await else {
         let detail = "What it began is finished or undone; ask for its outcome.";
-        return Err(Failure::from(Problem::new(code::TIMEOUT, detail)).into());
+        let mut problem = Problem::new(code::TIMEOUT, detail);
+        problem.request_id = Some(trace::current());
+        return Err(Failure::from(problem).into());
     };
     Ok(response?.map_into_boxed_body())
+}
+
+async fn identify(gate: &Gate, request: &ServiceRequest) -> Result<Option<Principal>, Failure> {
+    let Some(token) = bearer(request)? else { return Ok(None) };
+    gate.identity.authenticate(&token).await.map(Some).map_err(refused)
 }
 
 fn refused(error: IdentityError) -> Failure {
