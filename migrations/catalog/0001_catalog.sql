@@ -3,19 +3,20 @@ create table product (
     parent_id       uuid        references product (id) check (parent_id <> id),
     sku             text        not null unique check (length(sku) between 1 and 64),
     name            text        not null check (length(name) between 1 and 300),
-    description     text        not null,
     brand           text        not null,
     price           bigint      not null check (price between 0 and 100000000000),
     currency        text        not null check (length(currency) = 3),
     inventory_count bigint      not null default 0 check (inventory_count >= 0),
-    categories      jsonb       not null,
-    attributes      jsonb       not null,
-    options         jsonb       not null,
-    images          jsonb       not null,
     status          text        not null check (status in ('draft', 'active', 'archived')),
     version         bigint      not null check (version > 0),
     created_at      timestamptz not null,
-    updated_at      timestamptz not null
+    updated_at      timestamptz not null,
+    -- The long columns come last: SQLite reads a row from its beginning.
+    description     text        not null,
+    categories      jsonb       not null,
+    attributes      jsonb       not null,
+    options         jsonb       not null,
+    images          jsonb       not null
 );
 create index product_variants on product (parent_id, status, inventory_count) where parent_id is not null;
 create index product_by_price on product (price, id) where status = 'active' and parent_id is null;
