@@ -14,6 +14,8 @@ use crate::{demo, edge};
 
 /// How often figures that nobody asks for are tidied up.
 const UPKEEP: Duration = Duration::from_secs(5);
+/// How long the shop opens later because its search index is being built.
+const SEARCH_WAIT_MAX: Duration = Duration::from_secs(3);
 
 /// Runs the shop until it is told to stop.
 pub(super) async fn serve(settings: Settings, with_demo: bool) -> Result<ExitCode, Failure> {
@@ -32,6 +34,7 @@ pub(super) async fn serve(settings: Settings, with_demo: bool) -> Result<ExitCod
             say(account);
         }
     }
+    until_search_is_there(&shop).await?;
     let upkeep = metrics.clone();
     shop.tasks.every("metrics", UPKEEP, None, move || {
         upkeep.run_upkeep();
@@ -58,6 +61,15 @@ pub(super) async fn serve(settings: Settings, with_demo: bool) -> Result<ExitCod
     shop.stop().await;
     ops_handle.stop(false).await;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Waits a little for the search index of a new node; a large one is built beside live traffic.
+async fn until_search_is_there(shop: &Shop) -> Result<(), Failure> {
+    let began = Instant::now();
+    while !shop.catalog.search_caught_up().await? && began.elapsed() < SEARCH_WAIT_MAX {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    Ok(())
 }
 
 fn lock(folder: &Path) -> Result<File, Failure> {
