@@ -20,7 +20,7 @@ use super::{Engine, Error, Query, Result, Sql, Tx};
 /// (<https://sqlite.org/wal.html#walresetbug>).
 const SQLITE_OLDEST: (u32, u32, u32) = (3, 51, 3);
 /// How long a connection may be waited for.
-const ACQUIRE_WAIT_MAX: Duration = Duration::from_secs(5);
+const ACQUIRE_WAIT_MAX: Duration = Duration::from_secs(10);
 /// How long PostgreSQL may work on one statement, and how long a unit of work may stand idle.
 const STATEMENT_TIME_MAX: &str = "15s";
 /// How long a statement of PostgreSQL may wait for a row that another unit of work holds.

@@ -26,7 +26,7 @@ const GROUP_UNITS_MAX: usize = 64;
 /// ... or is this old, or nobody waits for the writer.
 const GROUP_AGE_MAX: Duration = Duration::from_millis(2);
 /// How long a unit waits for the writer before the caller is told that the house is too busy.
-const WRITER_WAIT_MAX: Duration = Duration::from_secs(5);
+const WRITER_WAIT_MAX: Duration = Duration::from_secs(10);
 
 /// SQLite's one writer.
 #[derive(Clone)]
