@@ -1,14 +1,17 @@
 //! The demo shop: a real catalogue, stock, and two accounts whose passwords everybody knows.
 
-use std::fs::File;
+use std::path::Path;
+use std::time::Duration;
 
-use catalog::Format;
 use kernel::ports::Role;
 use secrecy::SecretString;
+use tokio::process::Command;
 
 use crate::app::Shop;
 use crate::command::Failure;
 
+/// How long the import of the demo catalogue may take.
+const IMPORT_WAIT_MAX: Duration = Duration::from_mins(2);
 /// The accounts: e-mail address, password, name, role.
 const ACCOUNTS: [(&str, &str, &str, Role); 2] = [
     ("staff@demo.example", "demo-staff-pass", "Sam Staff", Role::Staff),
@@ -16,20 +19,13 @@ const ACCOUNTS: [(&str, &str, &str, Role); 2] = [
 ];
 
 /// Fills a shop that has no products, makes the accounts, and returns a line about each of them.
-pub async fn fill(shop: &Shop) -> Result<Vec<String>, Failure> {
+pub async fn fill(shop: &Shop, config: Option<&Path>) -> Result<Vec<String>, Failure> {
     if !shop.settings.server.listen.ip().is_loopback() {
         let why = "--demo makes accounts whose passwords everybody knows; listen on 127.0.0.1";
         return Err(why.into());
     }
     if shop.catalog.product_count().await? == 0 {
-        let path = &shop.settings.server.demo_catalog;
-        let open = File::open(path);
-        let mut file = open.map_err(|error| format!("{}: {error}", path.display()))?;
-        let report = shop.catalog.import(&mut file, Format::Jsonl, &mut |_| {}).await?;
-        if let Some(error) = report.errors.first() {
-            return Err(format!("{}: {error}", path.display()).into());
-        }
-        shop.bus.drain().await?;
+        import(shop, config).await?;
     }
     let mut lines = Vec::new();
     for (email, password, name, role) in ACCOUNTS {
@@ -37,4 +33,23 @@ pub async fn fill(shop: &Shop) -> Result<Vec<String>, Failure> {
         lines.push(format!("demo account: {email} / {password} ({role:?})"));
     }
     Ok(lines)
+}
+
+/// Imports the catalogue in a process of its own, so that the memory it takes goes back to the
+/// system and the shop starts small.
+async fn import(shop: &Shop, config: Option<&Path>) -> Result<(), Failure> {
+    let server = &shop.settings.server;
+    let mut command = Command::new(std::env::current_exe()?);
+    command.arg("--data-dir").arg(&server.data_dir);
+    if let Some(config) = config {
+        command.arg("--config").arg(config);
+    }
+    command.args(["import", "products"]).arg(&server.demo_catalog).kill_on_drop(true);
+    let done = tokio::time::timeout(IMPORT_WAIT_MAX, command.output()).await??;
+    if done.status.success() {
+        return Ok(());
+    }
+    let (said, error) =
+        (String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));
+    Err(format!("the demo catalogue was not imported: {said}{error}").into())
 }

@@ -18,7 +18,11 @@ const UPKEEP: Duration = Duration::from_secs(5);
 const SEARCH_WAIT_MAX: Duration = Duration::from_secs(3);
 
 /// Runs the shop until it is told to stop.
-pub(super) async fn serve(settings: Settings, with_demo: bool) -> Result<ExitCode, Failure> {
+pub(super) async fn serve(
+    settings: Settings,
+    config: Option<&Path>,
+    with_demo: bool,
+) -> Result<ExitCode, Failure> {
     let began = Instant::now();
     std::fs::create_dir_all(&settings.server.data_dir)?;
     // One server over a SQLite file: sagas without an owner are taken up at once at start.
@@ -28,12 +32,12 @@ pub(super) async fn serve(settings: Settings, with_demo: bool) -> Result<ExitCod
     };
     let metrics = edge::install_metrics()?;
     let shop = Shop::open(settings).await?;
-    shop.start().await?;
     if with_demo {
-        for account in demo::fill(&shop).await? {
+        for account in demo::fill(&shop, config).await? {
             say(account);
         }
     }
+    shop.start().await?;
     until_search_is_there(&shop).await?;
     let upkeep = metrics.clone();
     shop.tasks.every("metrics", UPKEEP, None, move || {
