@@ -123,7 +123,7 @@ impl Across {
             Err(what) if settled => self.money.row(false, || name(what)),
             _ => self.money.row(true, String::new),
         }
-        match stock(order.status, story.hold.as_ref()) {
+        match stock(order, story.hold.as_ref()) {
             Err(what) if settled => self.stock.row(false, || name(what)),
             _ => self.stock.row(true, String::new),
         }
@@ -162,9 +162,9 @@ fn held(payment: &PaymentRow) -> i64 {
 }
 
 /// Whether what an order holds of the stock is what its state explains.
-fn stock(status: Status, hold: Option<&Hold>) -> std::result::Result<(), String> {
+fn stock(order: &Brief, hold: Option<&Hold>) -> std::result::Result<(), String> {
     let state = hold.map(|hold| hold.state);
-    let explained = match status {
+    let explained = match order.status {
         Status::Pending | Status::AwaitingPayment => true,
         Status::Failed | Status::Cancelled => {
             matches!(state, None | Some(HoldState::Released | HoldState::Expired))
@@ -172,5 +172,12 @@ fn stock(status: Status, hold: Option<&Hold>) -> std::result::Result<(), String>
         Status::Confirmed => state == Some(HoldState::Committed),
         Status::Shipped | Status::Delivered | Status::Returned => state == Some(HoldState::Shipped),
     };
-    if explained { Ok(()) } else { Err(format!("its stock is {state:?}")) }
+    let units = hold.map_or(0, |hold| hold.lines.iter().map(|(_, units)| units).sum());
+    if !explained {
+        Err(format!("its stock is {state:?}"))
+    } else if state.is_some_and(HoldState::is_final) && units != order.units {
+        Err(format!("holds {units} of {} units", order.units))
+    } else {
+        Ok(())
+    }
 }

@@ -3,5 +3,6 @@
 
 mod kill;
 mod saga_matrix;
+mod seeded_bugs;
 #[path = "../support/mod.rs"]
 mod support;

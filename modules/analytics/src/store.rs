@@ -3,6 +3,7 @@
 use chrono::NaiveDate;
 use kernel::id::ProductId;
 use kernel::{Currency, Money};
+use platform::fault;
 use platform::sql::{Db, Error, Result, Tx};
 use serde_json::json;
 use sqlx::types::Json;
@@ -73,6 +74,9 @@ fn products(sale: &Sale) -> Json<Vec<serde_json::Value>> {
 
 /// Counts a sale.
 pub(crate) async fn add(tx: &mut Tx, sale: &Sale) -> Result<()> {
+    if fault::bug("sale_is_not_counted") {
+        return Ok(());
+    }
     let day = sale.day.to_string();
     tx.query(ADD_DAY)
         .bind(day.as_str())
