@@ -29,6 +29,7 @@ pub async fn verify(shop: &Shop, grace: Duration) -> Result<Vec<(&'static str, C
         ("payment", shop.payments.verify().await?),
         ("analytics", shop.analytics.verify().await?),
         ("shop", across(shop, grace).await?),
+        ("shop", vec![sales(shop, grace).await?]),
         ("events", bus::verify(&shop.bus, grace).await?),
     ];
     let named = modules
@@ -51,10 +52,35 @@ struct Across {
     orphans: Check,
 }
 
+/// What happened before this may not be under way any more.
+fn settled_before(shop: &Shop, grace: Duration) -> Timestamp {
+    shop.databases().first().map_or_else(Timestamp::default, |db| db.clock().now())
+        - TimeDelta::from_std(grace).unwrap_or(TimeDelta::MAX)
+}
+
+/// Compares what the figures say was sold with the orders.
+async fn sales(shop: &Shop, grace: Duration) -> Result<Check> {
+    let mut check = Check::new("the sales of every day are its orders that were not cancelled");
+    let young = settled_before(shop, grace);
+    // Counted first: an order that moves after this is young when it is read.
+    let days = shop.analytics.days().await?.into_iter();
+    let mut counted: BTreeMap<_, _> =
+        days.map(|(day, currency, orders, revenue)| ((day, currency), (orders, revenue))).collect();
+    for sold in shop.orders.sold().await? {
+        let name = format!("{} {}", sold.day, sold.currency);
+        let figures = counted.remove(&(sold.day, sold.currency)).unwrap_or_default();
+        let same = figures == (sold.orders, sold.revenue) || sold.updated_at >= young;
+        check.row(same, || format!("{name}: {figures:?} of {:?}", (sold.orders, sold.revenue)));
+    }
+    for ((day, currency), figures) in counted {
+        check.broken(format!("{day} {currency}: {figures:?} of no orders"));
+    }
+    Ok(check)
+}
+
 /// Streams orders, holds and payments side by side, in the order of their ids.
 async fn across(shop: &Shop, grace: Duration) -> Result<Vec<Check>> {
-    let young = shop.databases().first().map_or_else(Timestamp::default, |db| db.clock().now())
-        - TimeDelta::from_std(grace).unwrap_or(TimeDelta::MAX);
+    let young = settled_before(shop, grace);
     let mut found = Across {
         money: Check::new("every order's money is what its state explains"),
         stock: Check::new("every order holds the stock that its state explains"),

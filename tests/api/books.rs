@@ -135,6 +135,9 @@ const WOUNDS: &[(&str, &str, &str)] = &[
     ("sandbox", "delete from operation; delete from charge", "processor's books"),
     ("analytics", "update cursor set pos = pos + 100", "every event reached"),
     ("analytics", "update sales_day set units = units + 1", "sum of its products"),
+    ("analytics", "update sales_day set revenue = revenue + 1", "the sales of every day"),
+    ("analytics", "delete from sales_day; delete from product_sales", "the sales of every day"),
+    ("analytics", "update sales_day set day = '1999-01-01'", "the sales of every day"),
 ];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -19,19 +19,30 @@ enum Found {
 }
 use Found::{ByAnswers, ByBooks};
 
+impl Found {
+    /// Whether the output of `stoa verify` names what is expected.
+    fn is_named(self, text: &str) -> bool {
+        let named = |line: &str| match self {
+            ByAnswers => false,
+            ByBooks(invariant) => line.starts_with("BROKEN") && line.contains(invariant),
+        };
+        text.lines().any(named)
+    }
+}
+
 /// Each seeded bug, in the order of the scenario, with the way it is found.
 const BUGS: &[(&str, Found)] = &[
     // A plain order.
     ("total_is_wrong", ByAnswers),
     ("shipping_is_left_out", ByAnswers),
-    ("outbox_forgets", ByAnswers),
+    ("outbox_forgets", ByBooks("every change of an order was told")),
     ("answer_is_not_stored", ByAnswers),
     ("cart_is_not_emptied", ByAnswers),
     ("reserve_forgets_its_movement", ByBooks("stock is the sum of its movements")),
     ("commit_changes_nothing", ByBooks("every order holds the stock")),
     ("capture_is_not_called", ByBooks("the processor's books")),
     ("payment_is_not_told", ByBooks("every change of a payment was told")),
-    ("sale_is_not_counted", ByAnswers),
+    ("sale_is_not_counted", ByBooks("the sales of every day")),
     // A declined card with a coupon.
     ("undo_is_skipped", ByBooks("every order holds the stock")),
     ("refusal_undoes_nothing", ByBooks("every order holds the stock")),
@@ -55,11 +66,13 @@ const BUGS: &[(&str, Found)] = &[
 ];
 
 /// How long a shop may take to settle, in rounds of a verification and a short pause.
-const ROUNDS_MAX: u32 = 12;
+const ROUNDS_MAX: u32 = 60;
+/// In how many rounds the books must have been wrong as expected until nothing better is hoped for.
+const WRONG_MAX: u32 = 4;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_shop_without_a_bug_passes() {
-    assert_eq!(scenario("").await, Ok(()));
+    assert_eq!(scenario("", ByAnswers).await, Ok(()));
 }
 
 /// The bugs of one part of the list, one shop after the other.
@@ -75,7 +88,7 @@ async fn every_bug_is_found(part: usize) {
     let mut missed = Vec::new();
     for (bug, expected) in BUGS.iter().skip(part).step_by(4) {
         // A panic of the scenario is an answer that it could not do anything with.
-        let ran = AssertUnwindSafe(scenario(bug)).catch_unwind().await;
+        let ran = AssertUnwindSafe(scenario(bug, *expected)).catch_unwind().await;
         let found = match ran {
             Ok(Ok(())) => None,
             Ok(Err(wrong)) => Some(wrong),
@@ -83,9 +96,7 @@ async fn every_bug_is_found(part: usize) {
         };
         let as_expected = match (&found, expected) {
             (Some(Wrong::Answers(_)), ByAnswers) => true,
-            (Some(Wrong::Books(text)), ByBooks(invariant)) => {
-                text.lines().any(|line| line.starts_with("BROKEN") && line.contains(invariant))
-            }
+            (Some(Wrong::Books(text)), expected) => expected.is_named(text),
             _ => false,
         };
         if !as_expected {
@@ -110,13 +121,14 @@ fn expect(holds: bool, what: impl std::fmt::Debug) -> Result<(), Wrong> {
 struct Trial {
     shop: Shop,
     bug: String,
+    expected: Found,
     staff: Customer,
     lamp: String,
     rare: String,
     desk: String,
 }
 
-async fn scenario(bug: &str) -> Result<(), Wrong> {
+async fn scenario(bug: &str, expected: Found) -> Result<(), Wrong> {
     let products = [
         product("LAMP-1", "20.00", 20),
         product("RARE-1", "5.00", 2),
@@ -140,7 +152,7 @@ async fn scenario(bug: &str) -> Result<(), Wrong> {
     let lamp = id_of(&staff, "LAMP-1").await;
     let rare = id_of(&staff, "RARE-1").await;
     let desk = id_of(&staff, "DESK-1").await;
-    let mut trial = Trial { shop, bug: bug.to_owned(), staff, lamp, rare, desk };
+    let mut trial = Trial { shop, bug: bug.to_owned(), expected, staff, lamp, rare, desk };
     trial.a_plain_order().await?;
     trial.a_declined_card().await?;
     trial.a_cancelled_order().await?;
@@ -158,13 +170,17 @@ impl Trial {
 
     /// Waits until the books are right, for a short time.
     async fn settle(&self) -> Result<(), Wrong> {
-        let mut text = String::new();
+        let (mut text, mut wrong) = (String::new(), 0);
         for _ in 0..ROUNDS_MAX {
             let verified = self.shop.run(&["verify", "--grace-s", "0"]);
             if verified.status.success() {
                 return Ok(());
             }
             text = String::from_utf8_lossy(&verified.stdout).into_owned();
+            wrong += u32::from(self.expected.is_named(&text));
+            if wrong == WRONG_MAX {
+                break;
+            }
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
         Err(Wrong::Books(text))

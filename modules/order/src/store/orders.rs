@@ -60,6 +60,17 @@ platform::statements! {
                     (select coalesce(cast(sum(l.quantity) as bigint), 0) from order_line l
                       where l.order_id = orders.id), updated_at
                from orders where id > $1 order by id limit $2";
+    SOLD =
+        "select substr(confirmed_at, 1, 10) as day, currency,
+                sum(case when status = 'CANCELLED' then 0 else 1 end) as orders,
+                sum(case when status = 'CANCELLED' then 0 else total_minor end) as revenue,
+                max(updated_at) as updated_at
+           from orders where confirmed_at is not null group by 1, 2 order by 1, 2",
+        "select to_char(confirmed_at at time zone 'UTC', 'YYYY-MM-DD') as day, currency,
+                cast(sum(case when status = 'CANCELLED' then 0 else 1 end) as bigint) as orders,
+                cast(sum(case when status = 'CANCELLED' then 0 else total_minor end) as bigint)
+                as revenue, max(updated_at) as updated_at
+           from orders where confirmed_at is not null group by 1, 2 order by 1, 2";
     COUNT = "select count(*) from orders";
     LINE_SUMS = "select o.number from orders o
                   where items_minor <> (select coalesce(cast(sum(l.total_minor) as bigint), 0)
@@ -301,6 +312,26 @@ pub async fn briefs(db: &Db, after: OrderId, limit: u32) -> Result<Vec<Brief>> {
             })
         })
         .collect()
+}
+
+/// What was sold on a day (UTC, `2026-11-22`) in a currency, less what was called off.
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+pub struct Sold {
+    /// The day on which the orders were confirmed.
+    pub day: String,
+    /// Their currency.
+    pub currency: String,
+    /// How many they are.
+    pub orders: i64,
+    /// What they cost in all, in minor units.
+    pub revenue: i64,
+    /// When one of them last changed.
+    pub updated_at: Timestamp,
+}
+
+/// What was sold on each day.
+pub async fn sold(db: &Db) -> Result<Vec<Sold>> {
+    db.query(SOLD).all().await
 }
 
 /// A line of a new order.
