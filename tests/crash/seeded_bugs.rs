@@ -7,7 +7,9 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use serde_json::{Value, json};
 
-use crate::support::{APPROVED, Customer, DECLINED, Engine, Shop, id_of, order_body, product};
+use crate::support::{
+    APPROVED, CHALLENGED, Customer, DECLINED, Engine, Shop, id_of, order_body, product,
+};
 
 /// How a bug is found.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -57,6 +59,9 @@ const BUGS: &[(&str, Found)] = &[
     // The last unit, with one buyer and then with two.
     ("last_unit_is_not_sold", ByAnswers),
     ("refusal_is_ignored", ByAnswers),
+    // A shopper who has to authenticate, and takes a while.
+    ("sweeper_is_early", ByAnswers),
+    ("challenge_is_not_heard", ByAnswers),
     // A processor whose answer is lost.
     ("retry_takes_a_new_key", ByAnswers),
     ("every_try_pays_again", ByAnswers),
@@ -137,6 +142,7 @@ async fn scenario(bug: &str, expected: Found) -> Result<(), Wrong> {
     let mut shop = Shop::new(Engine::Sqlite, &products).unwrap();
     shop.set("STOA__SAGA__PAUSE_MS", "20");
     shop.set("STOA__SAGA__ATTEMPTS_MAX", "4");
+    shop.set("STOA__INVENTORY__SWEEP_EVERY_MS", "100");
     shop.set("STOA__ORDER__ANSWER_WAIT_MS", "3000");
     shop.start(&[("STOA_BUG", bug)]);
     let staff = shop.staff().await;
@@ -157,6 +163,7 @@ async fn scenario(bug: &str, expected: Found) -> Result<(), Wrong> {
     trial.a_declined_card().await?;
     trial.a_cancelled_order().await?;
     trial.the_last_unit().await?;
+    trial.a_challenge().await?;
     trial.a_lost_answer().await?;
     trial.a_refused_step().await?;
     trial.a_kill_between_two_steps().await
@@ -276,6 +283,23 @@ impl Trial {
         expect(statuses == [201, 409], both)?;
         self.settle().await?;
         self.available("RARE-1", 0).await
+    }
+
+    async fn a_challenge(&self) -> Result<(), Wrong> {
+        let ada = Customer::guest(&self.shop).await;
+        ada.fill_cart(&self.desk, 2).await;
+        let order = ada.order("key", &ada.card(CHALLENGED).await).await;
+        expect(order.body["status"] == "AWAITING_PAYMENT", &order)?;
+        // Long enough for the sweeper to come by.
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        self.available("DESK-1", 3).await?;
+        let payment = order.body["payment"]["id"].as_str().unwrap_or_default();
+        let path = format!("/v1/payments/{payment}/challenge");
+        let approved = ada.post(&path, &json!({"outcome": "approve"})).await;
+        expect(approved.status == 200, approved)?;
+        let id = order.body["id"].as_str().unwrap_or_default();
+        self.ends(&ada, id, "CONFIRMED").await?;
+        self.settle().await
     }
 
     /// For a total that ends in .51 the processor charges and says nothing: 73.61 + 4.90.
