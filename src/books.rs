@@ -29,6 +29,7 @@ pub async fn verify(shop: &Shop, grace: Duration) -> Result<Vec<(&'static str, C
         ("payment", shop.payments.verify().await?),
         ("analytics", shop.analytics.verify().await?),
         ("shop", across(shop, grace).await?),
+        ("shop", vec![sales(shop, grace).await?]),
         ("events", bus::verify(&shop.bus, grace).await?),
     ];
     let named = modules
@@ -51,10 +52,35 @@ struct Across {
     orphans: Check,
 }
 
+/// What happened before this may not be under way any more.
+fn settled_before(shop: &Shop, grace: Duration) -> Timestamp {
+    shop.databases().first().map_or_else(Timestamp::default, |db| db.clock().now())
+        - TimeDelta::from_std(grace).unwrap_or(TimeDelta::MAX)
+}
+
+/// Compares what the figures say was sold with the orders.
+async fn sales(shop: &Shop, grace: Duration) -> Result<Check> {
+    let mut check = Check::new("the sales of every day are its orders that were not cancelled");
+    let young = settled_before(shop, grace);
+    // Counted first: an order that moves after this is young when it is read.
+    let days = shop.analytics.days().await?.into_iter();
+    let mut counted: BTreeMap<_, _> =
+        days.map(|(day, currency, orders, revenue)| ((day, currency), (orders, revenue))).collect();
+    for sold in shop.orders.sold().await? {
+        let name = format!("{} {}", sold.day, sold.currency);
+        let figures = counted.remove(&(sold.day, sold.currency)).unwrap_or_default();
+        let same = figures == (sold.orders, sold.revenue) || sold.updated_at >= young;
+        check.row(same, || format!("{name}: {figures:?} of {:?}", (sold.orders, sold.revenue)));
+    }
+    for ((day, currency), figures) in counted {
+        check.broken(format!("{day} {currency}: {figures:?} of no orders"));
+    }
+    Ok(check)
+}
+
 /// Streams orders, holds and payments side by side, in the order of their ids.
 async fn across(shop: &Shop, grace: Duration) -> Result<Vec<Check>> {
-    let young = shop.databases().first().map_or_else(Timestamp::default, |db| db.clock().now())
-        - TimeDelta::from_std(grace).unwrap_or(TimeDelta::MAX);
+    let young = settled_before(shop, grace);
     let mut found = Across {
         money: Check::new("every order's money is what its state explains"),
         stock: Check::new("every order holds the stock that its state explains"),
@@ -123,7 +149,7 @@ impl Across {
             Err(what) if settled => self.money.row(false, || name(what)),
             _ => self.money.row(true, String::new),
         }
-        match stock(order.status, story.hold.as_ref()) {
+        match stock(order, story.hold.as_ref()) {
             Err(what) if settled => self.stock.row(false, || name(what)),
             _ => self.stock.row(true, String::new),
         }
@@ -162,9 +188,9 @@ fn held(payment: &PaymentRow) -> i64 {
 }
 
 /// Whether what an order holds of the stock is what its state explains.
-fn stock(status: Status, hold: Option<&Hold>) -> std::result::Result<(), String> {
+fn stock(order: &Brief, hold: Option<&Hold>) -> std::result::Result<(), String> {
     let state = hold.map(|hold| hold.state);
-    let explained = match status {
+    let explained = match order.status {
         Status::Pending | Status::AwaitingPayment => true,
         Status::Failed | Status::Cancelled => {
             matches!(state, None | Some(HoldState::Released | HoldState::Expired))
@@ -172,5 +198,12 @@ fn stock(status: Status, hold: Option<&Hold>) -> std::result::Result<(), String>
         Status::Confirmed => state == Some(HoldState::Committed),
         Status::Shipped | Status::Delivered | Status::Returned => state == Some(HoldState::Shipped),
     };
-    if explained { Ok(()) } else { Err(format!("its stock is {state:?}")) }
+    let units = hold.map_or(0, |hold| hold.lines.iter().map(|(_, units)| units).sum());
+    if !explained {
+        Err(format!("its stock is {state:?}"))
+    } else if state.is_some_and(HoldState::is_final) && units != order.units {
+        Err(format!("holds {units} of {} units", order.units))
+    } else {
+        Ok(())
+    }
 }

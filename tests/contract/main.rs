@@ -4,5 +4,6 @@
 
 mod architecture;
 mod demo;
+mod guards;
 mod schemas;
 mod tidy;

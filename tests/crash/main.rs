@@ -1,7 +1,10 @@
-//! The shop is killed with SIGKILL, or its parts fail, at every durable step of a checkout.
+//! The shop is killed with SIGKILL, its parts fail, and bugs are put into it: at every durable step
+//! of a checkout, and what an operator can do about it.
 #![cfg(test)]
 
 mod kill;
+mod operator;
 mod saga_matrix;
+mod seeded_bugs;
 #[path = "../support/mod.rs"]
 mod support;

@@ -54,6 +54,12 @@ impl Analytics {
         vec![Subscription::reaction("analytics.sales", &self.db, topics, react::Sales)]
     }
 
+    /// Orders and revenue in minor units of every day (UTC, `2026-11-22`) and currency, for checks
+    /// across modules.
+    pub async fn days(&self) -> sql::Result<Vec<(String, String, i64, i64)>> {
+        store::all_days(&self.db).await
+    }
+
     /// Checks the books of this module.
     pub async fn verify(&self) -> sql::Result<Vec<Check>> {
         verify::verify(&self.db).await

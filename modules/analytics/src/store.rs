@@ -3,6 +3,7 @@
 use chrono::NaiveDate;
 use kernel::id::ProductId;
 use kernel::{Currency, Money};
+use platform::fault;
 use platform::sql::{Db, Error, Result, Tx};
 use serde_json::json;
 use sqlx::types::Json;
@@ -47,6 +48,7 @@ platform::statements! {
             and product_sales.units >= l.units and product_sales.goods >= l.goods";
     CLEAR_DAYS = "delete from sales_day";
     CLEAR_PRODUCTS = "delete from product_sales";
+    ALL_DAYS = "select day, currency, orders, revenue from sales_day where orders > 0";
     /// At most one row for each day and currency of a bounded period.
     SALES = "select day, currency, orders, units, goods, revenue from sales_day
               where day >= $1 and day <= $2 and orders > 0 order by day, currency";
@@ -73,6 +75,9 @@ fn products(sale: &Sale) -> Json<Vec<serde_json::Value>> {
 
 /// Counts a sale.
 pub(crate) async fn add(tx: &mut Tx, sale: &Sale) -> Result<()> {
+    if fault::bug("sale_is_not_counted") {
+        return Ok(());
+    }
     let day = sale.day.to_string();
     tx.query(ADD_DAY)
         .bind(day.as_str())
@@ -193,4 +198,9 @@ pub(crate) async fn top(db: &Db, period: Period, limit: u32) -> Result<Vec<Produ
         Ok(ProductSales { product_id: row.product_id.into(), units: row.units, goods })
     };
     rows.into_iter().map(sales).collect()
+}
+
+/// Orders and revenue in minor units of every day and currency.
+pub(crate) async fn all_days(db: &Db) -> Result<Vec<(String, String, i64, i64)>> {
+    db.query(ALL_DAYS).all().await
 }

@@ -39,7 +39,7 @@ pub use error::OrderError;
 pub use fulfilment::ManualFulfilment;
 pub use saga::checkout::Checkout;
 pub use store::coupon::COUPON_USES;
-pub use store::orders::Brief;
+pub use store::orders::{Brief, Sold};
 
 platform::migrations! { "order": "0001_orders" }
 
@@ -180,6 +180,11 @@ impl Orders {
     ) -> platform::sql::Result<Vec<Brief>> {
         let after = after.unwrap_or(OrderId::from(uuid::Uuid::nil()));
         store::orders::briefs(&self.inner.db, after, limit).await
+    }
+
+    /// What was sold on each day, for checks across modules.
+    pub async fn sold(&self) -> platform::sql::Result<Vec<Sold>> {
+        store::orders::sold(&self.inner.db).await
     }
 
     async fn payment_of(&self, order: OrderId) -> Result<Option<PaymentView>, OrderError> {

@@ -19,6 +19,7 @@ pub async fn verify(db: &Db, now: Timestamp) -> Result<Vec<Check>> {
         .await?,
         by_query(db, "every order's items equal its lines", orders::COUNT, orders::LINE_SUMS)
             .await?,
+        by_query(db, "every change of an order was told", orders::COUNT, orders::UNTOLD).await?,
         by_query(
             db,
             "every order that is being checked out has a saga",

@@ -35,6 +35,8 @@ pub struct Charge {
     pub currency: String,
     /// What was set aside, also after it was let go again.
     pub authorized: i64,
+    /// Whether it is set aside now: neither taken nor let go.
+    pub held: bool,
     /// What was taken.
     pub captured: i64,
     /// What of it was given back.

@@ -7,6 +7,7 @@ use platform::sql::{Error, Result};
 use platform::verify::{Check, by_query};
 
 use crate::domain::payment::Payment;
+use crate::domain::status::Status;
 use crate::processor::Charge;
 use crate::{Payments, store};
 
@@ -130,6 +131,7 @@ fn agree(payment: &Payment, charge: Option<&Charge>) -> bool {
         Some(charge) => {
             charge.currency == payment.currency().code()
                 && charge.authorized == payment.authorized
+                && charge.held == (payment.status == Status::Authorized)
                 && charge.captured == payment.captured
                 && charge.refunded == payment.refunded
         }

@@ -9,6 +9,7 @@ use kernel::Timestamp;
 use kernel::problem::{Problem, code};
 use sha2::{Digest, Sha256};
 
+use crate::fault;
 use crate::sql::{Db, Engine, Error, Result, Tx};
 
 /// The longest key, in characters.
@@ -126,7 +127,7 @@ pub async fn claim(tx: &mut Tx, key: &Key) -> Result<Claim> {
         .bind(now)
         .execute()
         .await?;
-    if claimed == 1 {
+    if claimed == 1 || fault::bug("claim_is_not_looked_at") {
         return Ok(Claim::Fresh);
     }
     let known = match tx.db().engine() {
@@ -144,6 +145,9 @@ pub async fn claim(tx: &mut Tx, key: &Key) -> Result<Claim> {
 
 /// Stores the answer of a claimed command, in the unit of work that makes it true.
 pub async fn finish(tx: &mut Tx, scope: &str, key: &str, answer: &Answer) -> Result<()> {
+    if fault::bug("answer_is_not_stored") {
+        return Ok(());
+    }
     if !(200..500).contains(&answer.status) || answer.status == 429 {
         let status = answer.status;
         return Err(Error::Inconsistent(format!("an answer {status} is not final")));

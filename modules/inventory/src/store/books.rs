@@ -23,21 +23,26 @@ platform::statements! {
                               where r.state in ('held', 'committed')
                               group by l.stock_id) h on h.stock_id = s.id
                  where s.reserved <> coalesce(h.quantity, 0) limit 20";
-    /// Per order and stock: what the journal says it holds, and that what it took out it had.
-    ORDER_OFF = "select l.order_id, l.quantity, coalesce(m.reserved, 0)
-                   from reservation_line l
-                   join reservation r on r.order_id = l.order_id
-                   left join (select order_id, stock_id,
-                                     cast(sum(delta_on_hand) as bigint) as on_hand,
-                                     cast(sum(delta_reserved) as bigint) as reserved
-                                from movement where order_id is not null
-                               group by order_id, stock_id) m
-                     on m.order_id = l.order_id and m.stock_id = l.stock_id
-                  where coalesce(m.reserved, 0)
-                        <> case when r.state in ('held', 'committed') then l.quantity else 0 end
-                     or coalesce(m.on_hand, 0)
-                        <> case when r.state = 'shipped' then -l.quantity else 0 end
+    /// Per order and stock: what the journal says it holds, and that what it took out it had. A
+    /// movement of an order without a line is wrong like a line without its movements.
+    ORDER_OFF = "select b.order_id, cast(sum(b.owed) as bigint), cast(sum(b.reserved) as bigint)
+                   from (select l.order_id, l.stock_id,
+                                case when r.state in ('held', 'committed') then l.quantity
+                                     else 0 end as owed,
+                                case when r.state = 'shipped' then -l.quantity else 0 end as gone,
+                                0 as reserved, 0 as on_hand
+                           from reservation_line l
+                           left join reservation r on r.order_id = l.order_id
+                         union all
+                         select order_id, stock_id, 0, 0, delta_reserved, delta_on_hand
+                           from movement where order_id is not null) b
+                  group by b.order_id, b.stock_id
+                 having sum(b.owed) <> sum(b.reserved) or sum(b.gone) <> sum(b.on_hand)
                   limit 20";
+    UNTOLD = "select s.id, s.version, coalesce(o.version, 0) from stock s
+                left join (select subject, max(version) as version from outbox group by subject) o
+                  on o.subject = s.id
+               where s.version <> coalesce(o.version, 0) limit 20";
 }
 
 /// How many rows were looked at, and the broken ones: the row, what it says, what it should say.
@@ -66,4 +71,9 @@ pub(crate) async fn held_off(tx: &mut Tx) -> Result<Found> {
 /// Orders whose journal does not fit their state: the order, its units, what it holds.
 pub(crate) async fn order_off(tx: &mut Tx) -> Result<Found> {
     found(tx, LINE_ROWS, ORDER_OFF).await
+}
+
+/// Stock whose newest change was not told of: the stock, its version, that of its newest event.
+pub(crate) async fn untold(tx: &mut Tx) -> Result<Found> {
+    found(tx, STOCK_ROWS, UNTOLD).await
 }

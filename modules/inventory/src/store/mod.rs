@@ -7,7 +7,7 @@ mod stock;
 
 use platform::sql::Sql;
 
-pub(crate) use books::{held_off, journal_off, order_off, over_limit};
+pub(crate) use books::{held_off, journal_off, order_off, over_limit, untold};
 pub(crate) use movement::{Cause, Kind, Moved, MovementRow, movements, newest, record};
 pub(crate) use reservation::{
     Line, commit, due, end, expire, extend, find, find_in, hold, holds, lines, save_lines, ship,

@@ -1,5 +1,6 @@
 use kernel::Timestamp;
 use kernel::id::OrderId;
+use platform::fault;
 use platform::sql::{Db, Tx, retry};
 
 use crate::error::HoldError;
@@ -9,6 +10,9 @@ use crate::store;
 /// units and is committed too.
 pub(crate) async fn commit(db: &Db, order: OrderId) -> Result<(), HoldError> {
     retry(|| async {
+        if fault::bug("commit_changes_nothing") {
+            return Ok(());
+        }
         let mut tx = db.begin("inventory.commit").await?;
         if store::commit(&mut tx, order).await? {
             return Ok(tx.commit().await?);

@@ -20,6 +20,7 @@ use kernel::ports::{
 };
 use kernel::problem::{Problem, code};
 use kernel::{Address, Clock, Money, Timestamp};
+use platform::fault;
 use platform::idempotency::{self, Answer, Key};
 use platform::saga::{Outcome, Saga, Step};
 use platform::sql::{Error, Result, Tx};
@@ -141,6 +142,7 @@ impl Checkout {
         tx.emit(&event, order.version + 1)?;
         cart::let_go(tx, order.cart_id, order.id).await?;
         if let Some(coupon) = &order.coupon
+            && !fault::bug("coupon_is_not_given_back")
             && COUPON_USES.give(tx, &[(coupon, 1)]).await?.is_err()
         {
             return Err(Error::Inconsistent(format!("coupon {coupon} was not used")));
@@ -228,9 +230,13 @@ impl Step<Checkout> for AuthorizePayment {
     }
 
     async fn run(&self, saga: &mut Checkout, ports: &Ports) -> Outcome {
+        let mut key = format!("{}/authorize", saga.order_id);
+        if fault::bug("every_try_pays_again") {
+            key = platform::random::token();
+        }
         let request = Authorize {
             order_id: saga.order_id,
-            key: format!("{}/authorize", saga.order_id),
+            key,
             amount: saga.total,
             token: saga.token.clone(),
         };

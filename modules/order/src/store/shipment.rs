@@ -17,10 +17,14 @@ platform::statements! {
     MOVE = "update shipment set state = $3, tracking = coalesce($4, tracking), updated_at = $5
              where order_id = $1 and state = $2";
     COUNT = "select count(*) from shipment";
-    UNEXPLAINED = "select o.number from shipment s join orders o on o.id = s.order_id
-                    where (s.state = 'booked' and o.status in ('FAILED', 'CANCELLED'))
-                       or (s.state in ('shipped', 'delivered')
-                           and o.status not in ('SHIPPED', 'DELIVERED', 'RETURNED')) limit 20";
+    UNEXPLAINED = "select coalesce(o.number, 'a shipment without an order')
+                     from shipment s left join orders o on o.id = s.order_id
+                    where o.id is null
+                       or (s.state = 'booked'
+                           and o.status not in ('PENDING', 'AWAITING_PAYMENT', 'CONFIRMED'))
+                       or (s.state = 'shipped' and o.status <> 'SHIPPED')
+                       or (s.state = 'delivered' and o.status not in ('DELIVERED', 'RETURNED'))
+                    limit 20";
 }
 
 /// A shipment's row.

@@ -3,6 +3,7 @@
 use kernel::id::ProductId;
 use kernel::problem::{Problem, code};
 use kernel::{Address, Currency, Money};
+use platform::fault;
 use rust_decimal::Decimal;
 
 use crate::domain::cart::{PricedLine, price};
@@ -35,7 +36,10 @@ impl Orders {
         let offers = self.inner.catalog.offers(&products).await?;
         let (currency, lines) = price(&cart.lines, &offers)?;
         let coupon = self.usable_coupon(coupon.or(cart.coupon.as_deref())).await?;
-        let shipping = shipping_price(&self.inner.settings, method, currency)?;
+        let mut shipping = shipping_price(&self.inner.settings, method, currency)?;
+        if fault::bug("shipping_is_left_out") {
+            shipping = Money::zero(currency);
+        }
         let priced: Vec<Priced> = lines.iter().map(PricedLine::priced).collect();
         let percent = coupon.as_ref().map_or(Decimal::ZERO, |coupon| coupon.percent);
         let tax = tax_percent(&self.inner.settings, &address.country);

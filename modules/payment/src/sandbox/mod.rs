@@ -196,10 +196,10 @@ async fn challenge(tx: &mut Tx, id: &str, approve: bool) -> Result<Outcome, NoAn
     }
     if approve {
         charge.authorized_minor = charge.amount_minor;
-        store::save(tx, &charge, Status::Authorized).await?;
+        store::save(tx, &mut charge, Status::Authorized).await?;
         return Ok(Outcome::Approved(charge.into()));
     }
-    store::save(tx, &charge, Status::Declined).await?;
+    store::save(tx, &mut charge, Status::Declined).await?;
     Ok(no("authentication_failed", "The card's holder did not authenticate."))
 }
 
@@ -212,15 +212,15 @@ async fn capture(tx: &mut Tx, id: &str, amount: Money) -> Result<Outcome, NoAnsw
         return Ok(no("amount_too_large", "Not more than was authorized can be captured."));
     }
     charge.captured_minor += amount.minor();
-    store::save(tx, &charge, Status::Captured).await?;
+    store::save(tx, &mut charge, Status::Captured).await?;
     Ok(Outcome::Approved(charge.into()))
 }
 
 async fn void(tx: &mut Tx, id: &str) -> Result<Outcome, NoAnswer> {
-    let Some(charge) = store::lock(tx, id).await? else { return Ok(unknown_charge()) };
+    let Some(mut charge) = store::lock(tx, id).await? else { return Ok(unknown_charge()) };
     match charge.status()? {
         Status::RequiresAction | Status::Authorized => {
-            store::save(tx, &charge, Status::Voided).await?;
+            store::save(tx, &mut charge, Status::Voided).await?;
         }
         Status::Voided | Status::Declined => {}
         Status::Captured => return Ok(no("charge_state", "The charge was captured; refund it.")),

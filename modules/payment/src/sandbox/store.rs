@@ -120,6 +120,7 @@ impl From<ChargeRow> for Charge {
             reference: row.reference.into(),
             currency: row.currency,
             authorized: row.authorized_minor,
+            held: row.status == Status::Authorized.word(),
             captured: row.captured_minor,
             refunded: row.refunded_minor,
             brand: row.brand,
@@ -220,7 +221,8 @@ pub async fn lock(tx: &mut Tx, id: &str) -> Result<Option<ChargeRow>> {
 }
 
 /// Saves a charge that is held. What is captured and refunded belongs to the guards.
-pub async fn save(tx: &mut Tx, charge: &ChargeRow, status: Status) -> Result<()> {
+pub async fn save(tx: &mut Tx, charge: &mut ChargeRow, status: Status) -> Result<()> {
+    status.word().clone_into(&mut charge.status);
     tx.query(SAVE)
         .bind(charge.id.as_str())
         .bind(status.word())

@@ -118,6 +118,9 @@ impl Subscription {
     }
 
     fn wants(&self, event: &Envelope) -> bool {
+        if crate::fault::bug("event_is_passed_over") && event.kind == "order.cancelled" {
+            return false;
+        }
         self.topics.iter().any(|topic| topic.source == event.source && topic.kind == event.kind)
     }
 

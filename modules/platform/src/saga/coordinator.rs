@@ -131,6 +131,9 @@ impl<S: Saga> Coordinator<S> {
         let Shared { db, settings, claims, .. } = &*self.shared;
         // When all are taken, those at work end or lose their lease first.
         let Ok(permit) = claims.clone().try_acquire_owned() else { return Ok(false) };
+        if fault::bug("saga_is_not_resumed") {
+            return Ok(false);
+        }
         let claimed = store::claim(db, S::KIND, &settings.node, self.lease_until()).await?;
         let found = claimed.is_some();
         if let Some(claimed) = claimed {
@@ -186,8 +189,11 @@ impl<S: Saga> Coordinator<S> {
             let step = claimed.at.step;
             let turn = self.take_turn(&mut saga, &claimed).await?;
             let now = self.shared.db.clock().now();
-            let next =
+            let mut next =
                 decide(&claimed.at, S::steps().len(), &turn, &self.shared.settings.policy, now);
+            if fault::bug("refusal_undoes_nothing") && next.phase == Phase::Undoing {
+                (next.phase, next.when) = (Phase::Undone, When::Never);
+            }
             if !self.keep(&mut saga, &claimed, step, &turn, &next).await? {
                 tracing::warn!(saga = %claimed.id, "another node took this saga over");
                 return Ok(());
