@@ -6,6 +6,9 @@ use std::time::Duration;
 
 use crate::support::{APPROVED, Customer, Engine, Shop, id_of, on_both_engines, product};
 
+/// How many shops are killed at once.
+const AT_ONCE: usize = 4;
+
 on_both_engines![
     a_kill_at_every_step_leaves_one_order_and_one_charge,
     a_kill_under_load_loses_nothing
