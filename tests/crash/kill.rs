@@ -11,6 +11,9 @@ use crate::support::{APPROVED, Customer, Engine, Shop, id_of, on_both_engines, p
 /// How long a slow machine may take for the orders that a shop is killed after.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// On PostgreSQL a killed shop's checkouts go on when their lease has ended.
+const LEASE_MS: &str = "2000";
+
 on_both_engines![
     a_kill_at_any_step_leaves_one_order_and_one_charge_1,
     a_kill_at_any_step_leaves_one_order_and_one_charge_2,
@@ -85,6 +88,7 @@ fn read(list: &std::path::Path) -> BTreeSet<String> {
 
 async fn kill_at(engine: Engine, point: &str) {
     let Some(mut shop) = Shop::new(engine, &[product("LAMP-1", "20.00", 5)]) else { return };
+    shop.set("STOA__SAGA__LEASE_MS", LEASE_MS);
     shop.start(&[]);
     let ada = Customer::guest(&shop).await;
     ada.fill_cart(&id_of(&ada, "LAMP-1").await, 2).await;
@@ -133,6 +137,7 @@ async fn kill_at(engine: Engine, point: &str) {
 
 async fn a_kill_under_load_loses_nothing(engine: Engine) {
     let Some(mut shop) = Shop::new(engine, &[product("LAMP-1", "20.00", 10_000)]) else { return };
+    shop.set("STOA__SAGA__LEASE_MS", LEASE_MS);
     // On a slow machine the answer is waited for, so that there are confirmed orders to lose.
     shop.set("STOA__ORDER__ANSWER_WAIT_MS", "5000");
     shop.start(&[]);

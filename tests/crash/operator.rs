@@ -30,6 +30,7 @@ fn fails(shop: &Shop, arguments: &[&str]) {
 /// A shop that was killed in the middle of an order's checkout, its customer, and the saga.
 async fn killed(engine: Engine) -> Option<(Shop, Customer, String)> {
     let mut shop = Shop::new(engine, &[product("LAMP-1", "20.00", 5)])?;
+    shop.set("STOA__SAGA__LEASE_MS", "2000");
     shop.start(&[("STOA_FAULT", "kill:after commit of reserve_stock")]);
     let ada = Customer::guest(&shop).await;
     ada.fill_cart(&id_of(&ada, "LAMP-1").await, 2).await;
@@ -65,6 +66,7 @@ async fn a_saga_is_retried_or_given_up(engine: Engine) {
 
 async fn dead_letters_are_redriven(engine: Engine) {
     let Some(mut shop) = Shop::new(engine, &[product("LAMP-1", "20.00", 5)]) else { return };
+    shop.set("STOA__SAGA__LEASE_MS", "2000");
     assert_eq!(said(&shop, &["dead-letters", "list"]), "");
     fails(&shop, &["dead-letters", "redrive", "no.such"]);
     // Goods leave that were never committed: the inventory cannot take them out of its books.

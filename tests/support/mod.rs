@@ -46,7 +46,7 @@ impl Shop {
             ("STOA__SERVER__LISTEN".to_owned(), "127.0.0.1:0".to_owned()),
             ("STOA__SERVER__OPS_LISTEN".to_owned(), "127.0.0.1:0".to_owned()),
             ("STOA__SERVER__WORKERS".to_owned(), "2".to_owned()),
-            ("STOA__SAGA__LEASE_MS".to_owned(), "2000".to_owned()),
+            ("STOA__SAGA__LEASE_MS".to_owned(), "20000".to_owned()),
             ("STOA__SAGA__POLL_MS".to_owned(), "100".to_owned()),
             ("STOA__BUS__POLL_MS".to_owned(), "100".to_owned()),
             ("STOA__BUS__LEASE_MS".to_owned(), "2000".to_owned()),
@@ -206,7 +206,12 @@ pub struct Customer {
 impl Customer {
     /// Somebody without a token.
     pub fn anyone(shop: &Shop) -> Self {
-        let client = reqwest::Client::builder().timeout(WAIT_MAX).build().unwrap();
+        let client = reqwest::Client::builder()
+            .timeout(WAIT_MAX)
+            // The server closes connections that stood idle; a command is not sent into one.
+            .pool_idle_timeout(Duration::from_secs(1))
+            .build()
+            .unwrap();
         Self { client, base: shop.base.clone(), token: String::new() }
     }
 

@@ -23,6 +23,7 @@ mod verify;
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix_web::web::ServiceConfig;
 use async_trait::async_trait;
@@ -43,6 +44,11 @@ use domain::Email;
 use hasher::Hasher;
 use keys::Keys;
 use revocations::Revocations;
+
+/// How often an account that another one is making is looked for, ...
+const ENSURE_TRIES_MAX: u32 = 20;
+/// ... and the pause in between.
+const ENSURE_PAUSE: Duration = Duration::from_millis(20);
 
 platform::migrations! { "auth": "0001_auth" }
 
@@ -130,15 +136,17 @@ impl Accounts {
         role: Role,
     ) -> Result<CustomerId, AccountError> {
         let address = Email::new(email)?;
-        if let Some(id) = store::account_of_email(self.db(), &address).await? {
-            return Ok(id);
-        }
-        match self.create(email, password, name, role).await {
-            Err(AccountError::EmailTaken) => {
-                store::account_of_email(self.db(), &address).await?.ok_or(AccountError::EmailTaken)
+        for _ in 0..ENSURE_TRIES_MAX {
+            if let Some(id) = store::account_of_email(self.db(), &address).await? {
+                return Ok(id);
             }
-            created => created,
+            match self.create(email, password.clone(), name, role).await {
+                // Another one is making it and has not reached the disk yet.
+                Err(AccountError::EmailTaken) => tokio::time::sleep(ENSURE_PAUSE).await,
+                created => return created,
+            }
         }
+        Err(AccountError::EmailTaken)
     }
 
     /// Looks up the sessions that were ended since the last time; [`Accounts::start`] does so

@@ -7,7 +7,7 @@ use kernel::ports::StockLine;
 use crate::error::HoldError;
 
 /// The most lines an order can reserve.
-pub const LINES_MAX: usize = 500;
+pub const LINES_MAX: usize = 1_000;
 
 /// How the promise to an order stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
