@@ -41,7 +41,8 @@ impl Graph {
                 (dependency.name.clone(), dependency.kind == DependencyKind::Development)
             });
             graph.crates.insert(name.clone(), dependencies.collect());
-            if package.manifest_path.starts_with(&modules_dir) {
+            let folder = package.manifest_path.parent().and_then(|folder| folder.parent());
+            if folder == Some(&modules_dir) {
                 graph.modules.insert(name);
             }
         }

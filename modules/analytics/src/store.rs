@@ -4,9 +4,9 @@ use chrono::NaiveDate;
 use kernel::id::ProductId;
 use kernel::{Currency, Money};
 use platform::fault;
+use platform::sql::Json;
 use platform::sql::{Db, Error, Result, Tx};
 use serde_json::json;
-use sqlx::types::Json;
 use uuid::Uuid;
 
 use crate::domain::{Period, Sale};
@@ -137,7 +137,7 @@ pub(crate) struct DaySales {
     pub revenue: Money,
 }
 
-#[derive(sqlx::FromRow)]
+#[derive(platform::sql::Record)]
 struct DayRow {
     day: String,
     currency: String,
@@ -180,7 +180,7 @@ pub(crate) struct ProductSales {
     pub goods: Money,
 }
 
-#[derive(sqlx::FromRow)]
+#[derive(platform::sql::Record)]
 struct ProductRow {
     product_id: Uuid,
     currency: String,

@@ -3,8 +3,8 @@
 use kernel::Timestamp;
 use kernel::id::{CustomerId, SessionId};
 use kernel::ports::Role;
+use platform::sql::Json;
 use platform::sql::{Db, Error, Result, Tx};
-use sqlx::types::Json;
 use uuid::Uuid;
 
 use crate::access_token::Factor;
@@ -75,7 +75,7 @@ const REVOKED_PAGE: i64 = 1_000;
 /// How many rows of a kind one round of pruning deletes.
 pub(crate) const PRUNE_MAX: i64 = 1_000;
 
-#[derive(sqlx::FromRow)]
+#[derive(platform::sql::Record)]
 struct AccountRow {
     id: Uuid,
     email: Option<String>,
@@ -98,9 +98,9 @@ pub(crate) struct Credentials {
     pub password_hash: Option<String>,
 }
 
-#[derive(sqlx::FromRow)]
+#[derive(platform::sql::Record)]
 struct CredentialsRow {
-    #[sqlx(flatten)]
+    #[record(flatten)]
     account: AccountRow,
     password_hash: Option<String>,
 }
@@ -120,7 +120,7 @@ pub(crate) struct StoredLogin {
     pub rotated_at: Timestamp,
 }
 
-#[derive(sqlx::FromRow)]
+#[derive(platform::sql::Record)]
 struct LoginRow {
     presented: i64,
     session_id: Uuid,
@@ -130,7 +130,7 @@ struct LoginRow {
     generation: i64,
     rotated_at: Timestamp,
     revoked_at: Option<Timestamp>,
-    #[sqlx(flatten)]
+    #[record(flatten)]
     account: AccountRow,
 }
 

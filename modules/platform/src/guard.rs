@@ -11,7 +11,7 @@
 
 use std::collections::BTreeMap;
 
-use sqlx::types::Json;
+use platform::sql::Json;
 
 use crate::sql::{Error, Result, Sql, Tx};
 
@@ -55,7 +55,7 @@ pub struct Changed {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refused(pub Vec<String>);
 
-#[derive(sqlx::FromRow)]
+#[derive(platform::sql::Record)]
 struct Row {
     key: String,
     used: i64,

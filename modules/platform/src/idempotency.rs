@@ -78,7 +78,7 @@ impl Claim {
     }
 }
 
-#[derive(sqlx::FromRow)]
+#[derive(platform::sql::Record)]
 struct Row {
     fingerprint: String,
     status: Option<i64>,

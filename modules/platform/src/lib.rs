@@ -1,5 +1,8 @@
 //! The machinery under the modules: what makes a shop's promises hold, and knows nothing of shops.
 
+// `#[derive(Record)]` names this crate, also inside of it.
+extern crate self as platform;
+
 pub mod backoff;
 pub mod bus;
 pub mod fault;
@@ -18,4 +21,4 @@ pub mod testing;
 pub mod trace;
 pub mod verify;
 
-migrations! { "platform": "0001_platform" }
+migrations! { "platform": "0001_platform", "0002_saga_steps" }

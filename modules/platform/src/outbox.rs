@@ -7,8 +7,8 @@
 //! version: whoever takes version n+1 holds the aggregate's row and so comes after n's commit.
 
 use kernel::{Envelope, Event, Timestamp};
+use platform::sql::Json;
 use serde::Serialize;
-use sqlx::types::Json;
 use uuid::Uuid;
 
 use crate::sql::{Db, Engine, Error, Result, Tx};
@@ -110,7 +110,7 @@ pub struct Published {
     pub envelope: Envelope,
 }
 
-#[derive(sqlx::FromRow)]
+#[derive(platform::sql::Record)]
 struct Row {
     pos: i64,
     id: Uuid,

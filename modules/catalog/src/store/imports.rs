@@ -15,7 +15,7 @@ platform::statements! {
 }
 
 /// What an import has done so far.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, sqlx::FromRow)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, platform::sql::Record)]
 pub(crate) struct Done {
     pub records: i64,
     pub created: i64,

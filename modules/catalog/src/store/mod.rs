@@ -8,9 +8,9 @@ pub(crate) mod searching;
 use std::collections::BTreeMap;
 
 use kernel::{Money, Timestamp};
+use platform::sql::Json;
 use platform::sql::{Error, Result};
 use serde_json::Value;
-use sqlx::types::Json;
 use uuid::Uuid;
 
 use crate::domain::{Content, Product, normalize};
@@ -28,7 +28,7 @@ macro_rules! columns {
 pub(crate) use columns;
 
 /// A row of the product table.
-#[derive(Debug, sqlx::FromRow)]
+#[derive(Debug, platform::sql::Record)]
 pub(crate) struct ProductRow {
     id: Uuid,
     parent_id: Option<Uuid>,

@@ -1,9 +1,9 @@
 //! Products, read and written.
 
 use kernel::id::ProductId;
+use platform::sql::Json;
 use platform::sql::{Db, Result, Tx};
 use serde_json::{Value, json};
-use sqlx::types::Json;
 use uuid::Uuid;
 
 use super::{ProductRow, columns, id_list, products};
@@ -123,7 +123,7 @@ pub(crate) async fn shown_by_sku(db: &Db, sku: &str) -> Result<Vec<Product>> {
     products(db.query(SHOWN_BY_SKU).bind(sku).all().await?)
 }
 
-#[derive(sqlx::FromRow)]
+#[derive(platform::sql::Record)]
 pub(crate) struct OfferRow {
     pub id: Uuid,
     pub sku: String,

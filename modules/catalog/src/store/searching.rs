@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use platform::sql::Json;
 use platform::sql::{Db, Result, Tx};
 use serde_json::Value;
-use sqlx::types::Json;
 use uuid::Uuid;
 
 use super::id_list;
@@ -50,7 +50,7 @@ platform::statements! {
 }
 
 /// What is indexed of a product.
-#[derive(Debug, sqlx::FromRow)]
+#[derive(Debug, platform::sql::Record)]
 pub(crate) struct Source {
     pub id: Uuid,
     pub sku: String,
@@ -61,7 +61,7 @@ pub(crate) struct Source {
     pub currency: String,
     pub categories: Json<Vec<String>>,
     pub attributes: Json<BTreeMap<String, Value>>,
-    #[sqlx(skip)]
+    #[record(skip)]
     pub variant_skus: Vec<String>,
 }
 

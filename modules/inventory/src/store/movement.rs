@@ -1,8 +1,8 @@
 use kernel::Timestamp;
 use kernel::id::{CustomerId, OrderId, ProductId, StockId};
+use platform::sql::Json;
 use platform::sql::{Db, Result, Tx};
 use serde_json::json;
-use sqlx::types::Json;
 use uuid::Uuid;
 
 platform::statements! {
@@ -97,7 +97,7 @@ pub(crate) async fn record(tx: &mut Tx, cause: Cause<'_>, moved: &[Moved]) -> Re
 }
 
 /// A row of the journal.
-#[derive(Debug, sqlx::FromRow)]
+#[derive(Debug, platform::sql::Record)]
 pub(crate) struct MovementRow {
     pub stock_id: Uuid,
     pub version: i64,

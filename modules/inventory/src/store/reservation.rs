@@ -1,9 +1,9 @@
 use kernel::Timestamp;
 use kernel::id::{OrderId, ProductId, StockId};
 use platform::fault;
+use platform::sql::Json;
 use platform::sql::{Db, Error, Result, Tx};
 use serde_json::json;
-use sqlx::types::Json;
 use uuid::Uuid;
 
 use crate::domain::{Hold, HoldState, Reserved};
@@ -56,14 +56,14 @@ pub(crate) struct Line {
     pub quantity: i64,
 }
 
-#[derive(sqlx::FromRow)]
+#[derive(platform::sql::Record)]
 struct LineRow {
     stock_id: Uuid,
     product_id: Uuid,
     quantity: i64,
 }
 
-#[derive(sqlx::FromRow)]
+#[derive(platform::sql::Record)]
 struct HoldRow {
     order_id: Uuid,
     state: String,

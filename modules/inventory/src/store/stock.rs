@@ -1,8 +1,8 @@
 use kernel::id::{ProductId, StockId};
 use platform::guard::Changed;
+use platform::sql::Json;
 use platform::sql::{Db, Result, Tx};
 use serde_json::json;
-use sqlx::types::Json;
 use uuid::Uuid;
 
 use super::Line;
@@ -53,7 +53,7 @@ platform::statements! {
          returning id, product_id, location, on_hand, reserved, version";
 }
 
-#[derive(sqlx::FromRow)]
+#[derive(platform::sql::Record)]
 struct Row {
     id: Uuid,
     product_id: Uuid,

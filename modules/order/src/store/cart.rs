@@ -57,7 +57,7 @@ pub struct Cart {
     pub lines: Vec<CartLine>,
 }
 
-#[derive(sqlx::FromRow)]
+#[derive(platform::sql::Record)]
 struct Row {
     id: Uuid,
     coupon: Option<String>,

@@ -40,7 +40,7 @@ pub struct Coupon {
     pub created_at: Timestamp,
 }
 
-#[derive(sqlx::FromRow)]
+#[derive(platform::sql::Record)]
 struct Row {
     code: String,
     percent_bp: i64,

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use kernel::id::{CustomerId, LineId, OrderId};
 use kernel::{Address, Currency, Money, Timestamp};
+use platform::sql::Json;
 use platform::sql::{Db, Error, Result, Tx};
-use sqlx::types::Json;
 use uuid::Uuid;
 
 use crate::domain::order::{Line, Order, OrderFailure};
@@ -89,7 +89,7 @@ platform::statements! {
                                         and s.phase in ('forward', 'undoing', 'stuck')) limit 20";
 }
 
-#[derive(sqlx::FromRow)]
+#[derive(platform::sql::Record)]
 struct Row {
     id: Uuid,
     number: String,
@@ -113,7 +113,7 @@ struct Row {
     confirmed_at: Option<Timestamp>,
 }
 
-#[derive(sqlx::FromRow)]
+#[derive(platform::sql::Record)]
 struct LineRow {
     id: Uuid,
     order_id: Uuid,
@@ -315,7 +315,7 @@ pub async fn briefs(db: &Db, after: OrderId, limit: u32) -> Result<Vec<Brief>> {
 }
 
 /// What was sold on a day (UTC, `2026-11-22`) in a currency, less what was called off.
-#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+#[derive(Debug, Clone, PartialEq, Eq, platform::sql::Record)]
 pub struct Sold {
     /// The day on which the orders were confirmed.
     pub day: String,

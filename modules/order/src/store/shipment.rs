@@ -28,7 +28,7 @@ platform::statements! {
 }
 
 /// A shipment's row.
-#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+#[derive(Debug, Clone, PartialEq, Eq, platform::sql::Record)]
 pub struct Shipment {
     /// The shipment.
     pub id: Uuid,

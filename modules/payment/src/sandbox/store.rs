@@ -2,8 +2,8 @@
 
 use kernel::id::PaymentId;
 use kernel::{Money, Timestamp};
+use platform::sql::Json;
 use platform::sql::{Db, Error, Result, Tx};
-use sqlx::types::Json;
 use uuid::Uuid;
 
 use crate::processor::{Charge, Outcome};
@@ -81,7 +81,7 @@ statuses! {
 }
 
 /// What is kept of a card.
-#[derive(sqlx::FromRow)]
+#[derive(platform::sql::Record)]
 pub struct CardRow {
     pub token: String,
     pub brand: String,
@@ -92,7 +92,7 @@ pub struct CardRow {
 }
 
 /// A charge with what may be shown of its card.
-#[derive(sqlx::FromRow)]
+#[derive(platform::sql::Record)]
 pub struct ChargeRow {
     pub id: String,
     pub reference: Uuid,
@@ -130,7 +130,7 @@ impl From<ChargeRow> for Charge {
 }
 
 /// A command by its key: as it was first sent, how often, and the final answer if there is one.
-#[derive(sqlx::FromRow)]
+#[derive(platform::sql::Record)]
 pub struct Opened {
     pub parameters: String,
     pub tries: i64,

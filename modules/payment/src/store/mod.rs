@@ -4,8 +4,8 @@ mod operations;
 
 use kernel::id::{OrderId, PaymentId};
 use kernel::{Currency, Money, Timestamp};
+use platform::sql::Json;
 use platform::sql::{Db, Error, Result, Tx};
-use sqlx::types::Json;
 use uuid::Uuid;
 
 use crate::domain::payment::{Action, CardShown, Decline, Payment};
@@ -88,7 +88,7 @@ platform::statements! {
              where id = $1";
 }
 
-#[derive(sqlx::FromRow)]
+#[derive(platform::sql::Record)]
 struct PaymentRow {
     id: Uuid,
     order_id: Uuid,

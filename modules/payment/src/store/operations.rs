@@ -41,7 +41,7 @@ platform::statements! {
                  where payment_id = $1 and kind = 'refund' and state = 'succeeded'";
 }
 
-#[derive(sqlx::FromRow)]
+#[derive(platform::sql::Record)]
 struct OperationRow {
     id: Uuid,
     payment_id: Uuid,

@@ -1,14 +1,14 @@
 //! Dead letters, as people see them.
 
 use kernel::{Envelope, Timestamp};
-use sqlx::types::Json;
+use platform::sql::Json;
 use uuid::Uuid;
 
 use super::store::{LIST, REDRIVE, REDRIVE_ONE};
 use crate::sql::{Db, Result};
 
 /// A parked event.
-#[derive(Debug, Clone, sqlx::FromRow)]
+#[derive(Debug, Clone, platform::sql::Record)]
 pub struct DeadLetter {
     /// The subscription that could not handle it.
     pub subscription: String,

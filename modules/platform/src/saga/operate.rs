@@ -2,7 +2,7 @@
 
 use kernel::Timestamp;
 use kernel::problem::{Problem, code};
-use sqlx::types::Json;
+use platform::sql::Json;
 use uuid::Uuid;
 
 use super::store::{COMPENSATE, LIST, OPEN_COUNT, OVERDUE, RETRY, STEPS, STEPS_OF_SUBJECT, Step};
@@ -10,7 +10,7 @@ use crate::sql::{Db, Result};
 use crate::verify::Check;
 
 /// A saga that has not ended.
-#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+#[derive(Debug, Clone, PartialEq, Eq, platform::sql::Record)]
 pub struct Instance {
     /// The saga.
     pub id: Uuid,

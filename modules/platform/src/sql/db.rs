@@ -1,24 +1,20 @@
 //! A module's database: where it is and how to reach it.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use kernel::Clock;
 use sqlx::Connection;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
-use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
-};
 use tokio::sync::watch;
 
 use super::group::Writer;
-use super::unit::{Conn, Target};
+use super::query::Target;
+use super::sqlite::{self, Readers};
+use super::unit::Conn;
 use super::{Engine, Error, Query, Result, Sql, Tx};
 
-/// The oldest SQLite that does not have the WAL-reset corruption bug
-/// (<https://sqlite.org/wal.html#walresetbug>).
-const SQLITE_OLDEST: (u32, u32, u32) = (3, 51, 3);
 /// How long a connection may be waited for.
 const ACQUIRE_WAIT_MAX: Duration = Duration::from_secs(10);
 /// How long PostgreSQL may work on one statement, and how long a unit of work may stand idle.
@@ -29,11 +25,6 @@ const LOCK_WAIT_MAX: &str = "5s";
 const TRUSTED_IDLE: Duration = Duration::from_secs(1);
 /// How many prepared statements a connection keeps: more than a module and the platform have.
 const STATEMENTS_KEPT: usize = 256;
-/// The WAL file shrinks to this many bytes after a burst.
-const WAL_KEPT: &str = "67108864";
-/// How long SQLite waits for a writer in another process.
-const BUSY_WAIT_MAX: Duration = Duration::from_secs(5);
-
 /// Where a SQLite file is and how many connections may read it.
 #[derive(Debug, Clone)]
 pub struct Sqlite {
@@ -75,7 +66,7 @@ enum Pool {
     /// One writer with grouped commits, and a pool of readers; WAL mode.
     Sqlite {
         writer: Writer,
-        readers: SqlitePool,
+        readers: Readers,
     },
     Postgres(PgPool),
 }
@@ -83,23 +74,11 @@ enum Pool {
 impl Db {
     /// Opens a SQLite file, creating it when it is not there.
     pub async fn sqlite(module: &'static str, at: &Sqlite, clock: Clock) -> Result<Self> {
-        let failed = |error| Error::engine(format!("open {}", at.file.display()), error);
-        let options = sqlite_options(&at.file);
-        let writer = Writer::open(options.clone()).await.map_err(failed)?;
-        let readers = SqlitePoolOptions::new()
-            .max_connections(at.readers)
-            .acquire_timeout(ACQUIRE_WAIT_MAX)
-            .test_before_acquire(false)
-            .idle_timeout(None)
-            .max_lifetime(None)
-            .connect_with(options.create_if_missing(false).read_only(true))
-            .await
-            .map_err(failed)?;
-        let version: String = sqlx::query_scalar("select sqlite_version()")
-            .fetch_one(&readers)
-            .await
-            .map_err(failed)?;
-        refuse_old_sqlite(&version)?;
+        sqlite::refuse_old(rusqlite::version())?;
+        let file = at.file.clone();
+        let opening = tokio::task::spawn_blocking(move || Writer::open(module, &file));
+        let writer = opening.await.map_err(|_| Error::Closed)??;
+        let readers = Readers::new(&at.file, at.readers);
         Ok(Self::new(module, Pool::Sqlite { writer, readers }, clock))
     }
 
@@ -179,13 +158,16 @@ impl Db {
     /// Begins a read-only snapshot for several statements that must agree with each other. It
     /// never takes SQLite's writer.
     pub async fn snapshot(&self) -> Result<Tx> {
-        let failed = |e| Error::engine("begin snapshot", e);
         let conn = match &self.inner.pool {
-            Pool::Sqlite { readers, .. } => Conn::Reader(readers.begin().await.map_err(failed)?),
+            Pool::Sqlite { readers, .. } => {
+                let mut reader = readers.take().await?;
+                reader.begin()?;
+                Conn::Reader(reader)
+            }
             Pool::Postgres(pool) => Conn::Postgres(
                 pool.begin_with("begin isolation level repeatable read read only")
                     .await
-                    .map_err(failed)?,
+                    .map_err(|error| Error::engine("begin snapshot", error))?,
             ),
         };
         Ok(Tx::new(conn, self.clone(), "snapshot"))
@@ -194,8 +176,8 @@ impl Db {
     /// One statement that reads, on its own.
     pub fn query(&self, sql: Sql) -> Query<'_> {
         match &self.inner.pool {
-            Pool::Sqlite { readers, .. } => Query::new(Target::SqlitePool(readers), sql, None),
-            Pool::Postgres(pool) => Query::new(Target::PgPool(pool), sql, None),
+            Pool::Sqlite { readers, .. } => Query::new(Target::Readers(readers), sql, None),
+            Pool::Postgres(pool) => Query::new(Target::Pool(pool), sql, None),
         }
     }
 
@@ -208,10 +190,8 @@ impl Db {
     pub async fn close(&self) {
         match &self.inner.pool {
             Pool::Sqlite { writer, readers } => {
-                readers.close().await;
-                if let Err(error) = writer.close().await {
-                    tracing::warn!(%error, module = self.module(), "the writer did not close well");
-                }
+                readers.close();
+                writer.close().await;
             }
             Pool::Postgres(pool) => pool.close().await,
         }
@@ -236,42 +216,5 @@ impl Db {
 
     pub(crate) fn tell_readable(&self) {
         self.inner.readable.send_modify(|count| *count += 1);
-    }
-}
-
-fn sqlite_options(file: &Path) -> SqliteConnectOptions {
-    SqliteConnectOptions::new()
-        .filename(file)
-        .create_if_missing(true)
-        .foreign_keys(true)
-        .journal_mode(SqliteJournalMode::Wal)
-        .synchronous(SqliteSynchronous::Full)
-        .busy_timeout(BUSY_WAIT_MAX)
-        .statement_cache_capacity(STATEMENTS_KEPT)
-        .pragma("journal_size_limit", WAL_KEPT)
-}
-
-fn refuse_old_sqlite(version: &str) -> Result<()> {
-    let mut parts = version.split('.').map(|part| part.parse().unwrap_or(0));
-    let mut next = || parts.next().unwrap_or(0);
-    if (next(), next(), next()) >= SQLITE_OLDEST {
-        return Ok(());
-    }
-    Err(Error::Unusable(format!(
-        "SQLite {version} can corrupt a database in WAL mode; 3.51.3 or newer is needed"
-    )))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn sqlite_below_3_51_3_is_refused() {
-        assert!(refuse_old_sqlite("3.51.2").is_err());
-        assert!(refuse_old_sqlite("3.46.0").is_err());
-        assert!(refuse_old_sqlite("3.51.3").is_ok());
-        assert!(refuse_old_sqlite("3.53.2").is_ok());
-        assert!(refuse_old_sqlite("4.0").is_ok());
     }
 }

@@ -1,32 +1,36 @@
 //! Group commit for SQLite's one writer.
 //!
-//! A unit of work is a savepoint inside an outer transaction. `commit` releases it and returns when
-//! the outer COMMIT is on disk, which happens when nobody waits for the writer or the group is
-//! full. One fsync serves the whole group. A unit that fails or is dropped rolls back to its own
-//! savepoint and harms no neighbour. `begin` and `commit` run to their end even when their caller
-//! stops waiting: half of one would leave the connection in a state nobody knows.
+//! A unit of work is a savepoint inside an outer transaction, or that transaction itself when it is
+//! the first of its group. `commit` releases it and returns when the outer COMMIT is on disk, which
+//! happens when nobody waits for the writer or the group is full. One fsync serves the whole group, on a thread that may wait for the disk. A unit that fails
+//! or is dropped rolls back to its own savepoint and harms no neighbour. A group ends even when
+//! everybody in it has stopped waiting.
 //!
 //! SQLite rolls the outer transaction back by itself on some errors (disk full, I/O). The savepoint
 //! is gone then, so releasing or rolling back to it fails, and that is how the group learns that
 //! it is broken: every unit of it is told that it is not durable. Between that error and the next
 //! `begin` no statement runs, because a unit of work refuses all statements after a failed one.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
-use sqlx::{ConnectOptions, Connection, Executor};
+use metrics::Histogram;
+use rusqlite::Connection;
 use tokio::sync::{Mutex, OwnedMutexGuard, oneshot};
 
-use super::{Error, Result};
+use super::{Error, Result, sqlite};
+use crate::backoff;
 
 /// A group ends when it holds this many units, ...
 const GROUP_UNITS_MAX: usize = 64;
 /// ... or is this old, or nobody waits for the writer.
-const GROUP_AGE_MAX: Duration = Duration::from_millis(2);
+const GROUP_AGE_MAX: Duration = Duration::from_millis(5);
 /// How long a unit waits for the writer before the caller is told that the house is too busy.
 const WRITER_WAIT_MAX: Duration = Duration::from_secs(10);
+/// How long a group waits for a writer in another process.
+const OTHER_PROCESS_WAIT_MAX: Duration = Duration::from_secs(5);
 
 /// SQLite's one writer.
 #[derive(Clone)]
@@ -36,15 +40,39 @@ pub(super) struct Writer {
 }
 
 struct Inner {
+    /// What it measures of itself, by module.
+    figures: Figures,
     /// None while the connection is in no known state; the next unit brings a new one.
-    conn: Option<SqliteConnection>,
-    options: SqliteConnectOptions,
+    conn: Option<Connection>,
+    file: PathBuf,
     closed: bool,
     /// When the open outer transaction began.
     open: Option<Instant>,
-    /// A unit is at work, or ended without `commit` and left its savepoint behind.
-    savepoint: bool,
+    /// A unit is at work, or ended without `commit` and left this behind.
+    unit: Option<Scope>,
     committed: Vec<oneshot::Sender<bool>>,
+}
+
+/// The figures of one module's writer: `sqlite_unit_seconds` is how long units of work hold it,
+/// `sqlite_wait_seconds` how long they wait for it, `sqlite_commit_seconds` how long a group takes
+/// to reach the disk, `sqlite_group_units` how many units share that.
+#[derive(Clone)]
+struct Figures {
+    wait: Histogram,
+    unit: Histogram,
+    commit: Histogram,
+    units: Histogram,
+}
+
+impl Figures {
+    fn of(module: &'static str) -> Self {
+        Self {
+            wait: metrics::histogram!("sqlite_wait_seconds", "module" => module),
+            unit: metrics::histogram!("sqlite_unit_seconds", "module" => module),
+            commit: metrics::histogram!("sqlite_commit_seconds", "module" => module),
+            units: metrics::histogram!("sqlite_group_units", "module" => module),
+        }
+    }
 }
 
 /// A unit of work on the writer. Dropped without `commit` it is rolled back, alone.
@@ -52,50 +80,71 @@ pub(super) struct Unit {
     /// Held until commit or drop.
     inner: Option<OwnedMutexGuard<Inner>>,
     writer: Writer,
+    begun: Instant,
 }
 
-async fn to_the_end<T: Send + 'static>(
-    work: impl Future<Output = Result<T>> + Send + 'static,
-) -> Result<T> {
-    tokio::spawn(work).await.unwrap_or(Err(Error::NotDurable))
+/// What a unit of work is rolled back to.
+#[derive(Clone, Copy)]
+enum Scope {
+    /// The beginning of the group, which it is the first of.
+    Group,
+    /// Its savepoint.
+    Savepoint,
+}
+
+/// Counts somebody who waits for the writer, until it is dropped.
+struct Waits<'a>(&'a AtomicUsize);
+
+impl<'a> Waits<'a> {
+    fn on(waiting: &'a AtomicUsize) -> Self {
+        waiting.fetch_add(1, Ordering::SeqCst);
+        Self(waiting)
+    }
+}
+
+impl Drop for Waits<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
 }
 
 impl Writer {
-    pub(super) async fn open(options: SqliteConnectOptions) -> sqlx::Result<Self> {
+    pub(super) fn open(module: &'static str, file: &Path) -> Result<Self> {
         let inner = Inner {
-            conn: Some(options.connect().await?),
-            options,
+            figures: Figures::of(module),
+            conn: Some(sqlite::open_writer(file)?),
+            file: file.to_owned(),
             closed: false,
             open: None,
-            savepoint: false,
+            unit: None,
             committed: Vec::new(),
         };
         Ok(Self { inner: Arc::new(Mutex::new(inner)), waiting: Arc::default() })
     }
 
     pub(super) async fn begin(&self) -> Result<Unit> {
-        let writer = self.clone();
-        to_the_end(async move {
-            writer.waiting.fetch_add(1, Ordering::SeqCst);
-            let lock = writer.inner.clone().lock_owned();
-            let locked = tokio::time::timeout(WRITER_WAIT_MAX, lock).await;
-            writer.waiting.fetch_sub(1, Ordering::SeqCst);
-            let mut inner = locked.map_err(|_| Error::Busy)?;
-            inner.start_unit().await?;
-            Ok(Unit { inner: Some(inner), writer })
-        })
-        .await
+        let asked = Instant::now();
+        let mut inner = self.lock().await?;
+        inner.figures.wait.record(asked.elapsed());
+        inner.start_unit().await?;
+        Ok(Unit { inner: Some(inner), writer: self.clone(), begun: Instant::now() })
+    }
+
+    async fn lock(&self) -> Result<OwnedMutexGuard<Inner>> {
+        if let Ok(inner) = self.inner.clone().try_lock_owned() {
+            return Ok(inner);
+        }
+        let _waits = Waits::on(&self.waiting);
+        let lock = self.inner.clone().lock_owned();
+        tokio::time::timeout(WRITER_WAIT_MAX, lock).await.map_err(|_| Error::Busy)
     }
 
     /// Ends the group and the connection, after the unit that is at work.
-    pub(super) async fn close(&self) -> sqlx::Result<()> {
+    pub(super) async fn close(&self) {
         let mut inner = self.inner.lock().await;
-        inner.flush().await;
+        inner.end_group();
         inner.closed = true;
-        match inner.conn.take() {
-            Some(conn) => conn.close().await,
-            None => Ok(()),
-        }
+        inner.conn = None;
     }
 
     fn somebody_waits(&self) -> bool {
@@ -103,41 +152,75 @@ impl Writer {
     }
 }
 
+/// Ends the group where waiting for the disk holds nobody up. Whoever wants the writer waits for it.
+fn end_group_aside(mut inner: OwnedMutexGuard<Inner>) {
+    tokio::task::spawn_blocking(move || inner.end_group());
+}
+
 impl Inner {
     async fn start_unit(&mut self) -> Result<()> {
         if self.closed {
-            return Err(Error::engine("begin", sqlx::Error::PoolClosed));
+            return Err(Error::Closed);
         }
-        if let Err(error) = self.forget_savepoint().await {
-            self.fail_group(&error).await;
+        if let Err(error) = self.undo_unit() {
+            self.fail_group(&error);
         }
         if self.conn.is_none() {
-            let conn = self.options.connect().await;
-            self.conn = Some(conn.map_err(|e| Error::engine("reconnect", e))?);
+            self.conn = Some(sqlite::open_writer(&self.file)?);
         }
-        let first = self.open.is_none();
-        let text = if first { "begin immediate; savepoint unit" } else { "savepoint unit" };
-        if let Err(error) = self.run(text).await {
-            self.fail_group(&error).await;
+        if self.open.is_none() {
+            self.start_group().await?;
+            self.unit = Some(Scope::Group);
+            return Ok(());
+        }
+        if let Err(error) = self.run("savepoint unit") {
+            self.fail_group(&error);
             return Err(Error::engine("begin", error));
         }
-        self.open.get_or_insert_with(Instant::now);
-        self.savepoint = true;
+        self.unit = Some(Scope::Savepoint);
         Ok(())
     }
 
-    async fn run(&mut self, text: &'static str) -> sqlx::Result<()> {
-        let Some(conn) = &mut self.conn else { return Err(sqlx::Error::WorkerCrashed) };
-        conn.execute(text).await.map(drop)
+    /// Begins the outer transaction. Waits while another process writes.
+    async fn start_group(&mut self) -> Result<()> {
+        let began = Instant::now();
+        let mut tries = 0;
+        while self.open.is_none() {
+            match self.run("begin immediate") {
+                Ok(()) => self.open = Some(Instant::now()),
+                Err(error)
+                    if sqlite::is_busy(&error) && began.elapsed() < OTHER_PROCESS_WAIT_MAX =>
+                {
+                    tries += 1;
+                    tokio::time::sleep(backoff::pause(tries, 1, 20)).await;
+                }
+                Err(error) => {
+                    self.fail_group(&error);
+                    return Err(Error::engine("begin", error));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn run(&self, text: &'static str) -> rusqlite::Result<()> {
+        let Some(conn) = &self.conn else { return Err(rusqlite::Error::InvalidQuery) };
+        sqlite::run(conn, text)
     }
 
     /// Rolls back what an abandoned unit left. An error means that the group itself is gone.
-    async fn forget_savepoint(&mut self) -> sqlx::Result<()> {
-        if !self.savepoint {
-            return Ok(());
+    fn undo_unit(&mut self) -> rusqlite::Result<()> {
+        match self.unit.take() {
+            None => Ok(()),
+            Some(Scope::Group) => {
+                self.open = None;
+                self.run("rollback")
+            }
+            Some(Scope::Savepoint) => {
+                self.run("rollback to unit")?;
+                self.run("release unit")
+            }
         }
-        self.savepoint = false;
-        self.run("rollback to unit; release unit").await
     }
 
     fn full(&self) -> bool {
@@ -146,44 +229,44 @@ impl Inner {
     }
 
     /// Ends the group and tells every unit of it that it is on disk, or that it is not.
-    async fn flush(&mut self) {
+    fn end_group(&mut self) {
+        if let Err(error) = self.undo_unit() {
+            self.fail_group(&error);
+        }
         if self.open.is_none() {
             return;
         }
-        let mut ended = self.forget_savepoint().await;
-        if ended.is_ok() {
-            ended = self.run("commit").await;
-        }
-        match ended {
-            Ok(()) => self.succeed_group(),
-            Err(error) => self.fail_group(&error).await,
-        }
-    }
-
-    /// Ends the unit at work; with `last`, the group too, in the same trip to the engine.
-    async fn release(&mut self, last: bool) {
-        self.savepoint = false;
-        match self.run(if last { "release unit; commit" } else { "release unit" }).await {
-            Ok(()) if last => self.succeed_group(),
-            Ok(()) => {}
-            Err(error) => self.fail_group(&error).await,
+        let began = Instant::now();
+        match self.run("commit") {
+            Ok(()) => {
+                self.figures.commit.record(began.elapsed());
+                #[expect(clippy::cast_precision_loss, reason = "at most some dozens")]
+                self.figures.units.record(self.committed.len() as f64);
+                self.open = None;
+                self.tell(true);
+            }
+            Err(error) => self.fail_group(&error),
         }
     }
 
-    fn succeed_group(&mut self) {
-        self.open = None;
-        self.tell(true);
+    /// Ends the unit at work and leaves the group open.
+    fn release(&mut self) {
+        if let Some(Scope::Savepoint) = self.unit.take()
+            && let Err(error) = self.run("release unit")
+        {
+            self.fail_group(&error);
+        }
     }
 
-    async fn fail_group(&mut self, why: &sqlx::Error) {
+    fn fail_group(&mut self, why: &rusqlite::Error) {
         let units = self.committed.len();
         tracing::error!(error = %why, units, "a group of units of work was rolled back");
-        self.savepoint = false;
+        self.unit = None;
         self.open = None;
         // After an automatic rollback there is nothing left to roll back, and SQLite says so. What
         // counts is that a transaction can begin again: else the state is unknown.
-        let _ = self.run("rollback").await;
-        if self.run("begin; rollback").await.is_err() {
+        let _ = self.run("rollback");
+        if self.run("begin").and_then(|()| self.run("rollback")).is_err() {
             self.conn = None;
         }
         self.tell(false);
@@ -198,40 +281,47 @@ impl Inner {
 }
 
 impl Unit {
-    pub(super) fn conn(&mut self) -> Option<&mut SqliteConnection> {
+    pub(super) fn conn(&mut self) -> Option<&mut Connection> {
         self.inner.as_mut().and_then(|inner| inner.conn.as_mut())
     }
 
     pub(super) async fn commit(mut self) -> Result<()> {
         let Some(mut inner) = self.inner.take() else { return Err(Error::NotDurable) };
-        let writer = self.writer.clone();
-        to_the_end(async move {
-            let (told, mut hears) = oneshot::channel();
-            inner.committed.push(told);
-            let last = inner.full() || !writer.somebody_waits();
-            inner.release(last).await;
+        let (told, hears) = oneshot::channel();
+        inner.committed.push(told);
+        inner.release();
+        inner.figures.unit.record(self.begun.elapsed());
+        let durable = if inner.full() || !self.writer.somebody_waits() {
+            end_group_aside(inner);
+            hears.await.unwrap_or(false)
+        } else {
             drop(inner);
-            // Whoever comes next ends the group; if nobody does, this unit ends it itself.
-            let durable = loop {
-                match tokio::time::timeout(GROUP_AGE_MAX, &mut hears).await {
-                    Ok(answer) => break answer.unwrap_or(false),
-                    Err(_) => writer.inner.lock().await.flush().await,
-                }
-            };
-            if durable { Ok(()) } else { Err(Error::NotDurable) }
-        })
-        .await
+            // A task of its own, so that the group ends even when the caller stops waiting.
+            let ended = tokio::spawn(end_sometime(self.writer.clone(), hears));
+            ended.await.unwrap_or(false)
+        };
+        if durable { Ok(()) } else { Err(Error::NotDurable) }
+    }
+}
+
+/// Waits for the end of a group: whoever comes next ends it; if nobody does in time, this does.
+async fn end_sometime(writer: Writer, mut hears: oneshot::Receiver<bool>) -> bool {
+    loop {
+        match tokio::time::timeout(GROUP_AGE_MAX, &mut hears).await {
+            Ok(answer) => return answer.unwrap_or(false),
+            Err(_) => end_group_aside(writer.inner.clone().lock_owned().await),
+        }
     }
 }
 
 impl Drop for Unit {
     /// Whoever takes the writer next rolls an abandoned unit back; a task does when nobody waits.
     fn drop(&mut self) {
-        if let Some(mut inner) = self.inner.take()
+        if let Some(inner) = self.inner.take()
             && !self.writer.somebody_waits()
-            && let Ok(runtime) = tokio::runtime::Handle::try_current()
+            && tokio::runtime::Handle::try_current().is_ok()
         {
-            runtime.spawn(async move { inner.flush().await });
+            end_group_aside(inner);
         }
     }
 }

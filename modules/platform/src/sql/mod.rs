@@ -1,4 +1,4 @@
-//! One SQL text for SQLite and PostgreSQL, with sqlx's own drivers and native types on each.
+//! One SQL text for SQLite and PostgreSQL, with a driver of its own and native types on each.
 //!
 //! A statement is a constant of its module's `store.rs`, declared with [`statements!`], in the
 //! dialect both engines share:
@@ -9,19 +9,26 @@
 //! - `cast(sum(x) as bigint)`, because PostgreSQL sums bigints to numeric;
 //! - text is compared bytewise (`C` collation), `nulls last` is always said;
 //! - a list of rows goes in as one JSON parameter and comes out of `json_each` or
-//!   `jsonb_to_recordset`: a loop of statements is a loop of waits. A time is always bound as a
-//!   parameter of its own, never inside JSON, where it is spelled in a way that does not sort.
+//!   `jsonb_to_recordset`: a loop of statements is a loop of waits. A time is bound as a parameter
+//!   of its own, or inside JSON by [`spell`].
 //!
 //! Where the engines truly differ one constant holds both texts, SQLite's first.
 
 mod db;
 mod group;
 mod migrate;
+mod query;
+mod sqlite;
 mod unit;
+mod value;
 
 pub use db::{Db, Postgres, Sqlite};
 pub use migrate::{Migration, migrate, render};
-pub use unit::{Query, Tx};
+/// Reads a struct's fields from the columns of their names.
+pub use platform_derive::Record;
+pub use query::Query;
+pub use unit::Tx;
+pub use value::{Cell, Column, Json, Param, Record, Row, spell};
 
 /// The engine behind a [`Db`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,38 +64,11 @@ impl Sql {
             Engine::Postgres => self.postgres,
         }
     }
-}
 
-/// A value both engines can bind: `Uuid`, `Timestamp`, `Json<T>`, `i64`, `&str`, `bool`, options.
-pub trait Param<'q>:
-    sqlx::Encode<'q, sqlx::Sqlite>
-    + sqlx::Type<sqlx::Sqlite>
-    + sqlx::Encode<'q, sqlx::Postgres>
-    + sqlx::Type<sqlx::Postgres>
-{
-}
-impl<'q, T> Param<'q> for T where
-    T: sqlx::Encode<'q, sqlx::Sqlite>
-        + sqlx::Type<sqlx::Sqlite>
-        + sqlx::Encode<'q, sqlx::Postgres>
-        + sqlx::Type<sqlx::Postgres>
-{
-}
-
-/// A row type: `#[derive(sqlx::FromRow)]` is generic over the row, so it satisfies both engines.
-pub trait Record:
-    for<'r> sqlx::FromRow<'r, sqlx::sqlite::SqliteRow>
-    + for<'r> sqlx::FromRow<'r, sqlx::postgres::PgRow>
-    + Send
-    + Unpin
-{
-}
-impl<T> Record for T where
-    T: for<'r> sqlx::FromRow<'r, sqlx::sqlite::SqliteRow>
-        + for<'r> sqlx::FromRow<'r, sqlx::postgres::PgRow>
-        + Send
-        + Unpin
-{
+    /// Its first words: enough to find it, and no value of anybody's.
+    fn context(&self) -> String {
+        self.sqlite.split_whitespace().take(6).collect::<Vec<_>>().join(" ")
+    }
 }
 
 /// Why storage did not do what it was asked.
@@ -101,7 +81,7 @@ pub enum Error {
         context: String,
         /// What the driver said.
         #[source]
-        source: sqlx::Error,
+        source: Driver,
     },
     /// The unit of work had failed before; nothing of it is kept.
     #[error("storage: the unit of work {0} failed and was rolled back")]
@@ -112,6 +92,9 @@ pub enum Error {
     /// The writer or a connection was not free in time.
     #[error("storage: too busy")]
     Busy,
+    /// The database was closed, because the program stops.
+    #[error("storage: closed")]
+    Closed,
     /// A stored row makes no sense to this program.
     #[error("storage: {0}")]
     Inconsistent(String),
@@ -120,13 +103,24 @@ pub enum Error {
     Unusable(String),
 }
 
+/// What an engine's driver said.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+pub enum Driver {
+    /// SQLite.
+    Sqlite(#[from] rusqlite::Error),
+    /// PostgreSQL.
+    Postgres(#[from] sqlx::Error),
+}
+
 /// The result of asking storage for something.
 pub type Result<T> = std::result::Result<T, Error>;
 
 impl Error {
-    pub(crate) fn engine(context: impl Into<String>, source: sqlx::Error) -> Self {
-        match source {
-            sqlx::Error::PoolTimedOut => Self::Busy,
+    pub(crate) fn engine(context: impl Into<String>, source: impl Into<Driver>) -> Self {
+        match source.into() {
+            Driver::Postgres(sqlx::Error::PoolTimedOut) => Self::Busy,
+            Driver::Postgres(sqlx::Error::PoolClosed) => Self::Closed,
             source => Self::Engine { context: context.into(), source },
         }
     }
@@ -134,23 +128,27 @@ impl Error {
     /// Whether the whole use case may be tried again at once: PostgreSQL's serialization failure
     /// (40001) and deadlock (40P01), SQLite's busy.
     pub fn is_conflict(&self) -> bool {
-        let Self::Engine { source: sqlx::Error::Database(error), .. } = self else { return false };
-        matches!(error.code().as_deref(), Some("40001" | "40P01" | "5" | "517" | "261"))
+        let Self::Engine { source, .. } = self else { return false };
+        match source {
+            Driver::Sqlite(error) => sqlite::is_busy(error),
+            Driver::Postgres(sqlx::Error::Database(error)) => {
+                matches!(error.code().as_deref(), Some("40001" | "40P01"))
+            }
+            Driver::Postgres(_) => false,
+        }
     }
 
     /// Whether it is the machine's state and not the request that made it fail: the same request
     /// may succeed later.
     pub fn is_transient(&self) -> bool {
         match self {
-            Self::Busy | Self::NotDurable | Self::Aborted(_) => true,
-            Self::Engine { source, .. } => match source {
+            Self::Busy | Self::Closed | Self::NotDurable | Self::Aborted(_) => true,
+            Self::Engine { source: Driver::Sqlite(error), .. } => sqlite::is_transient(error),
+            Self::Engine { source: Driver::Postgres(error), .. } => match error {
                 sqlx::Error::Database(error) => {
                     error.code().is_some_and(|code| is_transient_code(&code))
                 }
-                sqlx::Error::Io(_)
-                | sqlx::Error::PoolClosed
-                | sqlx::Error::WorkerCrashed
-                | sqlx::Error::Protocol(_) => true,
+                sqlx::Error::Io(_) | sqlx::Error::WorkerCrashed | sqlx::Error::Protocol(_) => true,
                 _ => false,
             },
             Self::Inconsistent(_) | Self::Unusable(_) => false,
@@ -158,16 +156,11 @@ impl Error {
     }
 }
 
-/// PostgreSQL's codes have five characters, SQLite's are numbers of at most four digits.
+/// PostgreSQL's classes of lost connections, conflicts, missing resources and shutdowns; then: no
+/// lock in time, idle for too long, a server that has become a replica.
 fn is_transient_code(code: &str) -> bool {
-    if code.len() == 5 {
-        // The classes of lost connections, conflicts, missing resources and shutdowns; then: no
-        // lock in time, idle for too long, a server that has become a replica.
-        return ["08", "40", "53", "57"].iter().any(|class| code.starts_with(class))
-            || matches!(code, "55P03" | "25P03" | "25006");
-    }
-    // Busy, locked, I/O error, disk full, cannot open.
-    matches!(code.parse::<i64>().map(|code| code & 0xff), Ok(5 | 6 | 10 | 13 | 14))
+    ["08", "40", "53", "57"].iter().any(|class| code.starts_with(class))
+        || matches!(code, "55P03" | "25P03" | "25006")
 }
 
 /// How often [`retry`] runs a use case that meets a conflict.
@@ -224,12 +217,10 @@ mod tests {
 
     #[test]
     fn the_machine_is_told_from_the_request() {
-        for code in ["5", "517", "6", "10", "778", "13", "14", "08006", "40P01", "53100", "57P01"] {
+        for code in ["08006", "40P01", "53100", "57P01", "55P03"] {
             assert!(is_transient_code(code), "{code}");
         }
-        assert!(is_transient_code("55P03"));
-        // 22021, a character that text cannot hold, would be SQLite's "busy" by its low byte.
-        for code in ["19", "2067", "1555", "22021", "23505", "23514", "42601", "1"] {
+        for code in ["22021", "23505", "23514", "42601"] {
             assert!(!is_transient_code(code), "{code}");
         }
     }

@@ -1,12 +1,13 @@
 //! A unit of work as a value, and the statements run in it.
 
 use kernel::Timestamp;
-use sqlx::postgres::{PgArguments, PgConnection, PgPool};
-use sqlx::sqlite::{SqliteArguments, SqliteConnection, SqlitePool};
-use sqlx::{Arguments, Executor, SqlSafeStr, Transaction};
+use rusqlite::Connection;
+use sqlx::{Executor, SqlSafeStr, Transaction};
 
 use super::group::Unit;
-use super::{Db, Error, Param, Record, Result, Sql};
+use super::query::Target;
+use super::sqlite::Reader;
+use super::{Db, Error, Query, Result, Sql};
 use crate::fault;
 use crate::outbox::Outgoing;
 
@@ -29,16 +30,19 @@ pub struct Tx {
 
 pub(super) enum Conn {
     Writer(Unit),
-    Reader(Transaction<'static, sqlx::Sqlite>),
+    Reader(Reader),
     Postgres(Transaction<'static, sqlx::Postgres>),
 }
 
-pub(super) enum Target<'c> {
-    Sqlite(&'c mut SqliteConnection),
-    SqlitePool(&'c SqlitePool),
-    Pg(&'c mut PgConnection),
-    PgPool(&'c PgPool),
-    Gone(&'static str),
+impl Conn {
+    /// SQLite's connection, if this is one and it is in a known state.
+    fn sqlite(&mut self) -> Option<&mut Connection> {
+        match self {
+            Self::Writer(unit) => unit.conn(),
+            Self::Reader(reader) => reader.conn(),
+            Self::Postgres(_) => None,
+        }
+    }
 }
 
 impl Tx {
@@ -64,12 +68,10 @@ impl Tx {
 
     /// A statement of this unit of work.
     pub fn query(&mut self, sql: Sql) -> Query<'_> {
-        let gone = Target::Gone(self.name);
         let target = match &mut self.conn {
-            _ if self.failed => gone,
-            Conn::Writer(unit) => unit.conn().map_or(gone, Target::Sqlite),
-            Conn::Reader(tx) => Target::Sqlite(&mut *tx),
-            Conn::Postgres(tx) => Target::Pg(&mut *tx),
+            _ if self.failed => Target::Gone(self.name),
+            Conn::Postgres(tx) => Target::Postgres(&mut *tx),
+            conn => conn.sqlite().map_or(Target::Gone(self.name), Target::Sqlite),
         };
         Query::new(target, sql, Some(&mut self.failed))
     }
@@ -79,37 +81,38 @@ impl Tx {
         if std::mem::replace(&mut self.failed, true) {
             return Err(Error::Aborted(self.name));
         }
-        let script = sqlx::raw_sql(sqlx::AssertSqlSafe(text));
-        let done = match &mut self.conn {
-            Conn::Writer(unit) => match unit.conn() {
-                Some(conn) => script.execute(conn).await.map(drop),
-                None => return Err(Error::Aborted(self.name)),
-            },
-            Conn::Reader(tx) => script.execute(&mut **tx).await.map(drop),
-            Conn::Postgres(tx) => script.execute(&mut **tx).await.map(drop),
-        };
-        self.failed = done.is_err();
-        done.map_err(|error| Error::engine("script", error))
+        match &mut self.conn {
+            Conn::Postgres(tx) => {
+                let script = sqlx::raw_sql(sqlx::AssertSqlSafe(text));
+                script.execute(&mut **tx).await.map_err(|error| Error::engine("script", error))?;
+            }
+            conn => {
+                let conn = conn.sqlite().ok_or(Error::Aborted(self.name))?;
+                conn.execute_batch(&text).map_err(|error| Error::engine("script", error))?;
+            }
+        }
+        self.failed = false;
+        Ok(())
     }
 
     /// Asks the engine to parse and resolve a statement without running it.
     pub async fn prepare(&mut self, sql: Sql) -> Result<()> {
-        let text = sql.text(self.db.engine()).into_sql_str();
-        if self.failed {
+        if std::mem::replace(&mut self.failed, true) {
             return Err(Error::Aborted(self.name));
         }
-        let prepared = match &mut self.conn {
-            Conn::Writer(unit) => match unit.conn() {
-                Some(conn) => conn.prepare(text).await.map(drop),
-                None => return Err(Error::Aborted(self.name)),
-            },
-            Conn::Reader(tx) => (&mut **tx).prepare(text).await.map(drop),
-            Conn::Postgres(tx) => (&mut **tx).prepare(text).await.map(drop),
-        };
-        prepared.map_err(|error| {
-            self.failed = true;
-            Error::engine(context(sql.text(self.db.engine())), error)
-        })
+        let text = sql.text(self.db.engine());
+        match &mut self.conn {
+            Conn::Postgres(tx) => {
+                let prepared = (&mut **tx).prepare(text.into_sql_str()).await;
+                prepared.map_err(|error| Error::engine(sql.context(), error))?;
+            }
+            conn => {
+                let conn = conn.sqlite().ok_or(Error::Aborted(self.name))?;
+                conn.prepare(text).map_err(|error| Error::engine(sql.context(), error))?;
+            }
+        }
+        self.failed = false;
+        Ok(())
     }
 
     /// Runs `then` once this unit of work is on disk; not at all if it never is. For hints, such
@@ -130,7 +133,7 @@ impl Tx {
         fault::point("before commit of", self.name);
         match self.conn {
             Conn::Writer(unit) => unit.commit().await?,
-            Conn::Reader(tx) => tx.commit().await.map_err(|e| Error::engine("commit", e))?,
+            Conn::Reader(reader) => drop(reader),
             Conn::Postgres(tx) => tx.commit().await.map_err(|e| Error::engine("commit", e))?,
         }
         fault::point("after commit of", self.name);
@@ -142,108 +145,4 @@ impl Tx {
         }
         Ok(())
     }
-}
-
-/// A statement with its parameters, about to run.
-#[must_use = "a query does nothing until it is executed"]
-pub struct Query<'c> {
-    target: Target<'c>,
-    sql: Sql,
-    args: Args,
-    bad_argument: Option<sqlx::Error>,
-    failed: Option<&'c mut bool>,
-}
-
-enum Args {
-    Sqlite(SqliteArguments),
-    Postgres(PgArguments),
-}
-
-/// Runs `$body` with `$exec` and `$args` bound to the engine's own types.
-macro_rules! on_engine {
-    ($query:expr, |$exec:ident, $text:ident, $args:ident| $body:expr) => {{
-        let Query { target, sql, args, bad_argument, mut failed } = $query;
-        // Failed until it has succeeded: whoever stops waiting for a statement does not know what
-        // it did, so its unit of work is over as well.
-        if let Some(failed) = &mut failed {
-            **failed = true;
-        }
-        let outcome = match (target, args, bad_argument) {
-            (_, _, Some(error)) => Err(error),
-            (Target::Sqlite($exec), Args::Sqlite($args), _) => {
-                let $text = sql.sqlite;
-                $body
-            }
-            (Target::SqlitePool($exec), Args::Sqlite($args), _) => {
-                let $text = sql.sqlite;
-                $body
-            }
-            (Target::Pg($exec), Args::Postgres($args), _) => {
-                let $text = sql.postgres;
-                $body
-            }
-            (Target::PgPool($exec), Args::Postgres($args), _) => {
-                let $text = sql.postgres;
-                $body
-            }
-            (Target::Gone(name), ..) => return Err(Error::Aborted(name)),
-            _ => Err(sqlx::Error::Protocol("arguments of the other engine".to_owned())),
-        };
-        if let Some(failed) = failed {
-            *failed = outcome.is_err();
-        }
-        outcome.map_err(|error| Error::engine(context(sql.sqlite), error))
-    }};
-}
-
-impl<'c> Query<'c> {
-    pub(super) fn new(target: Target<'c>, sql: Sql, failed: Option<&'c mut bool>) -> Self {
-        let args = match target {
-            Target::Pg(_) | Target::PgPool(_) => Args::Postgres(PgArguments::default()),
-            _ => Args::Sqlite(SqliteArguments::default()),
-        };
-        Self { target, sql, args, bad_argument: None, failed }
-    }
-
-    /// Binds the next placeholder.
-    pub fn bind<'q>(mut self, value: impl Param<'q>) -> Self {
-        let added = match &mut self.args {
-            Args::Sqlite(args) => args.add(value),
-            Args::Postgres(args) => args.add(value),
-        };
-        if let Err(error) = added {
-            self.bad_argument.get_or_insert(sqlx::Error::Encode(error));
-        }
-        self
-    }
-
-    /// Runs it and returns how many rows it touched.
-    pub async fn execute(self) -> Result<u64> {
-        on_engine!(self, |exec, text, args| sqlx::query_with(text, args)
-            .execute(exec)
-            .await
-            .map(|done| done.rows_affected()))
-    }
-
-    /// The row, if there is one.
-    pub async fn optional<R: Record>(self) -> Result<Option<R>> {
-        on_engine!(self, |exec, text, args| sqlx::query_as_with(text, args)
-            .fetch_optional(exec)
-            .await)
-    }
-
-    /// The row that must be there.
-    pub async fn one<R: Record>(self) -> Result<R> {
-        on_engine!(self, |exec, text, args| sqlx::query_as_with(text, args).fetch_one(exec).await)
-    }
-
-    /// All rows. Every list a caller can ask for has a limit in its statement.
-    pub async fn all<R: Record>(self) -> Result<Vec<R>> {
-        on_engine!(self, |exec, text, args| sqlx::query_as_with(text, args).fetch_all(exec).await)
-    }
-}
-
-/// The first words of a statement: enough to find it, and no value of anybody's.
-fn context(sql: &str) -> String {
-    sql.split_whitespace().take(6).collect::<Vec<_>>().join(" ")
 }

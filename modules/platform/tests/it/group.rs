@@ -4,8 +4,6 @@ use std::path::{Path, PathBuf};
 
 use kernel::Clock;
 use platform::sql::{Db, Error, Sql, Sqlite, Tx};
-use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{ConnectOptions, Connection};
 use tokio::task::JoinHandle;
 use uuid::Uuid;
 
@@ -27,11 +25,11 @@ async fn write(db: &Db, id: Uuid, size: usize) -> platform::sql::Result<()> {
 }
 
 /// What another process would see in the file.
-async fn stored(file: &Path) -> Vec<Uuid> {
-    let mut other = SqliteConnectOptions::new().filename(file).connect().await.unwrap();
-    let ids = sqlx::query_scalar("select id from sample").fetch_all(&mut other).await.unwrap();
-    other.close().await.unwrap();
-    ids
+fn stored(file: &Path) -> Vec<Uuid> {
+    let other = rusqlite::Connection::open(file).unwrap();
+    let mut ids = other.prepare("select id from sample").unwrap();
+    let ids = ids.query_map((), |row| row.get::<_, Vec<u8>>(0)).unwrap();
+    ids.map(|id| Uuid::from_slice(&id.unwrap()).unwrap()).collect()
 }
 
 /// Commits in the WAL: frames that carry the size of the database after a commit.
@@ -52,14 +50,14 @@ async fn concurrent_units_share_commits_and_each_is_on_disk_when_told_so() {
             let id = Uuid::now_v7();
             write(&db, id, 10).await.unwrap();
             if n % 8 == 0 {
-                assert!(stored(&file).await.contains(&id));
+                assert!(stored(&file).contains(&id));
             }
         })
     });
     for unit in futures_util::future::join_all(units).await {
         unit.unwrap();
     }
-    assert_eq!(stored(&file).await.len(), 48);
+    assert_eq!(stored(&file).len(), 48);
     let outer = commits(&file) - before;
     assert!((1..48).contains(&outer), "{outer} commits for 48 units");
 }
@@ -89,7 +87,7 @@ async fn failing_and_abandoned_units_harm_no_neighbour() {
         .into_iter()
         .filter_map(std::result::Result::unwrap)
         .collect();
-    let mut kept = stored(&file).await;
+    let mut kept = stored(&file);
     acknowledged.sort_unstable();
     kept.sort_unstable();
     assert_eq!(acknowledged.len(), 100);
@@ -124,7 +122,7 @@ async fn an_answer_is_not_told_before_it_is_on_disk() {
         finish(&mut first, &key.scope, &key.key, &answer).await.unwrap();
         first.query(NEW).bind(Uuid::now_v7()).bind("x").execute().await.unwrap();
         let (mut second, commits) = share_a_group(&db, first).await;
-        let on_disk = stored(&file).await.len() > n;
+        let on_disk = stored(&file).len() > n;
         let known = claim(&mut second, &key).await.unwrap();
         let told = if on_disk { Claim::Done(answer.clone()) } else { Claim::Running };
         assert_eq!(known, told);
@@ -169,14 +167,14 @@ async fn a_full_database_keeps_what_was_acknowledged_and_nothing_else() {
         }
     }
     assert!(!acknowledged.is_empty() && !refused.is_empty());
-    let mut kept = stored(&file).await;
+    let mut kept = stored(&file);
     kept.sort_unstable();
     acknowledged.sort_unstable();
     assert_eq!(kept, acknowledged);
     pages_max(&db, "pragma max_page_count = 100000").await;
     let id = Uuid::now_v7();
     write(&db, id, 5_000).await.unwrap();
-    assert!(stored(&file).await.contains(&id));
+    assert!(stored(&file).contains(&id));
 }
 
 /// The unit that was released before another met the full disk is told that it is not durable, and
@@ -189,7 +187,7 @@ async fn a_full_disk_in_a_group_is_told_to_every_unit_of_it() {
         let mut first = db.begin("test").await.unwrap();
         first.query(NEW).bind(Uuid::now_v7()).bind("neighbour").execute().await.unwrap();
         let (mut second, commits) = share_a_group(&db, first).await;
-        if !stored(&file).await.is_empty() {
+        if !stored(&file).is_empty() {
             continue;
         }
         let much = "x".repeat(2_000_000);
@@ -199,9 +197,9 @@ async fn a_full_disk_in_a_group_is_told_to_every_unit_of_it() {
         assert!(matches!(after, Err(Error::Aborted(_))));
         assert!(matches!(second.commit().await, Err(Error::Aborted(_))));
         assert!(matches!(commits.await.unwrap(), Err(Error::NotDurable)));
-        assert!(stored(&file).await.is_empty());
+        assert!(stored(&file).is_empty());
         write(&db, Uuid::now_v7(), 10).await.unwrap();
-        assert_eq!(stored(&file).await.len(), 1);
+        assert_eq!(stored(&file).len(), 1);
         return;
     }
     panic!("no group was shared");

@@ -2,8 +2,8 @@ use std::time::Duration;
 
 use kernel::{Clock, Timestamp};
 use platform::random;
+use platform::sql::Json;
 use platform::sql::{Db, Engine, Error, Sql};
-use sqlx::types::Json;
 use uuid::Uuid;
 
 platform::on_both_engines!(crate::SCHEMA =>
@@ -70,7 +70,7 @@ async fn values_come_back_as_they_went_in(db: Db) {
             .bind(row.0)
             .bind(row.1)
             .bind(row.2)
-            .bind(&row.3)
+            .bind(row.3.clone())
             .bind(row.4)
             .bind(row.5)
             .bind(row.6.as_deref())
@@ -146,7 +146,11 @@ async fn a_statement_nobody_waited_for_ends_its_unit(db: Db) {
         let mut statement = Box::pin(tx.query(SLOW).one::<(i64,)>());
         let polled =
             std::future::poll_fn(|cx| std::task::Poll::Ready(statement.as_mut().poll(cx))).await;
-        assert!(polled.is_pending());
+        // SQLite has run it by then: there is nothing that could be left.
+        assert_eq!(polled.is_pending(), db.engine() == Engine::Postgres);
+        if polled.is_ready() {
+            return;
+        }
     }
     assert!(matches!(tx.query(ADD).bind(id).execute().await, Err(Error::Aborted(_))));
     assert!(matches!(tx.commit().await, Err(Error::Aborted(_))));
