@@ -2,7 +2,7 @@
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use chrono::TimeDelta;
 use futures_util::FutureExt;
@@ -13,7 +13,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot, watch};
 use uuid::Uuid;
 
 use super::plan::{Next, Phase, Policy, Turn, When, decide};
-use super::store::{self, Claimed, Record};
+use super::store::{self, Claimed, Record, Turned};
 use super::{Outcome, Saga};
 use crate::sql::{Db, Engine, Error, Result, Tx};
 use crate::tasks::Tasks;
@@ -95,6 +95,7 @@ impl<S: Saga> Coordinator<S> {
             owner: &self.shared.settings.node,
             lease_until: self.lease_until(),
             deadline,
+            steps: S::steps().len(),
         };
         let claimed = store::start(tx, new).await?;
         let (settle, settled) = oneshot::channel();
@@ -184,9 +185,9 @@ impl<S: Saga> Coordinator<S> {
     /// Takes an instance as far as it goes without waiting.
     async fn drive(&self, mut claimed: Claimed) -> Result<()> {
         let broken = |error| Error::Inconsistent(format!("saga state: {error}"));
-        let mut saga: S = serde_json::from_value(claimed.state.clone()).map_err(broken)?;
+        let mut saga: S = serde_json::from_value(claimed.state.take()).map_err(broken)?;
+        let (mut turns, mut recorded) = (Vec::new(), Instant::now());
         loop {
-            let step = claimed.at.step;
             let turn = self.take_turn(&mut saga, &claimed).await?;
             let now = self.shared.db.clock().now();
             let mut next =
@@ -194,18 +195,26 @@ impl<S: Saga> Coordinator<S> {
             if fault::bug("refusal_undoes_nothing") && next.phase == Phase::Undoing {
                 (next.phase, next.when) = (Phase::Undone, When::Never);
             }
-            if !self.keep(&mut saga, &claimed, step, &turn, &next).await? {
-                tracing::warn!(saga = %claimed.id, "another node took this saga over");
-                return Ok(());
-            }
-            if next.when != When::Now {
-                return Ok(());
+            turns.push(told::<S>(&claimed, &turn, now));
+            // The next step may take half of the lease, and it must end within it.
+            let may_wait = recorded.elapsed() < self.shared.settings.lease / 4;
+            if !(may_wait && next.when == When::Now && next.phase == Phase::Forward) {
+                if !self.keep(&mut saga, &claimed, &turns, &next).await? {
+                    tracing::warn!(saga = %claimed.id, "another node took this saga over");
+                    return Ok(());
+                }
+                if next.when != When::Now {
+                    return Ok(());
+                }
+                claimed.turns += i64::try_from(turns.len()).unwrap_or(0);
+                turns.clear();
+                recorded = Instant::now();
             }
             claimed.at.phase = next.phase;
             claimed.at.step = next.step;
+            claimed.at.reach = claimed.at.reach.max(next.step);
             claimed.at.attempts = next.attempts;
             claimed.reason = next.failure.or(claimed.reason);
-            claimed.turns += 1;
         }
     }
 
@@ -238,18 +247,17 @@ impl<S: Saga> Coordinator<S> {
         Ok(Turn::Ran(ran.unwrap_or_else(Outcome::Retry)))
     }
 
-    /// Records a turn, and does not leave a saga behind because storage was busy for a moment.
+    /// Records turns, and does not leave a saga behind because storage was busy for a moment.
     async fn keep(
         &self,
         saga: &mut S,
         claimed: &Claimed,
-        step: usize,
-        turn: &Turn,
+        turns: &[Turned],
         next: &Next,
     ) -> Result<bool> {
         let mut tries = 1;
         loop {
-            match self.record(saga, claimed, step, turn, next).await {
+            match self.record(saga, claimed, turns, next).await {
                 Err(error) if error.is_transient() && tries < RECORD_TRIES_MAX => {
                     tracing::warn!(saga = %claimed.id, %error, "a turn is recorded once more");
                     tokio::time::sleep(crate::backoff::pause(tries, 50, 1_000)).await;
@@ -264,11 +272,10 @@ impl<S: Saga> Coordinator<S> {
         &self,
         saga: &mut S,
         claimed: &Claimed,
-        step: usize,
-        turn: &Turn,
+        turns: &[Turned],
         next: &Next,
     ) -> Result<bool> {
-        let step = S::steps().get(step).map_or("?", |step| step.name());
+        let step = turns.last().map_or("?", |turn| turn.step);
         let mut tx = self.shared.db.begin(step).await?;
         match (next.when, next.phase) {
             (When::Waiting(_), _) => saga.waiting(&mut tx).await?,
@@ -280,12 +287,9 @@ impl<S: Saga> Coordinator<S> {
             }
             _ => {}
         }
-        let (outcome, detail) = describe(turn);
         let state = to_json(saga)?;
         let record = Record {
-            step,
-            outcome,
-            detail,
+            turns,
             next,
             state: &state,
             owner: &self.shared.settings.node,
@@ -297,6 +301,13 @@ impl<S: Saga> Coordinator<S> {
         tx.commit().await?;
         Ok(true)
     }
+}
+
+/// A turn as the history tells it.
+fn told<S: Saga>(claimed: &Claimed, turn: &Turn, at: Timestamp) -> Turned {
+    let step = S::steps().get(claimed.at.step).map_or("?", |step| step.name());
+    let (outcome, detail) = describe(turn);
+    Turned { step, phase: claimed.at.phase.word(), outcome, detail, at }
 }
 
 /// A step that hangs or panics has an unknown outcome; the error says which.

@@ -1,8 +1,10 @@
 //! Sagas: work that spans modules, step by step, with an undo for each step.
 //!
-//! A saga is its typed state, saved after every step. A step runs outside of any commit, with
-//! commands that are idempotent; what it changes in the saga's own database goes into the commit
-//! that records its outcome. The node that commits a saga runs it at once.
+//! A saga is its typed state. A step runs outside of any commit, with commands that are idempotent.
+//! The node that commits a saga runs it at once. Steps that are done one after the other are recorded
+//! together: when the saga ends, waits, is refused or has not been recorded for a while. Whoever
+//! takes a saga over runs those steps again, which changes nothing, and if it gives up it undoes
+//! from the last step on, because nobody knows how far the one before had come.
 //!
 //! ```text
 //! forward ── step done ──▶ next step ── ... ──▶ done

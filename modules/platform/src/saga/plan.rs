@@ -56,6 +56,9 @@ impl Phase {
 pub(super) struct At {
     pub phase: Phase,
     pub step: usize,
+    /// The last step that may have had an effect: further than `step` when an earlier run got there
+    /// and did not live to record it.
+    pub reach: usize,
     pub attempts: i64,
     pub deadline: Timestamp,
 }
@@ -95,15 +98,12 @@ pub(super) fn decide(at: &At, steps: usize, turn: &Turn, policy: &Policy, now: T
     match turn {
         Turn::Ran(Outcome::Done) if at.step + 1 == steps => ending(Phase::Done, at.step),
         Turn::Ran(Outcome::Done) => going_on(Phase::Forward, at.step + 1),
-        Turn::Ran(Outcome::Reject(problem)) => Next {
-            failure: Some(problem.clone()),
-            ..at.step
-                .checked_sub(1)
-                .map_or(ending(Phase::Undone, 0), |step| going_on(Phase::Undoing, step))
-        },
+        Turn::Ran(Outcome::Reject(problem)) => {
+            Next { failure: Some(problem.clone()), ..undoing_before(at) }
+        }
         Turn::Ran(Outcome::Wait(_) | Outcome::Retry(_)) if now >= at.deadline => Next {
             failure: Some(given_up("it took too long")),
-            ..going_on(Phase::Undoing, at.step)
+            ..going_on(Phase::Undoing, at.reach)
         },
         Turn::Ran(Outcome::Wait(until)) => Next {
             when: When::Waiting((*until).min(at.deadline)),
@@ -111,18 +111,25 @@ pub(super) fn decide(at: &At, steps: usize, turn: &Turn, policy: &Policy, now: T
         },
         Turn::Ran(Outcome::Retry(_)) if at.attempts + 1 >= policy.attempts_max => Next {
             failure: Some(given_up("a part of the shop did not answer")),
-            ..going_on(Phase::Undoing, at.step)
+            ..going_on(Phase::Undoing, at.reach)
         },
         Turn::Ran(Outcome::Retry(_)) => again(Phase::Forward, at, policy, now),
-        Turn::Undid(Ok(())) => at
-            .step
-            .checked_sub(1)
-            .map_or(ending(Phase::Undone, 0), |step| going_on(Phase::Undoing, step)),
+        Turn::Undid(Ok(())) => undo_before(at.step),
         Turn::Undid(Err(_)) if at.attempts + 1 >= policy.undo_attempts_max => {
             Next { attempts: at.attempts + 1, ..ending(Phase::Stuck, at.step) }
         }
         Turn::Undid(Err(_)) => again(Phase::Undoing, at, policy, now),
     }
+}
+
+/// A refused step had no effect, unless an earlier run of the saga got further.
+fn undoing_before(at: &At) -> Next {
+    if at.reach > at.step { going_on(Phase::Undoing, at.reach) } else { undo_before(at.step) }
+}
+
+fn undo_before(step: usize) -> Next {
+    let before = step.checked_sub(1);
+    before.map_or(ending(Phase::Undone, 0), |step| going_on(Phase::Undoing, step))
 }
 
 fn going_on(phase: Phase, step: usize) -> Next {
@@ -148,7 +155,7 @@ mod tests {
     use super::*;
 
     fn at(phase: Phase, step: usize, attempts: i64) -> At {
-        At { phase, step, attempts, deadline: time(100) }
+        At { phase, step, reach: step, attempts, deadline: time(100) }
     }
 
     fn time(second: i64) -> Timestamp {
@@ -186,6 +193,17 @@ mod tests {
         assert_eq!(second.failure, Some(problem.clone()));
         let first = next(&at(Phase::Forward, 0, 0), reject(), 0);
         assert_eq!((first.phase, first.when), (Phase::Undone, When::Never));
+    }
+
+    #[test]
+    fn whoever_takes_a_saga_over_undoes_what_may_have_been_done_further_on() {
+        let problem = Problem::new(code::OUT_OF_STOCK, "gone");
+        let taken_over = At { reach: 2, ..at(Phase::Forward, 0, 2) };
+        for turn in [Turn::Ran(Outcome::Reject(problem)), Turn::Ran(Outcome::Retry(String::new()))]
+        {
+            let next = next(&taken_over, turn, 0);
+            assert_eq!((next.phase, next.step), (Phase::Undoing, 2));
+        }
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! Saga instances and their history, as rows.
 
 use kernel::{Problem, Timestamp};
-use sqlx::types::Json;
+use platform::sql::Json;
+use serde::Serialize;
 use uuid::Uuid;
 
 use super::plan::{At, Next, Phase, When};
@@ -9,25 +10,33 @@ use crate::sql::{Db, Error, Result, Tx};
 
 crate::statements! {
     START = "insert into saga (id, kind, subject, trace, state, phase, step, epoch, owner, due_at,
-                               deadline, started_at)
-             values ($1, $2, $3, $4, $5, 'forward', 0, 1, $6, $7, $8, $9)";
+                               deadline, started_at, steps)
+             values ($1, $2, $3, $4, $5, 'forward', 0, 1, $6, $7, $8, $9, $10)";
     CLAIM =
         "update saga set epoch = epoch + 1, owner = $1, due_at = $2
           where id = (select id from saga where kind = $3 and phase in ('forward', 'undoing')
                          and due_at <= $4 order by due_at limit 1)
          returning id, trace, state, phase, step, attempts, epoch, deadline, reason, nudges,
-                   (select count(*) from saga_history h where h.saga_id = saga.id) as turns",
+                   steps, (select count(*) from saga_history h where h.saga_id = saga.id) as turns",
         "update saga set epoch = epoch + 1, owner = $1, due_at = $2
           where id = (select id from saga where kind = $3 and phase in ('forward', 'undoing')
                          and due_at <= $4 order by due_at limit 1 for update skip locked)
          returning id, trace, state, phase, step, attempts, epoch, deadline, reason, nudges,
-                   (select count(*) from saga_history h where h.saga_id = saga.id) as turns";
+                   steps, (select count(*) from saga_history h where h.saga_id = saga.id) as turns";
     /// The epoch is the fence: a node whose lease was taken over changes nothing.
     RECORD = "update saga set state = $3, phase = $4, step = $5, attempts = $6, owner = $7,
                      due_at = $8, reason = $9, last_error = $10, ended_at = $11
                where id = $1 and epoch = $2";
-    HISTORY = "insert into saga_history (saga_id, n, step, phase, outcome, detail, at)
-               values ($1, $2, $3, $4, $5, $6, $7)";
+    HISTORY =
+        "insert into saga_history (saga_id, n, step, phase, outcome, detail, at)
+         select $1, $2 + key, value->>'step', value->>'phase', value->>'outcome', value->>'detail',
+                value->>'at'
+           from json_each($3)",
+        "insert into saga_history (saga_id, n, step, phase, outcome, detail, at)
+         select $1, $2 + e.n - 1, e.step, e.phase, e.outcome, e.detail, e.at
+           from rows from (jsonb_to_recordset($3) as (step text, phase text, outcome text,
+                detail text, at timestamptz)) with ordinality
+                as e(step, phase, outcome, detail, at, n)";
     /// A waiting saga has no owner and is due at once. One at work may have looked already and be
     /// about to wait; it sees the count when it records that.
     NUDGE = "update saga set nudges = nudges + 1,
@@ -53,6 +62,7 @@ crate::statements! {
     /// A step that is at work is cut off from its record by the epoch, and undone when its lease
     /// has ended: an undo never overtakes it.
     COMPENSATE = "update saga set attempts = 0, epoch = epoch + 1, phase = 'undoing', reason = $3,
+                         step = case when steps - 1 > step then steps - 1 else step end,
                          due_at = case when owner is null then $2 else due_at end
                    where id = $1 and phase = 'forward'";
     OPEN_COUNT = "select count(*) from saga where phase in ('forward', 'undoing', 'stuck')";
@@ -76,7 +86,7 @@ pub(super) struct Claimed {
     pub nudges: i64,
 }
 
-#[derive(sqlx::FromRow)]
+#[derive(platform::sql::Record)]
 struct Row {
     id: Uuid,
     trace: String,
@@ -89,6 +99,7 @@ struct Row {
     reason: Option<Json<Problem>>,
     turns: i64,
     nudges: i64,
+    steps: i64,
 }
 
 /// What a new instance begins with.
@@ -100,6 +111,7 @@ pub(super) struct Start<'a> {
     pub owner: &'a str,
     pub lease_until: Timestamp,
     pub deadline: Timestamp,
+    pub steps: usize,
 }
 
 /// Inserts an instance that its node already holds the lease of.
@@ -115,13 +127,19 @@ pub(super) async fn start(tx: &mut Tx, new: Start<'_>) -> Result<Claimed> {
         .bind(new.lease_until)
         .bind(new.deadline)
         .bind(now)
+        .bind(count(new.steps))
         .execute()
         .await?;
-    let at = At { phase: Phase::Forward, step: 0, attempts: 0, deadline: new.deadline };
+    let at = At { phase: Phase::Forward, step: 0, reach: 0, attempts: 0, deadline: new.deadline };
     let (id, state) = (new.id, new.state);
     Ok(Claimed { id, trace, state, at, epoch: 1, reason: None, turns: 0, nudges: 0 })
 }
 
+fn count(steps: usize) -> i64 {
+    i64::try_from(steps).unwrap_or(i64::MAX)
+}
+
+/// Takes one that is due. Whoever had it before may have come up to its last step.
 pub(super) async fn claim(
     db: &Db,
     kind: &str,
@@ -143,11 +161,12 @@ impl TryFrom<Row> for Claimed {
         let nonsense = || Error::Inconsistent(format!("saga {} has no such phase or step", row.id));
         let phase = Phase::from_word(&row.phase).ok_or_else(nonsense)?;
         let step = usize::try_from(row.step).map_err(|_| nonsense())?;
+        let reach = usize::try_from(row.steps - 1).unwrap_or(0).max(step);
         Ok(Self {
             id: row.id,
             trace: row.trace,
             state: row.state.0,
-            at: At { phase, step, attempts: row.attempts, deadline: row.deadline },
+            at: At { phase, step, reach, attempts: row.attempts, deadline: row.deadline },
             epoch: row.epoch,
             reason: row.reason.map(|reason| reason.0),
             turns: row.turns,
@@ -156,58 +175,57 @@ impl TryFrom<Row> for Claimed {
     }
 }
 
-/// What is recorded of one turn.
-pub(super) struct Record<'a> {
+/// One turn, as its history tells it.
+#[derive(Debug, Serialize)]
+pub(super) struct Turned {
     pub step: &'static str,
+    pub phase: &'static str,
     pub outcome: &'static str,
     pub detail: Option<String>,
+    #[serde(serialize_with = "crate::sql::spell")]
+    pub at: Timestamp,
+}
+
+/// What is recorded: the turns since the last record, and where they lead.
+pub(super) struct Record<'a> {
+    pub turns: &'a [Turned],
     pub next: &'a Next,
     pub state: &'a serde_json::Value,
     pub owner: &'a str,
     pub lease_until: Timestamp,
 }
 
-/// Records a turn. False when the lease was lost: then nothing may be kept.
-pub(super) async fn record(tx: &mut Tx, of: &Claimed, turn: Record<'_>) -> Result<bool> {
-    let now = tx.now();
-    let (owner, due_at) = match turn.next.when {
-        When::Now => (Some(turn.owner), turn.lease_until),
+/// Records turns. False when the lease was lost: then nothing may be kept.
+pub(super) async fn record(tx: &mut Tx, of: &Claimed, record: Record<'_>) -> Result<bool> {
+    let (now, next) = (tx.now(), record.next);
+    let (owner, due_at) = match next.when {
+        When::Now => (Some(record.owner), record.lease_until),
         When::At(then) | When::Waiting(then) => (None, then),
         When::Never => (None, now),
     };
-    let reason = turn.next.failure.as_ref().or(of.reason.as_ref());
-    let step = i64::try_from(turn.next.step).unwrap_or(i64::MAX);
+    let reason = next.failure.as_ref().or(of.reason.as_ref());
     let kept = tx
         .query(RECORD)
         .bind(of.id)
         .bind(of.epoch)
-        .bind(Json(turn.state))
-        .bind(turn.next.phase.word())
-        .bind(step)
-        .bind(turn.next.attempts)
+        .bind(Json(record.state))
+        .bind(next.phase.word())
+        .bind(count(next.step))
+        .bind(next.attempts)
         .bind(owner)
         .bind(due_at)
         .bind(reason.map(Json))
-        .bind(turn.detail.as_deref())
-        .bind(turn.next.phase.has_ended().then_some(now))
+        .bind(record.turns.last().and_then(|turn| turn.detail.as_deref()))
+        .bind(next.phase.has_ended().then_some(now))
         .execute()
         .await?;
     if kept == 0 {
         return Ok(false);
     }
-    if let When::Waiting(_) = turn.next.when {
+    if let When::Waiting(_) = next.when {
         tx.query(WAIT_NOT).bind(of.id).bind(now).bind(of.nudges).execute().await?;
     }
-    tx.query(HISTORY)
-        .bind(of.id)
-        .bind(of.turns + 1)
-        .bind(turn.step)
-        .bind(of.at.phase.word())
-        .bind(turn.outcome)
-        .bind(turn.detail)
-        .bind(now)
-        .execute()
-        .await?;
+    tx.query(HISTORY).bind(of.id).bind(of.turns + 1).bind(Json(record.turns)).execute().await?;
     Ok(true)
 }
 
@@ -219,7 +237,7 @@ pub async fn nudge(tx: &mut Tx, subject: Uuid) -> Result<u64> {
 }
 
 /// One turn of a saga's history.
-#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+#[derive(Debug, Clone, PartialEq, Eq, platform::sql::Record)]
 pub struct Step {
     /// The step.
     pub step: String,
