@@ -1,11 +1,13 @@
 //! Delivery of a batch of events to one subscription.
 
+use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
 use std::time::{Duration, Instant};
 
 use chrono::TimeDelta;
-use futures_util::FutureExt;
+use futures_util::{FutureExt, StreamExt, stream};
 use kernel::Envelope;
+use uuid::Uuid;
 
 use super::relay::Settings;
 use super::store::{self, Due, Parked, Position};
@@ -20,6 +22,8 @@ const RETRY_BASE_MS: u64 = 200;
 const RETRY_MAX_MS: u64 = 300_000;
 /// How many parked events are tried in one go.
 const DUE_MAX: i64 = 32;
+/// Of how many subjects effects are performed at the same time.
+const SUBJECTS_AT_ONCE: usize = 8;
 
 /// Why a batch did not go through as a whole.
 enum Failure {
@@ -35,16 +39,18 @@ impl From<Error> for Failure {
     }
 }
 
-/// Delivers a batch that follows `at` without a gap, and moves the cursor behind it.
+/// Delivers a batch that follows `at` without a gap, and moves the cursor behind it. No effect begins
+/// after `until`.
 pub(super) async fn deliver(
     subscription: &Subscription,
     settings: &Settings,
     at: Position,
     batch: &[Published],
+    until: Instant,
 ) -> Result<()> {
     match &subscription.handler {
         Handler::Effect(effect) => {
-            perform(subscription, settings, at, batch, effect.as_ref()).await
+            perform(subscription, settings, at, batch, effect.as_ref(), until).await
         }
         Handler::Reaction(reaction) => {
             let reaction = reaction.as_ref();
@@ -135,57 +141,94 @@ async fn park_failed(
     tx.commit().await
 }
 
-/// Performs as many events as fit into the lease; the next round takes the rest.
+/// What came of one event.
+enum Performed {
+    Done,
+    /// It is parked; the error, unless it only came behind one that failed.
+    Parked(Option<String>),
+    /// There was no time; the next round takes it.
+    Left,
+}
+
+/// Performs as many events as there is time for: those of a subject in order, several subjects at
+/// once.
 async fn perform(
     subscription: &Subscription,
     settings: &Settings,
     at: Position,
     batch: &[Published],
     effect: &dyn Effect,
+    until: Instant,
 ) -> Result<()> {
-    let Some(first) = batch.first() else { return Ok(()) };
+    let (Some(first), Some(last)) = (batch.first(), batch.last()) else { return Ok(()) };
     let (name, source) = (subscription.name, first.envelope.source.as_str());
     let wanted: Vec<&Published> =
         batch.iter().filter(|event| subscription.wants(&event.envelope)).collect();
-    let mut parked = {
+    let parked = {
         let mut tx = subscription.db.snapshot().await?;
         store::parked_subjects(&mut tx, name, source, &wanted).await?
     };
-    let began = Instant::now();
-    let (mut failed, mut reached) = (Vec::new(), at.pos);
-    for event in batch {
-        if began.elapsed() >= settings.lease / 2 {
-            break;
-        }
-        reached = event.pos;
-        if !subscription.wants(&event.envelope) {
-            continue;
-        }
-        if parked.contains(&event.envelope.subject) {
-            failed.push((event, None));
-        } else if let Err(error) = perform_one(effect, &event.envelope, settings).await {
-            let error = chain(&error);
-            tracing::warn!(
-                subscription = name, event = %event.envelope.id, kind = event.envelope.kind,
-                error, "an event failed and is parked"
-            );
-            parked.insert(event.envelope.subject);
-            failed.push((event, Some(error)));
-        }
+    let mut subjects: BTreeMap<Uuid, Vec<&Published>> = BTreeMap::new();
+    for event in wanted {
+        subjects.entry(event.envelope.subject).or_default().push(event);
     }
+    let mut work = Vec::with_capacity(subjects.len());
+    for (subject, events) in subjects {
+        let behind = parked.contains(&subject);
+        work.push(perform_subject(name, settings, events, effect, behind, until));
+    }
+    let performed: Vec<_> = stream::iter(work).buffer_unordered(SUBJECTS_AT_ONCE).collect().await;
+    let mut performed: Vec<_> = performed.into_iter().flatten().collect();
+    performed.sort_unstable_by_key(|(event, _)| event.pos);
+    let left = performed.iter().find(|(_, came)| matches!(came, Performed::Left));
+    let reached = left.map_or(last.pos, |(event, _)| event.pos - 1);
     let mut tx = subscription.db.begin(name).await?;
     if !store::move_cursor(&mut tx, name, source, at, reached).await? {
         return Ok(());
     }
-    for (event, error) in failed {
-        let due_at = tx.now() + pause(1, settings);
-        let why = error.map_or(Parked::Behind, |error| Parked::Failed { due_at, error });
-        store::park(&mut tx, name, event, why).await?;
+    for (event, came) in performed {
+        if let Performed::Parked(error) = came
+            && event.pos <= reached
+        {
+            let due_at = tx.now() + pause(1, settings);
+            let why = error.map_or(Parked::Behind, |error| Parked::Failed { due_at, error });
+            store::park(&mut tx, name, event, why).await?;
+        }
     }
     tx.commit().await
 }
 
-/// One effect ends before half of the lease has passed, so that a batch ends within it.
+async fn perform_subject<'e>(
+    subscription: &str,
+    settings: &Settings,
+    events: Vec<&'e Published>,
+    effect: &dyn Effect,
+    mut behind: bool,
+    until: Instant,
+) -> Vec<(&'e Published, Performed)> {
+    let mut performed = Vec::with_capacity(events.len());
+    for event in events {
+        let came = if Instant::now() >= until {
+            Performed::Left
+        } else if behind {
+            Performed::Parked(None)
+        } else if let Err(error) = perform_one(effect, &event.envelope, settings).await {
+            let error = chain(&error);
+            tracing::warn!(
+                subscription, event = %event.envelope.id, kind = event.envelope.kind, error,
+                "an event failed and is parked"
+            );
+            behind = true;
+            Performed::Parked(Some(error))
+        } else {
+            Performed::Done
+        };
+        performed.push((event, came));
+    }
+    performed
+}
+
+/// One effect takes at most half of the lease, so that a batch ends within it.
 async fn perform_one(
     effect: &dyn Effect,
     event: &Envelope,
@@ -216,17 +259,18 @@ async fn handled(
     }
 }
 
-/// Tries the parked events whose time has come. Returns how many it tried.
+/// Tries the parked events whose time has come, none after `until`. Returns how many it tried.
 pub(super) async fn retry_due(
     subscription: &Subscription,
     source: &str,
     settings: &Settings,
+    until: Instant,
 ) -> Result<usize> {
-    let (db, began) = (&subscription.db, Instant::now());
+    let db = &subscription.db;
     let due = store::due(db, subscription.name, source, db.clock().now(), DUE_MAX).await?;
     let mut tried = 0;
     for event in &due {
-        if began.elapsed() >= settings.lease / 2 {
+        if Instant::now() >= until {
             break;
         }
         tried += 1;

@@ -104,11 +104,14 @@ impl Bus {
                 async move { outbox::sequence(&db).await.map(|numbered| numbered > 0) }
             });
         }
+        let readers: Vec<Reader> = self.publishers.iter().cloned().map(Reader::new).collect();
         for subscription in self.subscriptions.iter() {
             for source in subscription.sources() {
-                let from = self.publisher(source)?.clone();
+                let db = self.publisher(source)?;
+                let reader = readers.iter().find(|reader| reader.db.module() == db.module());
+                let from = reader.cloned().unwrap_or_else(|| Reader::new(db.clone()));
                 let (subscription, settings) = (subscription.clone(), self.settings.clone());
-                let (name, poll, wake) = (subscription.name, settings.poll, from.readable());
+                let (name, poll, wake) = (subscription.name, settings.poll, from.db.readable());
                 let pump = Arc::new(Pump::new(from, subscription, source, settings));
                 tasks.every(name, poll, Some(wake), move || {
                     let pump = pump.clone();
@@ -133,7 +136,7 @@ impl Bus {
             }
             for subscription in self.subscriptions.iter() {
                 for source in subscription.sources() {
-                    let from = self.publisher(source)?.clone();
+                    let from = Reader::new(self.publisher(source)?.clone());
                     let pump = Pump::new(from, subscription.clone(), source, settings.clone());
                     moved |= pump.round().await?;
                 }
@@ -145,15 +148,53 @@ impl Bus {
     }
 }
 
+/// Reads one publisher's outbox for all subscriptions. They wake together and want the same events,
+/// which never change: what one has read serves the others.
+#[derive(Clone)]
+struct Reader {
+    db: Db,
+    newest: Arc<Mutex<Arc<[Published]>>>,
+}
+
+impl Reader {
+    fn new(db: Db) -> Self {
+        Self { db, newest: Arc::new(Mutex::new(Arc::new([]))) }
+    }
+
+    /// Events after a place, without a gap; none when there is none.
+    async fn read_after(&self, after: i64, limit: i64) -> Result<Arc<[Published]>> {
+        let newest = self.newest.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if newest.first().is_some_and(|first| first.pos == after + 1) {
+            return Ok(newest);
+        }
+        let batch: Arc<[Published]> = outbox::read_after(&self.db, after, limit).await?.into();
+        for (event, expected) in batch.iter().zip(after + 1..) {
+            if event.pos != expected {
+                return Err(Error::Inconsistent(format!(
+                    "the outbox of {} has no event {expected}; the next is {}",
+                    self.db.module(),
+                    event.pos
+                )));
+            }
+        }
+        if !batch.is_empty() {
+            *self.newest.lock().unwrap_or_else(PoisonError::into_inner) = batch.clone();
+        }
+        Ok(batch)
+    }
+}
+
 /// Moves events from one publisher to one subscription.
 struct Pump {
-    from: Db,
+    from: Reader,
     subscription: Subscription,
     source: &'static str,
     settings: Settings,
     /// From this place of the cursor to that one there is nothing the subscription wants. Such a
     /// stretch is not worth a commit of its own.
     skipped: Mutex<Option<Skipped>>,
+    /// When the right to perform the effects was taken.
+    leased: Mutex<Option<Instant>>,
 }
 
 /// A stretch of events that the subscription does not want.
@@ -165,56 +206,74 @@ struct Skipped {
 }
 
 impl Pump {
-    fn new(from: Db, subscription: Subscription, source: &'static str, settings: Settings) -> Self {
-        Self { from, subscription, source, settings, skipped: Mutex::default() }
+    fn new(
+        from: Reader,
+        subscription: Subscription,
+        source: &'static str,
+        settings: Settings,
+    ) -> Self {
+        Self {
+            from,
+            subscription,
+            source,
+            settings,
+            skipped: Mutex::default(),
+            leased: Mutex::default(),
+        }
     }
 
     /// Delivers one batch, and what is due of the parked events. True when there may be more.
     async fn round(&self) -> Result<bool> {
         let Self { subscription, source, settings, .. } = self;
         let (db, name) = (&subscription.db, subscription.name);
-        let mut at = store::position(db, name, source).await?;
+        let (mut at, due) = store::standing(db, name, source, db.clock().now()).await?;
         let mut batch = self.read(at).await?;
-        let due = store::due(db, name, source, db.clock().now(), 1).await?;
         let wanted = batch.iter().any(|event| subscription.wants(&event.envelope));
-        if due.is_empty() && !wanted {
+        if !due && !wanted {
             return self.skip(at, &batch).await;
         }
-        if let Handler::Effect(_) = subscription.handler {
-            let lease = TimeDelta::from_std(settings.lease).unwrap_or(TimeDelta::seconds(30));
-            let until = db.clock().now() + lease;
-            if !store::lease(db, name, source, &settings.node, until).await? {
+        if matches!(subscription.handler, Handler::Effect(_)) && !self.has_lease() {
+            if !self.take_lease().await? {
                 return Ok(false);
             }
             // Another node may have come further before the lease was ours.
             at = store::position(db, name, source).await?;
             batch = self.read(at).await?;
         }
-        let retried = match due.len() {
-            0 => 0,
-            _ => deliver::retry_due(subscription, source, settings).await?,
-        };
+        let until = Instant::now() + settings.lease / 4;
+        let retried =
+            if due { deliver::retry_due(subscription, source, settings, until).await? } else { 0 };
         if !batch.is_empty() {
-            deliver::deliver(subscription, settings, at, &batch).await?;
+            deliver::deliver(subscription, settings, at, &batch, until).await?;
         }
         Ok(!batch.is_empty() || retried > 0)
     }
 
-    /// The next events after a cursor, without a gap.
-    async fn read(&self, at: Position) -> Result<Vec<Published>> {
+    /// Whether enough of the lease is left for a batch of effects: a quarter of it to begin them, and
+    /// half of it for the one that begins last.
+    fn has_lease(&self) -> bool {
+        let leased = *self.leased.lock().unwrap_or_else(PoisonError::into_inner);
+        leased.is_some_and(|since| since.elapsed() < self.settings.lease / 8)
+    }
+
+    /// Takes or renews the right to perform the effects. False when another node has it.
+    async fn take_lease(&self) -> Result<bool> {
+        let Self { subscription, source, settings, .. } = self;
+        let lease = TimeDelta::from_std(settings.lease).unwrap_or(TimeDelta::seconds(30));
+        let asked = Instant::now();
+        let until = subscription.db.clock().now() + lease;
+        let taken =
+            store::lease(&subscription.db, subscription.name, source, &settings.node, until)
+                .await?;
+        *self.leased.lock().unwrap_or_else(PoisonError::into_inner) = taken.then_some(asked);
+        Ok(taken)
+    }
+
+    /// The next events after a cursor.
+    async fn read(&self, at: Position) -> Result<Arc<[Published]>> {
         let skipped = self.skipped().filter(|skipped| skipped.cursor == at);
         let after = skipped.map_or(at.pos, |skipped| skipped.to);
-        let batch = outbox::read_after(&self.from, after, self.settings.batch).await?;
-        for (event, expected) in batch.iter().zip(after + 1..) {
-            if event.pos != expected {
-                let module = self.from.module();
-                return Err(Error::Inconsistent(format!(
-                    "the outbox of {module} has no event {expected}; the next is {}",
-                    event.pos
-                )));
-            }
-        }
-        Ok(batch)
+        self.from.read_after(after, self.settings.batch).await
     }
 
     /// Passes events that nobody wants. The cursor follows when it is quiet, for whoever asks how
@@ -223,9 +282,11 @@ impl Pump {
         let known = self.skipped().filter(|skipped| skipped.cursor == at);
         let to = batch.last().map(|last| last.pos).or(known.map(|skipped| skipped.to));
         let Some(to) = to else { return Ok(false) };
-        let more = i64::try_from(batch.len()).is_ok_and(|events| events >= self.settings.batch);
+        // There may be more behind a batch that was read for another subscription.
+        let more = !batch.is_empty();
+        let full = i64::try_from(batch.len()).is_ok_and(|events| events >= self.settings.batch);
         let since = known.map_or_else(Instant::now, |skipped| skipped.since);
-        if to - at.pos < SKIPPED_MAX && (more || since.elapsed() < self.settings.poll) {
+        if to - at.pos < SKIPPED_MAX && (full || since.elapsed() < self.settings.poll) {
             *self.skipped() = Some(Skipped { cursor: at, to, since });
             return Ok(more);
         }

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use kernel::{Envelope, Timestamp};
-use sqlx::types::Json;
+use platform::sql::Json;
 use uuid::Uuid;
 
 use super::{Handler, Subscription};
@@ -14,6 +14,11 @@ crate::statements! {
     REGISTER = "insert into cursor (subscription, source) values ($1, $2)
                 on conflict (subscription, source) do nothing";
     POSITION = "select pos, generation from cursor where subscription = $1 and source = $2";
+    STANDING = "select c.pos, c.generation,
+                       exists (select 1 from dead_letter d
+                                where d.subscription = $1 and d.source = $2
+                                  and d.state = 'retrying' and d.due_at <= $3) as due
+                  from cursor c where c.subscription = $1 and c.source = $2";
     /// Moves a cursor, if it still is where this relay found it.
     MOVE = "update cursor set pos = $4
              where subscription = $1 and source = $2 and pos = $3 and generation = $5";
@@ -63,7 +68,7 @@ pub(super) async fn register(tx: &mut Tx, subscription: &str, source: &str) -> R
 }
 
 /// Where a cursor stands, and how often it was rewound.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, sqlx::FromRow)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, platform::sql::Record)]
 pub(super) struct Position {
     pub pos: i64,
     pub generation: i64,
@@ -71,6 +76,18 @@ pub(super) struct Position {
 
 pub(super) async fn position(db: &Db, subscription: &str, source: &str) -> Result<Position> {
     db.query(POSITION).bind(subscription).bind(source).one().await
+}
+
+/// Where a cursor stands, and whether a parked event is due.
+pub(super) async fn standing(
+    db: &Db,
+    subscription: &str,
+    source: &str,
+    now: Timestamp,
+) -> Result<(Position, bool)> {
+    let (pos, generation, due): (i64, i64, bool) =
+        db.query(STANDING).bind(subscription).bind(source).bind(now).one().await?;
+    Ok((Position { pos, generation }, due))
 }
 
 /// False when another relay was here first.
@@ -174,7 +191,7 @@ pub(super) async fn park(
 }
 
 /// A parked event whose time has come.
-#[derive(sqlx::FromRow)]
+#[derive(platform::sql::Record)]
 pub(super) struct Due {
     pub pos: i64,
     pub envelope: Json<Envelope>,
