@@ -1,13 +1,17 @@
 //! Access tokens: JWTs as RFC 8725 and RFC 9068 want them.
 
+use std::sync::{Mutex, PoisonError};
+
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, TimeDelta};
+use hashlink::LruCache;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use kernel::Timestamp;
 use kernel::id::{CustomerId, SessionId};
 use kernel::ports::{Principal, Role};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 use crate::domain::Account;
 use crate::keys::Keys;
@@ -15,6 +19,8 @@ use crate::settings::Settings;
 
 /// The longest token that is looked at, in bytes.
 const TOKEN_MAX: usize = 2_048;
+/// How many tokens are remembered as good.
+const KNOWN_MAX: usize = 4_096;
 /// How much the clock of the node that signed may be ahead of ours.
 const SKEW_MAX: TimeDelta = TimeDelta::seconds(5);
 /// The `typ` of access tokens (RFC 9068): no other kind of JWT is ever taken for one.
@@ -37,7 +43,7 @@ pub(crate) struct Login<'a> {
     pub at: Timestamp,
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 struct Claims {
     iss: String,
     aud: String,
@@ -64,6 +70,9 @@ pub(crate) struct AccessTokens {
     issuer: String,
     audience: String,
     lifetime: TimeDelta,
+    /// The claims of tokens whose signature was found good, by the SHA-256 of the whole token: who
+    /// buys sends the same token with every request, and checking it is the dearest part of many.
+    known: Mutex<LruCache<[u8; 32], Claims>>,
 }
 
 impl AccessTokens {
@@ -87,6 +96,7 @@ impl AccessTokens {
             issuer: settings.issuer.clone(),
             audience: settings.audience.clone(),
             lifetime: settings.access_token(),
+            known: Mutex::new(LruCache::new(KNOWN_MAX)),
         })
     }
 
@@ -118,13 +128,25 @@ impl AccessTokens {
         if token.len() > TOKEN_MAX || !token.starts_with(&self.prefix) {
             return None;
         }
-        let claims: Claims =
-            jsonwebtoken::decode(token, &self.verifying, &self.validation).ok()?.claims;
+        let claims = self.claims_of(token)?;
         self.good_at(&claims, now).then_some(Principal {
             id: claims.sub,
             role: claims.role,
             session: claims.sid,
         })
+    }
+
+    /// What a token says, if its signature and all that does not depend on the time are good.
+    fn claims_of(&self, token: &str) -> Option<Claims> {
+        let digest: [u8; 32] = Sha256::digest(token).into();
+        let known = || self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(claims) = known().get(&digest) {
+            return Some(claims.clone());
+        }
+        let claims: Claims =
+            jsonwebtoken::decode(token, &self.verifying, &self.validation).ok()?.claims;
+        known().insert(digest, claims.clone());
+        Some(claims)
     }
 
     /// The age is checked beside `exp`, so that revocations need to be remembered for one lifetime

@@ -17,7 +17,7 @@ const TOKEN_MAX: usize = 255;
 /// What the books say to a key.
 enum Attempt {
     /// It was begun just now.
-    Begun(Operation),
+    Begun(Box<(Payment, Operation)>),
     /// It was begun before.
     Known(Operation),
     /// It cannot be begun.
@@ -37,7 +37,7 @@ pub async fn authorize(
     };
     let payment = match attempt {
         Attempt::No(code, detail) => return Err(declined(code, detail)),
-        Attempt::Begun(operation) => operate::first(payments, &operation).await,
+        Attempt::Begun(begun) => operate::first(payments, &begun.0, &begun.1).await,
         Attempt::Known(operation) => stands(payments, &operation, request).await?,
     };
     answer(&payment.map_err(Unavailable::from)?)
@@ -78,7 +78,7 @@ async fn begin(payments: &Payments, request: &Authorize) -> sql::Result<Attempt>
         return Ok(Attempt::No("idempotency_key_reused", "The key was used for another payment."));
     };
     tx.commit().await?;
-    Ok(Attempt::Begun(operation))
+    Ok(Attempt::Begun(Box::new((payment, operation))))
 }
 
 fn new_payment(request: &Authorize, attempt: i64, now: kernel::Timestamp) -> Payment {

@@ -64,5 +64,5 @@ pub async fn let_go(payments: &Payments, seen: &Payment) -> Result<()> {
     };
     let operation = operate::begin(&mut tx, &mut payment, kind, amount, None).await?;
     tx.commit().await?;
-    operate::first(payments, &operation).await.map(drop)
+    operate::first(payments, &payment, &operation).await.map(drop)
 }

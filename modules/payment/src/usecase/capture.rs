@@ -19,8 +19,6 @@ pub async fn capture_order(payments: &Payments, order: OrderId) -> Result<()> {
         let Some(payment) = store::live_of_order(&payments.db, order).await? else {
             return Ok(());
         };
-        operate::finish_open(payments, payment.id).await?;
-        let payment = operate::load(payments, payment.id).await?;
         match payment.status {
             Status::Authorized => match capture(payments, &payment).await {
                 Ok(()) => {}
@@ -37,7 +35,7 @@ pub async fn capture_order(payments: &Payments, order: OrderId) -> Result<()> {
             | Status::Unknown
             | Status::ActionRequired
             | Status::Capturing
-            | Status::Voiding => {}
+            | Status::Voiding => operate::finish_open(payments, payment.id).await?,
         }
     }
     Err(Unavailable::new("payments", "the payment could not be captured yet").into())
@@ -49,5 +47,5 @@ async fn capture(payments: &Payments, payment: &Payment) -> Result<()> {
     let amount = payment.authorized;
     let operation = operate::begin(&mut tx, &mut payment, Kind::Capture, amount, None).await?;
     tx.commit().await?;
-    operate::first(payments, &operation).await.map(drop)
+    operate::first(payments, &payment, &operation).await.map(drop)
 }

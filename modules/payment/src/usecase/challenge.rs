@@ -29,7 +29,7 @@ pub async fn answer(payments: &Payments, id: PaymentId, approve: bool) -> Result
     };
     if let Some(operation) = store::insert_operation(&mut tx, new).await? {
         tx.commit().await?;
-        return operate::first(payments, &operation).await;
+        return operate::first(payments, &payment, &operation).await;
     }
     // The first answer counts; its outcome only has not been written down yet.
     let first = store::operation_by_key_in(&mut tx, &key).await?;

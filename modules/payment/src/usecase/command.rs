@@ -57,7 +57,7 @@ pub async fn command(
             let (kind, amount) = asked(&payment, command)?;
             let begun = operate::begin(&mut tx, &mut payment, kind, amount, Some(key)).await?;
             tx.commit().await?;
-            Some(begun)
+            Some((payment, begun))
         }
     };
     let replayed = begun.is_none();
@@ -69,9 +69,9 @@ pub async fn command(
     }
 }
 
-async fn finish(payments: &Payments, begun: Option<Operation>, key: &Key) -> Result<()> {
-    if let Some(begun) = begun {
-        operate::first(payments, &begun).await?;
+async fn finish(payments: &Payments, begun: Option<(Payment, Operation)>, key: &Key) -> Result<()> {
+    if let Some((payment, begun)) = begun {
+        operate::first(payments, &payment, &begun).await?;
     } else if let Some(known) = store::operation_by_answer(&payments.db, key).await? {
         // The first request is at work or died: either way its call can be finished here.
         operate::repeat(payments, &known).await?;

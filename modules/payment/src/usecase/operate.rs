@@ -72,23 +72,32 @@ pub async fn finish_open(payments: &Payments, payment: PaymentId) -> Result<()> 
     Ok(())
 }
 
-/// Makes a call that was just written down, and records what came of it.
-pub async fn first(payments: &Payments, operation: &Operation) -> Result<Payment> {
-    run(payments, operation, false).await
+/// Makes a call of a payment that was just written down, and records what came of it.
+pub async fn first(
+    payments: &Payments,
+    payment: &Payment,
+    operation: &Operation,
+) -> Result<Payment> {
+    run(payments, payment, operation, false).await
 }
 
 /// Finishes a call that was begun before: asks the processor for it by its key, and makes it with
 /// the same key when the processor has no answer to it.
 pub async fn repeat(payments: &Payments, operation: &Operation) -> Result<Payment> {
-    run(payments, operation, true).await
-}
-
-async fn run(payments: &Payments, operation: &Operation, ask: bool) -> Result<Payment> {
     let payment = load(payments, operation.payment_id).await?;
     if !operation.progress.is_open() {
         return Ok(payment);
     }
-    let called = call(payments, &payment, operation, ask);
+    run(payments, &payment, operation, true).await
+}
+
+async fn run(
+    payments: &Payments,
+    payment: &Payment,
+    operation: &Operation,
+    ask: bool,
+) -> Result<Payment> {
+    let called = call(payments, payment, operation, ask);
     let outcome = match tokio::time::timeout(payments.settings.processor_wait(), called).await {
         Ok(answered) => answered,
         Err(late) => Err(Unavailable::new("the payment processor", late)),
