@@ -333,7 +333,7 @@ impl Trial {
     }
 
     async fn a_kill_between_two_steps(&mut self) -> Result<(), Wrong> {
-        self.restart("kill:after commit of reserve_stock");
+        self.restart("kill:after run of reserve_stock");
         let ada = Customer::guest(&self.shop).await;
         ada.fill_cart(&self.lamp, 1).await;
         let body = order_body(&ada.card(APPROVED).await);
