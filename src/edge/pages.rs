@@ -1,12 +1,24 @@
 //! What the edge itself serves: the API's description, the problems, and the answer to everything
 //! else.
 
-use actix_web::HttpResponse;
-use actix_web::web::{self, Path, ServiceConfig};
+use std::sync::LazyLock;
+
+use actix_web::http::header::{ALLOW, HeaderValue};
+use actix_web::web::{self, Path, Redirect, ServiceConfig};
+use actix_web::{HttpRequest, HttpResponse, ResponseError};
 use kernel::Problem;
 use kernel::problem::code;
 use platform::http::{Answer, Failure, ok};
+use utoipa::openapi::path::PathItem;
 use utoipa::openapi::{InfoBuilder, OpenApi, OpenApiBuilder};
+use utoipa_swagger_ui::{Config, SwaggerUi};
+
+const DESCRIPTION: &str = "/v1/openapi.json";
+
+/// The paths of the API and the methods each knows.
+static PATHS: LazyLock<Vec<(String, String)>> = LazyLock::new(|| {
+    openapi().paths.paths.into_iter().map(|(path, item)| (path, methods(&item))).collect()
+});
 
 /// The description of the whole API, put together from the modules' parts.
 pub fn openapi() -> OpenApi {
@@ -31,7 +43,9 @@ pub fn openapi() -> OpenApi {
 /// The edge's own endpoints.
 pub fn routes(config: &mut ServiceConfig) {
     config
-        .route("/v1/openapi.json", web::get().to(description))
+        .route(DESCRIPTION, web::get().to(description))
+        .service(Redirect::new("/docs", "/docs/"))
+        .service(SwaggerUi::new("/docs/{_:.*}").config(Config::from(DESCRIPTION)))
         .route("/problems/{code}", web::get().to(problem))
         .route("/health/live", web::get().to(HttpResponse::Ok))
         .default_service(web::to(nothing));
@@ -48,6 +62,55 @@ async fn problem(word: Path<String>) -> Answer {
     ok(&serde_json::json!({"code": known.word, "status": known.status, "title": known.title}))
 }
 
-async fn nothing() -> Result<HttpResponse, Failure> {
-    Err(Problem::not_found("such endpoint; /v1/openapi.json lists them").into())
+/// What no route took: 405 with the methods that the path knows (RFC 9110, section 15.5.6), or 404.
+async fn nothing(request: HttpRequest) -> HttpResponse {
+    let Some(methods) = known(request.path()) else {
+        let problem = Problem::not_found("such endpoint; /v1/openapi.json lists them");
+        return Failure::from(problem).error_response();
+    };
+    let detail = format!("This path knows {methods}, not {}.", request.method());
+    let problem = Problem::new(code::METHOD_NOT_ALLOWED, detail);
+    let mut response = Failure::from(problem).error_response();
+    if let Ok(methods) = HeaderValue::from_str(methods) {
+        response.headers_mut().insert(ALLOW, methods);
+    }
+    response
+}
+
+/// The methods of a path, if it is one of the API's.
+fn known(path: &str) -> Option<&'static str> {
+    let matches = |template: &str| {
+        path.split('/').count() == template.split('/').count()
+            && path.split('/').zip(template.split('/')).all(|(given, wanted)| {
+                given == wanted || (wanted.starts_with('{') && !given.is_empty())
+            })
+    };
+    PATHS.iter().find(|(template, _)| matches(template)).map(|(_, methods)| methods.as_str())
+}
+
+fn methods(item: &PathItem) -> String {
+    let known = [
+        ("GET", item.get.is_some()),
+        ("POST", item.post.is_some()),
+        ("PUT", item.put.is_some()),
+        ("PATCH", item.patch.is_some()),
+        ("DELETE", item.delete.is_some()),
+    ];
+    let known: Vec<&str> =
+        known.iter().filter(|(_, known)| *known).map(|(word, _)| *word).collect();
+    known.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_is_known_by_its_template() {
+        assert_eq!(known("/v1/orders"), Some("GET, POST"));
+        assert_eq!(known("/v1/admin/products/1"), Some("GET, PUT, DELETE"));
+        for path in ["/v1/orders/", "/v1/orders/1/2/3", "/v1", "/", ""] {
+            assert_eq!(known(path), None, "{path}");
+        }
+    }
 }

@@ -103,6 +103,9 @@ async fn every_refusal_names_its_field(engine: Engine) {
     refused(&ada.get("/v1/orders?limit=101").await, 422, "invalid_value", "limit");
     refused(&ada.get("/v1/orders?cursor=zz").await, 422, "invalid_value", "cursor");
     refused(&ada.get("/v1/nowhere").await, 404, "not_found", "");
+    let wrong = ada.post("/v1/products/NEW-1", &json!({})).await;
+    refused(&wrong, 405, "method_not_allowed", "");
+    assert_eq!(wrong.headers["allow"], "GET");
     shop.settle();
 }
 

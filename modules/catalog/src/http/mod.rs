@@ -39,10 +39,7 @@ pub(crate) fn routes(catalog: &Catalog, config: &mut web::ServiceConfig) {
         .route("/v1/products/{key}", web::get().to(shop::show))
         .route("/v1/categories", web::get().to(shop::categories))
         .route("/v1/admin/products", web::post().to(admin::create))
-        .service(
-            web::resource("/v1/admin/products/{id}")
-                .route(web::get().to(admin::show))
-                .route(web::put().to(admin::replace))
-                .route(web::delete().to(admin::archive)),
-        );
+        .route("/v1/admin/products/{id}", web::get().to(admin::show))
+        .route("/v1/admin/products/{id}", web::put().to(admin::replace))
+        .route("/v1/admin/products/{id}", web::delete().to(admin::archive));
 }

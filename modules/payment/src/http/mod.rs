@@ -8,7 +8,7 @@ mod tokens;
 
 use actix_web::guard;
 use actix_web::http::header::CONTENT_TYPE;
-use actix_web::web::{Data, ServiceConfig, get, post, resource};
+use actix_web::web::{Data, ServiceConfig, get, post};
 use utoipa::OpenApi;
 
 use crate::Payments;
@@ -22,18 +22,15 @@ pub fn routes(payments: &Payments, config: &mut ServiceConfig) {
     });
     config
         .app_data(Data::new(payments.clone()))
-        .service(resource("/v1/payment-tokens").route(post().to(tokens::create)))
-        .service(resource("/v1/payments/{id}").route(get().to(payments::get)))
-        .service(
-            resource("/v1/payments/{id}/challenge")
-                .route(get().to(challenge::page))
-                .route(post().guard(is_form).to(challenge::submit))
-                .route(post().to(challenge::answer)),
-        )
-        .service(resource("/v1/admin/payments").route(get().to(payments::list)))
-        .service(resource("/v1/admin/payments/{id}/capture").route(post().to(admin::capture)))
-        .service(resource("/v1/admin/payments/{id}/void").route(post().to(admin::void)))
-        .service(resource("/v1/admin/payments/{id}/refund").route(post().to(admin::refund)));
+        .route("/v1/payment-tokens", post().to(tokens::create))
+        .route("/v1/payments/{id}", get().to(payments::get))
+        .route("/v1/payments/{id}/challenge", get().to(challenge::page))
+        .route("/v1/payments/{id}/challenge", post().guard(is_form).to(challenge::submit))
+        .route("/v1/payments/{id}/challenge", post().to(challenge::answer))
+        .route("/v1/admin/payments", get().to(payments::list))
+        .route("/v1/admin/payments/{id}/capture", post().to(admin::capture))
+        .route("/v1/admin/payments/{id}/void", post().to(admin::void))
+        .route("/v1/admin/payments/{id}/refund", post().to(admin::refund));
 }
 
 #[derive(OpenApi)]
