@@ -24,15 +24,25 @@ pub async fn fill(shop: &Shop, config: Option<&Path>) -> Result<Vec<String>, Fai
         let why = "--demo makes accounts whose passwords everybody knows; listen on 127.0.0.1";
         return Err(why.into());
     }
-    if shop.catalog.product_count().await? == 0 {
-        import(shop, config).await?;
-    }
+    // Hashing passwords takes a while, and so does the import, in a process of its own.
+    let ((), lines) = tokio::try_join!(import_once(shop, config), accounts(shop))?;
+    Ok(lines)
+}
+
+async fn accounts(shop: &Shop) -> Result<Vec<String>, Failure> {
     let mut lines = Vec::new();
     for (email, password, name, role) in ACCOUNTS {
         shop.accounts.ensure(email, SecretString::from(password), name, role).await?;
         lines.push(format!("demo account: {email} / {password} ({role:?})"));
     }
     Ok(lines)
+}
+
+async fn import_once(shop: &Shop, config: Option<&Path>) -> Result<(), Failure> {
+    if shop.catalog.product_count().await? == 0 {
+        import(shop, config).await?;
+    }
+    Ok(())
 }
 
 /// Imports the catalogue in a process of its own, so that the memory it takes goes back to the
