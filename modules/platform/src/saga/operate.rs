@@ -20,7 +20,7 @@ pub struct Instance {
     pub subject: Uuid,
     /// `forward`, `undoing` or `stuck`.
     pub phase: String,
-    /// The number of its present step, from 0.
+    /// The step it was last recorded at, from 0. It may have come further.
     pub step: i64,
     /// How often that step has failed.
     pub attempts: i64,

@@ -2,9 +2,9 @@
 //!
 //! A unit of work is a savepoint inside an outer transaction, or that transaction itself when it is
 //! the first of its group. `commit` releases it and returns when the outer COMMIT is on disk, which
-//! happens when nobody waits for the writer or the group is full. One fsync serves the whole group, on a thread that may wait for the disk. A unit that fails
-//! or is dropped rolls back to its own savepoint and harms no neighbour. A group ends even when
-//! everybody in it has stopped waiting.
+//! happens when nobody waits for the writer or the group is full. One fsync serves the whole group,
+//! on a thread that may wait for the disk. A unit that fails or is dropped rolls back to its own
+//! savepoint and harms no neighbour. A group ends even when everybody in it has stopped waiting.
 //!
 //! SQLite rolls the outer transaction back by itself on some errors (disk full, I/O). The savepoint
 //! is gone then, so releasing or rolling back to it fails, and that is how the group learns that
