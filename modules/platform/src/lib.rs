@@ -3,6 +3,7 @@
 // `#[derive(Record)]` names this crate, also inside of it.
 extern crate self as platform;
 
+pub mod audit;
 pub mod backoff;
 pub mod bus;
 pub mod fault;
@@ -21,4 +22,4 @@ pub mod testing;
 pub mod trace;
 pub mod verify;
 
-migrations! { "platform": "0001_platform", "0002_saga_steps" }
+migrations! { "platform": "0001_platform", "0002_saga_steps", "0003_audit" }

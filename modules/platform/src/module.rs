@@ -33,6 +33,7 @@ impl Schema {
 
 /// The platform's own statements, which every module's database can prepare.
 pub const STATEMENTS: &[&[(&str, Sql)]] = &[
+    crate::audit::STATEMENTS,
     crate::bus::STATEMENTS,
     crate::bus::VERIFY_STATEMENTS,
     crate::idempotency::STATEMENTS,

@@ -6,7 +6,8 @@ use actix_web::{FromRequest, HttpMessage, HttpRequest};
 use kernel::ports::{Principal, Role};
 use kernel::problem::{Problem, code};
 
-use super::Failure;
+use super::{ClientAddress, Failure};
+use crate::audit::Actor;
 
 /// Whoever calls, with a valid access token. The edge has checked it.
 #[derive(Debug, Clone)]
@@ -16,10 +17,23 @@ pub struct Caller(pub Principal);
 #[derive(Debug, Clone)]
 pub struct Staff(pub Principal);
 
+/// Who is to be named for a change by the staff.
+#[derive(Debug, Clone, Copy)]
+pub struct Editor(pub Actor);
+
 fn principal(request: &HttpRequest) -> Result<Principal, Problem> {
     let missing =
         || Problem::new(code::UNAUTHENTICATED, "Send Authorization: Bearer and an access token.");
     request.extensions().get::<Principal>().cloned().ok_or_else(missing)
+}
+
+fn staff(request: &HttpRequest) -> Result<Principal, Problem> {
+    let caller = principal(request)?;
+    if caller.role < Role::Staff {
+        let detail = "Only the staff of the shop may do this.";
+        return Err(Problem::new(code::FORBIDDEN, detail));
+    }
+    Ok(caller)
 }
 
 impl FromRequest for Caller {
@@ -36,13 +50,18 @@ impl FromRequest for Staff {
     type Future = Ready<Result<Self, Failure>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(principal(request).map_err(Failure::from).and_then(|caller| {
-            if caller.role >= Role::Staff {
-                return Ok(Self(caller));
-            }
-            let detail = "Only the staff of the shop may do this.";
-            Err(Problem::new(code::FORBIDDEN, detail).into())
-        }))
+        ready(staff(request).map(Self).map_err(Failure::from))
+    }
+}
+
+impl FromRequest for Editor {
+    type Error = Failure;
+    type Future = Ready<Result<Self, Failure>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let address = Some(ClientAddress::of(request).0);
+        let editor = staff(request).map(|caller| Self(Actor { id: Some(caller.id), address }));
+        ready(editor.map_err(Failure::from))
     }
 }
 

@@ -10,13 +10,20 @@ use actix_web::{FromRequest, HttpMessage, HttpRequest};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ClientAddress(pub IpAddr);
 
+impl ClientAddress {
+    /// Where a request comes from.
+    pub fn of(request: &HttpRequest) -> Self {
+        let told = request.extensions().get::<Self>().copied();
+        let peer = || request.peer_addr().map(|peer| Self(peer.ip()));
+        told.or_else(peer).unwrap_or(Self(Ipv4Addr::UNSPECIFIED.into()))
+    }
+}
+
 impl FromRequest for ClientAddress {
     type Error = Infallible;
     type Future = Ready<Result<Self, Infallible>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let told = request.extensions().get::<Self>().copied();
-        let peer = || request.peer_addr().map(|peer| Self(peer.ip()));
-        ready(Ok(told.or_else(peer).unwrap_or(Self(Ipv4Addr::UNSPECIFIED.into()))))
+        ready(Ok(Self::of(request)))
     }
 }

@@ -10,7 +10,7 @@ mod key;
 
 pub use answer::{answer, created, no_content, ok, stored};
 pub use body::{BODY_MAX, Body, Params};
-pub use caller::{Caller, Staff};
+pub use caller::{Caller, Editor, Staff};
 pub use client::ClientAddress;
 pub use failure::{Failure, PROBLEM_JSON};
 pub use key::{OptionalKey, RequiredKey};

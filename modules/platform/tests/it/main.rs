@@ -1,6 +1,7 @@
 //! The platform's contract, on both engines.
 #![cfg(test)]
 
+mod audit;
 mod bus;
 mod errand;
 mod group;
