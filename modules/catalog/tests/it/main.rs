@@ -4,6 +4,7 @@
 mod editing;
 mod http;
 mod importing;
+mod products;
 mod searching;
 mod statements;
 mod world;
