@@ -33,7 +33,10 @@ use platform::tasks::Tasks;
 use platform::verify::Check;
 use uuid::Uuid;
 
-pub use domain::{Attribute, AttributeInput, Product, ProductInput, Relation, RelationKind};
+pub use domain::{
+    Attribute, AttributeInput, Category, CategoryInput, CategoryNode, Product, ProductInput,
+    Relation, RelationKind,
+};
 pub use error::{Error, Result};
 pub use http::openapi;
 pub use import::{ERRORS_MAX, Format, ImportError, Progress, Report, Source};
@@ -42,7 +45,7 @@ pub use usecase::list::{After, ListQuery, Sort};
 
 use search::SearchIndex;
 
-platform::migrations! { "catalog": "0001_catalog", "0002_products" }
+platform::migrations! { "catalog": "0001_catalog", "0002_products", "0003_categories" }
 
 /// The catalogue's tables and statements.
 pub const SCHEMA: Schema = Schema {
@@ -51,6 +54,7 @@ pub const SCHEMA: Schema = Schema {
     statements: &[
         store::products::STATEMENTS,
         store::attributes::STATEMENTS,
+        store::categories::STATEMENTS,
         store::related::STATEMENTS,
         store::slugs::STATEMENTS,
         store::listing::STATEMENTS,
@@ -61,8 +65,6 @@ pub const SCHEMA: Schema = Schema {
     guards: &[],
 };
 
-/// The most categories a list of them has.
-pub const CATEGORIES_LISTED_MAX: i64 = 1_000;
 /// The most names a suggestion has.
 pub const SUGGESTIONS_MAX: usize = 10;
 /// The most products whose offers can be asked for at once.
@@ -236,11 +238,6 @@ impl Catalog {
     /// A page of the products that shoppers see.
     pub async fn list(&self, query: ListQuery) -> Result<Page<Product>> {
         usecase::list::list(&self.db, self.search.as_ref(), query).await
-    }
-
-    /// The categories of the products that shoppers see, each with how many it has.
-    pub async fn categories(&self) -> Result<Vec<(String, i64)>> {
-        Ok(store::listing::categories(&self.db, CATEGORIES_LISTED_MAX).await?)
     }
 
     /// Products whose name has the words of a text that is still being written: id, SKU, name.

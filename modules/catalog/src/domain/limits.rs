@@ -10,6 +10,8 @@ pub const BRAND_MAX: usize = 100;
 pub const PRICE_MAX: i64 = 100_000_000_000;
 /// The most categories of a product.
 pub const CATEGORIES_MAX: usize = 20;
+/// The most categories of the shop.
+pub const CATEGORY_COUNT_MAX: i64 = 10_000;
 /// The longest category, in characters.
 pub const CATEGORY_MAX: usize = 100;
 /// The most attributes of a product.

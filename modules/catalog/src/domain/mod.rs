@@ -1,6 +1,7 @@
 //! Products and the rules about them, without I/O.
 
 mod attribute;
+pub(crate) mod category;
 mod content;
 mod findings;
 mod limits;
@@ -11,6 +12,7 @@ mod row;
 mod slug;
 
 pub use attribute::{Attribute, AttributeInput, Definitions, Kind};
+pub use category::{Category, CategoryInput, CategoryNode};
 pub(crate) use content::TAX_CATEGORY;
 pub use content::{Content, Translation, check, is_locale, normalize};
 pub(crate) use findings::Findings;

@@ -2,6 +2,7 @@
 
 mod admin;
 mod attributes;
+mod categories;
 mod problem;
 mod related;
 mod shop;
@@ -18,7 +19,6 @@ use crate::Catalog;
         shop::list,
         shop::suggest,
         shop::show,
-        shop::categories,
         shop::by_slug,
         shop::related,
         admin::create,
@@ -28,13 +28,16 @@ use crate::Catalog;
         admin::archive,
         admin::history,
     ),
-    components(schemas(view::ProductView, view::Suggestion, view::Category, crate::ProductInput))
+    components(schemas(view::ProductView, view::Suggestion, crate::ProductInput))
 )]
 struct Document;
 
 /// Paths and schemas of the catalogue's endpoints.
 pub fn openapi() -> utoipa::openapi::OpenApi {
-    Document::openapi().merge_from(attributes::openapi()).merge_from(related::openapi())
+    Document::openapi()
+        .merge_from(attributes::openapi())
+        .merge_from(categories::openapi())
+        .merge_from(related::openapi())
 }
 
 pub(crate) fn routes(catalog: &Catalog, config: &mut web::ServiceConfig) {
@@ -45,7 +48,6 @@ pub(crate) fn routes(catalog: &Catalog, config: &mut web::ServiceConfig) {
         .route("/v1/products/slug/{slug}", web::get().to(shop::by_slug))
         .route("/v1/products/{key}", web::get().to(shop::show))
         .route("/v1/products/{key}/related", web::get().to(shop::related))
-        .route("/v1/categories", web::get().to(shop::categories))
         .route("/v1/admin/products", web::post().to(admin::create))
         .route("/v1/admin/products/{id}", web::get().to(admin::show))
         .route("/v1/admin/products/{id}", web::put().to(admin::replace))
@@ -53,5 +55,6 @@ pub(crate) fn routes(catalog: &Catalog, config: &mut web::ServiceConfig) {
         .route("/v1/admin/products/{id}", web::delete().to(admin::archive))
         .route("/v1/admin/products/{id}/history", web::get().to(admin::history))
         .configure(attributes::routes)
+        .configure(categories::routes)
         .configure(related::routes);
 }

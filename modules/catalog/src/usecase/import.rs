@@ -6,6 +6,7 @@ use platform::audit::{Actor, Entry, record};
 use platform::sql::{self, Db, Tx};
 
 use crate::domain::{Definitions, ImportRow, Known, LineError, Plan, plan, row, wanted_slug};
+use crate::error::Error;
 use crate::import::{
     ERRORS_MAX, Format, IGNORED_MAX, ImportError, Progress, Reader, Report, Source, fingerprint,
 };
@@ -146,8 +147,9 @@ async fn commit(
         match write(&mut tx, &plan, &Actor::SYSTEM).await {
             Ok(true) => {}
             Ok(false) => continue,
-            Err(error) if error.is_conflict() => continue,
-            Err(error) => return Err(error.into()),
+            Err(Error::Storage(error)) if error.is_conflict() => continue,
+            Err(Error::Storage(error)) => return Err(error.into()),
+            Err(error) => return Err(ImportError::Refused(error.to_string())),
         }
         let after = counted(before, &batch, &plan);
         if !imports::advance(&mut tx, fingerprint, before, after).await?
@@ -194,10 +196,13 @@ fn counted(before: Done, batch: &Batch, plan: &Plan) -> Done {
 }
 
 /// False when somebody else created or changed one of the products meanwhile.
-async fn write(tx: &mut Tx, plan: &Plan, actor: &Actor) -> sql::Result<bool> {
+async fn write(tx: &mut Tx, plan: &Plan, actor: &Actor) -> Result<bool, Error> {
     let mut entries = Vec::with_capacity(plan.inserts.len() + plan.updates.len());
+    let created = plan.inserts.iter().map(|new| &new.product);
+    let written = created.chain(plan.updates.iter().map(|update| &update.product));
+    let places = super::places(tx, written, actor).await?;
     if !plan.inserts.is_empty() {
-        if products::insert(tx, &plan.inserts).await? != plan.inserts.len() as u64 {
+        if products::insert(tx, &plan.inserts, &places).await? != plan.inserts.len() as u64 {
             return Ok(false);
         }
         for new in &plan.inserts {
@@ -207,13 +212,10 @@ async fn write(tx: &mut Tx, plan: &Plan, actor: &Actor) -> sql::Result<bool> {
     }
     if !plan.updates.is_empty() {
         let changed: Vec<_> = plan.updates.iter().map(|update| &update.product).collect();
-        let versions = products::update(tx, &changed).await?;
+        let versions = products::update(tx, &changed, &places).await?;
         if versions.len() != changed.len() {
             return Ok(false);
         }
-        let moved = plan.updates.iter().filter(|update| update.categories_changed);
-        let moved: Vec<_> = moved.map(|update| &update.product).collect();
-        products::replace_categories(tx, &moved).await?;
         for update in &plan.updates {
             let mut product = update.product.clone();
             product.version = versions[&product.id.uuid()];

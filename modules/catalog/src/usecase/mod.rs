@@ -2,6 +2,7 @@
 
 pub(crate) mod archive;
 mod attributes;
+mod categories;
 pub(crate) mod create;
 pub(crate) mod import;
 pub(crate) mod list;
@@ -11,3 +12,4 @@ mod related;
 pub(crate) mod update;
 
 pub(crate) use attributes::definitions;
+pub(crate) use categories::places;

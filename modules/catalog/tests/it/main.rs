@@ -1,6 +1,7 @@
 //! The catalogue on both engines.
 #![cfg(test)]
 
+mod categories;
 mod editing;
 mod http;
 mod importing;
