@@ -101,11 +101,11 @@ pub(crate) async fn replace(
     Ok(versioned(catalog.update(id, version, body.value).await?))
 }
 
-fn expected_version(request: &HttpRequest) -> Result<i64, Problem> {
+pub(super) fn expected_version(request: &HttpRequest) -> Result<i64, Problem> {
     let value = request.headers().get(IF_MATCH).and_then(|value| value.to_str().ok());
     let version = value.and_then(|value| value.trim().trim_matches('"').parse().ok());
     version.ok_or_else(|| {
-        let message = "must be the ETag of the product as it was read, e.g. \"3\"";
+        let message = "must be the ETag as it was read, e.g. \"3\"";
         Problem::new(code::INVALID_REQUEST, format!("If-Match {message}."))
             .field("If-Match", message)
     })

@@ -1,6 +1,8 @@
 //! The catalogue's endpoints.
 
 mod admin;
+mod files;
+mod images;
 mod problem;
 mod shop;
 mod view;
@@ -28,12 +30,15 @@ struct Document;
 
 /// Paths and schemas of the catalogue's endpoints.
 pub fn openapi() -> utoipa::openapi::OpenApi {
-    Document::openapi()
+    let mut api = Document::openapi();
+    api.merge(images::Document::openapi());
+    api
 }
 
 pub(crate) fn routes(catalog: &Catalog, config: &mut web::ServiceConfig) {
     config
         .app_data(web::Data::new(catalog.clone()))
+        .configure(images::routes)
         .route("/v1/products", web::get().to(shop::list))
         .route("/v1/products/suggest", web::get().to(shop::suggest))
         .route("/v1/products/{key}", web::get().to(shop::show))

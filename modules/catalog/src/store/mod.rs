@@ -1,5 +1,6 @@
 //! The catalogue's SQL.
 
+pub(crate) mod images;
 pub(crate) mod imports;
 pub(crate) mod listing;
 pub(crate) mod products;

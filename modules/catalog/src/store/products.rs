@@ -6,7 +6,7 @@ use platform::sql::{Db, Result, Tx};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{ProductRow, columns, id_list, products};
+use super::{ProductRow, columns, id_list, images, products};
 use crate::domain::{NewProduct, Product};
 
 /// A variant is in the shop only with its parent.
@@ -156,6 +156,7 @@ pub(crate) async fn insert(tx: &mut Tx, new: &[NewProduct]) -> Result<u64> {
     let created = tx.query(INSERT).bind(Json(records)).bind(now).execute().await?;
     if created == new.len() as u64 {
         add_categories(tx, new.iter().map(|new| &new.product)).await?;
+        images::add_uses(tx, new.iter().map(|new| &new.product)).await?;
     }
     Ok(created)
 }
@@ -164,7 +165,11 @@ pub(crate) async fn insert(tx: &mut Tx, new: &[NewProduct]) -> Result<u64> {
 pub(crate) async fn update(tx: &mut Tx, changed: &[&Product]) -> Result<u64> {
     let records: Vec<Value> = changed.iter().map(|product| record(product)).collect();
     let now = tx.now();
-    tx.query(UPDATE).bind(Json(records)).bind(now).execute().await
+    let updated = tx.query(UPDATE).bind(Json(records)).bind(now).execute().await?;
+    if updated == changed.len() as u64 {
+        images::replace_uses(tx, changed).await?;
+    }
+    Ok(updated)
 }
 
 /// Makes the categories of products what the products say.

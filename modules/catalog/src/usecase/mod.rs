@@ -2,6 +2,7 @@
 
 pub(crate) mod archive;
 pub(crate) mod create;
+mod images;
 pub(crate) mod import;
 pub(crate) mod list;
 pub(crate) mod update;

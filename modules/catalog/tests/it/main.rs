@@ -3,6 +3,7 @@
 
 mod editing;
 mod http;
+mod images;
 mod importing;
 mod searching;
 mod statements;
