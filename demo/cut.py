@@ -15,6 +15,7 @@ import pathlib
 import re
 import sys
 
+SKU_MAX = 32
 PER_CATEGORY = 44
 PER_BRAND_AND_CATEGORY = 8
 ATTRIBUTES_MAX = 12
@@ -94,7 +95,7 @@ def choose(products):
 
 def entry(product, stock):
     return {
-        "sku": product["sku"],
+        "sku": product["sku"][:SKU_MAX].strip("-"),
         "name": clean(product["name"]),
         "description": clean(product["description"]),
         "price": amount(product["price"]),

@@ -17,6 +17,12 @@ pub enum Error {
     /// Another product has the SKU.
     #[error("the sku {0:?} belongs to another product")]
     SkuTaken(String),
+    /// Another product has the slug, or had it.
+    #[error("the slug {0:?} belongs to another product, or did")]
+    SlugTaken(String),
+    /// Something else has the code.
+    #[error("the code {0:?} is in use")]
+    CodeTaken(String),
     /// The product was changed since the caller read it.
     #[error("the product is at version {current} now")]
     Stale {

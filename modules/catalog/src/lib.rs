@@ -26,6 +26,7 @@ use kernel::currency::Currency;
 use kernel::id::ProductId;
 use kernel::page::Page;
 use kernel::ports::{Offer, Unavailable};
+use platform::audit::{self, Actor, Recorded};
 use platform::bus::Subscription;
 use platform::module::Schema;
 use platform::sql::{self, Db};
@@ -33,7 +34,7 @@ use platform::tasks::Tasks;
 use platform::verify::Check;
 use uuid::Uuid;
 
-pub use domain::{Product, ProductInput};
+pub use domain::{Attribute, AttributeInput, Product, ProductInput, Relation, RelationKind};
 pub use error::{Error, Result};
 pub use http::openapi;
 pub use import::{ERRORS_MAX, Format, ImportError, Progress, Report, Source};
@@ -44,7 +45,7 @@ pub use usecase::list::{After, ListQuery, Sort};
 use media::Media;
 use search::SearchIndex;
 
-platform::migrations! { "catalog": "0001_catalog", "0005_media_and_jobs" }
+platform::migrations! { "catalog": "0001_catalog", "0002_products", "0005_media_and_jobs" }
 
 /// The catalogue's tables and statements.
 pub const SCHEMA: Schema = Schema {
@@ -52,6 +53,9 @@ pub const SCHEMA: Schema = Schema {
     migrations: MIGRATIONS,
     statements: &[
         store::products::STATEMENTS,
+        store::attributes::STATEMENTS,
+        store::related::STATEMENTS,
+        store::slugs::STATEMENTS,
         store::listing::STATEMENTS,
         store::searching::STATEMENTS,
         store::imports::STATEMENTS,
@@ -67,6 +71,12 @@ pub const CATEGORIES_LISTED_MAX: i64 = 1_000;
 pub const SUGGESTIONS_MAX: usize = 10;
 /// The most products whose offers can be asked for at once.
 pub const OFFERS_MAX: usize = 1_000;
+
+/// How often products are looked for whose time has come.
+const PUBLISH_POLL: Duration = Duration::from_secs(1);
+
+/// How many products are shown at a time.
+const PUBLISH_BATCH: i64 = 500;
 
 /// How the catalogue is set up.
 #[derive(Debug, Clone, serde::Deserialize)]
@@ -138,8 +148,13 @@ impl Catalog {
         vec![Subscription::reaction(name, &self.db, topics, react::stock::Stock)]
     }
 
-    /// Keeps the search index of this node up to date.
+    /// Shows products whose time has come, and keeps the search index of this node up to date.
     pub fn start(&self, tasks: &Tasks) {
+        let db = self.db.clone();
+        tasks.every("catalog.publish", PUBLISH_POLL, None, move || {
+            let db = db.clone();
+            async move { usecase::publish::publish(&db).await.map(|shown| shown == PUBLISH_BATCH) }
+        });
         let Some(search) = &self.search else { return };
         let (search, db) = (search.clone(), self.db.clone());
         let poll = Duration::from_millis(self.settings.search_poll_ms);
@@ -149,32 +164,69 @@ impl Catalog {
         });
     }
 
+    /// Shows products whose time has come, a batch of them: how many it were.
+    pub async fn publish(&self) -> sql::Result<i64> {
+        usecase::publish::publish(&self.db).await
+    }
+
     /// Checks its books.
     pub async fn verify(&self) -> sql::Result<Vec<Check>> {
         verify::verify(&self.db, self.search.as_ref()).await
     }
 
     /// Creates a product.
-    pub async fn create(&self, input: ProductInput) -> Result<Product> {
+    pub async fn create(&self, input: ProductInput, actor: &Actor) -> Result<Product> {
         let mut tx = self.db.begin("catalog.create").await?;
-        let product = usecase::create::create(&mut tx, input).await?;
+        let product = usecase::create::create(&mut tx, input, actor).await?;
         tx.commit().await?;
         Ok(product)
     }
 
-    /// Replaces a product that still is in `version`; [`Error::Stale`] tells the version it is in.
+    /// Replaces a product that no editor has changed since `revision`; [`Error::Stale`] tells the
+    /// revision it is in.
     pub async fn update(
         &self,
         id: ProductId,
-        version: i64,
+        revision: i64,
         input: ProductInput,
+        actor: &Actor,
     ) -> Result<Product> {
-        usecase::update::update(&self.db, id, version, input).await
+        usecase::update::update(&self.db, id, revision, actor, |_| Ok(input)).await
     }
 
-    /// Takes a product out of the shop; nothing happens when it is out already.
-    pub async fn archive(&self, id: ProductId) -> Result<()> {
-        usecase::archive::archive(&self.db, id).await
+    /// Changes what a JSON merge patch (RFC 7396) says of a product that no editor has changed
+    /// since `revision`.
+    pub async fn patch(
+        &self,
+        id: ProductId,
+        revision: i64,
+        patch: serde_json::Value,
+        actor: &Actor,
+    ) -> Result<Product> {
+        let patched = |before: &Product| usecase::patch::patched(before, &patch);
+        usecase::update::update(&self.db, id, revision, actor, patched).await
+    }
+
+    /// Takes a product out of the shop, if no revision is given or it still is in it; nothing
+    /// happens when it is out already.
+    pub async fn archive(&self, id: ProductId, revision: Option<i64>, actor: &Actor) -> Result<()> {
+        usecase::archive::archive(&self.db, id, revision, actor).await
+    }
+
+    /// What was done to anything of the catalogue, the newest first, from before the entry `seq`.
+    pub async fn history(
+        &self,
+        subject: Uuid,
+        seq: Option<i64>,
+        limit: u32,
+    ) -> Result<Vec<Recorded>> {
+        Ok(audit::history(&self.db, subject, seq, i64::from(limit)).await?)
+    }
+
+    /// Where a present or former slug leads: the product, and its slug now.
+    pub async fn leads_to(&self, slug: &str) -> Result<(ProductId, Option<String>)> {
+        let found = store::slugs::leads_to(&self.db, slug).await?.ok_or(Error::NotFound)?;
+        Ok((found.0.into(), found.1))
     }
 
     /// A product in any status, for the staff.

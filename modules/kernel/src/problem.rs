@@ -50,6 +50,8 @@ pub mod code {
         ORDER_STATE = "order_state", 409, "The state of the order does not allow this";
         EMAIL_TAKEN = "email_taken", 409, "The e-mail address already has an account";
         SKU_TAKEN = "sku_taken", 409, "Another product has this SKU";
+        SLUG_TAKEN = "slug_taken", 409, "Another product has, or had, this slug";
+        CODE_TAKEN = "code_taken", 409, "The code is in use";
         IDEMPOTENCY_IN_PROGRESS = "idempotency_in_progress", 409, "The same command is still running";
         VERSION_CONFLICT = "version_conflict", 412, "The resource was changed meanwhile";
         BODY_TOO_LARGE = "body_too_large", 413, "The body is too large";

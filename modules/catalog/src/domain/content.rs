@@ -1,18 +1,21 @@
 use std::collections::BTreeMap;
 
-use kernel::Money;
 use kernel::problem::FieldError;
+use kernel::{Money, Timestamp};
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::{
-    ATTRIBUTE_NUMBER_MAX, ATTRIBUTE_TEXT_MAX, ATTRIBUTE_VALUES_MAX, ATTRIBUTES_MAX, BRAND_MAX,
-    CATEGORIES_MAX, CATEGORY_MAX, DESCRIPTION_MAX, IMAGE_MAX, IMAGES_MAX, KEY_MAX, NAME_MAX,
-    OPTION_VALUE_MAX, OPTIONS_MAX, PRICE_MAX, SKU_MAX, Status,
+    ATTRIBUTE_NUMBER_MAX, ATTRIBUTE_TEXT_MAX, ATTRIBUTE_VALUES_MAX, ATTRIBUTES_MAX, BARCODE_MAX,
+    BRAND_MAX, CATEGORIES_MAX, CATEGORY_MAX, DESCRIPTION_MAX, Definitions, Findings, IMAGE_MAX,
+    IMAGES_MAX, KEY_MAX, NAME_MAX, OPTION_VALUE_MAX, OPTIONS_MAX, PRICE_MAX, SKU_MAX, Status,
+    TAX_CATEGORY_MAX, TRANSLATIONS_MAX, WEIGHT_MAX, is_slug,
 };
 
 /// What the shop says of a product; everything an editor can change, and the SKU.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Content {
     /// The stock keeping unit; a product keeps it for life.
     pub sku: String,
@@ -34,10 +37,36 @@ pub struct Content {
     pub images: Vec<String>,
     /// Where it stands.
     pub status: Status,
+    /// When an active product comes into the shop; none is at once.
+    pub publish_at: Option<Timestamp>,
+    /// Its name in the shop's addresses; a variant is found at its parent's.
+    pub slug: Option<String>,
+    /// How it is taxed: a word that the tax rules know.
+    pub tax_category: String,
+    /// What one unit weighs when it is sent, in grams.
+    pub weight_g: Option<i64>,
+    /// The code that is printed on it, e.g. a GTIN.
+    pub barcode: Option<String>,
+    /// Its texts in other languages, by BCP 47 tag.
+    pub translations: BTreeMap<String, Translation>,
 }
 
+/// A product's texts in one language.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Translation {
+    /// The name.
+    pub name: String,
+    /// The description; may be empty.
+    #[serde(default)]
+    pub description: String,
+}
+
+/// How a product is taxed unless said otherwise.
+pub(crate) const TAX_CATEGORY: &str = "standard";
+
 /// Every field that is not allowed, with what is.
-pub fn check(content: &Content) -> Vec<FieldError> {
+pub fn check(content: &Content, definitions: &Definitions) -> Vec<FieldError> {
     let mut found = Findings::default();
     check_sku(&content.sku, &mut found);
     found.text("name", &content.name, 1, NAME_MAX);
@@ -66,10 +95,51 @@ pub fn check(content: &Content) -> Vec<FieldError> {
     if found.at_most("attributes", content.attributes.len(), ATTRIBUTES_MAX) {
         for (name, value) in &content.attributes {
             found.text("attributes", name, 1, KEY_MAX);
-            check_attribute(&format!("attributes.{name}"), value, &mut found);
+            let field = format!("attributes.{name}");
+            check_attribute(&field, value, &mut found);
+            definitions.check(name, &field, value, &mut found);
         }
     }
+    check_trade(content, &mut found);
+    check_translations(content, &mut found);
     found.0
+}
+
+fn check_trade(content: &Content, found: &mut Findings) {
+    if content.slug.as_deref().is_some_and(|slug| !is_slug(slug)) {
+        found.add("slug", "must be small letters, digits and single hyphens, as desk-lamp".into());
+    }
+    found.text("tax_category", &content.tax_category, 1, TAX_CATEGORY_MAX);
+    if content.weight_g.is_some_and(|grams| !(0..=WEIGHT_MAX).contains(&grams)) {
+        found.add("weight_g", format!("must be 0 to {WEIGHT_MAX} grams"));
+    }
+    if let Some(barcode) = &content.barcode {
+        found.text("barcode", barcode, 1, BARCODE_MAX);
+    }
+}
+
+fn check_translations(content: &Content, found: &mut Findings) {
+    if found.at_most("translations", content.translations.len(), TRANSLATIONS_MAX) {
+        for (locale, texts) in &content.translations {
+            if !is_locale(locale) {
+                let message = format!("{locale:?} must be a language tag such as de or pt-BR");
+                found.add("translations", message);
+            }
+            found.text(&format!("translations.{locale}.name"), &texts.name, 1, NAME_MAX);
+            let field = format!("translations.{locale}.description");
+            found.text(&field, &texts.description, 0, DESCRIPTION_MAX);
+        }
+    }
+}
+
+/// Whether a text is a language tag (BCP 47) of the kind shops use: a language, or a language and
+/// a region.
+pub fn is_locale(text: &str) -> bool {
+    let (language, region) = text.split_once('-').map_or((text, None), |(l, r)| (l, Some(r)));
+    let small = |text: &str| text.bytes().all(|byte| byte.is_ascii_lowercase());
+    let region_fits =
+        |region: &str| region.len() == 2 && region.bytes().all(|byte| byte.is_ascii_uppercase());
+    (2..=3).contains(&language.len()) && small(language) && region.is_none_or(region_fits)
 }
 
 fn check_sku(sku: &str, found: &mut Findings) {
@@ -133,31 +203,6 @@ fn normalize_value(value: Value) -> Value {
     }
 }
 
-#[derive(Default)]
-struct Findings(Vec<FieldError>);
-
-impl Findings {
-    fn add(&mut self, field: &str, message: String) {
-        self.0.push(FieldError { field: field.to_owned(), message });
-    }
-
-    fn text(&mut self, field: &str, text: &str, least: usize, most: usize) {
-        let length = text.chars().count();
-        if !(least..=most).contains(&length) || (least > 0 && text.trim().is_empty()) {
-            self.add(field, format!("must be {least} to {most} characters"));
-        } else if text.contains('\0') {
-            self.add(field, "must not hold the character NUL".to_owned());
-        }
-    }
-
-    fn at_most(&mut self, field: &str, count: usize, most: usize) -> bool {
-        if count > most {
-            self.add(field, format!("must have at most {most} entries"));
-        }
-        count <= most
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use kernel::Currency;
@@ -178,16 +223,22 @@ mod tests {
             options: BTreeMap::new(),
             images: Vec::new(),
             status: Status::Active,
+            publish_at: None,
+            slug: Some("lamp-a-1".to_owned()),
+            tax_category: TAX_CATEGORY.to_owned(),
+            weight_g: Some(1_200),
+            barcode: None,
+            translations: BTreeMap::new(),
         }
     }
 
     fn fields(content: &Content) -> Vec<String> {
-        check(content).into_iter().map(|error| error.field).collect()
+        check(content, &Definitions::default()).into_iter().map(|error| error.field).collect()
     }
 
     #[test]
     fn a_good_product_has_no_findings() {
-        assert_eq!(check(&content()), []);
+        assert_eq!(check(&content(), &Definitions::default()), []);
     }
 
     #[test]
@@ -201,6 +252,12 @@ mod tests {
         bad.images = vec!["x".to_owned(); IMAGES_MAX + 1];
         bad.attributes = BTreeMap::from([("deep".to_owned(), json!({"a": 1}))]);
         bad.options = BTreeMap::from([("size".to_owned(), String::new())]);
+        bad.slug = Some("Desk lamp".to_owned());
+        bad.tax_category = String::new();
+        bad.weight_g = Some(-1);
+        bad.barcode = Some(" ".to_owned());
+        let texts = Translation { name: String::new(), description: String::new() };
+        bad.translations = BTreeMap::from([("German".to_owned(), texts)]);
         let expected = [
             "sku",
             "name",
@@ -210,6 +267,12 @@ mod tests {
             "images",
             "options.size",
             "attributes.deep",
+            "slug",
+            "tax_category",
+            "weight_g",
+            "barcode",
+            "translations",
+            "translations.German.name",
         ];
         assert_eq!(fields(&bad), expected);
     }

@@ -1,5 +1,5 @@
 /// The longest SKU, in characters.
-pub const SKU_MAX: usize = 64;
+pub const SKU_MAX: usize = 32;
 /// The longest name, in characters.
 pub const NAME_MAX: usize = 300;
 /// The longest description, in characters.
@@ -36,3 +36,21 @@ pub const IMAGE_MAX: usize = 2_048;
 pub const STOCK_MAX: i64 = 1_000_000_000;
 /// The longest search text, in characters.
 pub const QUERY_MAX: usize = 200;
+/// The longest slug, in characters.
+pub const SLUG_MAX: usize = 200;
+/// The longest tax category, in characters.
+pub const TAX_CATEGORY_MAX: usize = 50;
+/// The heaviest product, in grams.
+pub const WEIGHT_MAX: i64 = 100_000_000;
+/// The longest barcode, in characters.
+pub const BARCODE_MAX: usize = 64;
+/// The most languages a product is translated to.
+pub const TRANSLATIONS_MAX: usize = 50;
+/// The most attributes the shop can define.
+pub const DEFINITIONS_MAX: i64 = 500;
+/// The longest unit of an attribute, in characters.
+pub const UNIT_MAX: usize = 20;
+/// The most values an attribute can be limited to.
+pub const DEFINITION_OPTIONS_MAX: usize = 500;
+/// The most products related to one.
+pub const RELATED_MAX: usize = 100;

@@ -1,16 +1,26 @@
 //! Products and the rules about them, without I/O.
 
+mod attribute;
 mod content;
+mod findings;
 mod image;
 mod limits;
 mod plan;
 mod product;
+mod relation;
 mod row;
+mod slug;
 
-pub use content::{Content, check, normalize};
+pub use attribute::{Attribute, AttributeInput, Definitions, Kind};
+pub(crate) use content::TAX_CATEGORY;
+pub use content::{Content, Translation, check, is_locale, normalize};
+pub(crate) use findings::Findings;
 pub use image::{Image, ImageType, Variant, check_alt, is_sha256, smaller, uploaded};
 pub use limits::*;
-pub(crate) use plan::{Plan, plan};
+pub(crate) use plan::{Known, Plan, plan, wanted_slug};
 pub use product::{Change, NewProduct, Product, ProductInput, Status, change};
+pub(crate) use relation::check_relations;
+pub use relation::{Relation, RelationKind};
 pub(crate) use row::{ImportRow, row};
 pub use row::{LineError, parse_price};
+pub use slug::{is_slug, slug_of};

@@ -1,10 +1,24 @@
 use std::collections::{BTreeMap, HashMap};
 
+use chrono::SubsecRound;
 use kernel::id::ProductId;
 use kernel::problem::FieldError;
 use kernel::{Currency, Money, Timestamp};
 
-use super::{Change, Content, ImportRow, LineError, NewProduct, Product, Status, change, check};
+use super::{
+    Change, Content, Definitions, ImportRow, LineError, NewProduct, Product, Status, TAX_CATEGORY,
+    change, check, slug_of,
+};
+
+/// What is stored already of what a batch names.
+#[derive(Default)]
+pub(crate) struct Known {
+    /// Products by SKU: those of the rows and their parents.
+    pub products: HashMap<String, Product>,
+    /// Whose the slugs are, or were, that the batch would like to have.
+    pub slugs: HashMap<String, ProductId>,
+    pub definitions: Definitions,
+}
 
 /// What a batch of import rows comes to.
 #[derive(Default)]
@@ -17,17 +31,24 @@ pub(crate) struct Plan {
 
 /// A product that exists and is to be changed.
 pub(crate) struct Update {
-    /// The product as it shall be; its version is still the one that was read.
+    pub before: Content,
+    /// The product as it shall be; revision and version are still those that were read.
     pub product: Product,
     pub change: Change,
     pub categories_changed: bool,
+    pub slug_changed: bool,
 }
 
-/// Decides what to do with a batch in which no SKU comes twice. `known` are the stored products
-/// that the batch names, as itself or as a parent.
+/// The slug that a row would like to have.
+pub(crate) fn wanted_slug(row: &ImportRow) -> Option<String> {
+    let made = || row.name.as_ref().map(|name| slug_of(name, &row.sku));
+    row.slug.clone().or_else(made)
+}
+
+/// Decides what to do with a batch in which no SKU comes twice.
 pub(crate) fn plan(
     batch: Vec<(u64, ImportRow)>,
-    mut known: HashMap<String, Product>,
+    mut known: Known,
     currency: Currency,
     now: Timestamp,
     mut new_id: impl FnMut() -> ProductId,
@@ -35,16 +56,18 @@ pub(crate) fn plan(
     let mut plan = Plan::default();
     for (line, row) in batch {
         let sku = row.sku.clone();
-        let decided = match known.get(&sku) {
+        let decided = match known.products.get(&sku) {
             Some(before) => existing(row, before, &known).map(Decision::from),
-            None => created(row, &known, currency, now, &mut new_id).map(Decision::Insert),
+            None => created(row, &known, currency, now, &mut new_id)
+                .map(|new| Decision::Insert(Box::new(new))),
         };
+        let decided = decided.and_then(|decision| free_slug(decision, &mut known.slugs));
         match decided {
             Ok(Decision::Insert(new)) => {
-                known.insert(sku, new.product.clone());
-                plan.inserts.push(new);
+                known.products.insert(sku, new.product.clone());
+                plan.inserts.push(*new);
             }
-            Ok(Decision::Update(update)) => plan.updates.push(update),
+            Ok(Decision::Update(update)) => plan.updates.push(*update),
             Ok(Decision::Nothing) => plan.unchanged += 1,
             Err(errors) => plan.errors.extend(errors.into_iter().map(|error| LineError {
                 line,
@@ -57,14 +80,36 @@ pub(crate) fn plan(
 }
 
 enum Decision {
-    Insert(NewProduct),
-    Update(Update),
+    Insert(Box<NewProduct>),
+    Update(Box<Update>),
     Nothing,
 }
 
 impl From<Option<Update>> for Decision {
     fn from(update: Option<Update>) -> Self {
-        update.map_or(Self::Nothing, Self::Update)
+        update.map_or(Self::Nothing, |update| Self::Update(Box::new(update)))
+    }
+}
+
+/// Refuses what wants the slug of another product, and notes whose the slug is now.
+fn free_slug(
+    decision: Decision,
+    slugs: &mut HashMap<String, ProductId>,
+) -> Result<Decision, Refused> {
+    let product = match &decision {
+        Decision::Insert(new) => &new.product,
+        Decision::Update(update) if update.slug_changed => &update.product,
+        Decision::Update(_) | Decision::Nothing => return Ok(decision),
+    };
+    let Some(slug) = &product.content.slug else { return Ok(decision) };
+    match slugs.get(slug) {
+        Some(owner) if *owner != product.id => {
+            Err(refuse("slug", &format!("{slug:?} belongs to another product, or did")))
+        }
+        _ => {
+            slugs.insert(slug.clone(), product.id);
+            Ok(decision)
+        }
     }
 }
 
@@ -74,13 +119,10 @@ fn refuse(field: &str, message: &str) -> Refused {
     vec![FieldError { field: field.to_owned(), message: message.to_owned() }]
 }
 
-fn parent<'k>(
-    row: &ImportRow,
-    known: &'k HashMap<String, Product>,
-) -> Result<Option<&'k Product>, Refused> {
+fn parent<'k>(row: &ImportRow, known: &'k Known) -> Result<Option<&'k Product>, Refused> {
     let Some(sku) = &row.parent_sku else { return Ok(None) };
     let missing = "must be the sku of a product that exists or comes earlier in the file";
-    let parent = known.get(sku).ok_or_else(|| refuse("parent_sku", missing))?;
+    let parent = known.products.get(sku).ok_or_else(|| refuse("parent_sku", missing))?;
     if parent.parent_id.is_some() || *sku == row.sku {
         return Err(refuse("parent_sku", "must be a product that is no variant itself"));
     }
@@ -89,7 +131,7 @@ fn parent<'k>(
 
 fn created(
     row: ImportRow,
-    known: &HashMap<String, Product>,
+    known: &Known,
     currency: Currency,
     now: Timestamp,
     new_id: &mut impl FnMut() -> ProductId,
@@ -107,17 +149,25 @@ fn created(
         options: BTreeMap::new(),
         images: Vec::new(),
         status: Status::Active,
+        publish_at: None,
+        slug: None,
+        tax_category: parent
+            .map_or_else(|| TAX_CATEGORY.to_owned(), |parent| parent.content.tax_category.clone()),
+        weight_g: parent.and_then(|parent| parent.content.weight_g),
+        barcode: None,
+        translations: BTreeMap::new(),
     };
     if row.price.is_none() {
         return Err(refuse("price", "must be there for a new product"));
     }
     let (parent_id, opening_stock) = (parent.map(|parent| parent.id), row.stock);
-    let content = merged(row, &blank)?;
+    let content = merged(row, &blank, parent_id.is_some(), &known.definitions)?;
     let product = Product {
         id: new_id(),
         parent_id,
         content,
         available: 0,
+        revision: 1,
         version: 1,
         created_at: now,
         updated_at: now,
@@ -125,27 +175,32 @@ fn created(
     Ok(NewProduct { product, opening_stock })
 }
 
-fn existing(
-    row: ImportRow,
-    before: &Product,
-    known: &HashMap<String, Product>,
-) -> Result<Option<Update>, Refused> {
+fn existing(row: ImportRow, before: &Product, known: &Known) -> Result<Option<Update>, Refused> {
     if let Some(parent) = parent(&row, known)?
         && before.parent_id != Some(parent.id)
     {
         return Err(refuse("parent_sku", "a product keeps its parent"));
     }
-    let content = merged(row, &before.content)?;
+    let is_variant = before.parent_id.is_some();
+    let content = merged(row, &before.content, is_variant, &known.definitions)?;
     let change = change(&before.content, &content);
     if change == Change::Nothing {
         return Ok(None);
     }
     let categories_changed = content.categories != before.content.categories;
-    Ok(Some(Update { product: Product { content, ..before.clone() }, change, categories_changed }))
+    let slug_changed = content.slug != before.content.slug;
+    let product = Product { content, ..before.clone() };
+    let before = before.content.clone();
+    Ok(Some(Update { before, product, change, categories_changed, slug_changed }))
 }
 
 /// `base` with everything the row says, checked.
-fn merged(row: ImportRow, base: &Content) -> Result<Content, Refused> {
+fn merged(
+    row: ImportRow,
+    base: &Content,
+    is_variant: bool,
+    definitions: &Definitions,
+) -> Result<Content, Refused> {
     let currency = row.currency.unwrap_or(base.price.currency());
     let price = match row.price {
         Some(amount) => {
@@ -154,9 +209,13 @@ fn merged(row: ImportRow, base: &Content) -> Result<Content, Refused> {
         None if currency == base.price.currency() => base.price,
         None => return Err(refuse("price", "must be there when the currency changes")),
     };
+    let name = row.name.unwrap_or_else(|| base.name.clone());
+    let own = row.slug.or_else(|| base.slug.clone());
+    let made = || (!is_variant).then(|| slug_of(&name, &row.sku));
     let content = Content {
+        slug: own.or_else(made),
         sku: row.sku,
-        name: row.name.unwrap_or_else(|| base.name.clone()),
+        name,
         description: row.description.unwrap_or_else(|| base.description.clone()),
         price,
         brand: row.brand.unwrap_or_else(|| base.brand.clone()),
@@ -165,7 +224,12 @@ fn merged(row: ImportRow, base: &Content) -> Result<Content, Refused> {
         options: row.options.unwrap_or_else(|| base.options.clone()),
         images: row.images.unwrap_or_else(|| base.images.clone()),
         status: row.status.unwrap_or(base.status),
+        publish_at: row.publish_at.map(|at| at.trunc_subsecs(6)).or(base.publish_at),
+        tax_category: row.tax_category.unwrap_or_else(|| base.tax_category.clone()),
+        weight_g: row.weight_g.or(base.weight_g),
+        barcode: row.barcode.or_else(|| base.barcode.clone()),
+        translations: row.translations.unwrap_or_else(|| base.translations.clone()),
     };
-    let errors = check(&content);
+    let errors = check(&content, definitions);
     if errors.is_empty() { Ok(content) } else { Err(errors) }
 }

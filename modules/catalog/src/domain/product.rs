@@ -1,13 +1,14 @@
 use std::collections::BTreeMap;
 use std::str::FromStr;
 
+use chrono::SubsecRound;
 use kernel::id::ProductId;
 use kernel::{Money, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use super::{Content, normalize};
+use super::{Content, TAX_CATEGORY, Translation, normalize, slug_of};
 
 /// Where a product stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -62,7 +63,9 @@ pub struct Product {
     /// How many units can be promised, as far as the catalogue has heard; of a parent, those of
     /// its active variants too.
     pub available: i64,
-    /// 1 when created, one more with each change.
+    /// 1 when created, one more with each change by an editor.
+    pub revision: i64,
+    /// The version of its last event: stock that runs out counts as well.
     pub version: i64,
     /// When it was created.
     pub created_at: Timestamp,
@@ -79,8 +82,16 @@ pub struct NewProduct {
     pub opening_stock: Option<i64>,
 }
 
+impl Product {
+    /// Whether shoppers see it at a time, as far as it is up to the product itself.
+    pub fn shown_at(&self, now: Timestamp) -> bool {
+        let due = self.content.publish_at.is_none_or(|at| at <= now);
+        self.content.status == Status::Active && due
+    }
+}
+
 /// A whole product as the staff writes it.
-#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({
     "sku": "LAMP-1", "name": "Desk lamp", "description": "Bends where you look.",
@@ -89,7 +100,7 @@ pub struct NewProduct {
     "status": "active", "opening_stock": 25
 }))]
 pub struct ProductInput {
-    /// The stock keeping unit: 1 to 64 visible characters, unique, kept for life.
+    /// The stock keeping unit: 1 to 32 visible characters, unique, kept for life.
     pub sku: String,
     /// 1 to 300 characters.
     pub name: String,
@@ -117,9 +128,31 @@ pub struct ProductInput {
     /// `active` unless said otherwise.
     #[serde(default = "active")]
     pub status: Status,
+    /// When an active product comes into the shop; at once unless said otherwise.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub publish_at: Option<Timestamp>,
+    /// Its name in the shop's addresses: small letters, digits and single hyphens. Made from name
+    /// and SKU unless said; former ones go on leading to it.
+    #[serde(default)]
+    pub slug: Option<String>,
+    /// How it is taxed; `standard` unless said otherwise.
+    #[serde(default = "standard")]
+    pub tax_category: String,
+    /// What one unit weighs when it is sent, in grams.
+    #[serde(default)]
+    pub weight_g: Option<i64>,
+    /// The code that is printed on it, e.g. a GTIN; at most 64 characters.
+    #[serde(default)]
+    pub barcode: Option<String>,
+    /// Its texts in other languages, by BCP 47 tag such as `de` or `pt-BR`.
+    #[serde(default)]
+    pub translations: BTreeMap<String, Translation>,
     /// The product it is a variant of; kept for life.
+    #[serde(default)]
     pub parent_id: Option<ProductId>,
     /// How many units lie in stock from the start; only when a product is created.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub opening_stock: Option<i64>,
 }
 
@@ -127,9 +160,59 @@ const fn active() -> Status {
     Status::Active
 }
 
+fn standard() -> String {
+    TAX_CATEGORY.to_owned()
+}
+
 impl ProductInput {
+    /// What the staff would write to leave a product as it is.
+    pub fn of(product: Product) -> Self {
+        let Content {
+            sku,
+            name,
+            description,
+            price,
+            brand,
+            categories,
+            attributes,
+            options,
+            images,
+            status,
+            publish_at,
+            slug,
+            tax_category,
+            weight_g,
+            barcode,
+            translations,
+        } = product.content;
+        Self {
+            sku,
+            name,
+            description,
+            price,
+            brand,
+            categories,
+            attributes,
+            options,
+            images,
+            status,
+            publish_at,
+            slug,
+            tax_category,
+            weight_g,
+            barcode,
+            translations,
+            parent_id: product.parent_id,
+            opening_stock: None,
+        }
+    }
+
     /// What it says of the product.
     pub fn content(self) -> Content {
+        let slug = match self.parent_id {
+            None => self.slug.or_else(|| Some(slug_of(&self.name, &self.sku))),
+            Some(_) => self.slug,
+        };
         Content {
             sku: self.sku,
             name: self.name,
@@ -141,6 +224,12 @@ impl ProductInput {
             options: self.options,
             images: self.images,
             status: self.status,
+            publish_at: self.publish_at.map(|at| at.trunc_subsecs(6)),
+            slug,
+            tax_category: self.tax_category,
+            weight_g: self.weight_g,
+            barcode: self.barcode,
+            translations: self.translations,
         }
     }
 }

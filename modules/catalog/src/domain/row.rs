@@ -1,12 +1,12 @@
 use std::collections::BTreeMap;
 
-use kernel::Currency;
 use kernel::problem::FieldError;
+use kernel::{Currency, Timestamp};
 use rust_decimal::Decimal;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::{STOCK_MAX, Status, normalize};
+use super::{STOCK_MAX, Status, Translation, normalize};
 
 /// A line of an import that was left out, with why.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,6 +44,12 @@ pub(crate) struct ImportRow {
     pub images: Option<Vec<String>>,
     pub stock: Option<i64>,
     pub status: Option<Status>,
+    pub publish_at: Option<Timestamp>,
+    pub slug: Option<String>,
+    pub tax_category: Option<String>,
+    pub weight_g: Option<i64>,
+    pub barcode: Option<String>,
+    pub translations: Option<BTreeMap<String, Translation>>,
 }
 
 /// The exact decimal a price is written as, in digits or with an exponent.
@@ -76,6 +82,12 @@ pub(crate) fn row(
         images: images(record)?,
         stock: stock(record)?,
         status: status(record)?,
+        publish_at: take(record, "publish_at", "a time such as 2026-12-01T08:00:00Z")?,
+        slug: take(record, "slug", "a text")?,
+        tax_category: take(record, "tax_category", "a text")?,
+        weight_g: take(record, "weight_g", "a whole number of grams")?,
+        barcode: take(record, "barcode", "a text")?,
+        translations: take(record, "translations", "names and descriptions by language")?,
     };
     record.keys().for_each(|name| ignored(name));
     Ok(row)

@@ -2,8 +2,12 @@ use actix_web::http::header::{ETAG, IF_MATCH, LOCATION};
 use actix_web::{HttpRequest, HttpResponse, web};
 use kernel::Problem;
 use kernel::id::ProductId;
-use kernel::problem::code;
-use platform::http::{Answer, Body, Failure, OptionalKey, Staff, answer, no_content, stored};
+use kernel::page::{Page, PageQuery};
+use platform::audit::Recorded;
+use platform::http::{
+    Answer, Body, Editor, Failure, IfMatch, OptionalKey, Params, Staff, answer, etag, no_content,
+    ok, stored,
+};
 use platform::idempotency::{self, Claim, Key};
 
 use super::view::ProductView;
@@ -23,12 +27,13 @@ const CREATE: &str = "POST /v1/admin/products";
     )
 )]
 pub(crate) async fn create(
-    staff: Staff,
+    editor: Editor,
     catalog: web::Data<Catalog>,
     key: OptionalKey,
     body: Body<ProductInput>,
 ) -> Answer {
-    let key = key.0.map(|key| Key::new(staff.id, CREATE, &key, &body.raw));
+    let staff = editor.0.id.map(|id| id.to_string()).unwrap_or_default();
+    let key = key.0.map(|key| Key::new(staff, CREATE, &key, &body.raw));
     let mut tx = catalog.db.begin("catalog.create").await?;
     if let Some(key) = &key {
         let claim = idempotency::claim(&mut tx, key).await?;
@@ -39,7 +44,7 @@ pub(crate) async fn create(
             return Ok(stored(before, true));
         }
     }
-    let product = usecase::create::create(&mut tx, body.value).await?;
+    let product = usecase::create::create(&mut tx, body.value, &editor.0).await?;
     let location = format!("/v1/admin/products/{}", product.id);
     let json = serde_json::to_string(&ProductView::from(product)).map_err(Failure::internal)?;
     let created = idempotency::Answer { status: 201, body: json };
@@ -54,12 +59,12 @@ pub(crate) async fn create(
     Ok(response)
 }
 
-fn product_id(text: &str) -> Result<ProductId, Problem> {
+pub(super) fn product_id(text: &str) -> Result<ProductId, Problem> {
     text.parse().map_err(|_| Problem::not_found("such product"))
 }
 
-fn versioned(product: Product) -> HttpResponse {
-    let etag = format!("\"{}\"", product.version);
+pub(super) fn versioned(product: Product) -> HttpResponse {
+    let etag = etag(product.revision);
     HttpResponse::Ok().insert_header((ETAG, etag)).json(ProductView::from(product))
 }
 
@@ -91,40 +96,85 @@ pub(crate) async fn show(_: Staff, catalog: web::Data<Catalog>, id: web::Path<St
     )
 )]
 pub(crate) async fn replace(
-    _: Staff,
-    request: HttpRequest,
+    editor: Editor,
+    version: IfMatch,
     catalog: web::Data<Catalog>,
     id: web::Path<String>,
     body: Body<ProductInput>,
 ) -> Answer {
-    let (id, version) = (product_id(&id)?, expected_version(&request)?);
-    Ok(versioned(catalog.update(id, version, body.value).await?))
+    let changed = catalog.update(product_id(&id)?, version.0, body.value, &editor.0).await?;
+    Ok(versioned(changed))
 }
 
-pub(super) fn expected_version(request: &HttpRequest) -> Result<i64, Problem> {
-    let value = request.headers().get(IF_MATCH).and_then(|value| value.to_str().ok());
-    let version = value.and_then(|value| value.trim().trim_matches('"').parse().ok());
-    version.ok_or_else(|| {
-        let message = "must be the ETag as it was read, e.g. \"3\"";
-        Problem::new(code::INVALID_REQUEST, format!("If-Match {message}."))
-            .field("If-Match", message)
-    })
+/// Changes some fields of a product that still is in the version of If-Match, by a JSON merge
+/// patch (RFC 7396): what is left out stays, what is null goes back to its default.
+#[utoipa::path(
+    patch, path = "/v1/admin/products/{id}", tag = "catalog admin",
+    request_body(content = Object, content_type = "application/merge-patch+json",
+        example = json!({"price": {"amount": "44.90", "currency": "EUR"}, "attributes": {"watts": null}})),
+    params(
+        ("id" = String, Path, description = "The id"),
+        ("If-Match" = String, Header, description = "The version that was read, e.g. `\"3\"`"),
+    ),
+    responses(
+        (status = 200, description = "The product as it is now", body = ProductView),
+        (status = 400, description = "If-Match is missing", body = Problem),
+        (status = 412, description = "It was changed meanwhile: `current_version`", body = Problem),
+        (status = 422, description = "A field is not allowed; nothing was changed", body = Problem),
+    )
+)]
+pub(crate) async fn patch(
+    editor: Editor,
+    version: IfMatch,
+    catalog: web::Data<Catalog>,
+    id: web::Path<String>,
+    body: Body<serde_json::Value>,
+) -> Answer {
+    let changed = catalog.patch(product_id(&id)?, version.0, body.value, &editor.0).await?;
+    Ok(versioned(changed))
 }
 
 /// Takes a product out of the shop; orders of it go on.
 #[utoipa::path(
     delete, path = "/v1/admin/products/{id}", tag = "catalog admin",
-    params(("id" = String, Path, description = "The id")),
+    params(
+        ("id" = String, Path, description = "The id"),
+        ("If-Match" = Option<String>, Header, description = "Only if it is in this version"),
+    ),
     responses(
         (status = 204, description = "It is archived"),
         (status = 404, description = "There is no such product", body = Problem),
+        (status = 412, description = "It was changed meanwhile: `current_version`", body = Problem),
     )
 )]
 pub(crate) async fn archive(
-    _: Staff,
+    editor: Editor,
+    version: Option<IfMatch>,
+    request: HttpRequest,
     catalog: web::Data<Catalog>,
     id: web::Path<String>,
 ) -> Answer {
-    catalog.archive(product_id(&id)?).await?;
+    if version.is_none() && request.headers().contains_key(IF_MATCH) {
+        return Err(IfMatch::wrong().into());
+    }
+    let version = version.map(|version| version.0);
+    catalog.archive(product_id(&id)?, version, &editor.0).await?;
     no_content()
+}
+
+/// What was done to a product.
+#[utoipa::path(
+    get, path = "/v1/admin/products/{id}/history", tag = "catalog admin",
+    params(("id" = String, Path, description = "The id"), kernel::page::PageQuery),
+    responses((status = 200, description = "The newest first", body = Page<Recorded>))
+)]
+pub(crate) async fn history(
+    _: Staff,
+    catalog: web::Data<Catalog>,
+    id: web::Path<String>,
+    page: Params<PageQuery>,
+) -> Answer {
+    let (limit, before) = (page.0.limit()?, page.0.position::<i64>()?);
+    let told = catalog.history(product_id(&id)?.uuid(), before, limit + 1).await?;
+    ok(&Page::cut(told, limit, |entry| entry.seq))
 }

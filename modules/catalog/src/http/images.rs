@@ -11,12 +11,12 @@ use kernel::Timestamp;
 use kernel::id::ImageId;
 use kernel::page::{Page, PageQuery};
 use kernel::problem::code;
-use platform::http::{Answer, Body, Editor, Failure, Params, Staff, no_content};
+use platform::http::{Answer, Body, Editor, Failure, IfMatch, Params, Staff, no_content};
 use serde::{Deserialize, Serialize};
 use utoipa::{OpenApi, ToSchema};
 use uuid::Uuid;
 
-use super::{admin, files, shop};
+use super::{files, shop};
 use crate::Catalog;
 use crate::domain::{Image, Variant};
 
@@ -25,7 +25,11 @@ use crate::domain::{Image, Variant};
     paths(create, list, show, describe, delete, file),
     components(schemas(ImageView, VariantView, Description))
 )]
-pub(super) struct Document;
+struct Document;
+
+pub(super) fn openapi() -> utoipa::openapi::OpenApi {
+    Document::openapi()
+}
 
 pub(crate) fn routes(config: &mut web::ServiceConfig) {
     config
@@ -229,13 +233,13 @@ pub(crate) struct Description {
 )]
 pub(crate) async fn describe(
     editor: Editor,
-    request: HttpRequest,
+    version: IfMatch,
     catalog: web::Data<Catalog>,
     id: web::Path<String>,
     body: Body<Description>,
 ) -> Answer {
-    let (id, version) = (image_id(&id)?, admin::expected_version(&request)?);
-    Ok(versioned(catalog.describe_image(&editor.0, id, version, body.value.alt).await?))
+    let (id, alt) = (image_id(&id)?, body.value.alt);
+    Ok(versioned(catalog.describe_image(&editor.0, id, version.0, alt).await?))
 }
 
 /// Deletes an image that no product names.

@@ -1,9 +1,11 @@
 //! The catalogue's endpoints.
 
 mod admin;
+mod attributes;
 mod files;
 mod images;
 mod problem;
+mod related;
 mod shop;
 mod view;
 
@@ -19,10 +21,14 @@ use crate::Catalog;
         shop::suggest,
         shop::show,
         shop::categories,
+        shop::by_slug,
+        shop::related,
         admin::create,
         admin::show,
         admin::replace,
+        admin::patch,
         admin::archive,
+        admin::history,
     ),
     components(schemas(view::ProductView, view::Suggestion, view::Category, crate::ProductInput))
 )]
@@ -30,9 +36,10 @@ struct Document;
 
 /// Paths and schemas of the catalogue's endpoints.
 pub fn openapi() -> utoipa::openapi::OpenApi {
-    let mut api = Document::openapi();
-    api.merge(images::Document::openapi());
-    api
+    Document::openapi()
+        .merge_from(attributes::openapi())
+        .merge_from(related::openapi())
+        .merge_from(images::openapi())
 }
 
 pub(crate) fn routes(catalog: &Catalog, config: &mut web::ServiceConfig) {
@@ -41,10 +48,16 @@ pub(crate) fn routes(catalog: &Catalog, config: &mut web::ServiceConfig) {
         .configure(images::routes)
         .route("/v1/products", web::get().to(shop::list))
         .route("/v1/products/suggest", web::get().to(shop::suggest))
+        .route("/v1/products/slug/{slug}", web::get().to(shop::by_slug))
         .route("/v1/products/{key}", web::get().to(shop::show))
+        .route("/v1/products/{key}/related", web::get().to(shop::related))
         .route("/v1/categories", web::get().to(shop::categories))
         .route("/v1/admin/products", web::post().to(admin::create))
         .route("/v1/admin/products/{id}", web::get().to(admin::show))
         .route("/v1/admin/products/{id}", web::put().to(admin::replace))
-        .route("/v1/admin/products/{id}", web::delete().to(admin::archive));
+        .route("/v1/admin/products/{id}", web::patch().to(admin::patch))
+        .route("/v1/admin/products/{id}", web::delete().to(admin::archive))
+        .route("/v1/admin/products/{id}/history", web::get().to(admin::history))
+        .configure(attributes::routes)
+        .configure(related::routes);
 }

@@ -14,11 +14,23 @@ impl From<Error> for Failure {
                 problem.errors = errors;
                 problem.into()
             }
-            Error::NotFound => Problem::not_found("such product").into(),
+            Error::NotFound => Problem::not_found("such thing in the catalogue").into(),
             Error::SkuTaken(sku) => {
                 let message = format!("{sku:?} belongs to another product");
                 Problem::new(code::SKU_TAKEN, format!("sku: {message}."))
                     .field("sku", message)
+                    .into()
+            }
+            Error::SlugTaken(slug) => {
+                let message = format!("{slug:?} belongs to another product, or did");
+                Problem::new(code::SLUG_TAKEN, format!("slug: {message}."))
+                    .field("slug", message)
+                    .into()
+            }
+            Error::CodeTaken(word) => {
+                let message = format!("{word:?} is in use");
+                Problem::new(code::CODE_TAKEN, format!("code: {message}."))
+                    .field("code", message)
                     .into()
             }
             Error::Stale { current } => {

@@ -1,4 +1,4 @@
-use actix_web::http::header::{CACHE_CONTROL, ETAG, IF_NONE_MATCH};
+use actix_web::http::header::{CACHE_CONTROL, ETAG, IF_NONE_MATCH, LOCATION};
 use actix_web::{HttpRequest, HttpResponse, web};
 use kernel::page::{Page, PageQuery};
 use kernel::{Currency, Money, Problem};
@@ -8,8 +8,8 @@ use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use utoipa::IntoParams;
 
-use super::view::{Category, ProductView, Suggestion};
-use crate::domain::{CATEGORY_MAX, QUERY_MAX};
+use super::view::{Category, ProductView, RelatedView, Suggestion};
+use crate::domain::{CATEGORY_MAX, QUERY_MAX, is_locale};
 use crate::{Catalog, ListQuery, Sort};
 
 /// Shared caches keep catalogue pages this long, in seconds, and serve them while they ask anew.
@@ -86,7 +86,8 @@ fn price(field: &str, amount: &str, currency: Currency) -> Result<Money, Problem
 )]
 pub(crate) async fn list(catalog: web::Data<Catalog>, params: Params<ListParams>) -> Answer {
     let query = params.0.query(catalog.settings.currency)?;
-    let page = catalog.list(query).await?.map(ProductView::from);
+    let page = catalog.list(query).await?;
+    let page = page.map(|product| ProductView::from(product).in_language(None));
     Ok(HttpResponse::Ok().insert_header((CACHE_CONTROL, CACHED)).json(page))
 }
 
@@ -112,10 +113,19 @@ pub(crate) async fn suggest(catalog: web::Data<Catalog>, params: Params<SuggestP
     Ok(HttpResponse::Ok().insert_header((CACHE_CONTROL, CACHED)).json(page))
 }
 
+/// How a product is shown.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct ShowParams {
+    /// The language of its texts, e.g. `de` or `pt-BR`; the shop's own where it has none in it.
+    locale: Option<String>,
+}
+
 /// One product, by id or SKU; a parent comes with its variants.
 #[utoipa::path(
     get, path = "/v1/products/{key}", tag = "catalog",
-    params(("key" = String, Path, description = "The id or the SKU")),
+    params(("key" = String, Path, description = "The id or the SKU"), ShowParams),
     responses(
         (status = 200, description = "The product", body = ProductView),
         (status = 304, description = "It is what If-None-Match says"),
@@ -126,10 +136,16 @@ pub(crate) async fn show(
     request: HttpRequest,
     catalog: web::Data<Catalog>,
     key: web::Path<String>,
+    params: Params<ShowParams>,
 ) -> Answer {
+    let locale = params.0.locale.as_deref();
+    if locale.is_some_and(|locale| !is_locale(locale)) {
+        let message = "must be a language tag such as de or pt-BR";
+        return Err(Problem::invalid("locale", message).into());
+    }
     let (product, variants) = catalog.shown(&key).await?;
-    let mut view = ProductView::from(product);
-    view.variants = variants.into_iter().map(ProductView::from).collect();
+    let view = |product| ProductView::from(product).in_language(locale);
+    let view = ProductView { variants: variants.into_iter().map(view).collect(), ..view(product) };
     let body = serde_json::to_vec(&view).map_err(Failure::internal)?;
     let etag = etag(view.version, &body);
     let known = is_known(&request, &etag);
@@ -139,6 +155,45 @@ pub(crate) async fn show(
         return Ok(response.finish());
     }
     Ok(response.content_type("application/json").body(body))
+}
+
+/// The product at a present or former address of the shop.
+#[utoipa::path(
+    get, path = "/v1/products/slug/{slug}", tag = "catalog",
+    params(("slug" = String, Path, description = "The slug")),
+    responses(
+        (status = 307, description = "The product is at Location"),
+        (status = 301, description = "The slug has changed: the present one is at Location"),
+        (status = 404, description = "No product of the shop has or had it", body = Problem),
+    )
+)]
+pub(crate) async fn by_slug(catalog: web::Data<Catalog>, slug: web::Path<String>) -> Answer {
+    let (id, present) = catalog.leads_to(&slug).await?;
+    let moved = present.filter(|present| *present != *slug);
+    let (mut response, location) = match moved {
+        Some(present) => (HttpResponse::MovedPermanently(), format!("/v1/products/slug/{present}")),
+        None => (HttpResponse::TemporaryRedirect(), format!("/v1/products/{id}")),
+    };
+    Ok(response.insert_header((LOCATION, location)).insert_header((CACHE_CONTROL, CACHED)).finish())
+}
+
+/// The products that belong to one: what goes with it, what may be bought instead, the better one.
+#[utoipa::path(
+    get, path = "/v1/products/{key}/related", tag = "catalog",
+    params(("key" = String, Path, description = "The id or the SKU")),
+    responses(
+        (status = 200, description = "Those that are in the shop", body = Page<RelatedView>),
+        (status = 404, description = "There is no such product in the shop", body = Problem),
+    )
+)]
+pub(crate) async fn related(catalog: web::Data<Catalog>, key: web::Path<String>) -> Answer {
+    let items = catalog.related(&key).await?;
+    let view = |(kind, product)| RelatedView {
+        kind,
+        product: ProductView::from(product).in_language(None),
+    };
+    let page = Page { items: items.into_iter().map(view).collect(), next_cursor: None };
+    Ok(HttpResponse::Ok().insert_header((CACHE_CONTROL, CACHED)).json(page))
 }
 
 /// The version, and what the stock and the variants add to it.

@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use crate::domain::{Product, Status};
+use crate::domain::{Product, RelationKind, Status, Translation};
 
 /// A product as it is answered.
 #[derive(Debug, Serialize, ToSchema)]
@@ -15,6 +15,7 @@ use crate::domain::{Product, Status};
     "description": "Bends where you look.", "price": {"amount": "49.90", "currency": "EUR"},
     "brand": "Lumen", "categories": ["Home", "Lighting"], "attributes": {"watts": 6},
     "options": {}, "images": ["images/lamp.jpg"], "status": "active", "available": 25,
+    "slug": "desk-lamp-lamp-1", "tax_category": "standard", "weight_g": 1200,
     "created_at": "2026-11-22T09:30:00Z", "updated_at": "2026-11-22T09:30:00Z", "version": 1
 }))]
 pub(crate) struct ProductView {
@@ -41,6 +42,24 @@ pub(crate) struct ProductView {
     pub images: Vec<String>,
     /// Where it stands.
     pub status: Status,
+    /// When an active product comes into the shop, if not at once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub publish_at: Option<Timestamp>,
+    /// Its name in the shop's addresses.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub slug: Option<String>,
+    /// How it is taxed.
+    pub tax_category: String,
+    /// What one unit weighs when it is sent, in grams.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub weight_g: Option<i64>,
+    /// The code that is printed on it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub barcode: Option<String>,
+    /// Its texts in other languages, by language tag.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub translations: BTreeMap<String, Translation>,
     /// The product it is a variant of.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub parent_id: Option<ProductId>,
@@ -56,8 +75,41 @@ pub(crate) struct ProductView {
     /// When it was changed last.
     #[schema(value_type = String, format = DateTime)]
     pub updated_at: Timestamp,
-    /// 1 when created, one more with each change.
+    /// 1 when created, one more with each change by an editor.
     pub version: i64,
+}
+
+impl ProductView {
+    /// With its texts in a language, or in the shop's own where it has none in that. The other
+    /// languages are left out: a shopper reads one.
+    pub fn in_language(mut self, locale: Option<&str>) -> Self {
+        if let Some(texts) = locale.and_then(|locale| in_locale(&self.translations, locale)) {
+            self.name.clone_from(&texts.name);
+            if !texts.description.is_empty() {
+                self.description.clone_from(&texts.description);
+            }
+        }
+        self.translations = BTreeMap::new();
+        self
+    }
+}
+
+/// The texts of a locale, or those of its language alone.
+fn in_locale<'t>(
+    translations: &'t BTreeMap<String, Translation>,
+    locale: &str,
+) -> Option<&'t Translation> {
+    let language = || locale.split('-').next().and_then(|language| translations.get(language));
+    translations.get(locale).or_else(language)
+}
+
+/// A product that belongs to another one.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct RelatedView {
+    /// How.
+    pub kind: RelationKind,
+    /// The product.
+    pub product: ProductView,
 }
 
 impl From<Product> for ProductView {
@@ -75,12 +127,18 @@ impl From<Product> for ProductView {
             options: content.options,
             images: content.images,
             status: content.status,
+            publish_at: content.publish_at,
+            slug: content.slug,
+            tax_category: content.tax_category,
+            weight_g: content.weight_g,
+            barcode: content.barcode,
+            translations: content.translations,
             parent_id: product.parent_id,
             available: product.available,
             variants: Vec::new(),
             created_at: product.created_at,
             updated_at: product.updated_at,
-            version: product.version,
+            version: product.revision,
         }
     }
 }

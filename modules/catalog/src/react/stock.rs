@@ -1,14 +1,16 @@
 //! `inventory_count` follows what the inventory tells.
 
 use async_trait::async_trait;
-use kernel::events::{StockAdjusted, StockReleased, StockReserved, StockShipped};
+use kernel::events::{
+    ProductAvailabilityChanged, StockAdjusted, StockReleased, StockReserved, StockShipped,
+};
 use kernel::id::ProductId;
 use kernel::{Envelope, Event};
 use platform::bus::{HandlerError, Reaction, Topic};
 use platform::sql::Tx;
 use serde::Deserialize;
 
-use crate::store::products;
+use crate::store::products::{self, Noted};
 
 /// What it wants to hear of.
 pub(crate) const TOPICS: [Topic; 4] = [
@@ -33,11 +35,16 @@ struct Level {
 impl Reaction for Stock {
     async fn apply(&self, tx: &mut Tx, event: &Envelope) -> Result<(), HandlerError> {
         let level = Level::deserialize(&event.data)?;
-        let known =
-            products::set_stock(tx, level.product_id, level.on_hand - level.reserved).await?;
-        if known == 0 {
-            let (product, source) = (level.product_id, StockAdjusted::SOURCE);
-            tracing::warn!(%product, source, "stock of a product that the catalogue does not have");
+        let product_id = level.product_id;
+        match products::set_stock(tx, product_id, level.on_hand - level.reserved).await? {
+            Noted::Same => {}
+            Noted::Turned { sku, version, in_stock } => {
+                tx.emit(&ProductAvailabilityChanged { product_id, sku, in_stock }, version)?;
+            }
+            Noted::Unknown => {
+                let source = StockAdjusted::SOURCE;
+                tracing::warn!(%product_id, source, "stock of a product the catalogue lacks");
+            }
         }
         Ok(())
     }

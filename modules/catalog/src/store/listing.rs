@@ -16,10 +16,10 @@ const AMONG: usize = 2;
 macro_rules! listing {
     ($from:literal, $after:literal, $order:literal) => {
         concat!(
-            "select ", columns!(), " from ", $from, " p.status = 'active' and p.parent_id is null
+            "select ", columns!(), " from ", $from, " p.shown and p.parent_id is null
                 and (cast($4 as text) is null or (p.currency = $4 and p.price between $2 and $3))
                 and (not $5 or p.inventory_count > 0 or exists (select 1 from product v
-                     where v.parent_id = p.id and v.status = 'active' and v.inventory_count > 0))
+                     where v.parent_id = p.id and v.shown and v.inventory_count > 0))
              ", $after, " order by ", $order, " limit $1"
         )
     };
@@ -99,7 +99,7 @@ pub const STATEMENTS: &[(&str, Sql)] = &[
 const CATEGORIES: Sql = Sql::new(
     "select c.category, count(*) as products
        from product_category c join product p on p.id = c.product_id
-      where p.status = 'active' and p.parent_id is null
+      where p.shown and p.parent_id is null
       group by c.category order by c.category limit $1",
 );
 

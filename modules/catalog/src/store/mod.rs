@@ -1,10 +1,13 @@
 //! The catalogue's SQL.
 
+pub(crate) mod attributes;
 pub(crate) mod images;
 pub(crate) mod imports;
 pub(crate) mod listing;
 pub(crate) mod products;
+pub(crate) mod related;
 pub(crate) mod searching;
+pub(crate) mod slugs;
 
 use std::collections::BTreeMap;
 
@@ -14,15 +17,16 @@ use platform::sql::{Error, Result};
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::domain::{Content, Product, normalize};
+use crate::domain::{Content, Product, Translation, normalize};
 
 /// The columns of a [`ProductRow`] of the product `p`.
 macro_rules! columns {
     () => {
         "p.id, p.parent_id, p.sku, p.name, p.description, p.brand, p.price, p.currency,
          p.inventory_count + coalesce((select cast(sum(v.inventory_count) as bigint)
-            from product v where v.parent_id = p.id and v.status = 'active'), 0) as available,
-         p.categories, p.attributes, p.options, p.images, p.status, p.version,
+            from product v where v.parent_id = p.id and v.shown), 0) as available,
+         p.categories, p.attributes, p.options, p.images, p.status, p.publish_at, p.slug,
+         p.tax_category, p.weight_g, p.barcode, p.translations, p.revision, p.version,
          p.created_at, p.updated_at"
     };
 }
@@ -45,6 +49,13 @@ pub(crate) struct ProductRow {
     options: Json<BTreeMap<String, String>>,
     images: Json<Vec<String>>,
     status: String,
+    publish_at: Option<Timestamp>,
+    slug: Option<String>,
+    tax_category: String,
+    weight_g: Option<i64>,
+    barcode: Option<String>,
+    translations: Json<BTreeMap<String, Translation>>,
+    revision: i64,
     version: i64,
     created_at: Timestamp,
     updated_at: Timestamp,
@@ -66,12 +77,19 @@ impl ProductRow {
             options: self.options.0,
             images: self.images.0,
             status,
+            publish_at: self.publish_at,
+            slug: self.slug,
+            tax_category: self.tax_category,
+            weight_g: self.weight_g,
+            barcode: self.barcode,
+            translations: self.translations.0,
         };
         Ok(Product {
             id: self.id.into(),
             parent_id: self.parent_id.map(Into::into),
             content,
             available: self.available,
+            revision: self.revision,
             version: self.version,
             created_at: self.created_at,
             updated_at: self.updated_at,

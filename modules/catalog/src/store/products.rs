@@ -1,18 +1,22 @@
 //! Products, read and written.
 
+use std::collections::{BTreeMap, HashMap};
+
 use kernel::id::ProductId;
+use kernel::{Currency, Timestamp};
 use platform::sql::Json;
 use platform::sql::{Db, Result, Tx};
+use serde::Serialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::{ProductRow, columns, id_list, images, products};
-use crate::domain::{NewProduct, Product};
+use crate::domain::{NewProduct, Product, Status, Translation};
 
 /// A variant is in the shop only with its parent.
 macro_rules! with_parent {
     () => {
-        "not exists (select 1 from product r where r.id = p.parent_id and r.status <> 'active')"
+        "not exists (select 1 from product r where r.id = p.parent_id and not r.shown)"
     };
 }
 
@@ -25,63 +29,97 @@ platform::statements! {
                   where p.sku in (select jsonb_array_elements_text($1))");
     /// A product with its variants, itself first.
     SHOWN_BY_ID = concat!("select ", columns!(), " from product p
-         where (p.id = $1 or p.parent_id = $1) and p.status = 'active' and ", with_parent!(), "
+         where (p.id = $1 or p.parent_id = $1) and p.shown and ", with_parent!(), "
          order by case when p.id = $1 then 0 else 1 end, p.sku");
     SHOWN_BY_SKU = concat!("select ", columns!(), " from product p
          where (p.sku = $1 or p.parent_id = (select o.id from product o where o.sku = $1))
-           and p.status = 'active' and ", with_parent!(), "
+           and p.shown and ", with_parent!(), "
          order by case when p.sku = $1 then 0 else 1 end, p.sku");
     OFFERS =
         concat!("select p.id, p.sku, p.name, p.price, p.currency,
-                (p.status = 'active' and ", with_parent!(), "
+                (p.shown and ", with_parent!(), "
                  and not exists (select 1 from product v where v.parent_id = p.id)) as sellable
            from product p where p.id in (select unhex(value, '-') from json_each($1))"),
         concat!("select p.id, p.sku, p.name, p.price, p.currency,
-                (p.status = 'active' and ", with_parent!(), "
+                (p.shown and ", with_parent!(), "
                  and not exists (select 1 from product v where v.parent_id = p.id)) as sellable
            from product p
           where p.id in (select cast(jsonb_array_elements_text($1) as uuid))");
     INSERT =
         "insert into product (id, parent_id, sku, name, description, brand, price, currency,
-                categories, attributes, options, images, status, version, created_at, updated_at)
+                categories, attributes, options, images, status, publish_at, slug, tax_category,
+                weight_g, barcode, translations, shown, version, created_at, updated_at)
          select unhex(value->>'id', '-'), unhex(value->>'parent_id', '-'), value->>'sku',
                 value->>'name', value->>'description', value->>'brand', value->>'price',
                 value->>'currency', value->'categories', value->'attributes', value->'options',
-                value->'images', value->>'status', 1, $2, $2
+                value->'images', value->>'status', value->>'publish_at', value->>'slug',
+                value->>'tax_category', value->>'weight_g', value->>'barcode',
+                value->'translations', value->>'shown', 1, $2, $2
            from json_each($1) where true
          on conflict (sku) do nothing",
         "insert into product (id, parent_id, sku, name, description, brand, price, currency,
-                categories, attributes, options, images, status, version, created_at, updated_at)
+                categories, attributes, options, images, status, publish_at, slug, tax_category,
+                weight_g, barcode, translations, shown, version, created_at, updated_at)
          select x.id, x.parent_id, x.sku, x.name, x.description, x.brand, x.price, x.currency,
-                x.categories, x.attributes, x.options, x.images, x.status, 1, $2, $2
+                x.categories, x.attributes, x.options, x.images, x.status, x.publish_at, x.slug,
+                x.tax_category, x.weight_g, x.barcode, x.translations, x.shown, 1, $2, $2
            from jsonb_to_recordset($1) as x(id uuid, parent_id uuid, sku text, name text,
                 description text, brand text, price bigint, currency text, categories jsonb,
-                attributes jsonb, options jsonb, images jsonb, status text)
+                attributes jsonb, options jsonb, images jsonb, status text,
+                publish_at timestamptz, slug text, tax_category text, weight_g bigint,
+                barcode text, translations jsonb, shown boolean)
          on conflict (sku) do nothing";
-    /// Changes products that still are in the version they were read in.
+    /// Changes products that no editor has changed since they were read.
     UPDATE =
         "update product set name = l.name, description = l.description, brand = l.brand,
                 price = l.price, currency = l.currency, categories = l.categories,
                 attributes = l.attributes, options = l.options, images = l.images,
-                status = l.status, version = product.version + 1, updated_at = $2
-           from (select unhex(value->>'id', '-') as id, value->>'version' as version,
+                status = l.status, publish_at = l.publish_at, slug = l.slug,
+                tax_category = l.tax_category, weight_g = l.weight_g, barcode = l.barcode,
+                translations = l.translations, shown = l.shown,
+                revision = product.revision + 1, version = product.version + 1, updated_at = $2
+           from (select unhex(value->>'id', '-') as id, value->>'revision' as revision,
                         value->>'name' as name, value->>'description' as description,
                         value->>'brand' as brand, value->>'price' as price,
                         value->>'currency' as currency, value->'categories' as categories,
                         value->'attributes' as attributes, value->'options' as options,
-                        value->'images' as images, value->>'status' as status
+                        value->'images' as images, value->>'status' as status,
+                        value->>'publish_at' as publish_at, value->>'slug' as slug,
+                        value->>'tax_category' as tax_category, value->>'weight_g' as weight_g,
+                        value->>'barcode' as barcode, value->'translations' as translations,
+                        value->>'shown' as shown
                    from json_each($1)) l
-          where product.id = l.id and product.version = l.version",
+          where product.id = l.id and product.revision = l.revision
+         returning product.id, product.version",
         "update product p set name = l.name, description = l.description, brand = l.brand,
                 price = l.price, currency = l.currency, categories = l.categories,
                 attributes = l.attributes, options = l.options, images = l.images,
-                status = l.status, version = p.version + 1, updated_at = $2
-           from jsonb_to_recordset($1) as l(id uuid, version bigint, name text,
+                status = l.status, publish_at = l.publish_at, slug = l.slug,
+                tax_category = l.tax_category, weight_g = l.weight_g, barcode = l.barcode,
+                translations = l.translations, shown = l.shown,
+                revision = p.revision + 1, version = p.version + 1, updated_at = $2
+           from jsonb_to_recordset($1) as l(id uuid, revision bigint, name text,
                 description text, brand text, price bigint, currency text, categories jsonb,
-                attributes jsonb, options jsonb, images jsonb, status text)
-          where p.id = l.id and p.version = l.version";
-    ARCHIVE = "update product set status = 'archived', version = version + 1, updated_at = $2
+                attributes jsonb, options jsonb, images jsonb, status text,
+                publish_at timestamptz, slug text, tax_category text, weight_g bigint,
+                barcode text, translations jsonb, shown boolean)
+          where p.id = l.id and p.revision = l.revision
+         returning p.id, p.version";
+    STATUS = "select status from product where id = $1";
+    ARCHIVE = "update product set status = 'archived', shown = false, revision = revision + 1,
+                      version = version + 1, updated_at = $2
                 where id = $1 and status <> 'archived' returning sku, version";
+    DUE = "select p.id from product p
+            where p.status = 'active' and not p.shown and p.publish_at <= $1
+            order by p.publish_at, p.id limit $2";
+    /// Shows what is due; whoever asks for the same product second changes nothing.
+    SHOW =
+        "update product set shown = true, version = version + 1
+          where id in (select unhex(value, '-') from json_each($1))
+            and status = 'active' and not shown returning id, sku, version",
+        "update product set shown = true, version = version + 1
+          where id in (select cast(jsonb_array_elements_text($1) as uuid))
+            and status = 'active' and not shown returning id, sku, version";
     CLEAR_CATEGORIES =
         "delete from product_category
           where product_id in (select unhex(value, '-') from json_each($1))",
@@ -94,9 +132,12 @@ platform::statements! {
         "insert into product_category (category, product_id)
          select x.category, x.id from jsonb_to_recordset($1) as x(category text, id uuid)
          on conflict (category, product_id) do nothing";
-    SET_STOCK = "update product set inventory_count = $2 where id = $1";
+    SET_STOCK = "update product set inventory_count = $2 where id = $1
+                 returning inventory_count > 0 as has_some, in_stock";
+    TURN_STOCK = "update product set in_stock = $2, version = version + 1
+                   where id = $1 and in_stock <> $2 returning sku, version";
     CLEAR_STOCK = "update product set inventory_count = 0 where inventory_count <> 0";
-    COUNT_SHOWN = "select count(*) from product p where p.status = 'active' and p.parent_id is null";
+    COUNT_SHOWN = "select count(*) from product p where p.shown and p.parent_id is null";
 }
 
 pub(crate) async fn by_id(tx: &mut Tx, id: ProductId) -> Result<Option<Product>> {
@@ -137,22 +178,66 @@ pub(crate) async fn offers(db: &Db, ids: &[ProductId]) -> Result<Vec<OfferRow>> 
     db.query(OFFERS).bind(id_list(ids.iter().map(|id| id.uuid()))).all().await
 }
 
-fn record(product: &Product) -> Value {
+/// A product as INSERT and UPDATE read it.
+#[derive(Serialize)]
+struct Written<'p> {
+    id: ProductId,
+    parent_id: Option<ProductId>,
+    sku: &'p str,
+    name: &'p str,
+    description: &'p str,
+    brand: &'p str,
+    price: i64,
+    currency: Currency,
+    categories: &'p [String],
+    attributes: &'p BTreeMap<String, Value>,
+    options: &'p BTreeMap<String, String>,
+    images: &'p [String],
+    status: Status,
+    publish_at: Option<Spelled>,
+    slug: Option<&'p str>,
+    tax_category: &'p str,
+    weight_g: Option<i64>,
+    barcode: Option<&'p str>,
+    translations: &'p BTreeMap<String, Translation>,
+    shown: bool,
+    revision: i64,
+}
+
+#[derive(Serialize)]
+struct Spelled(#[serde(serialize_with = "platform::sql::spell")] Timestamp);
+
+fn written(product: &Product, now: Timestamp) -> Written<'_> {
     let content = &product.content;
-    json!({
-        "id": product.id, "parent_id": product.parent_id, "sku": content.sku,
-        "name": content.name, "description": content.description, "brand": content.brand,
-        "price": content.price.minor(), "currency": content.price.currency(),
-        "categories": content.categories, "attributes": content.attributes,
-        "options": content.options, "images": content.images, "status": content.status,
-        "version": product.version,
-    })
+    Written {
+        id: product.id,
+        parent_id: product.parent_id,
+        sku: &content.sku,
+        name: &content.name,
+        description: &content.description,
+        brand: &content.brand,
+        price: content.price.minor(),
+        currency: content.price.currency(),
+        categories: &content.categories,
+        attributes: &content.attributes,
+        options: &content.options,
+        images: &content.images,
+        status: content.status,
+        publish_at: content.publish_at.map(Spelled),
+        slug: content.slug.as_deref(),
+        tax_category: &content.tax_category,
+        weight_g: content.weight_g,
+        barcode: content.barcode.as_deref(),
+        translations: &content.translations,
+        shown: product.shown_at(now),
+        revision: product.revision,
+    }
 }
 
 /// Creates products; those whose SKU is taken are left out. Returns how many were created.
 pub(crate) async fn insert(tx: &mut Tx, new: &[NewProduct]) -> Result<u64> {
-    let records: Vec<Value> = new.iter().map(|new| record(&new.product)).collect();
     let now = tx.now();
+    let records: Vec<Written<'_>> = new.iter().map(|new| written(&new.product, now)).collect();
     let created = tx.query(INSERT).bind(Json(records)).bind(now).execute().await?;
     if created == new.len() as u64 {
         add_categories(tx, new.iter().map(|new| &new.product)).await?;
@@ -161,15 +246,29 @@ pub(crate) async fn insert(tx: &mut Tx, new: &[NewProduct]) -> Result<u64> {
     Ok(created)
 }
 
-/// Changes products that still have the version they were read in. Returns how many did.
-pub(crate) async fn update(tx: &mut Tx, changed: &[&Product]) -> Result<u64> {
-    let records: Vec<Value> = changed.iter().map(|product| record(product)).collect();
+/// Changes products that no editor has changed since they were read; the new versions of those.
+pub(crate) async fn update(tx: &mut Tx, changed: &[&Product]) -> Result<HashMap<Uuid, i64>> {
     let now = tx.now();
-    let updated = tx.query(UPDATE).bind(Json(records)).bind(now).execute().await?;
-    if updated == changed.len() as u64 {
-        images::replace_uses(tx, changed).await?;
+    let records: Vec<Written<'_>> = changed.iter().map(|product| written(product, now)).collect();
+    let versions: Vec<(Uuid, i64)> = tx.query(UPDATE).bind(Json(records)).bind(now).all().await?;
+    images::replace_uses(tx, changed).await?;
+    Ok(versions.into_iter().collect())
+}
+
+/// Shows at most `limit` products whose time has come: id, SKU and new version of each.
+pub(crate) async fn show_due(tx: &mut Tx, limit: i64) -> Result<Vec<(Uuid, String, i64)>> {
+    let now = tx.now();
+    let due: Vec<(Uuid,)> = tx.query(DUE).bind(now).bind(limit).all().await?;
+    if due.is_empty() {
+        return Ok(Vec::new());
     }
-    Ok(updated)
+    tx.query(SHOW).bind(id_list(due.into_iter().map(|(id,)| id))).all().await
+}
+
+/// Whether products wait for their time and it has come.
+pub(crate) async fn is_due(db: &Db, now: Timestamp) -> Result<bool> {
+    let due: Option<(Uuid,)> = db.query(DUE).bind(now).bind(1_i64).optional().await?;
+    Ok(due.is_some())
 }
 
 /// Makes the categories of products what the products say.
@@ -195,15 +294,38 @@ async fn add_categories(tx: &mut Tx, of: impl Iterator<Item = &Product>) -> Resu
     Ok(())
 }
 
-/// Takes a product out of the shop; its SKU and new version, unless it was out already.
-pub(crate) async fn archive(tx: &mut Tx, id: ProductId) -> Result<Option<(String, i64)>> {
+/// Takes a product out of the shop: the status it had, its SKU and new version, unless it was out
+/// already.
+pub(crate) async fn archive(tx: &mut Tx, id: ProductId) -> Result<Option<(String, String, i64)>> {
     let now = tx.now();
-    tx.query(ARCHIVE).bind(id.uuid()).bind(now).optional().await
+    let was: Option<(String,)> = tx.query(STATUS).bind(id.uuid()).optional().await?;
+    let archived: Option<(String, i64)> =
+        tx.query(ARCHIVE).bind(id.uuid()).bind(now).optional().await?;
+    Ok(was.zip(archived).map(|((was,), (sku, version))| (was, sku, version)))
+}
+
+/// What a note of a product's stock came to.
+pub(crate) enum Noted {
+    /// There is no such product.
+    Unknown,
+    /// It is in stock, or out of it, as before.
+    Same,
+    /// It came into stock or ran out.
+    Turned { sku: String, version: i64, in_stock: bool },
 }
 
 /// Notes how many units of a product can be promised.
-pub(crate) async fn set_stock(tx: &mut Tx, id: ProductId, available: i64) -> Result<u64> {
-    tx.query(SET_STOCK).bind(id.uuid()).bind(available).execute().await
+pub(crate) async fn set_stock(tx: &mut Tx, id: ProductId, available: i64) -> Result<Noted> {
+    let noted: Option<(bool, bool)> =
+        tx.query(SET_STOCK).bind(id.uuid()).bind(available).optional().await?;
+    let Some((has_some, in_stock)) = noted else { return Ok(Noted::Unknown) };
+    if has_some == in_stock {
+        return Ok(Noted::Same);
+    }
+    let turned: Option<(String, i64)> =
+        tx.query(TURN_STOCK).bind(id.uuid()).bind(has_some).optional().await?;
+    let turned = turned.map(|(sku, version)| Noted::Turned { sku, version, in_stock: has_some });
+    Ok(turned.unwrap_or(Noted::Same))
 }
 
 /// Forgets all stock, before it is heard of anew.

@@ -22,30 +22,30 @@ platform::statements! {
         "select distinct coalesce(p.parent_id, p.id) from product p
           where p.id in (select cast(jsonb_array_elements_text($1) as uuid))";
     PAGE = "select p.id from product p
-             where p.parent_id is null and p.status = 'active' and p.id > $1
+             where p.parent_id is null and p.shown and p.id > $1
              order by p.id limit $2";
     SOURCES =
         "select p.id, p.sku, p.name, p.description, p.brand, p.price, p.currency, p.categories,
                 p.attributes from product p
-          where p.id in (select unhex(value, '-') from json_each($1)) and p.status = 'active'",
+          where p.id in (select unhex(value, '-') from json_each($1)) and p.shown",
         "select p.id, p.sku, p.name, p.description, p.brand, p.price, p.currency, p.categories,
                 p.attributes from product p
           where p.id in (select cast(jsonb_array_elements_text($1) as uuid))
-            and p.status = 'active'";
+            and p.shown";
     VARIANT_SKUS =
         "select v.parent_id, v.sku from product v
           where v.parent_id in (select unhex(value, '-') from json_each($1))
-            and v.status = 'active'",
+            and v.shown",
         "select v.parent_id, v.sku from product v
           where v.parent_id in (select cast(jsonb_array_elements_text($1) as uuid))
-            and v.status = 'active'";
+            and v.shown";
     NAMES =
         "select p.id, p.sku, p.name from product p
-          where p.id in (select unhex(value, '-') from json_each($1)) and p.status = 'active'
+          where p.id in (select unhex(value, '-') from json_each($1)) and p.shown
           order by p.name, p.id",
         "select p.id, p.sku, p.name from product p
           where p.id in (select cast(jsonb_array_elements_text($1) as uuid))
-            and p.status = 'active'
+            and p.shown
           order by p.name, p.id";
 }
 

@@ -1,16 +1,21 @@
 use kernel::events::ProductCreated;
 use kernel::id::ProductId;
-use platform::sql::Tx;
+use platform::audit::{Actor, Entry, record};
+use platform::sql::{self, Tx};
 
+use super::definitions;
 use crate::domain::{NewProduct, Product, ProductInput, STOCK_MAX, check};
 use crate::error::{Error, Result};
-use crate::store::products;
+use crate::store::{products, slugs};
+
+/// What the audit log calls it.
+pub(crate) const CREATED: &str = "product.create";
 
 /// Creates a product in a unit of work.
-pub(crate) async fn create(tx: &mut Tx, input: ProductInput) -> Result<Product> {
+pub(crate) async fn create(tx: &mut Tx, input: ProductInput, actor: &Actor) -> Result<Product> {
     let (parent_id, opening_stock) = (input.parent_id, input.opening_stock);
     let content = input.content();
-    let mut errors = check(&content);
+    let mut errors = check(&content, &definitions(tx, &content).await?);
     if opening_stock.is_some_and(|stock| !(0..=STOCK_MAX).contains(&stock)) {
         errors.push(kernel::problem::FieldError {
             field: "opening_stock".to_owned(),
@@ -32,6 +37,7 @@ pub(crate) async fn create(tx: &mut Tx, input: ProductInput) -> Result<Product> 
         parent_id,
         content,
         available: 0,
+        revision: 1,
         version: 1,
         created_at: now,
         updated_at: now,
@@ -40,8 +46,24 @@ pub(crate) async fn create(tx: &mut Tx, input: ProductInput) -> Result<Product> 
     if products::insert(tx, std::slice::from_ref(&new)).await? == 0 {
         return Err(Error::SkuTaken(new.product.content.sku));
     }
+    claim_slug(tx, &new.product).await?;
+    record(tx, actor, &[entry(&new)?]).await?;
     tx.emit(&event(&new), 1)?;
     Ok(new.product)
+}
+
+/// Gives a product its slug.
+pub(super) async fn claim_slug(tx: &mut Tx, product: &Product) -> Result<()> {
+    let Some(slug) = product.content.slug.as_deref() else { return Ok(()) };
+    match slugs::claim(tx, &[(slug, product.id)]).await? {
+        None => Ok(()),
+        Some(taken) => Err(Error::SlugTaken(taken)),
+    }
+}
+
+/// What the audit log says of a new product.
+pub(crate) fn entry(new: &NewProduct) -> sql::Result<Entry> {
+    Entry::created(CREATED, new.product.id.uuid(), &new.product.content)
 }
 
 /// What the house is told of a new product.

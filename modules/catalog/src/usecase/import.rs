@@ -1,15 +1,16 @@
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use kernel::Currency;
 use kernel::id::ProductId;
-use platform::sql::{self, Db};
+use platform::audit::{Actor, Entry, record};
+use platform::sql::{self, Db, Tx};
 
-use crate::domain::{ImportRow, LineError, Plan, plan, row};
+use crate::domain::{Definitions, ImportRow, Known, LineError, Plan, plan, row, wanted_slug};
 use crate::import::{
     ERRORS_MAX, Format, IGNORED_MAX, ImportError, Progress, Reader, Report, Source, fingerprint,
 };
 use crate::store::imports::{self, Done};
-use crate::store::products;
+use crate::store::{attributes, products, slugs};
 
 /// How many records are done in one unit of work.
 const BATCH: usize = 500;
@@ -140,13 +141,9 @@ async fn commit(
             .flatten()
             .filter(|sku| !sku.contains('\0'))
             .collect();
-        let known: HashMap<_, _> = products::by_skus(&mut tx, named.into_iter().collect())
-            .await?
-            .into_iter()
-            .map(|product| (product.content.sku.clone(), product))
-            .collect();
+        let known = known(&mut tx, &batch, named).await?;
         let plan = plan(batch.rows.clone(), known, currency, tx.now(), ProductId::new);
-        match write(&mut tx, &plan).await {
+        match write(&mut tx, &plan, &Actor::SYSTEM).await {
             Ok(true) => {}
             Ok(false) => continue,
             Err(error) if error.is_conflict() => continue,
@@ -168,6 +165,22 @@ async fn commit(
     Err(ImportError::Disturbed)
 }
 
+/// What is stored of what a batch names.
+async fn known(tx: &mut Tx, batch: &Batch, named: HashSet<&str>) -> sql::Result<Known> {
+    let products = products::by_skus(tx, named.into_iter().collect()).await?;
+    let wanted = batch.rows.iter().filter_map(|(_, row)| wanted_slug(row));
+    let wanted: Vec<String> = wanted.filter(|slug| !slug.contains('\0')).collect();
+    let has_attributes = batch.rows.iter().any(|(_, row)| row.attributes.is_some());
+    let stored = products.iter().any(|product| !product.content.attributes.is_empty());
+    let definitions =
+        if has_attributes || stored { attributes::all(tx).await? } else { Vec::new() };
+    Ok(Known {
+        slugs: slugs::owners(tx, wanted).await?,
+        products: products.into_iter().map(|one| (one.content.sku.clone(), one)).collect(),
+        definitions: Definitions::new(definitions),
+    })
+}
+
 fn counted(before: Done, batch: &Batch, plan: &Plan) -> Done {
     let number = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
     let broken: HashSet<u64> = plan.errors.iter().map(|error| error.line).collect();
@@ -181,18 +194,21 @@ fn counted(before: Done, batch: &Batch, plan: &Plan) -> Done {
 }
 
 /// False when somebody else created or changed one of the products meanwhile.
-async fn write(tx: &mut sql::Tx, plan: &Plan) -> sql::Result<bool> {
+async fn write(tx: &mut Tx, plan: &Plan, actor: &Actor) -> sql::Result<bool> {
+    let mut entries = Vec::with_capacity(plan.inserts.len() + plan.updates.len());
     if !plan.inserts.is_empty() {
         if products::insert(tx, &plan.inserts).await? != plan.inserts.len() as u64 {
             return Ok(false);
         }
         for new in &plan.inserts {
+            entries.push(super::create::entry(new)?);
             tx.emit(&super::create::event(new), 1)?;
         }
     }
     if !plan.updates.is_empty() {
         let changed: Vec<_> = plan.updates.iter().map(|update| &update.product).collect();
-        if products::update(tx, &changed).await? != changed.len() as u64 {
+        let versions = products::update(tx, &changed).await?;
+        if versions.len() != changed.len() {
             return Ok(false);
         }
         let moved = plan.updates.iter().filter(|update| update.categories_changed);
@@ -200,9 +216,24 @@ async fn write(tx: &mut sql::Tx, plan: &Plan) -> sql::Result<bool> {
         products::replace_categories(tx, &moved).await?;
         for update in &plan.updates {
             let mut product = update.product.clone();
-            product.version += 1;
+            product.version = versions[&product.id.uuid()];
+            entries.push(Entry::changed(
+                super::update::UPDATED,
+                product.id.uuid(),
+                &update.before,
+                &product.content,
+            )?);
             super::update::emit(tx, &product, &update.change)?;
         }
     }
-    Ok(true)
+    record(tx, actor, &entries).await?;
+    let renamed = plan.updates.iter().filter(|update| update.slug_changed);
+    let slugs: Vec<(&str, ProductId)> = plan
+        .inserts
+        .iter()
+        .map(|new| &new.product)
+        .chain(renamed.map(|update| &update.product))
+        .filter_map(|product| Some((product.content.slug.as_deref()?, product.id)))
+        .collect();
+    Ok(slugs::claim(tx, &slugs).await?.is_none())
 }

@@ -1,8 +1,14 @@
 //! What can be done with the catalogue, one file each.
 
 pub(crate) mod archive;
+mod attributes;
 pub(crate) mod create;
 mod images;
 pub(crate) mod import;
 pub(crate) mod list;
+pub(crate) mod patch;
+pub(crate) mod publish;
+mod related;
 pub(crate) mod update;
+
+pub(crate) use attributes::definitions;

@@ -1,27 +1,37 @@
 use kernel::events::{ProductArchived, ProductPriceChanged, ProductUpdated};
 use kernel::id::ProductId;
+use platform::audit::{Actor, Entry, record};
 use platform::sql::{self, Db, Tx};
 
+use super::create::claim_slug;
+use super::definitions;
 use crate::domain::{Change, Product, ProductInput, change, check};
 use crate::error::{Error, Result};
 use crate::store::products;
 
-/// Replaces a product that still is in `version`. A product that already is what it shall be keeps
-/// its version.
+/// What the audit log calls it.
+pub(crate) const UPDATED: &str = "product.update";
+
+/// Changes a product that no editor has changed since `revision`. `written` makes the product as
+/// it shall be from the one that is there; one that is so already keeps its revision.
 pub(crate) async fn update(
     db: &Db,
     id: ProductId,
-    version: i64,
-    input: ProductInput,
+    revision: i64,
+    actor: &Actor,
+    written: impl FnOnce(&Product) -> Result<ProductInput> + Send,
 ) -> Result<Product> {
     let mut tx = db.begin("catalog.update").await?;
     let before = products::by_id(&mut tx, id).await?.ok_or(Error::NotFound)?;
-    if before.version != version {
-        return Err(Error::Stale { current: before.version });
+    if before.revision != revision {
+        return Err(Error::Stale { current: before.revision });
     }
+    let mut input = written(&before)?;
     keeps_identity(&before, &input)?;
+    input.parent_id = before.parent_id;
+    input.slug = input.slug.or_else(|| before.content.slug.clone());
     let content = input.content();
-    let errors = check(&content);
+    let errors = check(&content, &definitions(&mut tx, &content).await?);
     if !errors.is_empty() {
         return Err(Error::Invalid(errors));
     }
@@ -29,15 +39,18 @@ pub(crate) async fn update(
     if change == Change::Nothing {
         return Ok(before);
     }
-    let mut after = Product { content, ..before };
-    if products::update(&mut tx, &[&after]).await? == 0 {
+    let mut after = Product { content, ..before.clone() };
+    let Some(version) = products::update(&mut tx, &[&after]).await?.remove(&id.uuid()) else {
         drop(tx);
         let now = products::read(db, id).await?.ok_or(Error::NotFound)?;
-        return Err(Error::Stale { current: now.version });
-    }
+        return Err(Error::Stale { current: now.revision });
+    };
+    (after.revision, after.version, after.updated_at) = (revision + 1, version, tx.now());
     products::replace_categories(&mut tx, &[&after]).await?;
-    after.version += 1;
-    after.updated_at = tx.now();
+    if after.content.slug != before.content.slug {
+        claim_slug(&mut tx, &after).await?;
+    }
+    record(&mut tx, actor, &[entry(&before, &after)?]).await?;
     emit(&mut tx, &after, &change)?;
     tx.commit().await?;
     Ok(after)
@@ -56,6 +69,11 @@ fn keeps_identity(before: &Product, input: &ProductInput) -> Result<()> {
         return Err(Error::invalid("opening_stock", message));
     }
     Ok(())
+}
+
+/// What the audit log says of a changed product.
+pub(crate) fn entry(before: &Product, after: &Product) -> sql::Result<Entry> {
+    Entry::changed(UPDATED, after.id.uuid(), &before.content, &after.content)
 }
 
 /// Tells the house of a changed product, which is in its new version.

@@ -254,12 +254,13 @@ async fn an_image_that_a_product_names_is_not_deleted(db: Db) {
     let (_, image) = shop.upload(encoded(two_colours(50, 50), ImageFormat::Png)).await;
     let small = image["variants"][0]["url"].as_str().unwrap();
     let named = |images: Value| input("LAMP", json!({"images": images}));
-    let product = shop.catalog.create(named(json!([small]))).await.unwrap();
+    let product = shop.catalog.create(named(json!([small])), &Actor::SYSTEM).await.unwrap();
     assert_eq!(shop.delete(&image).await, 409);
     let changed = named(json!(["a.jpg", format!("https://cdn.example{small}")]));
-    shop.catalog.update(product.id, 1, changed).await.unwrap();
+    shop.catalog.update(product.id, 1, changed, &Actor::SYSTEM).await.unwrap();
     assert_eq!(shop.delete(&image).await, 409);
-    shop.catalog.update(product.id, 2, named(json!(["a.jpg"]))).await.unwrap();
+    let without = named(json!(["a.jpg"]));
+    shop.catalog.update(product.id, 2, without, &Actor::SYSTEM).await.unwrap();
     assert_eq!(shop.delete(&image).await, 204);
     assert_eq!(shop.delete(&image).await, 404);
     assert_eq!(shop.get(small).await.status(), 404);

@@ -2,6 +2,7 @@ use std::io::{Cursor, Error, Read, Seek, SeekFrom};
 
 use catalog::{Catalog, Format, ImportError, Report, SCHEMA, Sort};
 use kernel::events::ProductCreated;
+use platform::audit::Actor;
 use platform::sql::Db;
 use serde_json::json;
 
@@ -171,7 +172,10 @@ async fn a_killed_import_goes_on_where_it_stopped(db: Db) {
     assert_eq!(kinds(&db).await.len(), 1_000);
     // What others did meanwhile is not undone: the lines before the mark are not read again.
     let first = catalog.shown("S0").await.unwrap().0;
-    catalog.update(first.id, 1, input("S0", json!({"name": "Edited"}))).await.unwrap();
+    catalog
+        .update(first.id, 1, input("S0", json!({"name": "Edited"})), &Actor::SYSTEM)
+        .await
+        .unwrap();
 
     let report = import(&catalog, &text, Format::Jsonl).await;
     assert_eq!((report.resumed_after, report.created, report.updated), (1_000, 1_700, 0));

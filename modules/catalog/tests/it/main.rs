@@ -5,6 +5,7 @@ mod editing;
 mod http;
 mod images;
 mod importing;
+mod products;
 mod searching;
 mod statements;
 mod world;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use catalog::{Catalog, Error, ListQuery, SCHEMA, SearchError, Settings, Sort};
 use kernel::Money;
+use platform::audit::Actor;
 use platform::sql::Db;
 use platform::tasks::Tasks;
 use platform::testing::folder;
@@ -52,22 +53,31 @@ async fn found(catalog: &Catalog, query: ListQuery) -> Vec<String> {
 
 async fn what_changes_is_found(db: Db) {
     let (catalog, tasks) = opened(&db, &folder().join("index")).await;
-    let lamp = catalog.create(input("LAMP-1", json!({"name": "Desk lamp"}))).await.unwrap();
-    catalog.create(input("DRAFT", json!({"name": "Lamp", "status": "draft"}))).await.unwrap();
+    let lamp = catalog
+        .create(input("LAMP-1", json!({"name": "Desk lamp"})), &Actor::SYSTEM)
+        .await
+        .unwrap();
+    catalog
+        .create(input("DRAFT", json!({"name": "Lamp", "status": "draft"})), &Actor::SYSTEM)
+        .await
+        .unwrap();
     caught_up(&catalog, &db).await;
     assert_eq!(found(&catalog, text("lamps")).await, ["LAMP-1"]);
     let renamed = input("LAMP-1", json!({"name": "Torch"}));
-    catalog.update(lamp.id, 1, renamed).await.unwrap();
+    catalog.update(lamp.id, 1, renamed, &Actor::SYSTEM).await.unwrap();
     caught_up(&catalog, &db).await;
     assert!(found(&catalog, text("desk")).await.is_empty());
     assert_eq!(found(&catalog, text("torch")).await, ["LAMP-1"]);
-    catalog.create(input("LAMP-1-XL", json!({"parent_id": lamp.id}))).await.unwrap();
+    catalog
+        .create(input("LAMP-1-XL", json!({"parent_id": lamp.id})), &Actor::SYSTEM)
+        .await
+        .unwrap();
     caught_up(&catalog, &db).await;
     assert_eq!(found(&catalog, text("lamp-1-xl")).await, ["LAMP-1"]);
     let suggested = catalog.suggest("to".to_owned()).await.unwrap();
     assert_eq!(suggested[0].2, "Torch");
     assert!(catalog.verify().await.unwrap().iter().all(platform::verify::Check::holds));
-    catalog.archive(lamp.id).await.unwrap();
+    catalog.archive(lamp.id, None, &Actor::SYSTEM).await.unwrap();
     caught_up(&catalog, &db).await;
     assert!(found(&catalog, text("torch")).await.is_empty());
     let checks = catalog.verify().await.unwrap();
@@ -80,12 +90,12 @@ async fn words_are_found_wherever_they_stand(db: Db) {
     let (catalog, tasks) = opened(&db, &folder().join("index")).await;
     let price = |amount: &str| json!({"amount": amount, "currency": "USD"});
     let name = json!({"name": "Red cable", "price": price("5.00"), "categories": ["Cables"]});
-    catalog.create(input("NAME", name)).await.unwrap();
+    catalog.create(input("NAME", name), &Actor::SYSTEM).await.unwrap();
     let described = json!({"description": "A red cable", "price": price("3.00")});
-    catalog.create(input("DESCRIBED", described)).await.unwrap();
+    catalog.create(input("DESCRIBED", described), &Actor::SYSTEM).await.unwrap();
     let attributed = json!({"name": "Cable", "attributes": {"colour": "Red"}});
-    catalog.create(input("ATTRIBUTE", attributed)).await.unwrap();
-    catalog.create(input("HALF", json!({"name": "Red red red"}))).await.unwrap();
+    catalog.create(input("ATTRIBUTE", attributed), &Actor::SYSTEM).await.unwrap();
+    catalog.create(input("HALF", json!({"name": "Red red red"})), &Actor::SYSTEM).await.unwrap();
     caught_up(&catalog, &db).await;
 
     let all = found(&catalog, text("red cable")).await;
@@ -105,7 +115,10 @@ async fn words_are_found_wherever_they_stand(db: Db) {
 
 async fn odd_texts_never_fail(db: Db) {
     let (catalog, tasks) = opened(&db, &folder().join("index")).await;
-    catalog.create(input("A", json!({"name": "AND or \"quoted\" (thing) price"}))).await.unwrap();
+    catalog
+        .create(input("A", json!({"name": "AND or \"quoted\" (thing) price"})), &Actor::SYSTEM)
+        .await
+        .unwrap();
     caught_up(&catalog, &db).await;
     let long = "x".repeat(200);
     let many = "a ".repeat(100);
@@ -143,7 +156,10 @@ async fn results_page_without_repeats(db: Db) {
     let (catalog, tasks) = opened(&db, &folder().join("index")).await;
     for n in 0..23 {
         let name = "cable ".repeat(1 + n % 3);
-        catalog.create(input(&format!("C{n}"), json!({"name": name.trim()}))).await.unwrap();
+        catalog
+            .create(input(&format!("C{n}"), json!({"name": name.trim()})), &Actor::SYSTEM)
+            .await
+            .unwrap();
     }
     caught_up(&catalog, &db).await;
     for sort in [Sort::Relevance, Sort::Name] {
@@ -168,7 +184,10 @@ async fn a_lost_index_is_built_again(db: Db) {
     let folder = folder().join("index");
     let (catalog, tasks) = opened(&db, &folder).await;
     for n in 0..30 {
-        catalog.create(input(&format!("C{n}"), json!({"name": "Cable"}))).await.unwrap();
+        catalog
+            .create(input(&format!("C{n}"), json!({"name": "Cable"})), &Actor::SYSTEM)
+            .await
+            .unwrap();
     }
     caught_up(&catalog, &db).await;
     tasks.stop(Duration::from_secs(5)).await;
@@ -207,7 +226,7 @@ async fn a_lost_index_is_built_again(db: Db) {
 
 async fn a_rebuild_can_be_asked_for(db: Db) {
     let (catalog, tasks) = opened(&db, &folder().join("index")).await;
-    catalog.create(input("A", json!({"name": "Cable"}))).await.unwrap();
+    catalog.create(input("A", json!({"name": "Cable"})), &Actor::SYSTEM).await.unwrap();
     caught_up(&catalog, &db).await;
     // A change that no event tells of is found only by a rebuild.
     let mut tx = db.begin("test.rename").await.unwrap();
@@ -228,13 +247,13 @@ async fn an_index_of_another_database_is_built_again(db: Db) {
     let clock = kernel::Clock::system();
     let other = platform::testing::database(db.engine(), &SCHEMA, clock).await.unwrap();
     let (catalog, tasks) = opened(&other, &folder).await;
-    catalog.create(input("OTHER", json!({"name": "Cable"}))).await.unwrap();
+    catalog.create(input("OTHER", json!({"name": "Cable"})), &Actor::SYSTEM).await.unwrap();
     caught_up(&catalog, &other).await;
     tasks.stop(Duration::from_secs(5)).await;
     drop(catalog);
 
     let before = Catalog::new(db.clone(), Settings::default());
-    before.create(input("OURS", json!({"name": "Cable"}))).await.unwrap();
+    before.create(input("OURS", json!({"name": "Cable"})), &Actor::SYSTEM).await.unwrap();
     let (catalog, tasks) = opened(&db, &folder).await;
     assert_eq!(found(&catalog, text("cable")).await, ["OURS"]);
     tasks.stop(Duration::from_secs(5)).await;

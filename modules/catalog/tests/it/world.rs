@@ -1,7 +1,10 @@
 //! What the tests share: products, and the events they caused.
 
 use catalog::{Catalog, ListQuery, ProductInput, Settings, Sort};
-use kernel::{Envelope, currency::Currency};
+use kernel::events::StockAdjusted;
+use kernel::id::{EventId, ProductId, StockId};
+use kernel::{Envelope, Event, currency::Currency};
+use platform::bus::Handler;
 use platform::outbox;
 use platform::sql::Db;
 use serde_json::{Value, json};
@@ -48,3 +51,38 @@ pub fn everything(sort: Sort) -> ListQuery {
 }
 
 pub const USD: Currency = Currency::USD;
+
+/// Lets the catalogue hear what lies in stock.
+pub async fn set_stock(
+    db: &Db,
+    catalog: &catalog::Catalog,
+    product: ProductId,
+    on_hand: i64,
+    reserved: i64,
+) {
+    let event = StockAdjusted {
+        stock_id: StockId::new(),
+        product_id: product,
+        location: "main".to_owned(),
+        delta: on_hand,
+        on_hand,
+        reserved,
+        reason: "counted".to_owned(),
+    };
+    let envelope = Envelope {
+        id: EventId::new(),
+        source: StockAdjusted::SOURCE.to_owned(),
+        kind: StockAdjusted::TYPE.to_owned(),
+        version: 1,
+        time: db.clock().now(),
+        subject: event.subject(),
+        trace: String::new(),
+        data: serde_json::to_value(&event).unwrap(),
+    };
+    let Handler::Reaction(reaction) = &catalog.subscriptions()[0].handler else {
+        panic!("a reaction");
+    };
+    let mut tx = db.begin("test.stock").await.unwrap();
+    reaction.apply(&mut tx, &envelope).await.unwrap();
+    tx.commit().await.unwrap();
+}

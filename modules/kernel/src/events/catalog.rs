@@ -1,4 +1,5 @@
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use super::publishes;
 use crate::id::ProductId;
@@ -49,9 +50,31 @@ pub struct ProductArchived {
     pub sku: String,
 }
 
+/// A product came into stock or ran out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProductAvailabilityChanged {
+    /// The product.
+    pub product_id: ProductId,
+    /// Its stock keeping unit.
+    pub sku: String,
+    /// Whether some can be promised now.
+    pub in_stock: bool,
+}
+
+/// What the shop knows of an attribute changed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AttributeChanged {
+    /// The definition.
+    pub attribute_id: Uuid,
+    /// What products call the attribute.
+    pub code: String,
+}
+
 publishes! { "stoa.catalog":
     ProductCreated = "product.created" about product_id;
     ProductUpdated = "product.updated" about product_id;
     ProductPriceChanged = "product.price_changed" about product_id;
     ProductArchived = "product.archived" about product_id;
+    ProductAvailabilityChanged = "product.availability_changed" about product_id;
+    AttributeChanged = "attribute.changed" about attribute_id;
 }

@@ -20,7 +20,7 @@ macro_rules! publishes {
             const TYPE: &'static str = $kind;
             const SOURCE: &'static str = $source;
             fn subject(&self) -> uuid::Uuid {
-                self.$subject.uuid()
+                self.$subject.into()
             }
         })+
         /// The names of the events this module publishes.

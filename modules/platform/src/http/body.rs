@@ -82,6 +82,14 @@ fn parse<T: DeserializeOwned>(raw: &[u8]) -> Result<T, Problem> {
     Ok(value)
 }
 
+/// Reads a JSON value that was put together, e.g. by a patch; what is wrong with it names the field.
+pub fn from_json<T: DeserializeOwned>(value: serde_json::Value) -> Result<T, Problem> {
+    serde_path_to_error::deserialize(value).map_err(|error| {
+        let field = error.path().to_string();
+        wrong_field(&field, &error.into_inner().to_string())
+    })
+}
+
 /// What a text in PostgreSQL cannot hold, as JSON and as a parameter spell it.
 const NUL_ESCAPE: &[u8] = br"\u0000";
 const NUL_MESSAGE: &str = "must not contain the character U+0000";

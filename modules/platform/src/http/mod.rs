@@ -7,13 +7,15 @@ mod caller;
 mod client;
 mod failure;
 mod key;
+mod version;
 
 pub use answer::{answer, created, no_content, ok, stored};
-pub use body::{BODY_MAX, Body, Params};
+pub use body::{BODY_MAX, Body, Params, from_json};
 pub use caller::{Caller, Editor, Staff};
 pub use client::ClientAddress;
 pub use failure::{Failure, PROBLEM_JSON};
 pub use key::{OptionalKey, RequiredKey};
+pub use version::{IfMatch, etag};
 
 /// The result of an endpoint.
 pub type Answer = Result<actix_web::HttpResponse, Failure>;

@@ -1,0 +1,118 @@
+use actix_web::http::header::{ETAG, LOCATION};
+use actix_web::{HttpResponse, web};
+use kernel::Problem;
+use kernel::page::Page;
+use platform::http::{Answer, Body, Editor, IfMatch, Staff, etag, no_content, ok};
+use utoipa::OpenApi;
+
+use crate::{Attribute, AttributeInput, Catalog};
+
+#[derive(OpenApi)]
+#[openapi(
+    paths(list, create, show, replace, delete),
+    components(schemas(Attribute, AttributeInput))
+)]
+struct Document;
+
+pub(super) fn openapi() -> utoipa::openapi::OpenApi {
+    Document::openapi()
+}
+
+pub(super) fn routes(config: &mut web::ServiceConfig) {
+    config
+        .route("/v1/admin/attributes", web::get().to(list))
+        .route("/v1/admin/attributes", web::post().to(create))
+        .route("/v1/admin/attributes/{code}", web::get().to(show))
+        .route("/v1/admin/attributes/{code}", web::put().to(replace))
+        .route("/v1/admin/attributes/{code}", web::delete().to(delete));
+}
+
+fn versioned(mut response: actix_web::HttpResponseBuilder, attribute: &Attribute) -> HttpResponse {
+    response.insert_header((ETAG, etag(attribute.version))).json(attribute)
+}
+
+/// Every attribute that is defined.
+#[utoipa::path(
+    get, path = "/v1/admin/attributes", tag = "catalog admin",
+    responses((status = 200, description = "By code", body = Page<Attribute>))
+)]
+async fn list(_: Staff, catalog: web::Data<Catalog>) -> Answer {
+    ok(&Page { items: catalog.attributes().await?, next_cursor: None })
+}
+
+/// Defines an attribute: what its values are, and whether lists can be narrowed by it. Products
+/// that have it keep their values; the next change of one has to meet the definition.
+#[utoipa::path(
+    post, path = "/v1/admin/attributes", tag = "catalog admin", request_body = AttributeInput,
+    responses(
+        (status = 201, description = "The definition", body = Attribute),
+        (status = 409, description = "The attribute is defined already", body = Problem),
+        (status = 422, description = "A field is not allowed", body = Problem),
+    )
+)]
+async fn create(editor: Editor, catalog: web::Data<Catalog>, body: Body<AttributeInput>) -> Answer {
+    let attribute = catalog.define_attribute(body.value, &editor.0).await?;
+    let mut response = HttpResponse::Created();
+    response.insert_header((LOCATION, format!("/v1/admin/attributes/{}", attribute.code)));
+    Ok(versioned(response, &attribute))
+}
+
+/// The definition of an attribute.
+#[utoipa::path(
+    get, path = "/v1/admin/attributes/{code}", tag = "catalog admin",
+    params(("code" = String, Path, description = "What products call it")),
+    responses(
+        (status = 200, description = "The definition", body = Attribute),
+        (status = 404, description = "It is not defined", body = Problem),
+    )
+)]
+async fn show(_: Staff, catalog: web::Data<Catalog>, code: web::Path<String>) -> Answer {
+    Ok(versioned(HttpResponse::Ok(), &catalog.attribute(&code).await?))
+}
+
+/// Replaces the definition of an attribute; code and kind stay.
+#[utoipa::path(
+    put, path = "/v1/admin/attributes/{code}", tag = "catalog admin",
+    request_body = AttributeInput,
+    params(
+        ("code" = String, Path, description = "What products call it"),
+        ("If-Match" = String, Header, description = "The version that was read"),
+    ),
+    responses(
+        (status = 200, description = "The definition as it is now", body = Attribute),
+        (status = 412, description = "It was changed meanwhile: `current_version`", body = Problem),
+        (status = 422, description = "A field is not allowed", body = Problem),
+    )
+)]
+async fn replace(
+    editor: Editor,
+    version: IfMatch,
+    catalog: web::Data<Catalog>,
+    code: web::Path<String>,
+    body: Body<AttributeInput>,
+) -> Answer {
+    let changed = catalog.redefine_attribute(&code, version.0, body.value, &editor.0).await?;
+    Ok(versioned(HttpResponse::Ok(), &changed))
+}
+
+/// Forgets the definition of an attribute; products keep their values.
+#[utoipa::path(
+    delete, path = "/v1/admin/attributes/{code}", tag = "catalog admin",
+    params(
+        ("code" = String, Path, description = "What products call it"),
+        ("If-Match" = String, Header, description = "The version that was read"),
+    ),
+    responses(
+        (status = 204, description = "It is not defined any more"),
+        (status = 412, description = "It was changed meanwhile: `current_version`", body = Problem),
+    )
+)]
+async fn delete(
+    editor: Editor,
+    version: IfMatch,
+    catalog: web::Data<Catalog>,
+    code: web::Path<String>,
+) -> Answer {
+    catalog.forget_attribute(&code, version.0, &editor.0).await?;
+    no_content()
+}

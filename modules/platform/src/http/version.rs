@@ -1,0 +1,38 @@
+use std::future::{Ready, ready};
+
+use actix_web::dev::Payload;
+use actix_web::http::header::IF_MATCH;
+use actix_web::{FromRequest, HttpRequest};
+use kernel::problem::{Problem, code};
+
+use super::Failure;
+
+/// The ETag of a thing in a version.
+pub fn etag(version: i64) -> String {
+    format!("\"{version}\"")
+}
+
+/// The version a writer has read: the header If-Match (RFC 9110, 13.1.1), which every change of a
+/// versioned thing demands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct IfMatch(pub i64);
+
+impl IfMatch {
+    /// What is answered when the header is missing or no version.
+    pub fn wrong() -> Problem {
+        let message = "must be the ETag of what was read, e.g. \"3\"";
+        Problem::new(code::INVALID_REQUEST, format!("If-Match {message}."))
+            .field("If-Match", message)
+    }
+}
+
+impl FromRequest for IfMatch {
+    type Error = Failure;
+    type Future = Ready<Result<Self, Failure>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let value = request.headers().get(IF_MATCH).and_then(|value| value.to_str().ok());
+        let version = value.and_then(|value| value.trim().trim_matches('"').parse().ok());
+        ready(version.map(Self).ok_or_else(|| Self::wrong().into()))
+    }
+}
