@@ -130,6 +130,7 @@ impl Shop {
         } else {
             Catalog::new(catalog, settings.catalog.clone())
         };
+        let catalog = catalog.with_files(folder);
         let inventory = Inventory::new(inventory, settings.inventory.clone());
         let sandbox = Arc::new(Sandbox::new(sandbox, &settings.payment.sandbox));
         let payments = Payments::new(payment, sandbox, settings.payment.clone());

@@ -32,6 +32,24 @@ pub enum Error {
         /// The product's version now.
         current: i64,
     },
+    /// There is no such thing.
+    #[error("there is no such {0}")]
+    Absent(&'static str),
+    /// A product names the image.
+    #[error("the product {sku:?} names the image")]
+    ImageUsed {
+        /// The product's SKU.
+        sku: String,
+    },
+    /// Too much of this kind is being done already.
+    #[error("too much of this is being done already")]
+    Busy,
+    /// This catalogue was opened without a folder for files.
+    #[error("the catalogue has no folder for files")]
+    NoFolder,
+    /// A file could not be read or written.
+    #[error("a file of the catalogue: {0}")]
+    Folder(#[source] std::io::Error),
     /// Storage failed.
     #[error(transparent)]
     Storage(#[from] sql::Error),

@@ -9,6 +9,7 @@ pub mod domain;
 pub mod error;
 mod http;
 mod import;
+mod media;
 mod react;
 mod search;
 mod store;
@@ -40,12 +41,16 @@ pub use domain::{
 pub use error::{Error, Result};
 pub use http::openapi;
 pub use import::{ERRORS_MAX, Format, ImportError, Progress, Report, Source};
+pub use media::Settings as ImageSettings;
 pub use search::SearchError;
 pub use usecase::list::{After, ListQuery, Sort};
 
+use media::Media;
 use search::SearchIndex;
 
-platform::migrations! { "catalog": "0001_catalog", "0002_products", "0003_categories" }
+platform::migrations! {
+    "catalog": "0001_catalog", "0002_products", "0003_categories", "0005_media_and_jobs"
+}
 
 /// The catalogue's tables and statements.
 pub const SCHEMA: Schema = Schema {
@@ -60,6 +65,7 @@ pub const SCHEMA: Schema = Schema {
         store::listing::STATEMENTS,
         store::searching::STATEMENTS,
         store::imports::STATEMENTS,
+        store::images::STATEMENTS,
         verify::STATEMENTS,
     ],
     guards: &[],
@@ -84,11 +90,14 @@ pub struct Settings {
     pub currency: Currency,
     /// How often the search index looks for changes when no commit woke it, in milliseconds.
     pub search_poll_ms: u64,
+    /// What is done with uploaded images.
+    pub images: ImageSettings,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { currency: Currency::USD, search_poll_ms: 1_000 }
+        let images = ImageSettings::default();
+        Self { currency: Currency::USD, search_poll_ms: 1_000, images }
     }
 }
 
@@ -98,13 +107,14 @@ pub struct Catalog {
     db: Db,
     settings: Settings,
     search: Option<SearchIndex>,
+    media: Option<Media>,
 }
 
 impl Catalog {
     /// The catalogue over its database, without a search index: for commands beside a running
     /// server, which has the index.
     pub fn new(db: Db, settings: Settings) -> Self {
-        Self { db, settings, search: None }
+        Self { db, settings, search: None, media: None }
     }
 
     /// The catalogue with the search index of this node, which is in a folder of its own. A folder
@@ -115,7 +125,15 @@ impl Catalog {
         index_folder: &Path,
     ) -> std::result::Result<Self, SearchError> {
         let search = Some(SearchIndex::open(index_folder).await?);
-        Ok(Self { db, settings, search })
+        Ok(Self { db, settings, search, media: None })
+    }
+
+    /// The same catalogue with the files that are in a data folder: uploaded images. Nodes that
+    /// serve one shop share that folder.
+    #[must_use]
+    pub fn with_files(mut self, data_folder: &Path) -> Self {
+        self.media = Some(Media::new(data_folder.join("media")));
+        self
     }
 
     /// Its endpoints.

@@ -67,6 +67,10 @@ macro_rules! ids {
 ids! {
     /// A product, or one variant of it: whatever can be put into a cart.
     ProductId;
+    /// An uploaded image.
+    ImageId;
+    /// An import that was asked for.
+    ImportId;
     /// One product's stock at one location.
     StockId;
     /// A promise of stock to one order.

@@ -30,6 +30,8 @@ pub const OPTIONS_MAX: usize = 10;
 pub const OPTION_VALUE_MAX: usize = 100;
 /// The most images of a product.
 pub const IMAGES_MAX: usize = 30;
+/// The longest alternative text of an uploaded image, in characters.
+pub const ALT_MAX: usize = 500;
 /// The longest address of an image, in characters.
 pub const IMAGE_MAX: usize = 2_048;
 /// The most units a product can start with.

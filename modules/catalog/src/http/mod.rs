@@ -3,6 +3,8 @@
 mod admin;
 mod attributes;
 mod categories;
+mod files;
+mod images;
 mod problem;
 mod related;
 mod shop;
@@ -38,11 +40,13 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
         .merge_from(attributes::openapi())
         .merge_from(categories::openapi())
         .merge_from(related::openapi())
+        .merge_from(images::openapi())
 }
 
 pub(crate) fn routes(catalog: &Catalog, config: &mut web::ServiceConfig) {
     config
         .app_data(web::Data::new(catalog.clone()))
+        .configure(images::routes)
         .route("/v1/products", web::get().to(shop::list))
         .route("/v1/products/suggest", web::get().to(shop::suggest))
         .route("/v1/products/slug/{slug}", web::get().to(shop::by_slug))

@@ -41,6 +41,13 @@ impl From<Error> for Failure {
                     format!("It is at version {current} now: read it again, then change that.");
                 Problem::new(code::VERSION_CONFLICT, detail).with("current_version", current).into()
             }
+            Error::Absent(what) => Problem::not_found(format_args!("such {what}")).into(),
+            Error::ImageUsed { sku } => {
+                let detail = format!("The product {sku:?} names the image: change that first.");
+                Problem::new(code::CONFLICT, detail).into()
+            }
+            error @ Error::Busy => Self::unavailable(error),
+            error @ (Error::NoFolder | Error::Folder(_)) => Self::internal(error),
             Error::Storage(error) | Error::Search(SearchError::Storage(error)) => error.into(),
             Error::Search(error @ SearchError::NotBuilt) => Self::unavailable(error),
             Error::Search(

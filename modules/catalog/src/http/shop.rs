@@ -202,7 +202,7 @@ fn etag(version: i64, body: &[u8]) -> String {
     format!("\"{version}-{}\"", hex::encode(&digest[..8]))
 }
 
-fn is_known(request: &HttpRequest, etag: &str) -> bool {
+pub(super) fn is_known(request: &HttpRequest, etag: &str) -> bool {
     let known = request.headers().get_all(IF_NONE_MATCH);
     known.filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(',')).any(|tag| {
         let tag = tag.trim();

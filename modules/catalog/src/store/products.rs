@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::{ProductRow, columns, id_list, products};
+use super::{ProductRow, columns, id_list, images, products};
 use crate::domain::{NewProduct, Product, Status, Translation, category};
 
 /// A variant is in the shop only with its parent.
@@ -231,7 +231,11 @@ pub(crate) async fn insert(tx: &mut Tx, new: &[NewProduct], places: &Places) -> 
     let now = tx.now();
     let records: Vec<Written<'_>> =
         new.iter().map(|new| written(&new.product, places, now)).collect();
-    tx.query(INSERT).bind(Json(records)).bind(now).execute().await
+    let created = tx.query(INSERT).bind(Json(records)).bind(now).execute().await?;
+    if created == new.len() as u64 {
+        images::add_uses(tx, new.iter().map(|new| &new.product)).await?;
+    }
+    Ok(created)
 }
 
 /// Changes products that no editor has changed since they were read; the new versions of those.
@@ -244,6 +248,7 @@ pub(crate) async fn update(
     let records: Vec<Written<'_>> =
         changed.iter().map(|product| written(product, places, now)).collect();
     let versions: Vec<(Uuid, i64)> = tx.query(UPDATE).bind(Json(records)).bind(now).all().await?;
+    images::replace_uses(tx, changed).await?;
     Ok(versions.into_iter().collect())
 }
 

@@ -4,6 +4,7 @@ pub(crate) mod archive;
 mod attributes;
 mod categories;
 pub(crate) mod create;
+mod images;
 pub(crate) mod import;
 pub(crate) mod list;
 pub(crate) mod patch;

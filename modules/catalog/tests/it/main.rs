@@ -4,6 +4,7 @@
 mod categories;
 mod editing;
 mod http;
+mod images;
 mod importing;
 mod products;
 mod searching;
