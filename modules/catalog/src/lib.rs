@@ -29,14 +29,15 @@ use kernel::ports::{Offer, Unavailable};
 use platform::audit::{self, Actor, Recorded};
 use platform::bus::Subscription;
 use platform::module::Schema;
+use platform::outbox;
 use platform::sql::{self, Db};
 use platform::tasks::Tasks;
 use platform::verify::Check;
 use uuid::Uuid;
 
 pub use domain::{
-    Attribute, AttributeInput, Category, CategoryInput, CategoryNode, Product, ProductInput,
-    Relation, RelationKind,
+    Attribute, AttributeInput, Category, CategoryInput, CategoryNode, Collection, CollectionInput,
+    Product, ProductInput, Relation, RelationKind,
 };
 pub use error::{Error, Result};
 pub use http::openapi;
@@ -49,7 +50,8 @@ use media::Media;
 use search::SearchIndex;
 
 platform::migrations! {
-    "catalog": "0001_catalog", "0002_products", "0003_categories", "0005_media_and_jobs"
+    "catalog": "0001_catalog", "0002_products", "0003_categories", "0005_media_and_jobs",
+    "0007_collections"
 }
 
 /// The catalogue's tables and statements.
@@ -60,6 +62,7 @@ pub const SCHEMA: Schema = Schema {
         store::products::STATEMENTS,
         store::attributes::STATEMENTS,
         store::categories::STATEMENTS,
+        store::collections::STATEMENTS,
         store::related::STATEMENTS,
         store::slugs::STATEMENTS,
         store::listing::STATEMENTS,
@@ -225,6 +228,13 @@ impl Catalog {
         limit: u32,
     ) -> Result<Vec<Recorded>> {
         Ok(audit::history(&self.db, subject, seq, i64::from(limit)).await?)
+    }
+
+    /// How far the catalogue's events have come: whoever wrote before this is in them. A search that
+    /// has to see a change waits until its index has come as far.
+    pub async fn position(&self) -> sql::Result<i64> {
+        while outbox::sequence(&self.db).await? > 0 {}
+        outbox::last(&self.db).await
     }
 
     /// Where a present or former slug leads: the product, and its slug now.

@@ -56,3 +56,9 @@ pub const UNIT_MAX: usize = 20;
 pub const DEFINITION_OPTIONS_MAX: usize = 500;
 /// The most products related to one.
 pub const RELATED_MAX: usize = 100;
+/// The most collections of the shop.
+pub const COLLECTION_COUNT_MAX: i64 = 1_000;
+/// The most products that are chosen for a collection.
+pub const COLLECTED_MAX: usize = 1_000;
+/// The most brands, attributes or values of one in the rule of a collection.
+pub const RULE_VALUES_MAX: usize = 50;

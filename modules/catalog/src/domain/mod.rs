@@ -2,6 +2,7 @@
 
 mod attribute;
 pub(crate) mod category;
+mod collection;
 mod content;
 mod findings;
 mod image;
@@ -14,6 +15,8 @@ mod slug;
 
 pub use attribute::{Attribute, AttributeInput, Definitions, Kind};
 pub use category::{Category, CategoryInput, CategoryNode};
+pub(crate) use collection::check_chosen;
+pub use collection::{Collection, CollectionInput, Rule};
 pub(crate) use content::TAX_CATEGORY;
 pub use content::{Content, Translation, check, is_locale, normalize};
 pub(crate) use findings::Findings;

@@ -7,6 +7,7 @@ use utoipa::OpenApi;
 use uuid::Uuid;
 
 use super::shop::CACHED;
+use super::told::told;
 use crate::domain::{Category, CategoryInput, CategoryNode};
 use crate::{Catalog, Error};
 
@@ -70,7 +71,7 @@ async fn create(editor: Editor, catalog: web::Data<Catalog>, body: Body<Category
     let category = catalog.create_category(body.value, &editor.0).await?;
     let mut response = HttpResponse::Created();
     response.insert_header((LOCATION, format!("/v1/admin/categories/{}", category.id)));
-    Ok(versioned(response, &category))
+    told(&catalog, versioned(response, &category)).await
 }
 
 /// One category.
@@ -110,7 +111,7 @@ async fn replace(
 ) -> Answer {
     let id = category_id(&id)?;
     let changed = catalog.update_category(id, version.0, body.value, &editor.0).await?;
-    Ok(versioned(HttpResponse::Ok(), &changed))
+    told(&catalog, versioned(HttpResponse::Ok(), &changed)).await
 }
 
 /// Deletes a category that is empty.
@@ -133,5 +134,5 @@ async fn delete(
     id: web::Path<String>,
 ) -> Answer {
     catalog.delete_category(category_id(&id)?, version.0, &editor.0).await?;
-    no_content()
+    told(&catalog, no_content()?).await
 }

@@ -3,11 +3,13 @@
 mod admin;
 mod attributes;
 mod categories;
+mod collections;
 mod files;
 mod images;
 mod problem;
 mod related;
 mod shop;
+mod told;
 mod view;
 
 use actix_web::web;
@@ -39,6 +41,7 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
     Document::openapi()
         .merge_from(attributes::openapi())
         .merge_from(categories::openapi())
+        .merge_from(collections::openapi())
         .merge_from(related::openapi())
         .merge_from(images::openapi())
 }
@@ -60,5 +63,6 @@ pub(crate) fn routes(catalog: &Catalog, config: &mut web::ServiceConfig) {
         .route("/v1/admin/products/{id}/history", web::get().to(admin::history))
         .configure(attributes::routes)
         .configure(categories::routes)
+        .configure(collections::routes)
         .configure(related::routes);
 }

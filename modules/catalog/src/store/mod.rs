@@ -2,6 +2,7 @@
 
 pub(crate) mod attributes;
 pub(crate) mod categories;
+pub(crate) mod collections;
 pub(crate) mod images;
 pub(crate) mod imports;
 pub(crate) mod listing;

@@ -3,6 +3,7 @@
 pub(crate) mod archive;
 mod attributes;
 mod categories;
+mod collections;
 pub(crate) mod create;
 mod images;
 pub(crate) mod import;

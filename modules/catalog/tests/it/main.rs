@@ -2,6 +2,7 @@
 #![cfg(test)]
 
 mod categories;
+mod collections;
 mod editing;
 mod http;
 mod images;

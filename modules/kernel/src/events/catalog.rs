@@ -79,6 +79,15 @@ pub struct CategoryChanged {
     pub path: String,
 }
 
+/// A collection of products was made, changed, filled or deleted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CollectionChanged {
+    /// The collection.
+    pub collection_id: Uuid,
+    /// Its name in the shop's addresses.
+    pub slug: String,
+}
+
 publishes! { "stoa.catalog":
     ProductCreated = "product.created" about product_id;
     ProductUpdated = "product.updated" about product_id;
@@ -86,5 +95,6 @@ publishes! { "stoa.catalog":
     ProductArchived = "product.archived" about product_id;
     ProductAvailabilityChanged = "product.availability_changed" about product_id;
     CategoryChanged = "category.changed" about category_id;
+    CollectionChanged = "collection.changed" about collection_id;
     AttributeChanged = "attribute.changed" about attribute_id;
 }
