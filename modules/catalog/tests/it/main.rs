@@ -7,6 +7,7 @@ mod editing;
 mod http;
 mod images;
 mod importing;
+mod pages;
 mod products;
 mod searching;
 mod statements;
