@@ -37,11 +37,12 @@ use uuid::Uuid;
 pub use domain::{Attribute, AttributeInput, Product, ProductInput, Relation, RelationKind};
 pub use error::{Error, Result};
 pub use http::openapi;
-pub use import::{ERRORS_MAX, Format, ImportError, Progress, Report, Source};
+pub use import::{ERRORS_MAX, Format, Import, ImportError, Progress, Report, Source};
 pub use media::Settings as ImageSettings;
 pub use search::SearchError;
 pub use usecase::list::{After, ListQuery, Sort};
 
+use import::ImportFolder;
 use media::Media;
 use search::SearchIndex;
 
@@ -60,6 +61,7 @@ pub const SCHEMA: Schema = Schema {
         store::searching::STATEMENTS,
         store::imports::STATEMENTS,
         store::images::STATEMENTS,
+        store::jobs::STATEMENTS,
         verify::STATEMENTS,
     ],
     guards: &[],
@@ -88,12 +90,14 @@ pub struct Settings {
     pub search_poll_ms: u64,
     /// What is done with uploaded images.
     pub images: ImageSettings,
+    /// The longest file that can be uploaded to be imported, in bytes.
+    pub import_bytes_max: u64,
 }
 
 impl Default for Settings {
     fn default() -> Self {
         let images = ImageSettings::default();
-        Self { currency: Currency::USD, search_poll_ms: 1_000, images }
+        Self { currency: Currency::USD, search_poll_ms: 1_000, images, import_bytes_max: 1 << 30 }
     }
 }
 
@@ -104,13 +108,14 @@ pub struct Catalog {
     settings: Settings,
     search: Option<SearchIndex>,
     media: Option<Media>,
+    imports: Option<ImportFolder>,
 }
 
 impl Catalog {
     /// The catalogue over its database, without a search index: for commands beside a running
     /// server, which has the index.
     pub fn new(db: Db, settings: Settings) -> Self {
-        Self { db, settings, search: None, media: None }
+        Self { db, settings, search: None, media: None, imports: None }
     }
 
     /// The catalogue with the search index of this node, which is in a folder of its own. A folder
@@ -121,14 +126,15 @@ impl Catalog {
         index_folder: &Path,
     ) -> std::result::Result<Self, SearchError> {
         let search = Some(SearchIndex::open(index_folder).await?);
-        Ok(Self { db, settings, search, media: None })
+        Ok(Self { db, settings, search, media: None, imports: None })
     }
 
-    /// The same catalogue with the files that are in a data folder: uploaded images. Nodes that
-    /// serve one shop share that folder.
+    /// The same catalogue with the files that are in a data folder: uploaded images, and what
+    /// is to be imported. Nodes that serve one shop share its folder `media`.
     #[must_use]
     pub fn with_files(mut self, data_folder: &Path) -> Self {
         self.media = Some(Media::new(data_folder.join("media")));
+        self.imports = Some(ImportFolder::new(data_folder.join("imports")));
         self
     }
 
@@ -148,13 +154,16 @@ impl Catalog {
         vec![Subscription::reaction(name, &self.db, topics, react::stock::Stock)]
     }
 
-    /// Shows products whose time has come, and keeps the search index of this node up to date.
+    /// Shows products whose time has come, does the imports that are asked for, and keeps the search index of this node up to date.
     pub fn start(&self, tasks: &Tasks) {
         let db = self.db.clone();
         tasks.every("catalog.publish", PUBLISH_POLL, None, move || {
             let db = db.clone();
             async move { usecase::publish::publish(&db).await.map(|shown| shown == PUBLISH_BATCH) }
         });
+        if let Some(imports) = &self.imports {
+            self.start_imports(imports, tasks);
+        }
         let Some(search) = &self.search else { return };
         let (search, db) = (search.clone(), self.db.clone());
         let poll = Duration::from_millis(self.settings.search_poll_ms);
@@ -273,10 +282,10 @@ impl Catalog {
     pub async fn import(
         &self,
         file: &mut dyn Source,
-        format: Format,
+        how: impl Into<Import>,
         progress: &mut (dyn FnMut(Progress) + Send),
     ) -> std::result::Result<Report, ImportError> {
-        usecase::import::import(&self.db, self.settings.currency, file, format, progress).await
+        usecase::import::import(&self.db, self.settings.currency, file, how.into(), progress).await
     }
 
     /// Asks every node to build its search index again; any process may.

@@ -3,6 +3,7 @@
 pub(crate) mod attributes;
 pub(crate) mod images;
 pub(crate) mod imports;
+pub(crate) mod jobs;
 pub(crate) mod listing;
 pub(crate) mod products;
 pub(crate) mod related;

@@ -5,6 +5,7 @@ mod attributes;
 pub(crate) mod create;
 mod images;
 pub(crate) mod import;
+mod jobs;
 pub(crate) mod list;
 pub(crate) mod patch;
 pub(crate) mod publish;

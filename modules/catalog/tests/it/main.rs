@@ -5,6 +5,7 @@ mod editing;
 mod http;
 mod images;
 mod importing;
+mod jobs;
 mod products;
 mod searching;
 mod statements;
