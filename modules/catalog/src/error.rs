@@ -23,6 +23,9 @@ pub enum Error {
     /// Something else has the code.
     #[error("the code {0:?} is in use")]
     CodeTaken(String),
+    /// Something depends on it.
+    #[error("it is in use: {0}")]
+    InUse(&'static str),
     /// The product was changed since the caller read it.
     #[error("the product is at version {current} now")]
     Stale {

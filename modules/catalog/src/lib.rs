@@ -29,12 +29,16 @@ use kernel::ports::{Offer, Unavailable};
 use platform::audit::{self, Actor, Recorded};
 use platform::bus::Subscription;
 use platform::module::Schema;
+use platform::outbox;
 use platform::sql::{self, Db};
 use platform::tasks::Tasks;
 use platform::verify::Check;
 use uuid::Uuid;
 
-pub use domain::{Attribute, AttributeInput, Product, ProductInput, Relation, RelationKind};
+pub use domain::{
+    Attribute, AttributeInput, Category, CategoryInput, CategoryNode, Collection, CollectionInput,
+    Product, ProductInput, Relation, RelationKind,
+};
 pub use error::{Error, Result};
 pub use http::openapi;
 pub use import::{ERRORS_MAX, Format, Import, ImportError, Progress, Report, Source};
@@ -46,7 +50,10 @@ use import::ImportFolder;
 use media::Media;
 use search::SearchIndex;
 
-platform::migrations! { "catalog": "0001_catalog", "0002_products", "0005_media_and_jobs" }
+platform::migrations! {
+    "catalog": "0001_catalog", "0002_products", "0003_categories", "0005_media_and_jobs",
+    "0007_collections"
+}
 
 /// The catalogue's tables and statements.
 pub const SCHEMA: Schema = Schema {
@@ -55,6 +62,8 @@ pub const SCHEMA: Schema = Schema {
     statements: &[
         store::products::STATEMENTS,
         store::attributes::STATEMENTS,
+        store::categories::STATEMENTS,
+        store::collections::STATEMENTS,
         store::related::STATEMENTS,
         store::slugs::STATEMENTS,
         store::listing::STATEMENTS,
@@ -67,8 +76,6 @@ pub const SCHEMA: Schema = Schema {
     guards: &[],
 };
 
-/// The most categories a list of them has.
-pub const CATEGORIES_LISTED_MAX: i64 = 1_000;
 /// The most names a suggestion has.
 pub const SUGGESTIONS_MAX: usize = 10;
 /// The most products whose offers can be asked for at once.
@@ -154,7 +161,8 @@ impl Catalog {
         vec![Subscription::reaction(name, &self.db, topics, react::stock::Stock)]
     }
 
-    /// Shows products whose time has come, does the imports that are asked for, and keeps the search index of this node up to date.
+    /// Shows products whose time has come, does the imports that are asked for, and keeps the
+    /// search index of this node up to date.
     pub fn start(&self, tasks: &Tasks) {
         let db = self.db.clone();
         tasks.every("catalog.publish", PUBLISH_POLL, None, move || {
@@ -232,6 +240,13 @@ impl Catalog {
         Ok(audit::history(&self.db, subject, seq, i64::from(limit)).await?)
     }
 
+    /// How far the catalogue's events have come: whoever wrote before this is in them. A search that
+    /// has to see a change waits until its index has come as far.
+    pub async fn position(&self) -> sql::Result<i64> {
+        while outbox::sequence(&self.db).await? > 0 {}
+        outbox::last(&self.db).await
+    }
+
     /// Where a present or former slug leads: the product, and its slug now.
     pub async fn leads_to(&self, slug: &str) -> Result<(ProductId, Option<String>)> {
         let found = store::slugs::leads_to(&self.db, slug).await?.ok_or(Error::NotFound)?;
@@ -261,11 +276,6 @@ impl Catalog {
     /// A page of the products that shoppers see.
     pub async fn list(&self, query: ListQuery) -> Result<Page<Product>> {
         usecase::list::list(&self.db, self.search.as_ref(), query).await
-    }
-
-    /// The categories of the products that shoppers see, each with how many it has.
-    pub async fn categories(&self) -> Result<Vec<(String, i64)>> {
-        Ok(store::listing::categories(&self.db, CATEGORIES_LISTED_MAX).await?)
     }
 
     /// Products whose name has the words of a text that is still being written: id, SKU, name.

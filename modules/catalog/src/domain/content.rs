@@ -7,11 +7,12 @@ use serde_json::Value;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use super::category::check_name;
 use super::{
     ATTRIBUTE_NUMBER_MAX, ATTRIBUTE_TEXT_MAX, ATTRIBUTE_VALUES_MAX, ATTRIBUTES_MAX, BARCODE_MAX,
-    BRAND_MAX, CATEGORIES_MAX, CATEGORY_MAX, DESCRIPTION_MAX, Definitions, Findings, IMAGE_MAX,
-    IMAGES_MAX, KEY_MAX, NAME_MAX, OPTION_VALUE_MAX, OPTIONS_MAX, PRICE_MAX, SKU_MAX, Status,
-    TAX_CATEGORY_MAX, TRANSLATIONS_MAX, WEIGHT_MAX, is_slug,
+    BRAND_MAX, CATEGORIES_MAX, DESCRIPTION_MAX, Definitions, Findings, IMAGE_MAX, IMAGES_MAX,
+    KEY_MAX, NAME_MAX, OPTION_VALUE_MAX, OPTIONS_MAX, PRICE_MAX, SKU_MAX, Status, TAX_CATEGORY_MAX,
+    TRANSLATIONS_MAX, WEIGHT_MAX, is_slug,
 };
 
 /// What the shop says of a product; everything an editor can change, and the SKU.
@@ -78,7 +79,7 @@ pub fn check(content: &Content, definitions: &Definitions) -> Vec<FieldError> {
     }
     if found.at_most("categories", content.categories.len(), CATEGORIES_MAX) {
         for (n, category) in content.categories.iter().enumerate() {
-            found.text(&format!("categories[{n}]"), category, 1, CATEGORY_MAX);
+            check_name(&format!("categories[{n}]"), category, &mut found);
         }
     }
     if found.at_most("images", content.images.len(), IMAGES_MAX) {

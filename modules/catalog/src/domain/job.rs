@@ -40,7 +40,7 @@ pub enum JobStatus {
     Running,
     /// It is through; single lines may have been left out.
     Done,
-    /// Its file cannot be read. What was done until then is done.
+    /// Its file cannot be read, or the shop has no room for it. What was done until then is done.
     Failed,
     /// Somebody ended it. What was done until then is done.
     Cancelled,

@@ -10,6 +10,8 @@ pub const BRAND_MAX: usize = 100;
 pub const PRICE_MAX: i64 = 100_000_000_000;
 /// The most categories of a product.
 pub const CATEGORIES_MAX: usize = 20;
+/// The most categories of the shop.
+pub const CATEGORY_COUNT_MAX: i64 = 10_000;
 /// The longest category, in characters.
 pub const CATEGORY_MAX: usize = 100;
 /// The most attributes of a product.
@@ -54,3 +56,9 @@ pub const UNIT_MAX: usize = 20;
 pub const DEFINITION_OPTIONS_MAX: usize = 500;
 /// The most products related to one.
 pub const RELATED_MAX: usize = 100;
+/// The most collections of the shop.
+pub const COLLECTION_COUNT_MAX: i64 = 1_000;
+/// The most products that are chosen for a collection.
+pub const COLLECTED_MAX: usize = 1_000;
+/// The most brands, attributes or values of one in the rule of a collection.
+pub const RULE_VALUES_MAX: usize = 50;

@@ -1,6 +1,8 @@
 //! Products and the rules about them, without I/O.
 
 mod attribute;
+pub(crate) mod category;
+mod collection;
 mod content;
 mod findings;
 mod image;
@@ -13,6 +15,9 @@ mod row;
 mod slug;
 
 pub use attribute::{Attribute, AttributeInput, Definitions, Kind};
+pub use category::{Category, CategoryInput, CategoryNode};
+pub(crate) use collection::check_chosen;
+pub use collection::{Collection, CollectionInput, Rule};
 pub(crate) use content::TAX_CATEGORY;
 pub use content::{Content, Translation, check, is_locale, normalize};
 pub(crate) use findings::Findings;

@@ -35,7 +35,6 @@ pub(crate) struct Update {
     /// The product as it shall be; revision and version are still those that were read.
     pub product: Product,
     pub change: Change,
-    pub categories_changed: bool,
     pub slug_changed: bool,
 }
 
@@ -187,11 +186,10 @@ fn existing(row: ImportRow, before: &Product, known: &Known) -> Result<Option<Up
     if change == Change::Nothing {
         return Ok(None);
     }
-    let categories_changed = content.categories != before.content.categories;
     let slug_changed = content.slug != before.content.slug;
     let product = Product { content, ..before.clone() };
     let before = before.content.clone();
-    Ok(Some(Update { before, product, change, categories_changed, slug_changed }))
+    Ok(Some(Update { before, product, change, slug_changed }))
 }
 
 /// `base` with everything the row says, checked.

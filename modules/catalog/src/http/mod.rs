@@ -2,12 +2,15 @@
 
 mod admin;
 mod attributes;
+mod categories;
+mod collections;
 mod files;
 mod images;
 mod imports;
 mod problem;
 mod related;
 mod shop;
+mod told;
 mod view;
 
 use actix_web::web;
@@ -21,7 +24,6 @@ use crate::Catalog;
         shop::list,
         shop::suggest,
         shop::show,
-        shop::categories,
         shop::by_slug,
         shop::related,
         admin::create,
@@ -31,7 +33,7 @@ use crate::Catalog;
         admin::archive,
         admin::history,
     ),
-    components(schemas(view::ProductView, view::Suggestion, view::Category, crate::ProductInput))
+    components(schemas(view::ProductView, view::Suggestion, crate::ProductInput))
 )]
 struct Document;
 
@@ -39,6 +41,8 @@ struct Document;
 pub fn openapi() -> utoipa::openapi::OpenApi {
     Document::openapi()
         .merge_from(attributes::openapi())
+        .merge_from(categories::openapi())
+        .merge_from(collections::openapi())
         .merge_from(related::openapi())
         .merge_from(images::openapi())
         .merge_from(imports::openapi())
@@ -54,7 +58,6 @@ pub(crate) fn routes(catalog: &Catalog, config: &mut web::ServiceConfig) {
         .route("/v1/products/slug/{slug}", web::get().to(shop::by_slug))
         .route("/v1/products/{key}", web::get().to(shop::show))
         .route("/v1/products/{key}/related", web::get().to(shop::related))
-        .route("/v1/categories", web::get().to(shop::categories))
         .route("/v1/admin/products", web::post().to(admin::create))
         .route("/v1/admin/products/{id}", web::get().to(admin::show))
         .route("/v1/admin/products/{id}", web::put().to(admin::replace))
@@ -62,5 +65,7 @@ pub(crate) fn routes(catalog: &Catalog, config: &mut web::ServiceConfig) {
         .route("/v1/admin/products/{id}", web::delete().to(admin::archive))
         .route("/v1/admin/products/{id}/history", web::get().to(admin::history))
         .configure(attributes::routes)
+        .configure(categories::routes)
+        .configure(collections::routes)
         .configure(related::routes);
 }

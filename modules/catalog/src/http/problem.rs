@@ -33,6 +33,9 @@ impl From<Error> for Failure {
                     .field("code", message)
                     .into()
             }
+            Error::InUse(why) => {
+                Problem::new(code::CONFLICT, format!("It is in use: {why}.")).into()
+            }
             Error::Stale { current } => {
                 let detail =
                     format!("It is at version {current} now: read it again, then change that.");

@@ -8,12 +8,12 @@ use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use utoipa::IntoParams;
 
-use super::view::{Category, ProductView, RelatedView, Suggestion};
+use super::view::{ProductView, RelatedView, Suggestion};
 use crate::domain::{CATEGORY_MAX, QUERY_MAX, is_locale};
 use crate::{Catalog, ListQuery, Sort};
 
 /// Shared caches keep catalogue pages this long, in seconds, and serve them while they ask anew.
-const CACHED: &str = "public, max-age=60, stale-while-revalidate=3600";
+pub(super) const CACHED: &str = "public, max-age=60, stale-while-revalidate=3600";
 
 /// Which products are wanted.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -208,16 +208,4 @@ pub(super) fn is_known(request: &HttpRequest, etag: &str) -> bool {
         let tag = tag.trim();
         tag == "*" || tag.strip_prefix("W/").unwrap_or(tag) == etag
     })
-}
-
-/// The categories of the shop, each with how many products it has.
-#[utoipa::path(
-    get, path = "/v1/categories", tag = "catalog",
-    responses((status = 200, description = "All categories, by name", body = Page<Category>))
-)]
-pub(crate) async fn categories(catalog: web::Data<Catalog>) -> Answer {
-    let items = catalog.categories().await?;
-    let items = items.into_iter().map(|(name, products)| Category { name, products }).collect();
-    let page = Page { items, next_cursor: None };
-    Ok(HttpResponse::Ok().insert_header((CACHE_CONTROL, CACHED)).json(page))
 }

@@ -153,12 +153,3 @@ pub(crate) struct Suggestion {
     /// Its name.
     pub name: String,
 }
-
-/// A category.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct Category {
-    /// Its name.
-    pub name: String,
-    /// How many products it has.
-    pub products: i64,
-}

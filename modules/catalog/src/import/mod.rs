@@ -102,6 +102,9 @@ pub enum ImportError {
     /// Others changed the same products all the time.
     #[error("the products of the file are being changed by others; run the import again")]
     Disturbed,
+    /// The shop has no room for what the file says.
+    #[error("{0}")]
+    Refused(String),
     /// Storage failed.
     #[error(transparent)]
     Storage(#[from] platform::sql::Error),

@@ -14,6 +14,7 @@ use tantivy::tokenizer::{
 use tantivy::{Index, IndexWriter, ReloadPolicy, TantivyDocument, TantivyError, Term};
 
 use super::{Inner, Position, SearchError, SearchIndex};
+use crate::domain::category;
 use crate::store::searching::Source;
 
 /// How much memory the writer may use, in bytes. One thread writes.
@@ -163,9 +164,9 @@ pub(super) fn document(fields: &Fields, source: &Source) -> TantivyDocument {
     document.add_text(fields.name_words, &source.name);
     document.add_text(fields.description, &source.description);
     document.add_text(fields.brand, &source.brand);
-    for category in &source.categories.0 {
-        document.add_text(fields.categories, category);
-        document.add_text(fields.category, category);
+    for path in source.category.iter().flat_map(|path| category::prefixes(path)) {
+        document.add_text(fields.categories, category::split(path).1);
+        document.add_text(fields.category, path);
     }
     for (name, value) in &source.attributes.0 {
         let value = attribute(value);

@@ -32,7 +32,8 @@ macro_rules! all {
 macro_rules! in_category {
     ($after:literal, $order:literal) => {
         Sql::new(listing!(
-            "product_category c join product p on p.id = c.product_id where c.category = $8 and",
+            "category c join product p on p.category_id = c.id
+              where (c.path = $8 or substr(c.path, 1, length($8) + 3) = $8 || ' > ') and",
             $after,
             $order
         ))
@@ -93,15 +94,7 @@ pub const STATEMENTS: &[(&str, Sql)] = &[
     ("BY_NAME in category", BY_NAME[IN_CATEGORY]),
     ("BY_NAME among", BY_NAME[AMONG]),
     ("BY_RANK", BY_RANK),
-    ("CATEGORIES", CATEGORIES),
 ];
-
-const CATEGORIES: Sql = Sql::new(
-    "select c.category, count(*) as products
-       from product_category c join product p on p.id = c.product_id
-      where p.shown and p.parent_id is null
-      group by c.category order by c.category limit $1",
-);
 
 /// What a listed product has to meet, besides being in the shop.
 #[derive(Debug, Clone, Default)]
@@ -171,9 +164,4 @@ pub(crate) async fn ranked(
     limit: i64,
 ) -> Result<Vec<Product>> {
     products(filtered(db, BY_RANK, filter, limit).bind(id_list(ids)).all().await?)
-}
-
-/// The categories of shown products, each with how many products it has.
-pub(crate) async fn categories(db: &Db, limit: i64) -> Result<Vec<(String, i64)>> {
-    db.query(CATEGORIES).bind(limit).all().await
 }

@@ -1,6 +1,8 @@
 //! The catalogue's SQL.
 
 pub(crate) mod attributes;
+pub(crate) mod categories;
+pub(crate) mod collections;
 pub(crate) mod images;
 pub(crate) mod imports;
 pub(crate) mod jobs;
@@ -18,7 +20,7 @@ use platform::sql::{Error, Result};
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::domain::{Content, Product, Translation, normalize};
+use crate::domain::{Content, Product, Translation, category, normalize};
 
 /// The columns of a [`ProductRow`] of the product `p`.
 macro_rules! columns {
@@ -26,7 +28,8 @@ macro_rules! columns {
         "p.id, p.parent_id, p.sku, p.name, p.description, p.brand, p.price, p.currency,
          p.inventory_count + coalesce((select cast(sum(v.inventory_count) as bigint)
             from product v where v.parent_id = p.id and v.shown), 0) as available,
-         p.categories, p.attributes, p.options, p.images, p.status, p.publish_at, p.slug,
+         (select c.path from category c where c.id = p.category_id) as category,
+         p.attributes, p.options, p.images, p.status, p.publish_at, p.slug,
          p.tax_category, p.weight_g, p.barcode, p.translations, p.revision, p.version,
          p.created_at, p.updated_at"
     };
@@ -45,7 +48,7 @@ pub(crate) struct ProductRow {
     price: i64,
     currency: String,
     available: i64,
-    categories: Json<Vec<String>>,
+    category: Option<String>,
     attributes: Json<BTreeMap<String, Value>>,
     options: Json<BTreeMap<String, String>>,
     images: Json<Vec<String>>,
@@ -73,7 +76,7 @@ impl ProductRow {
             description: self.description,
             price: Money::from_minor(self.price, currency),
             brand: self.brand,
-            categories: self.categories.0,
+            categories: self.category.as_deref().map(category::names).unwrap_or_default(),
             attributes: normalize(self.attributes.0),
             options: self.options.0,
             images: self.images.0,

@@ -7,11 +7,11 @@ use kernel::{Currency, Timestamp};
 use platform::sql::Json;
 use platform::sql::{Db, Result, Tx};
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 use uuid::Uuid;
 
 use super::{ProductRow, columns, id_list, images, products};
-use crate::domain::{NewProduct, Product, Status, Translation};
+use crate::domain::{NewProduct, Product, Status, Translation, category};
 
 /// A variant is in the shop only with its parent.
 macro_rules! with_parent {
@@ -47,24 +47,24 @@ platform::statements! {
           where p.id in (select cast(jsonb_array_elements_text($1) as uuid))");
     INSERT =
         "insert into product (id, parent_id, sku, name, description, brand, price, currency,
-                categories, attributes, options, images, status, publish_at, slug, tax_category,
+                category_id, attributes, options, images, status, publish_at, slug, tax_category,
                 weight_g, barcode, translations, shown, version, created_at, updated_at)
          select unhex(value->>'id', '-'), unhex(value->>'parent_id', '-'), value->>'sku',
                 value->>'name', value->>'description', value->>'brand', value->>'price',
-                value->>'currency', value->'categories', value->'attributes', value->'options',
+                value->>'currency', unhex(value->>'category_id', '-'), value->'attributes', value->'options',
                 value->'images', value->>'status', value->>'publish_at', value->>'slug',
                 value->>'tax_category', value->>'weight_g', value->>'barcode',
                 value->'translations', value->>'shown', 1, $2, $2
            from json_each($1) where true
          on conflict (sku) do nothing",
         "insert into product (id, parent_id, sku, name, description, brand, price, currency,
-                categories, attributes, options, images, status, publish_at, slug, tax_category,
+                category_id, attributes, options, images, status, publish_at, slug, tax_category,
                 weight_g, barcode, translations, shown, version, created_at, updated_at)
          select x.id, x.parent_id, x.sku, x.name, x.description, x.brand, x.price, x.currency,
-                x.categories, x.attributes, x.options, x.images, x.status, x.publish_at, x.slug,
+                x.category_id, x.attributes, x.options, x.images, x.status, x.publish_at, x.slug,
                 x.tax_category, x.weight_g, x.barcode, x.translations, x.shown, 1, $2, $2
            from jsonb_to_recordset($1) as x(id uuid, parent_id uuid, sku text, name text,
-                description text, brand text, price bigint, currency text, categories jsonb,
+                description text, brand text, price bigint, currency text, category_id uuid,
                 attributes jsonb, options jsonb, images jsonb, status text,
                 publish_at timestamptz, slug text, tax_category text, weight_g bigint,
                 barcode text, translations jsonb, shown boolean)
@@ -72,7 +72,7 @@ platform::statements! {
     /// Changes products that no editor has changed since they were read.
     UPDATE =
         "update product set name = l.name, description = l.description, brand = l.brand,
-                price = l.price, currency = l.currency, categories = l.categories,
+                price = l.price, currency = l.currency, category_id = l.category_id,
                 attributes = l.attributes, options = l.options, images = l.images,
                 status = l.status, publish_at = l.publish_at, slug = l.slug,
                 tax_category = l.tax_category, weight_g = l.weight_g, barcode = l.barcode,
@@ -81,7 +81,7 @@ platform::statements! {
            from (select unhex(value->>'id', '-') as id, value->>'revision' as revision,
                         value->>'name' as name, value->>'description' as description,
                         value->>'brand' as brand, value->>'price' as price,
-                        value->>'currency' as currency, value->'categories' as categories,
+                        value->>'currency' as currency, unhex(value->>'category_id', '-') as category_id,
                         value->'attributes' as attributes, value->'options' as options,
                         value->'images' as images, value->>'status' as status,
                         value->>'publish_at' as publish_at, value->>'slug' as slug,
@@ -92,14 +92,14 @@ platform::statements! {
           where product.id = l.id and product.revision = l.revision
          returning product.id, product.version",
         "update product p set name = l.name, description = l.description, brand = l.brand,
-                price = l.price, currency = l.currency, categories = l.categories,
+                price = l.price, currency = l.currency, category_id = l.category_id,
                 attributes = l.attributes, options = l.options, images = l.images,
                 status = l.status, publish_at = l.publish_at, slug = l.slug,
                 tax_category = l.tax_category, weight_g = l.weight_g, barcode = l.barcode,
                 translations = l.translations, shown = l.shown,
                 revision = p.revision + 1, version = p.version + 1, updated_at = $2
            from jsonb_to_recordset($1) as l(id uuid, revision bigint, name text,
-                description text, brand text, price bigint, currency text, categories jsonb,
+                description text, brand text, price bigint, currency text, category_id uuid,
                 attributes jsonb, options jsonb, images jsonb, status text,
                 publish_at timestamptz, slug text, tax_category text, weight_g bigint,
                 barcode text, translations jsonb, shown boolean)
@@ -120,18 +120,6 @@ platform::statements! {
         "update product set shown = true, version = version + 1
           where id in (select cast(jsonb_array_elements_text($1) as uuid))
             and status = 'active' and not shown returning id, sku, version";
-    CLEAR_CATEGORIES =
-        "delete from product_category
-          where product_id in (select unhex(value, '-') from json_each($1))",
-        "delete from product_category
-          where product_id in (select cast(jsonb_array_elements_text($1) as uuid))";
-    INSERT_CATEGORIES =
-        "insert into product_category (category, product_id)
-         select value->>'category', unhex(value->>'id', '-') from json_each($1) where true
-         on conflict (category, product_id) do nothing",
-        "insert into product_category (category, product_id)
-         select x.category, x.id from jsonb_to_recordset($1) as x(category text, id uuid)
-         on conflict (category, product_id) do nothing";
     SET_STOCK = "update product set inventory_count = $2 where id = $1
                  returning inventory_count > 0 as has_some, in_stock";
     TURN_STOCK = "update product set in_stock = $2, version = version + 1
@@ -189,7 +177,7 @@ struct Written<'p> {
     brand: &'p str,
     price: i64,
     currency: Currency,
-    categories: &'p [String],
+    category_id: Option<Uuid>,
     attributes: &'p BTreeMap<String, Value>,
     options: &'p BTreeMap<String, String>,
     images: &'p [String],
@@ -204,10 +192,14 @@ struct Written<'p> {
     revision: i64,
 }
 
+/// Categories by path.
+pub(crate) type Places = HashMap<String, Uuid>;
+
 #[derive(Serialize)]
 struct Spelled(#[serde(serialize_with = "platform::sql::spell")] Timestamp);
 
-fn written(product: &Product, now: Timestamp) -> Written<'_> {
+/// `places` are the categories of products by path.
+fn written<'p>(product: &'p Product, places: &Places, now: Timestamp) -> Written<'p> {
     let content = &product.content;
     Written {
         id: product.id,
@@ -218,7 +210,7 @@ fn written(product: &Product, now: Timestamp) -> Written<'_> {
         brand: &content.brand,
         price: content.price.minor(),
         currency: content.price.currency(),
-        categories: &content.categories,
+        category_id: places.get(&category::path(&content.categories)).copied(),
         attributes: &content.attributes,
         options: &content.options,
         images: &content.images,
@@ -235,21 +227,26 @@ fn written(product: &Product, now: Timestamp) -> Written<'_> {
 }
 
 /// Creates products; those whose SKU is taken are left out. Returns how many were created.
-pub(crate) async fn insert(tx: &mut Tx, new: &[NewProduct]) -> Result<u64> {
+pub(crate) async fn insert(tx: &mut Tx, new: &[NewProduct], places: &Places) -> Result<u64> {
     let now = tx.now();
-    let records: Vec<Written<'_>> = new.iter().map(|new| written(&new.product, now)).collect();
+    let records: Vec<Written<'_>> =
+        new.iter().map(|new| written(&new.product, places, now)).collect();
     let created = tx.query(INSERT).bind(Json(records)).bind(now).execute().await?;
     if created == new.len() as u64 {
-        add_categories(tx, new.iter().map(|new| &new.product)).await?;
         images::add_uses(tx, new.iter().map(|new| &new.product)).await?;
     }
     Ok(created)
 }
 
 /// Changes products that no editor has changed since they were read; the new versions of those.
-pub(crate) async fn update(tx: &mut Tx, changed: &[&Product]) -> Result<HashMap<Uuid, i64>> {
+pub(crate) async fn update(
+    tx: &mut Tx,
+    changed: &[&Product],
+    places: &Places,
+) -> Result<HashMap<Uuid, i64>> {
     let now = tx.now();
-    let records: Vec<Written<'_>> = changed.iter().map(|product| written(product, now)).collect();
+    let records: Vec<Written<'_>> =
+        changed.iter().map(|product| written(product, places, now)).collect();
     let versions: Vec<(Uuid, i64)> = tx.query(UPDATE).bind(Json(records)).bind(now).all().await?;
     images::replace_uses(tx, changed).await?;
     Ok(versions.into_iter().collect())
@@ -269,29 +266,6 @@ pub(crate) async fn show_due(tx: &mut Tx, limit: i64) -> Result<Vec<(Uuid, Strin
 pub(crate) async fn is_due(db: &Db, now: Timestamp) -> Result<bool> {
     let due: Option<(Uuid,)> = db.query(DUE).bind(now).bind(1_i64).optional().await?;
     Ok(due.is_some())
-}
-
-/// Makes the categories of products what the products say.
-pub(crate) async fn replace_categories(tx: &mut Tx, changed: &[&Product]) -> Result<()> {
-    if changed.is_empty() {
-        return Ok(());
-    }
-    let ids = id_list(changed.iter().map(|product| product.id.uuid()));
-    tx.query(CLEAR_CATEGORIES).bind(ids).execute().await?;
-    add_categories(tx, changed.iter().copied()).await
-}
-
-async fn add_categories(tx: &mut Tx, of: impl Iterator<Item = &Product>) -> Result<()> {
-    let mut records = Vec::new();
-    for product in of {
-        for category in &product.content.categories {
-            records.push(json!({"category": category, "id": product.id}));
-        }
-    }
-    if !records.is_empty() {
-        tx.query(INSERT_CATEGORIES).bind(Json(records)).execute().await?;
-    }
-    Ok(())
 }
 
 /// Takes a product out of the shop: the status it had, its SKU and new version, unless it was out

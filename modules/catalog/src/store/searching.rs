@@ -25,10 +25,12 @@ platform::statements! {
              where p.parent_id is null and p.shown and p.id > $1
              order by p.id limit $2";
     SOURCES =
-        "select p.id, p.sku, p.name, p.description, p.brand, p.price, p.currency, p.categories,
+        "select p.id, p.sku, p.name, p.description, p.brand, p.price, p.currency,
+                (select c.path from category c where c.id = p.category_id) as category,
                 p.attributes from product p
           where p.id in (select unhex(value, '-') from json_each($1)) and p.shown",
-        "select p.id, p.sku, p.name, p.description, p.brand, p.price, p.currency, p.categories,
+        "select p.id, p.sku, p.name, p.description, p.brand, p.price, p.currency,
+                (select c.path from category c where c.id = p.category_id) as category,
                 p.attributes from product p
           where p.id in (select cast(jsonb_array_elements_text($1) as uuid))
             and p.shown";
@@ -59,7 +61,7 @@ pub(crate) struct Source {
     pub brand: String,
     pub price: i64,
     pub currency: String,
-    pub categories: Json<Vec<String>>,
+    pub category: Option<String>,
     pub attributes: Json<BTreeMap<String, Value>>,
     #[record(skip)]
     pub variant_skus: Vec<String>,

@@ -3,7 +3,7 @@ use kernel::id::ProductId;
 use platform::audit::{Actor, Entry, record};
 use platform::sql::{self, Tx};
 
-use super::definitions;
+use super::{definitions, places};
 use crate::domain::{NewProduct, Product, ProductInput, STOCK_MAX, check};
 use crate::error::{Error, Result};
 use crate::store::{products, slugs};
@@ -43,7 +43,8 @@ pub(crate) async fn create(tx: &mut Tx, input: ProductInput, actor: &Actor) -> R
         updated_at: now,
     };
     let new = NewProduct { product, opening_stock };
-    if products::insert(tx, std::slice::from_ref(&new)).await? == 0 {
+    let places = places(tx, std::iter::once(&new.product), actor).await?;
+    if products::insert(tx, std::slice::from_ref(&new), &places).await? == 0 {
         return Err(Error::SkuTaken(new.product.content.sku));
     }
     claim_slug(tx, &new.product).await?;

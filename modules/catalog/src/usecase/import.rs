@@ -6,6 +6,7 @@ use platform::audit::{Actor, Entry, record};
 use platform::sql::{self, Db, Tx};
 
 use crate::domain::{Definitions, Known, LineError, Plan, plan, wanted_slug};
+use crate::error::Error;
 use crate::import::{
     Batch, Batches, ErrorFile, Import, ImportError, Overlay, Progress, Reader, Report, Source,
     fingerprint,
@@ -108,8 +109,9 @@ impl Step<'_> {
             match write(&mut tx, &plan, actor).await {
                 Ok(true) => {}
                 Ok(false) => continue,
-                Err(error) if error.is_conflict() => continue,
-                Err(error) => return Err(error.into()),
+                Err(Error::Storage(error)) if error.is_conflict() => continue,
+                Err(Error::Storage(error)) => return Err(error.into()),
+                Err(error) => return Err(ImportError::Refused(error.to_string())),
             }
             let (after, refused) = self.refused(plan, errors.as_deref_mut())?;
             if !imports::advance(&mut tx, mark, self.before, after).await?
@@ -210,10 +212,13 @@ fn counted(before: Done, batch: &Batch, plan: &Plan) -> Done {
 }
 
 /// False when somebody else created or changed one of the products meanwhile.
-async fn write(tx: &mut Tx, plan: &Plan, actor: &Actor) -> sql::Result<bool> {
+async fn write(tx: &mut Tx, plan: &Plan, actor: &Actor) -> Result<bool, Error> {
     let mut entries = Vec::with_capacity(plan.inserts.len() + plan.updates.len());
+    let created = plan.inserts.iter().map(|new| &new.product);
+    let written = created.chain(plan.updates.iter().map(|update| &update.product));
+    let places = super::places(tx, written, actor).await?;
     if !plan.inserts.is_empty() {
-        if products::insert(tx, &plan.inserts).await? != plan.inserts.len() as u64 {
+        if products::insert(tx, &plan.inserts, &places).await? != plan.inserts.len() as u64 {
             return Ok(false);
         }
         for new in &plan.inserts {
@@ -223,13 +228,10 @@ async fn write(tx: &mut Tx, plan: &Plan, actor: &Actor) -> sql::Result<bool> {
     }
     if !plan.updates.is_empty() {
         let changed: Vec<_> = plan.updates.iter().map(|update| &update.product).collect();
-        let versions = products::update(tx, &changed).await?;
+        let versions = products::update(tx, &changed, &places).await?;
         if versions.len() != changed.len() {
             return Ok(false);
         }
-        let moved = plan.updates.iter().filter(|update| update.categories_changed);
-        let moved: Vec<_> = moved.map(|update| &update.product).collect();
-        products::replace_categories(tx, &moved).await?;
         for update in &plan.updates {
             let mut product = update.product.clone();
             product.version = versions[&product.id.uuid()];

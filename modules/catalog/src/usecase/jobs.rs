@@ -139,7 +139,9 @@ impl Catalog {
         tx.commit().await?;
         match self.go_through(folder, job, path).await {
             Ok(()) => self.end(folder, job, JobStatus::Done, None).await?,
-            Err(error @ (ImportError::File(_) | ImportError::Names(_))) => {
+            Err(
+                error @ (ImportError::File(_) | ImportError::Names(_) | ImportError::Refused(_)),
+            ) => {
                 let why = error.to_string();
                 self.end(folder, job, JobStatus::Failed, Some(why)).await?;
             }

@@ -2,6 +2,8 @@
 
 pub(crate) mod archive;
 mod attributes;
+mod categories;
+mod collections;
 pub(crate) mod create;
 mod images;
 pub(crate) mod import;
@@ -13,3 +15,4 @@ mod related;
 pub(crate) mod update;
 
 pub(crate) use attributes::definitions;
+pub(crate) use categories::places;

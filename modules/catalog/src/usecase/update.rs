@@ -4,7 +4,7 @@ use platform::audit::{Actor, Entry, record};
 use platform::sql::{self, Db, Tx};
 
 use super::create::claim_slug;
-use super::definitions;
+use super::{definitions, places};
 use crate::domain::{Change, Product, ProductInput, change, check};
 use crate::error::{Error, Result};
 use crate::store::products;
@@ -40,13 +40,14 @@ pub(crate) async fn update(
         return Ok(before);
     }
     let mut after = Product { content, ..before.clone() };
-    let Some(version) = products::update(&mut tx, &[&after]).await?.remove(&id.uuid()) else {
+    let places = places(&mut tx, std::iter::once(&after), actor).await?;
+    let Some(version) = products::update(&mut tx, &[&after], &places).await?.remove(&id.uuid())
+    else {
         drop(tx);
         let now = products::read(db, id).await?.ok_or(Error::NotFound)?;
         return Err(Error::Stale { current: now.revision });
     };
     (after.revision, after.version, after.updated_at) = (revision + 1, version, tx.now());
-    products::replace_categories(&mut tx, &[&after]).await?;
     if after.content.slug != before.content.slug {
         claim_slug(&mut tx, &after).await?;
     }

@@ -1,6 +1,8 @@
 //! The catalogue on both engines.
 #![cfg(test)]
 
+mod categories;
+mod collections;
 mod editing;
 mod http;
 mod images;

@@ -26,8 +26,15 @@ pub fn input(sku: &str, fields: Value) -> ProductInput {
     serde_json::from_value(product).unwrap()
 }
 
-/// Every event so far, in order.
+/// Every event of a product so far, in order.
 pub async fn events(db: &Db) -> Vec<Envelope> {
+    let mut told = told(db).await;
+    told.retain(|event| event.kind.starts_with("product."));
+    told
+}
+
+/// Every event so far, in order.
+pub async fn told(db: &Db) -> Vec<Envelope> {
     while outbox::sequence(db).await.unwrap() > 0 {}
     let published = outbox::read_after(db, 0, 10_000).await.unwrap();
     published.into_iter().map(|event| event.envelope).collect()
@@ -85,4 +92,16 @@ pub async fn set_stock(
     let mut tx = db.begin("test.stock").await.unwrap();
     reaction.apply(&mut tx, &envelope).await.unwrap();
     tx.commit().await.unwrap();
+}
+
+/// The categories with the products in each and below it, by path.
+pub async fn counted(catalog: &Catalog) -> Vec<(String, i64)> {
+    let mut nodes = catalog.category_tree().await.unwrap();
+    let mut counted = Vec::new();
+    while let Some(node) = nodes.pop() {
+        counted.push((node.category.path, node.products));
+        nodes.extend(node.children);
+    }
+    counted.sort();
+    counted
 }

@@ -70,11 +70,31 @@ pub struct AttributeChanged {
     pub code: String,
 }
 
+/// A category was made, renamed, moved, described or deleted; what is below it went along.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CategoryChanged {
+    /// The category.
+    pub category_id: Uuid,
+    /// Its name below those above it, e.g. `Home > Lighting`.
+    pub path: String,
+}
+
+/// A collection of products was made, changed, filled or deleted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CollectionChanged {
+    /// The collection.
+    pub collection_id: Uuid,
+    /// Its name in the shop's addresses.
+    pub slug: String,
+}
+
 publishes! { "stoa.catalog":
     ProductCreated = "product.created" about product_id;
     ProductUpdated = "product.updated" about product_id;
     ProductPriceChanged = "product.price_changed" about product_id;
     ProductArchived = "product.archived" about product_id;
     ProductAvailabilityChanged = "product.availability_changed" about product_id;
+    CategoryChanged = "category.changed" about category_id;
+    CollectionChanged = "collection.changed" about collection_id;
     AttributeChanged = "attribute.changed" about attribute_id;
 }

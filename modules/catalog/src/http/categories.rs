@@ -1,0 +1,138 @@
+use actix_web::http::header::{CACHE_CONTROL, ETAG, LOCATION};
+use actix_web::{HttpResponse, HttpResponseBuilder, web};
+use kernel::Problem;
+use kernel::page::Page;
+use platform::http::{Answer, Body, Editor, IfMatch, Staff, etag, no_content, ok};
+use utoipa::OpenApi;
+use uuid::Uuid;
+
+use super::shop::CACHED;
+use super::told::told;
+use crate::domain::{Category, CategoryInput, CategoryNode};
+use crate::{Catalog, Error};
+
+#[derive(OpenApi)]
+#[openapi(
+    paths(tree, list, create, show, replace, delete),
+    components(schemas(Category, CategoryInput, CategoryNode))
+)]
+struct Document;
+
+pub(super) fn openapi() -> utoipa::openapi::OpenApi {
+    Document::openapi()
+}
+
+pub(super) fn routes(config: &mut web::ServiceConfig) {
+    config
+        .route("/v1/categories", web::get().to(tree))
+        .route("/v1/admin/categories", web::get().to(list))
+        .route("/v1/admin/categories", web::post().to(create))
+        .route("/v1/admin/categories/{id}", web::get().to(show))
+        .route("/v1/admin/categories/{id}", web::put().to(replace))
+        .route("/v1/admin/categories/{id}", web::delete().to(delete));
+}
+
+/// The tree of the shop's categories, each with how many products are in it and below it.
+#[utoipa::path(
+    get, path = "/v1/categories", tag = "catalog",
+    responses((status = 200, description = "Those at the top", body = Page<CategoryNode>))
+)]
+async fn tree(catalog: web::Data<Catalog>) -> Answer {
+    let page = Page { items: catalog.category_tree().await?, next_cursor: None };
+    Ok(HttpResponse::Ok().insert_header((CACHE_CONTROL, CACHED)).json(page))
+}
+
+fn versioned(mut response: HttpResponseBuilder, category: &Category) -> HttpResponse {
+    response.insert_header((ETAG, etag(category.version))).json(category)
+}
+
+fn category_id(text: &str) -> Result<Uuid, Error> {
+    Uuid::try_parse(text).map_err(|_| Error::NotFound)
+}
+
+/// Every category, empty ones too.
+#[utoipa::path(
+    get, path = "/v1/admin/categories", tag = "catalog admin",
+    responses((status = 200, description = "By path", body = Page<Category>))
+)]
+async fn list(_: Staff, catalog: web::Data<Catalog>) -> Answer {
+    ok(&Page { items: catalog.categories().await?, next_cursor: None })
+}
+
+/// Creates a category.
+#[utoipa::path(
+    post, path = "/v1/admin/categories", tag = "catalog admin", request_body = CategoryInput,
+    responses(
+        (status = 201, description = "The category", body = Category),
+        (status = 422, description = "A field is not allowed", body = Problem),
+    )
+)]
+async fn create(editor: Editor, catalog: web::Data<Catalog>, body: Body<CategoryInput>) -> Answer {
+    let category = catalog.create_category(body.value, &editor.0).await?;
+    let mut response = HttpResponse::Created();
+    response.insert_header((LOCATION, format!("/v1/admin/categories/{}", category.id)));
+    told(&catalog, versioned(response, &category)).await
+}
+
+/// One category.
+#[utoipa::path(
+    get, path = "/v1/admin/categories/{id}", tag = "catalog admin",
+    params(("id" = String, Path, description = "The id")),
+    responses(
+        (status = 200, description = "The category", body = Category),
+        (status = 404, description = "There is no such category", body = Problem),
+    )
+)]
+async fn show(_: Staff, catalog: web::Data<Catalog>, id: web::Path<String>) -> Answer {
+    let category = catalog.category(&category_id(&id)?.to_string()).await?;
+    Ok(versioned(HttpResponse::Ok(), &category))
+}
+
+/// Renames, moves or describes a category; what is below it goes along.
+#[utoipa::path(
+    put, path = "/v1/admin/categories/{id}", tag = "catalog admin", request_body = CategoryInput,
+    params(
+        ("id" = String, Path, description = "The id"),
+        ("If-Match" = String, Header, description = "The version that was read"),
+    ),
+    responses(
+        (status = 200, description = "The category as it is now", body = Category),
+        (status = 412, description = "It was changed meanwhile: `current_version`", body = Problem),
+        (status = 422, description = "A field is not allowed, or it would be below itself",
+            body = Problem),
+    )
+)]
+async fn replace(
+    editor: Editor,
+    version: IfMatch,
+    catalog: web::Data<Catalog>,
+    id: web::Path<String>,
+    body: Body<CategoryInput>,
+) -> Answer {
+    let id = category_id(&id)?;
+    let changed = catalog.update_category(id, version.0, body.value, &editor.0).await?;
+    told(&catalog, versioned(HttpResponse::Ok(), &changed)).await
+}
+
+/// Deletes a category that is empty.
+#[utoipa::path(
+    delete, path = "/v1/admin/categories/{id}", tag = "catalog admin",
+    params(
+        ("id" = String, Path, description = "The id"),
+        ("If-Match" = String, Header, description = "The version that was read"),
+    ),
+    responses(
+        (status = 204, description = "It is gone"),
+        (status = 409, description = "Products or categories are below it", body = Problem),
+        (status = 412, description = "It was changed meanwhile: `current_version`", body = Problem),
+    )
+)]
+async fn delete(
+    editor: Editor,
+    version: IfMatch,
+    catalog: web::Data<Catalog>,
+    id: web::Path<String>,
+) -> Answer {
+    catalog.delete_category(category_id(&id)?, version.0, &editor.0).await?;
+    told(&catalog, no_content()?).await
+}
