@@ -42,12 +42,13 @@ pub use domain::{
 };
 pub use error::{Error, Result};
 pub use http::openapi;
-pub use import::{ERRORS_MAX, Format, ImportError, Progress, Report, Source};
+pub use import::{ERRORS_MAX, Format, Import, ImportError, Progress, Report, Source};
 pub use media::Settings as ImageSettings;
 pub use pages::Settings as CacheSettings;
 pub use search::SearchError;
 pub use usecase::list::{After, ListQuery, Sort};
 
+use import::ImportFolder;
 use media::Media;
 use pages::Pages;
 use search::SearchIndex;
@@ -72,6 +73,7 @@ pub const SCHEMA: Schema = Schema {
         store::searching::STATEMENTS,
         store::imports::STATEMENTS,
         store::images::STATEMENTS,
+        store::jobs::STATEMENTS,
         verify::STATEMENTS,
     ],
     guards: &[],
@@ -102,13 +104,16 @@ pub struct Settings {
     pub images: ImageSettings,
     /// How much memory the pages may take that are kept ready.
     pub cache: CacheSettings,
+    /// The longest file that can be uploaded to be imported, in bytes.
+    pub import_bytes_max: u64,
 }
 
 impl Default for Settings {
     fn default() -> Self {
         let images = ImageSettings::default();
         let cache = CacheSettings::default();
-        Self { currency: Currency::USD, search_poll_ms: 1_000, images, cache }
+        let (currency, search_poll_ms, import_bytes_max) = (Currency::USD, 1_000, 1 << 30);
+        Self { currency, search_poll_ms, images, cache, import_bytes_max }
     }
 }
 
@@ -119,6 +124,7 @@ pub struct Catalog {
     settings: Settings,
     search: Option<SearchIndex>,
     media: Option<Media>,
+    imports: Option<ImportFolder>,
     pages: Pages,
 }
 
@@ -127,7 +133,7 @@ impl Catalog {
     /// server, which has the index.
     pub fn new(db: Db, settings: Settings) -> Self {
         let pages = Pages::new(settings.cache);
-        Self { db, settings, search: None, media: None, pages }
+        Self { db, settings, search: None, media: None, imports: None, pages }
     }
 
     /// The catalogue with the search index of this node, which is in a folder of its own. A folder
@@ -141,11 +147,12 @@ impl Catalog {
         Ok(Self { search, ..Self::new(db, settings) })
     }
 
-    /// The same catalogue with the files that are in a data folder: uploaded images. Nodes that
-    /// serve one shop share that folder.
+    /// The same catalogue with the files that are in a data folder: uploaded images, and what
+    /// is to be imported. Nodes that serve one shop share its folder `media`.
     #[must_use]
     pub fn with_files(mut self, data_folder: &Path) -> Self {
         self.media = Some(Media::new(data_folder.join("media")));
+        self.imports = Some(ImportFolder::new(data_folder.join("imports")));
         self
     }
 
@@ -170,8 +177,8 @@ impl Catalog {
         )]
     }
 
-    /// Shows products whose time has come, and keeps the pages and the search index of this node
-    /// up to date.
+    /// Shows products whose time has come, does the imports that are asked for, and keeps the
+    /// pages and the search index of this node up to date.
     pub fn start(&self, tasks: &Tasks) {
         let (pages, db) = (self.pages.clone(), self.db.clone());
         tasks.every("catalog.pages", PAGES_POLL, Some(self.db.published()), move || {
@@ -183,6 +190,9 @@ impl Catalog {
             let db = db.clone();
             async move { usecase::publish::publish(&db).await.map(|shown| shown == PUBLISH_BATCH) }
         });
+        if let Some(imports) = &self.imports {
+            self.start_imports(imports, tasks);
+        }
         let Some(search) = &self.search else { return };
         let (search, db) = (search.clone(), self.db.clone());
         let poll = Duration::from_millis(self.settings.search_poll_ms);
@@ -314,10 +324,10 @@ impl Catalog {
     pub async fn import(
         &self,
         file: &mut dyn Source,
-        format: Format,
+        how: impl Into<Import>,
         progress: &mut (dyn FnMut(Progress) + Send),
     ) -> std::result::Result<Report, ImportError> {
-        usecase::import::import(&self.db, self.settings.currency, file, format, progress).await
+        usecase::import::import(&self.db, self.settings.currency, file, how.into(), progress).await
     }
 
     /// Asks every node to build its search index again; any process may.

@@ -6,6 +6,7 @@ mod categories;
 mod collections;
 mod files;
 mod images;
+mod imports;
 mod problem;
 mod related;
 mod shop;
@@ -44,12 +45,14 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
         .merge_from(collections::openapi())
         .merge_from(related::openapi())
         .merge_from(images::openapi())
+        .merge_from(imports::openapi())
 }
 
 pub(crate) fn routes(catalog: &Catalog, config: &mut web::ServiceConfig) {
     config
         .app_data(web::Data::new(catalog.clone()))
         .configure(images::routes)
+        .configure(imports::routes)
         .route("/v1/products", web::get().to(shop::list))
         .route("/v1/products/suggest", web::get().to(shop::suggest))
         .route("/v1/products/slug/{slug}", web::get().to(shop::by_slug))

@@ -5,6 +5,7 @@ pub(crate) mod categories;
 pub(crate) mod collections;
 pub(crate) mod images;
 pub(crate) mod imports;
+pub(crate) mod jobs;
 pub(crate) mod listing;
 pub(crate) mod products;
 pub(crate) mod related;

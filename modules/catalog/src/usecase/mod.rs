@@ -7,6 +7,7 @@ mod collections;
 pub(crate) mod create;
 mod images;
 pub(crate) mod import;
+mod jobs;
 pub(crate) mod list;
 pub(crate) mod patch;
 pub(crate) mod publish;

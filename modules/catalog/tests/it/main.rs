@@ -7,6 +7,7 @@ mod editing;
 mod http;
 mod images;
 mod importing;
+mod jobs;
 mod pages;
 mod products;
 mod searching;
