@@ -11,6 +11,7 @@ mod export;
 mod http;
 mod import;
 mod media;
+mod pages;
 mod react;
 mod search;
 mod store;
@@ -45,11 +46,13 @@ pub use export::Export;
 pub use http::openapi;
 pub use import::{ERRORS_MAX, Format, Import, ImportError, Progress, Report, Source};
 pub use media::Settings as ImageSettings;
+pub use pages::Settings as CacheSettings;
 pub use search::SearchError;
 pub use usecase::list::{After, ListQuery, Sort};
 
 use import::ImportFolder;
 use media::Media;
+use pages::Pages;
 use search::SearchIndex;
 
 platform::migrations! {
@@ -84,6 +87,8 @@ pub const SUGGESTIONS_MAX: usize = 10;
 /// The most products whose offers can be asked for at once.
 pub const OFFERS_MAX: usize = 1_000;
 
+/// How often the events are looked for that make pages old, when no commit woke the follower.
+const PAGES_POLL: Duration = Duration::from_secs(1);
 /// How often products are looked for whose time has come.
 const PUBLISH_POLL: Duration = Duration::from_secs(1);
 
@@ -100,6 +105,8 @@ pub struct Settings {
     pub search_poll_ms: u64,
     /// What is done with uploaded images.
     pub images: ImageSettings,
+    /// How much memory the pages may take that are kept ready.
+    pub cache: CacheSettings,
     /// The longest file that can be uploaded to be imported, in bytes.
     pub import_bytes_max: u64,
 }
@@ -107,7 +114,9 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         let images = ImageSettings::default();
-        Self { currency: Currency::USD, search_poll_ms: 1_000, images, import_bytes_max: 1 << 30 }
+        let cache = CacheSettings::default();
+        let (currency, search_poll_ms, import_bytes_max) = (Currency::USD, 1_000, 1 << 30);
+        Self { currency, search_poll_ms, images, cache, import_bytes_max }
     }
 }
 
@@ -119,13 +128,15 @@ pub struct Catalog {
     search: Option<SearchIndex>,
     media: Option<Media>,
     imports: Option<ImportFolder>,
+    pages: Pages,
 }
 
 impl Catalog {
     /// The catalogue over its database, without a search index: for commands beside a running
     /// server, which has the index.
     pub fn new(db: Db, settings: Settings) -> Self {
-        Self { db, settings, search: None, media: None, imports: None }
+        let pages = Pages::new(settings.cache);
+        Self { db, settings, search: None, media: None, imports: None, pages }
     }
 
     /// The catalogue with the search index of this node, which is in a folder of its own. A folder
@@ -136,7 +147,7 @@ impl Catalog {
         index_folder: &Path,
     ) -> std::result::Result<Self, SearchError> {
         let search = Some(SearchIndex::open(index_folder).await?);
-        Ok(Self { db, settings, search, media: None, imports: None })
+        Ok(Self { search, ..Self::new(db, settings) })
     }
 
     /// The same catalogue with the files that are in a data folder: uploaded images, and what
@@ -161,12 +172,22 @@ impl Catalog {
     /// What it wants to hear of.
     pub fn subscriptions(&self) -> Vec<Subscription> {
         let (name, topics) = ("catalog.stock", react::stock::TOPICS);
-        vec![Subscription::reaction(name, &self.db, topics, react::stock::Stock)]
+        vec![Subscription::reaction(
+            name,
+            &self.db,
+            topics,
+            react::stock::Stock { pages: self.pages.clone() },
+        )]
     }
 
     /// Shows products whose time has come, does the imports that are asked for, and keeps the
-    /// search index of this node up to date.
+    /// pages and the search index of this node up to date.
     pub fn start(&self, tasks: &Tasks) {
+        let (pages, db) = (self.pages.clone(), self.db.clone());
+        tasks.every("catalog.pages", PAGES_POLL, Some(self.db.published()), move || {
+            let (pages, db) = (pages.clone(), db.clone());
+            async move { pages.follow(&db).await }
+        });
         let db = self.db.clone();
         tasks.every("catalog.publish", PUBLISH_POLL, None, move || {
             let db = db.clone();
@@ -248,6 +269,17 @@ impl Catalog {
     pub async fn position(&self) -> sql::Result<i64> {
         while outbox::sequence(&self.db).await? > 0 {}
         outbox::last(&self.db).await
+    }
+
+    /// Whether this node follows the changes, so that pages are kept ready.
+    pub fn follows(&self) -> bool {
+        self.pages.follows()
+    }
+
+    /// Waits until what this node answers is as new as a position of the events, but no longer than
+    /// `at_most`.
+    pub async fn wait_for(&self, position: i64, at_most: Duration) {
+        self.pages.wait_for(position, at_most).await;
     }
 
     /// Where a present or former slug leads: the product, and its slug now.

@@ -9,6 +9,7 @@ mod http;
 mod images;
 mod importing;
 mod jobs;
+mod pages;
 mod products;
 mod searching;
 mod statements;
