@@ -4,11 +4,16 @@ mod attribute;
 pub(crate) mod category;
 mod content;
 mod findings;
+mod history;
 mod image;
 mod limits;
+mod market;
 mod plan;
+mod price_list;
+pub(crate) mod pricing;
 mod product;
 mod relation;
+mod rounding;
 mod row;
 mod slug;
 
@@ -17,12 +22,19 @@ pub use category::{Category, CategoryInput, CategoryNode};
 pub(crate) use content::TAX_CATEGORY;
 pub use content::{Content, Translation, check, is_locale, normalize};
 pub(crate) use findings::Findings;
+pub use history::{
+    Applied, DEFAULT_MARKET, LOWEST_WINDOW, Place, Repriced, lowest_before, places, reprice,
+};
 pub use image::{Image, ImageType, Variant, check_alt, is_sha256, smaller, uploaded};
 pub use limits::*;
+pub use market::{Market, MarketInput, is_code, is_country};
 pub(crate) use plan::{Known, Plan, plan, wanted_slug};
-pub use product::{Change, NewProduct, Product, ProductInput, Status, change};
+pub use price_list::{Listed, ListedInput, PriceList, PriceListInput};
+pub use pricing::{Asked, Candidate, Picked, Verdict, explain, pick};
+pub use product::{Change, NewProduct, Product, ProductInput, PublicPrice, Status, change};
 pub(crate) use relation::check_relations;
 pub use relation::{Relation, RelationKind};
+pub use rounding::{Rounding, RoundingMode};
 pub(crate) use row::{ImportRow, row};
 pub use row::{LineError, parse_price};
 pub use slug::{is_slug, slug_of};

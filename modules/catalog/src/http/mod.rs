@@ -5,6 +5,9 @@ mod attributes;
 mod categories;
 mod files;
 mod images;
+mod markets;
+mod price_lists;
+mod prices;
 mod problem;
 mod related;
 mod shop;
@@ -39,6 +42,9 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
     Document::openapi()
         .merge_from(attributes::openapi())
         .merge_from(categories::openapi())
+        .merge_from(markets::openapi())
+        .merge_from(price_lists::openapi())
+        .merge_from(prices::openapi())
         .merge_from(related::openapi())
         .merge_from(images::openapi())
 }
@@ -60,5 +66,8 @@ pub(crate) fn routes(catalog: &Catalog, config: &mut web::ServiceConfig) {
         .route("/v1/admin/products/{id}/history", web::get().to(admin::history))
         .configure(attributes::routes)
         .configure(categories::routes)
+        .configure(markets::routes)
+        .configure(price_lists::routes)
+        .configure(prices::routes)
         .configure(related::routes);
 }

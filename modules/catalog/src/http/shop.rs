@@ -87,7 +87,7 @@ fn price(field: &str, amount: &str, currency: Currency) -> Result<Money, Problem
 pub(crate) async fn list(catalog: web::Data<Catalog>, params: Params<ListParams>) -> Answer {
     let query = params.0.query(catalog.settings.currency)?;
     let page = catalog.list(query).await?;
-    let page = page.map(|product| ProductView::from(product).in_language(None));
+    let page = page.map(|product| ProductView::at_public_price(product).in_language(None));
     Ok(HttpResponse::Ok().insert_header((CACHE_CONTROL, CACHED)).json(page))
 }
 
@@ -144,7 +144,7 @@ pub(crate) async fn show(
         return Err(Problem::invalid("locale", message).into());
     }
     let (product, variants) = catalog.shown(&key).await?;
-    let view = |product| ProductView::from(product).in_language(locale);
+    let view = |product| ProductView::at_public_price(product).in_language(locale);
     let view = ProductView { variants: variants.into_iter().map(view).collect(), ..view(product) };
     let body = serde_json::to_vec(&view).map_err(Failure::internal)?;
     let etag = etag(view.version, &body);
@@ -190,7 +190,7 @@ pub(crate) async fn related(catalog: web::Data<Catalog>, key: web::Path<String>)
     let items = catalog.related(&key).await?;
     let view = |(kind, product)| RelatedView {
         kind,
-        product: ProductView::from(product).in_language(None),
+        product: ProductView::at_public_price(product).in_language(None),
     };
     let page = Page { items: items.into_iter().map(view).collect(), next_cursor: None };
     Ok(HttpResponse::Ok().insert_header((CACHE_CONTROL, CACHED)).json(page))
