@@ -212,6 +212,7 @@ impl Shop {
         let gate = Data::new(Gate {
             identity: Arc::new(self.accounts.clone()),
             timeout: Duration::from_millis(server.request_timeout_ms),
+            upload_timeout: Duration::from_millis(server.upload_timeout_ms),
         });
         let mut http = HttpServer::new(move || {
             App::new()

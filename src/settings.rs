@@ -53,6 +53,8 @@ pub struct Server {
     pub roles: Vec<Role>,
     /// After how many milliseconds a request is answered 504.
     pub request_timeout_ms: u64,
+    /// After how many milliseconds an upload of an image or of a file to import is answered 504.
+    pub upload_timeout_ms: u64,
     /// How many seconds requests and sagas have to end after a stop was asked for.
     pub stop_wait_s: u64,
     /// The catalogue of `--demo`.

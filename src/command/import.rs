@@ -1,7 +1,7 @@
 //! `stoa import`
 
-use std::fs::File;
-use std::path::PathBuf;
+use std::fs::{File, OpenOptions};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use catalog::Format;
@@ -20,32 +20,52 @@ pub(super) enum Import {
     Products {
         /// The file
         file: PathBuf,
+        /// Decide about every line, tell what would be done, and write nothing
+        #[arg(long)]
+        dry_run: bool,
+        /// Where every line that is left out is written to, as CSV: line, field, message
+        #[arg(long)]
+        errors: Option<PathBuf>,
     },
 }
 
 /// How many wrong lines are named.
 const NAMED_MAX: usize = 50;
 
+/// What an interrupted import wrote there is kept: its next run goes on behind it.
+fn open_errors(path: &Path) -> Result<File, Failure> {
+    let opened = OpenOptions::new().write(true).create(true).truncate(false).open(path);
+    opened.map_err(|error| format!("{}: {error}", path.display()).into())
+}
+
 /// Imports a file. Exits 1 when some of its lines were not allowed; the others are in.
 pub(super) async fn import(settings: Settings, what: Import) -> Result<ExitCode, Failure> {
-    let Import::Products { file: path } = what;
+    let Import::Products { file: path, dry_run, errors } = what;
     let format = match path.extension().and_then(|ending| ending.to_str()) {
         Some("jsonl") => Format::Jsonl,
         Some("csv") => Format::Csv,
         _ => return Err("the file's name must end in .jsonl or .csv".into()),
     };
     let mut file = File::open(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+    let how = catalog::Import {
+        dry_run,
+        errors: errors.as_deref().map(open_errors).transpose()?,
+        ..format.into()
+    };
     let bar = ProgressBar::new(file.metadata()?.len());
     bar.set_style(ProgressStyle::with_template("{bar:40} {percent}% {msg} {elapsed}")?);
     let shop = Shop::beside(settings).await?;
     let report = shop
         .catalog
-        .import(&mut file, format, &mut |progress| {
+        .import(&mut file, how, &mut |progress| {
             bar.set_position(progress.bytes);
             bar.set_message(format!("{} products", progress.records));
         })
         .await?;
     bar.finish_and_clear();
+    if dry_run {
+        say("nothing was written; it would come to this:");
+    }
     for error in report.errors.iter().take(NAMED_MAX) {
         say(error);
     }
@@ -56,7 +76,9 @@ pub(super) async fn import(settings: Settings, what: Import) -> Result<ExitCode,
     for field in &report.ignored_fields {
         say(format!("field {field} was not read: the catalogue does not know it"));
     }
-    // What a running server would do with the events; without one, stock would wait for the next.
-    shop.bus.drain().await?;
+    if !dry_run {
+        // What a running server would do with the events: without one, stock would wait for it.
+        shop.bus.drain().await?;
+    }
     Ok(if report.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use actix_web::HttpMessage;
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::Method;
 use actix_web::http::header::{AUTHORIZATION, HeaderName, HeaderValue};
 use actix_web::middleware::Next;
 use actix_web::web::Data;
@@ -25,6 +26,18 @@ pub struct Gate {
     pub identity: Arc<dyn Identity>,
     /// After how long a request is answered 504.
     pub timeout: Duration,
+    /// After how long an upload of a file is answered 504.
+    pub upload_timeout: Duration,
+}
+
+/// Where files are uploaded, which takes as long as the caller's line needs.
+const UPLOADS: [&str; 2] = ["/v1/admin/imports", "/v1/admin/images"];
+
+impl Gate {
+    fn timeout(&self, request: &ServiceRequest) -> Duration {
+        let uploads = request.method() == Method::POST && UPLOADS.contains(&request.path());
+        if uploads { self.upload_timeout } else { self.timeout }
+    }
 }
 
 /// Lets a request through.
@@ -62,7 +75,8 @@ async fn pass(
         }
         Err(failure) => return Ok(request.error_response(failure)),
     }
-    let Ok(response) = tokio::time::timeout(gate.timeout, next.call(request)).await else {
+    let timeout = gate.timeout(&request);
+    let Ok(response) = tokio::time::timeout(timeout, next.call(request)).await else {
         let detail = "What it began is finished or undone; ask for its outcome.";
         let mut problem = Problem::new(code::TIMEOUT, detail);
         problem.request_id = Some(trace::current());

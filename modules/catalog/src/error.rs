@@ -41,6 +41,21 @@ pub enum Error {
         /// The product's SKU.
         sku: String,
     },
+    /// The file to import is longer than allowed.
+    #[error("the file is longer than {bytes_max} bytes")]
+    FileTooLong {
+        /// How long it may be.
+        bytes_max: u64,
+    },
+    /// As many imports as may wait do.
+    #[error("{open_max} imports wait or run already")]
+    ImportsWait {
+        /// How many may.
+        open_max: i64,
+    },
+    /// The import has ended.
+    #[error("the import is over")]
+    ImportOver,
     /// Too much of this kind is being done already.
     #[error("too much of this is being done already")]
     Busy,

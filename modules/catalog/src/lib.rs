@@ -10,6 +10,7 @@ pub mod error;
 mod http;
 mod import;
 mod media;
+mod pages;
 mod react;
 mod search;
 mod store;
@@ -26,30 +27,35 @@ use kernel::page::Page;
 use platform::audit::{self, Actor, Recorded};
 use platform::bus::Subscription;
 use platform::module::Schema;
+use platform::outbox;
 use platform::sql::{self, Db};
 use platform::tasks::Tasks;
 use platform::verify::Check;
 use uuid::Uuid;
 
 pub use domain::{
-    Applied, Attribute, AttributeInput, Candidate, Category, CategoryInput, CategoryNode, Listed,
-    ListedInput, Market, MarketInput, PriceList, PriceListInput, Product, ProductInput, Relation,
-    RelationKind, Verdict,
+    Applied, Attribute, AttributeInput, Candidate, Category, CategoryInput, CategoryNode,
+    Collection, CollectionInput, Listed, ListedInput, Market, MarketInput, PriceList,
+    PriceListInput, Product, ProductInput, Relation, RelationKind, Verdict,
 };
 pub use error::{Error, Result};
 pub use http::openapi;
-pub use import::{ERRORS_MAX, Format, ImportError, Progress, Report, Source};
+pub use import::{ERRORS_MAX, Format, Import, ImportError, Progress, Report, Source};
 pub use media::Settings as ImageSettings;
+pub use pages::Settings as CacheSettings;
 pub use search::SearchError;
 pub use usecase::list::{After, ListQuery, Sort};
 pub use usecase::pricing::{Price, PriceQuery};
 pub use usecase::{Derivation, Put};
 
+use import::ImportFolder;
 use media::Media;
+use pages::Pages;
 use search::SearchIndex;
 
 platform::migrations! {
-    "catalog": "0001_catalog", "0002_products", "0003_categories", "0004_prices", "0005_media_and_jobs"
+    "catalog": "0001_catalog", "0002_products", "0003_categories", "0004_prices",
+    "0005_media_and_jobs", "0007_collections"
 }
 
 /// The catalogue's tables and statements.
@@ -60,6 +66,7 @@ pub const SCHEMA: Schema = Schema {
         store::products::STATEMENTS,
         store::attributes::STATEMENTS,
         store::categories::STATEMENTS,
+        store::collections::STATEMENTS,
         store::related::STATEMENTS,
         store::slugs::STATEMENTS,
         store::listing::STATEMENTS,
@@ -69,6 +76,7 @@ pub const SCHEMA: Schema = Schema {
         store::searching::STATEMENTS,
         store::imports::STATEMENTS,
         store::images::STATEMENTS,
+        store::jobs::STATEMENTS,
         verify::STATEMENTS,
     ],
     guards: &[],
@@ -79,6 +87,8 @@ pub const SUGGESTIONS_MAX: usize = 10;
 /// The most products whose offers can be asked for at once.
 pub const OFFERS_MAX: usize = 1_000;
 
+/// How often the events are looked for that make pages old, when no commit woke the follower.
+const PAGES_POLL: Duration = Duration::from_secs(1);
 /// How often products are looked for whose time has come.
 const PUBLISH_POLL: Duration = Duration::from_secs(1);
 
@@ -98,12 +108,18 @@ pub struct Settings {
     pub search_poll_ms: u64,
     /// What is done with uploaded images.
     pub images: ImageSettings,
+    /// How much memory the pages may take that are kept ready.
+    pub cache: CacheSettings,
+    /// The longest file that can be uploaded to be imported, in bytes.
+    pub import_bytes_max: u64,
 }
 
 impl Default for Settings {
     fn default() -> Self {
         let images = ImageSettings::default();
-        Self { currency: Currency::USD, search_poll_ms: 1_000, images }
+        let cache = CacheSettings::default();
+        let (currency, search_poll_ms, import_bytes_max) = (Currency::USD, 1_000, 1 << 30);
+        Self { currency, search_poll_ms, images, cache, import_bytes_max }
     }
 }
 
@@ -114,13 +130,16 @@ pub struct Catalog {
     settings: Settings,
     search: Option<SearchIndex>,
     media: Option<Media>,
+    imports: Option<ImportFolder>,
+    pages: Pages,
 }
 
 impl Catalog {
     /// The catalogue over its database, without a search index: for commands beside a running
     /// server, which has the index.
     pub fn new(db: Db, settings: Settings) -> Self {
-        Self { db, settings, search: None, media: None }
+        let pages = Pages::new(settings.cache);
+        Self { db, settings, search: None, media: None, imports: None, pages }
     }
 
     /// The catalogue with the search index of this node, which is in a folder of its own. A folder
@@ -131,14 +150,15 @@ impl Catalog {
         index_folder: &Path,
     ) -> std::result::Result<Self, SearchError> {
         let search = Some(SearchIndex::open(index_folder).await?);
-        Ok(Self { db, settings, search, media: None })
+        Ok(Self { search, ..Self::new(db, settings) })
     }
 
-    /// The same catalogue with the files that are in a data folder: uploaded images. Nodes that
-    /// serve one shop share that folder.
+    /// The same catalogue with the files that are in a data folder: uploaded images, and what
+    /// is to be imported. Nodes that serve one shop share its folder `media`.
     #[must_use]
     pub fn with_files(mut self, data_folder: &Path) -> Self {
         self.media = Some(Media::new(data_folder.join("media")));
+        self.imports = Some(ImportFolder::new(data_folder.join("imports")));
         self
     }
 
@@ -155,11 +175,22 @@ impl Catalog {
     /// What it wants to hear of.
     pub fn subscriptions(&self) -> Vec<Subscription> {
         let (name, topics) = ("catalog.stock", react::stock::TOPICS);
-        vec![Subscription::reaction(name, &self.db, topics, react::stock::Stock)]
+        vec![Subscription::reaction(
+            name,
+            &self.db,
+            topics,
+            react::stock::Stock { pages: self.pages.clone() },
+        )]
     }
 
-    /// Shows products whose time has come, and keeps the search index of this node up to date.
+    /// Shows products whose time has come, does the imports that are asked for, and keeps the
+    /// pages and the search index of this node up to date.
     pub fn start(&self, tasks: &Tasks) {
+        let (pages, db) = (self.pages.clone(), self.db.clone());
+        tasks.every("catalog.pages", PAGES_POLL, Some(self.db.published()), move || {
+            let (pages, db) = (pages.clone(), db.clone());
+            async move { pages.follow(&db).await }
+        });
         let db = self.db.clone();
         tasks.every("catalog.publish", PUBLISH_POLL, None, move || {
             let db = db.clone();
@@ -170,6 +201,9 @@ impl Catalog {
             let db = db.clone();
             async move { usecase::pricing::price_due(&db).await }
         });
+        if let Some(imports) = &self.imports {
+            self.start_imports(imports, tasks);
+        }
         let Some(search) = &self.search else { return };
         let (search, db) = (search.clone(), self.db.clone());
         let poll = Duration::from_millis(self.settings.search_poll_ms);
@@ -238,6 +272,24 @@ impl Catalog {
         Ok(audit::history(&self.db, subject, seq, i64::from(limit)).await?)
     }
 
+    /// How far the catalogue's events have come: whoever wrote before this is in them. A search that
+    /// has to see a change waits until its index has come as far.
+    pub async fn position(&self) -> sql::Result<i64> {
+        while outbox::sequence(&self.db).await? > 0 {}
+        outbox::last(&self.db).await
+    }
+
+    /// Whether this node follows the changes, so that pages are kept ready.
+    pub fn follows(&self) -> bool {
+        self.pages.follows()
+    }
+
+    /// Waits until what this node answers is as new as a position of the events, but no longer than
+    /// `at_most`.
+    pub async fn wait_for(&self, position: i64, at_most: Duration) {
+        self.pages.wait_for(position, at_most).await;
+    }
+
     /// Where a present or former slug leads: the product, and its slug now.
     pub async fn leads_to(&self, slug: &str) -> Result<(ProductId, Option<String>)> {
         let found = store::slugs::leads_to(&self.db, slug).await?.ok_or(Error::NotFound)?;
@@ -283,10 +335,10 @@ impl Catalog {
     pub async fn import(
         &self,
         file: &mut dyn Source,
-        format: Format,
+        how: impl Into<Import>,
         progress: &mut (dyn FnMut(Progress) + Send),
     ) -> std::result::Result<Report, ImportError> {
-        usecase::import::import(&self.db, self.settings.currency, file, format, progress).await
+        usecase::import::import(&self.db, self.settings.currency, file, how.into(), progress).await
     }
 
     /// Asks every node to build its search index again; any process may.

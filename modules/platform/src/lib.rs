@@ -6,6 +6,7 @@ extern crate self as platform;
 pub mod audit;
 pub mod backoff;
 pub mod bus;
+pub mod cache;
 pub mod fault;
 pub mod guard;
 pub mod http;

@@ -16,7 +16,7 @@ use super::{
 };
 
 /// What the shop says of a product; everything an editor can change, and the SKU.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Content {
     /// The stock keeping unit; a product keeps it for life.
     pub sku: String,

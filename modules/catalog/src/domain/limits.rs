@@ -72,3 +72,9 @@ pub const TIER_QUANTITY_MAX: i64 = 1_000_000;
 pub const LISTED_MAX: usize = 500;
 /// The most products whose prices are derived at once.
 pub const DERIVED_MAX: i64 = 500;
+/// The most collections of the shop.
+pub const COLLECTION_COUNT_MAX: i64 = 1_000;
+/// The most products that are chosen for a collection.
+pub const COLLECTED_MAX: usize = 1_000;
+/// The most brands, attributes or values of one in the rule of a collection.
+pub const RULE_VALUES_MAX: usize = 50;

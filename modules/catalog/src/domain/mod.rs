@@ -2,10 +2,12 @@
 
 mod attribute;
 pub(crate) mod category;
+mod collection;
 mod content;
 mod findings;
 mod history;
 mod image;
+mod job;
 mod limits;
 mod market;
 mod plan;
@@ -19,6 +21,8 @@ mod slug;
 
 pub use attribute::{Attribute, AttributeInput, Definitions, Kind};
 pub use category::{Category, CategoryInput, CategoryNode};
+pub(crate) use collection::check_chosen;
+pub use collection::{Collection, CollectionInput, Rule};
 pub(crate) use content::TAX_CATEGORY;
 pub use content::{Content, Translation, check, is_locale, normalize};
 pub(crate) use findings::Findings;
@@ -26,6 +30,7 @@ pub use history::{
     Applied, DEFAULT_MARKET, LOWEST_WINDOW, Place, Repriced, lowest_before, places, reprice,
 };
 pub use image::{Image, ImageType, Variant, check_alt, is_sha256, smaller, uploaded};
+pub use job::{Format, Job, JobStatus};
 pub use limits::*;
 pub use market::{Market, MarketInput, is_code, is_country};
 pub(crate) use plan::{Known, Plan, plan, wanted_slug};

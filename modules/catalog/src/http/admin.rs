@@ -10,6 +10,7 @@ use platform::http::{
 };
 use platform::idempotency::{self, Claim, Key};
 
+use super::told::told;
 use super::view::ProductView;
 use crate::domain::Product;
 use crate::{Catalog, ProductInput, usecase};
@@ -56,7 +57,7 @@ pub(crate) async fn create(
     if let Ok(location) = location.parse() {
         response.headers_mut().insert(LOCATION, location);
     }
-    Ok(response)
+    told(&catalog, response).await
 }
 
 pub(super) fn product_id(text: &str) -> Result<ProductId, Problem> {
@@ -103,7 +104,7 @@ pub(crate) async fn replace(
     body: Body<ProductInput>,
 ) -> Answer {
     let changed = catalog.update(product_id(&id)?, version.0, body.value, &editor.0).await?;
-    Ok(versioned(changed))
+    told(&catalog, versioned(changed)).await
 }
 
 /// Changes some fields of a product that still is in the version of If-Match, by a JSON merge
@@ -131,7 +132,7 @@ pub(crate) async fn patch(
     body: Body<serde_json::Value>,
 ) -> Answer {
     let changed = catalog.patch(product_id(&id)?, version.0, body.value, &editor.0).await?;
-    Ok(versioned(changed))
+    told(&catalog, versioned(changed)).await
 }
 
 /// Takes a product out of the shop; orders of it go on.
@@ -159,7 +160,7 @@ pub(crate) async fn archive(
     }
     let version = version.map(|version| version.0);
     catalog.archive(product_id(&id)?, version, &editor.0).await?;
-    no_content()
+    told(&catalog, no_content()?).await
 }
 
 /// What was done to a product.

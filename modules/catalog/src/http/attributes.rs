@@ -5,6 +5,7 @@ use kernel::page::Page;
 use platform::http::{Answer, Body, Editor, IfMatch, Staff, etag, no_content, ok};
 use utoipa::OpenApi;
 
+use super::told::told;
 use crate::{Attribute, AttributeInput, Catalog};
 
 #[derive(OpenApi)]
@@ -54,7 +55,7 @@ async fn create(editor: Editor, catalog: web::Data<Catalog>, body: Body<Attribut
     let attribute = catalog.define_attribute(body.value, &editor.0).await?;
     let mut response = HttpResponse::Created();
     response.insert_header((LOCATION, format!("/v1/admin/attributes/{}", attribute.code)));
-    Ok(versioned(response, &attribute))
+    told(&catalog, versioned(response, &attribute)).await
 }
 
 /// The definition of an attribute.
@@ -92,7 +93,7 @@ async fn replace(
     body: Body<AttributeInput>,
 ) -> Answer {
     let changed = catalog.redefine_attribute(&code, version.0, body.value, &editor.0).await?;
-    Ok(versioned(HttpResponse::Ok(), &changed))
+    told(&catalog, versioned(HttpResponse::Ok(), &changed)).await
 }
 
 /// Forgets the definition of an attribute; products keep their values.
@@ -114,5 +115,5 @@ async fn delete(
     code: web::Path<String>,
 ) -> Answer {
     catalog.forget_attribute(&code, version.0, &editor.0).await?;
-    no_content()
+    told(&catalog, no_content()?).await
 }

@@ -1,13 +1,18 @@
-use actix_web::http::header::{CACHE_CONTROL, ETAG, LOCATION};
-use actix_web::{HttpResponse, HttpResponseBuilder, web};
+use actix_web::http::header::{ETAG, LOCATION};
+use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
 use kernel::Problem;
 use kernel::page::Page;
-use platform::http::{Answer, Body, Editor, IfMatch, Staff, etag, no_content, ok};
+use platform::cache::Loaded;
+use platform::http::{
+    Answer, Body, CachedBody, Editor, Failure, IfMatch, Staff, etag, no_content, ok,
+};
 use utoipa::OpenApi;
 use uuid::Uuid;
 
 use super::shop::CACHED;
+use super::told::{After, told};
 use crate::domain::{Category, CategoryInput, CategoryNode};
+use crate::pages::CATEGORY_TTL;
 use crate::{Catalog, Error};
 
 #[derive(OpenApi)]
@@ -36,9 +41,17 @@ pub(super) fn routes(config: &mut web::ServiceConfig) {
     get, path = "/v1/categories", tag = "catalog",
     responses((status = 200, description = "Those at the top", body = Page<CategoryNode>))
 )]
-async fn tree(catalog: web::Data<Catalog>) -> Answer {
+async fn tree(request: HttpRequest, catalog: web::Data<Catalog>, after: After) -> Answer {
+    after.wait(&catalog).await;
+    let cached = format!("categories\n{}", catalog.pages.edition());
+    let page = catalog.pages.list(&cached, || tree_page(&catalog)).await?;
+    Ok(page.answer(&request))
+}
+
+async fn tree_page(catalog: &Catalog) -> Result<Loaded<CachedBody>, Failure> {
     let page = Page { items: catalog.category_tree().await?, next_cursor: None };
-    Ok(HttpResponse::Ok().insert_header((CACHE_CONTROL, CACHED)).json(page))
+    let json = serde_json::to_vec(&page).map_err(Failure::internal)?;
+    Ok(Loaded { value: CachedBody::new(json, CACHED), tags: Vec::new(), ttl: CATEGORY_TTL })
 }
 
 fn versioned(mut response: HttpResponseBuilder, category: &Category) -> HttpResponse {
@@ -70,7 +83,7 @@ async fn create(editor: Editor, catalog: web::Data<Catalog>, body: Body<Category
     let category = catalog.create_category(body.value, &editor.0).await?;
     let mut response = HttpResponse::Created();
     response.insert_header((LOCATION, format!("/v1/admin/categories/{}", category.id)));
-    Ok(versioned(response, &category))
+    told(&catalog, versioned(response, &category)).await
 }
 
 /// One category.
@@ -110,7 +123,7 @@ async fn replace(
 ) -> Answer {
     let id = category_id(&id)?;
     let changed = catalog.update_category(id, version.0, body.value, &editor.0).await?;
-    Ok(versioned(HttpResponse::Ok(), &changed))
+    told(&catalog, versioned(HttpResponse::Ok(), &changed)).await
 }
 
 /// Deletes a category that is empty.
@@ -133,5 +146,5 @@ async fn delete(
     id: web::Path<String>,
 ) -> Answer {
     catalog.delete_category(category_id(&id)?, version.0, &editor.0).await?;
-    no_content()
+    told(&catalog, no_content()?).await
 }

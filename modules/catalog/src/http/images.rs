@@ -11,12 +11,12 @@ use kernel::Timestamp;
 use kernel::id::ImageId;
 use kernel::page::{Page, PageQuery};
 use kernel::problem::code;
-use platform::http::{Answer, Body, Editor, Failure, IfMatch, Params, Staff, no_content};
+use platform::http::{Answer, Body, Editor, Failure, IfMatch, Params, Staff, knows, no_content};
 use serde::{Deserialize, Serialize};
 use utoipa::{OpenApi, ToSchema};
 use uuid::Uuid;
 
-use super::{files, shop};
+use super::files;
 use crate::Catalog;
 use crate::domain::{Image, Variant};
 
@@ -281,10 +281,11 @@ pub(crate) async fn file(
 ) -> Answer {
     let (sha256, name) = path.into_inner();
     let (kind, file) = catalog.image_file(&sha256, &name).await?;
-    let etag = format!("\"{sha256}/{name}\"");
-    let known = shop::is_known(&request, &etag);
+    let tag = format!("{sha256}/{name}");
+    let known = knows(&request, |known| known == tag);
     let mut response = if known { HttpResponse::NotModified() } else { HttpResponse::Ok() };
-    response.insert_header((ETAG, etag)).insert_header((CACHE_CONTROL, IMMUTABLE));
+    response.insert_header((ETAG, format!("\"{tag}\"")));
+    response.insert_header((CACHE_CONTROL, IMMUTABLE));
     if known {
         return Ok(response.finish());
     }

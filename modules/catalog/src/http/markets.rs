@@ -5,6 +5,7 @@ use kernel::page::Page;
 use platform::http::{Answer, Body, Editor, IfMatch, Staff, etag, no_content, ok};
 use utoipa::OpenApi;
 
+use super::told::told;
 use crate::domain::Rounding;
 use crate::{Catalog, Market, MarketInput};
 
@@ -55,7 +56,7 @@ async fn create(editor: Editor, catalog: web::Data<Catalog>, body: Body<MarketIn
     let market = catalog.create_market(body.value, &editor.0).await?;
     let mut response = HttpResponse::Created();
     response.insert_header((LOCATION, format!("/v1/admin/markets/{}", market.code)));
-    Ok(versioned(response, &market))
+    told(&catalog, versioned(response, &market)).await
 }
 
 /// One market.
@@ -92,7 +93,7 @@ async fn replace(
     body: Body<MarketInput>,
 ) -> Answer {
     let changed = catalog.update_market(&code, version.0, body.value, &editor.0).await?;
-    Ok(versioned(HttpResponse::Ok(), &changed))
+    told(&catalog, versioned(HttpResponse::Ok(), &changed)).await
 }
 
 /// Deletes a market that no price list is for; the default one goes last.
@@ -115,5 +116,5 @@ async fn delete(
     code: web::Path<String>,
 ) -> Answer {
     catalog.delete_market(&code, version.0, &editor.0).await?;
-    no_content()
+    told(&catalog, no_content()?).await
 }

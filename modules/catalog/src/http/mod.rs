@@ -3,14 +3,17 @@
 mod admin;
 mod attributes;
 mod categories;
+mod collections;
 mod files;
 mod images;
+mod imports;
 mod markets;
 mod price_lists;
 mod prices;
 mod problem;
 mod related;
 mod shop;
+mod told;
 mod view;
 
 use actix_web::web;
@@ -45,14 +48,17 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
         .merge_from(markets::openapi())
         .merge_from(price_lists::openapi())
         .merge_from(prices::openapi())
+        .merge_from(collections::openapi())
         .merge_from(related::openapi())
         .merge_from(images::openapi())
+        .merge_from(imports::openapi())
 }
 
 pub(crate) fn routes(catalog: &Catalog, config: &mut web::ServiceConfig) {
     config
         .app_data(web::Data::new(catalog.clone()))
         .configure(images::routes)
+        .configure(imports::routes)
         .route("/v1/products", web::get().to(shop::list))
         .route("/v1/products/suggest", web::get().to(shop::suggest))
         .route("/v1/products/slug/{slug}", web::get().to(shop::by_slug))
@@ -69,5 +75,6 @@ pub(crate) fn routes(catalog: &Catalog, config: &mut web::ServiceConfig) {
         .configure(markets::routes)
         .configure(price_lists::routes)
         .configure(prices::routes)
+        .configure(collections::routes)
         .configure(related::routes);
 }

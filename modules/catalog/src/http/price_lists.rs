@@ -10,6 +10,7 @@ use utoipa::{IntoParams, OpenApi, ToSchema};
 use uuid::Uuid;
 
 use super::admin::product_id;
+use super::told::told;
 use crate::{Catalog, Derivation, Listed, ListedInput, PriceList, PriceListInput};
 
 #[derive(OpenApi)]
@@ -75,7 +76,7 @@ async fn create(editor: Editor, catalog: web::Data<Catalog>, body: Body<PriceLis
     let list = catalog.create_price_list(body.value, &editor.0).await?;
     let mut response = HttpResponse::Created();
     response.insert_header((LOCATION, format!("/v1/admin/price-lists/{}", list.id)));
-    Ok(versioned(response, &list))
+    told(&catalog, versioned(response, &list)).await
 }
 
 /// One price list, without its prices.
@@ -114,7 +115,7 @@ async fn replace(
 ) -> Answer {
     let id = list_id(&id)?;
     let changed = catalog.update_price_list(id, version.0, body.value, &editor.0).await?;
-    Ok(versioned(HttpResponse::Ok(), &changed))
+    told(&catalog, versioned(HttpResponse::Ok(), &changed)).await
 }
 
 /// Deletes a price list with its prices.
@@ -136,7 +137,7 @@ async fn delete(
     id: web::Path<String>,
 ) -> Answer {
     catalog.delete_price_list(list_id(&id)?, version.0, &editor.0).await?;
-    no_content()
+    told(&catalog, no_content()?).await
 }
 
 /// The prices of a list.
@@ -191,7 +192,8 @@ async fn put_prices(
     body: Body<PutPrices>,
 ) -> Answer {
     let put = catalog.put_prices(list_id(&id)?, body.value.prices, &editor.0).await?;
-    ok(&PutView { written: put.written, unchanged: put.unchanged })
+    let view = PutView { written: put.written, unchanged: put.unchanged };
+    told(&catalog, ok(&view)?).await
 }
 
 #[derive(Debug, Deserialize, IntoParams)]
@@ -225,7 +227,7 @@ async fn delete_price(
     let (list, product) = (list_id(&list)?, product_id(&product)?);
     let quantity = tier.0.min_quantity.unwrap_or(1);
     catalog.delete_price(list, product, quantity, &editor.0).await?;
-    no_content()
+    told(&catalog, no_content()?).await
 }
 
 /// How prices are made from base prices.
@@ -277,5 +279,6 @@ async fn derive(
     let Derive { percent, category, after } = body.value;
     let how = Derivation { percent, category, after };
     let (put, next_after) = catalog.derive_prices(list_id(&id)?, how, &editor.0).await?;
-    ok(&DeriveView { written: put.written, unchanged: put.unchanged, next_after })
+    let view = DeriveView { written: put.written, unchanged: put.unchanged, next_after };
+    told(&catalog, ok(&view)?).await
 }

@@ -46,6 +46,17 @@ impl From<Error> for Failure {
                 let detail = format!("The product {sku:?} names the image: change that first.");
                 Problem::new(code::CONFLICT, detail).into()
             }
+            Error::FileTooLong { bytes_max } => {
+                let detail = format!("A file to import has at most {bytes_max} bytes: split it.");
+                Problem::new(code::BODY_TOO_LARGE, detail).into()
+            }
+            Error::ImportsWait { open_max } => {
+                let detail = format!("{open_max} imports wait or run: come back later.");
+                Problem::new(code::CONFLICT, detail).into()
+            }
+            Error::ImportOver => {
+                Problem::new(code::CONFLICT, "The import is over: it cannot be cancelled.").into()
+            }
             error @ Error::Busy => Self::unavailable(error),
             error @ (Error::NoFolder | Error::Folder(_)) => Self::internal(error),
             Error::Storage(error) | Error::Search(SearchError::Storage(error)) => error.into(),

@@ -6,6 +6,7 @@ use serde::Deserialize;
 use utoipa::{OpenApi, ToSchema};
 
 use super::admin::{product_id, versioned};
+use super::told::told;
 use super::view::ProductView;
 use crate::{Catalog, Relation};
 
@@ -64,5 +65,6 @@ async fn replace(
     body: Body<RelationsInput>,
 ) -> Answer {
     let id = product_id(&id)?;
-    Ok(versioned(catalog.relate(id, version.0, body.value.items, &editor.0).await?))
+    let changed = catalog.relate(id, version.0, body.value.items, &editor.0).await?;
+    told(&catalog, versioned(changed)).await
 }

@@ -1,15 +1,17 @@
-use actix_web::http::header::{CACHE_CONTROL, ETAG, IF_NONE_MATCH, LOCATION};
+use actix_web::http::header::{CACHE_CONTROL, LOCATION};
 use actix_web::{HttpRequest, HttpResponse, web};
 use kernel::page::{Page, PageQuery};
 use kernel::{Currency, Money, Problem};
-use platform::http::{Answer, Failure, Params};
+use platform::cache::{Loaded, Tag};
+use platform::http::{Answer, CachedBody, Failure, Params};
 use rust_decimal::Decimal;
 use serde::Deserialize;
-use sha2::{Digest, Sha256};
 use utoipa::IntoParams;
 
+use super::told::After;
 use super::view::{ProductView, RelatedView, Suggestion};
 use crate::domain::{CATEGORY_MAX, QUERY_MAX, is_locale};
+use crate::pages::PRODUCT_TTL;
 use crate::{Catalog, ListQuery, Sort};
 
 /// Shared caches keep catalogue pages this long, in seconds, and serve them while they ask anew.
@@ -125,7 +127,12 @@ pub(crate) struct ShowParams {
 /// One product, by id or SKU; a parent comes with its variants.
 #[utoipa::path(
     get, path = "/v1/products/{key}", tag = "catalog",
-    params(("key" = String, Path, description = "The id or the SKU"), ShowParams),
+    params(
+        ("key" = String, Path, description = "The id or the SKU"),
+        ("x-consistency-token" = Option<i64>, Header,
+            description = "As a write answered it: the page shows what was written"),
+        ShowParams,
+    ),
     responses(
         (status = 200, description = "The product", body = ProductView),
         (status = 304, description = "It is what If-None-Match says"),
@@ -137,24 +144,31 @@ pub(crate) async fn show(
     catalog: web::Data<Catalog>,
     key: web::Path<String>,
     params: Params<ShowParams>,
+    after: After,
 ) -> Answer {
     let locale = params.0.locale.as_deref();
     if locale.is_some_and(|locale| !is_locale(locale)) {
         let message = "must be a language tag such as de or pt-BR";
         return Err(Problem::invalid("locale", message).into());
     }
-    let (product, variants) = catalog.shown(&key).await?;
+    after.wait(&catalog).await;
+    let cached = [key.as_str(), locale.unwrap_or_default()].join("\n");
+    let page = catalog.pages.product(&cached, || product_page(&catalog, &key, locale)).await?;
+    Ok(page.answer(&request))
+}
+
+async fn product_page(
+    catalog: &Catalog,
+    key: &str,
+    locale: Option<&str>,
+) -> Result<Loaded<CachedBody>, Failure> {
+    let (product, variants) = catalog.shown(key).await?;
+    let ids = variants.iter().chain([&product]).map(|one| one.id).chain(product.parent_id);
+    let tags = ids.map(|id| Tag::of(&id.uuid())).collect();
     let view = |product| ProductView::at_public_price(product).in_language(locale);
     let view = ProductView { variants: variants.into_iter().map(view).collect(), ..view(product) };
-    let body = serde_json::to_vec(&view).map_err(Failure::internal)?;
-    let etag = etag(view.version, &body);
-    let known = is_known(&request, &etag);
-    let mut response = if known { HttpResponse::NotModified() } else { HttpResponse::Ok() };
-    response.insert_header((ETAG, etag)).insert_header((CACHE_CONTROL, CACHED));
-    if known {
-        return Ok(response.finish());
-    }
-    Ok(response.content_type("application/json").body(body))
+    let json = serde_json::to_vec(&view).map_err(Failure::internal)?;
+    Ok(Loaded { value: CachedBody::new(json, CACHED), tags, ttl: PRODUCT_TTL })
 }
 
 /// The product at a present or former address of the shop.
@@ -194,18 +208,4 @@ pub(crate) async fn related(catalog: web::Data<Catalog>, key: web::Path<String>)
     };
     let page = Page { items: items.into_iter().map(view).collect(), next_cursor: None };
     Ok(HttpResponse::Ok().insert_header((CACHE_CONTROL, CACHED)).json(page))
-}
-
-/// The version, and what the stock and the variants add to it.
-fn etag(version: i64, body: &[u8]) -> String {
-    let digest = Sha256::digest(body);
-    format!("\"{version}-{}\"", hex::encode(&digest[..8]))
-}
-
-pub(super) fn is_known(request: &HttpRequest, etag: &str) -> bool {
-    let known = request.headers().get_all(IF_NONE_MATCH);
-    known.filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(',')).any(|tag| {
-        let tag = tag.trim();
-        tag == "*" || tag.strip_prefix("W/").unwrap_or(tag) == etag
-    })
 }

@@ -1,22 +1,44 @@
 //! Files of products, record by record, as they are read.
 
+mod batch;
+mod errors;
+mod folder;
+mod overlay;
 mod read;
 
 use std::collections::BTreeSet;
+use std::fs::File;
 use std::io::{Read, Seek};
 
+use platform::audit::Actor;
+
+pub use crate::domain::Format;
 use crate::domain::LineError;
 
+pub(crate) use batch::{Batch, Batches};
+pub(crate) use errors::ErrorFile;
+pub(crate) use folder::{ImportFolder, Upload};
+pub(crate) use overlay::Overlay;
 pub(crate) use read::{Reader, fingerprint};
 
-/// How a file holds its products.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Format {
-    /// One JSON object a line.
-    Jsonl,
-    /// Comma separated values under a line of names. Lists are separated by `|`; attributes and
-    /// options are columns such as `attributes.colour` and `options.size`.
-    Csv,
+/// How a file is imported.
+#[derive(Debug)]
+pub struct Import {
+    /// How it holds its products.
+    pub format: Format,
+    /// Decide about every line and write nothing.
+    pub dry_run: bool,
+    /// Whom the audit log names.
+    pub actor: Actor,
+    /// Where every line that is left out is written to, as CSV of line, field and message. What an
+    /// interrupted run of the same import wrote there is kept.
+    pub errors: Option<File>,
+}
+
+impl From<Format> for Import {
+    fn from(format: Format) -> Self {
+        Self { format, dry_run: false, actor: Actor::SYSTEM, errors: None }
+    }
 }
 
 /// How far an import has come.
@@ -49,6 +71,14 @@ pub struct Report {
     pub ignored_fields: BTreeSet<String>,
 }
 
+impl Report {
+    /// Names errors while there is room.
+    pub(crate) fn add_errors(&mut self, errors: Vec<LineError>) {
+        let free = ERRORS_MAX.saturating_sub(self.errors.len());
+        self.errors.extend(errors.into_iter().take(free));
+    }
+}
+
 /// How many errors a report names.
 pub const ERRORS_MAX: usize = 1_000;
 /// The most fields a report names as ignored.
@@ -66,6 +96,9 @@ pub enum ImportError {
     /// Another import of the same file is running.
     #[error("another import of the same file is running")]
     AlreadyRunning,
+    /// It was cancelled.
+    #[error("the import was cancelled")]
+    Cancelled,
     /// Others changed the same products all the time.
     #[error("the products of the file are being changed by others; run the import again")]
     Disturbed,

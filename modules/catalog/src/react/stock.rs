@@ -10,6 +10,7 @@ use platform::bus::{HandlerError, Reaction, Topic};
 use platform::sql::Tx;
 use serde::Deserialize;
 
+use crate::pages::Pages;
 use crate::store::products::{self, Noted};
 
 /// What it wants to hear of.
@@ -21,7 +22,9 @@ pub(crate) const TOPICS: [Topic; 4] = [
 ];
 
 /// Sets a product's `inventory_count` to what can still be promised of it.
-pub(crate) struct Stock;
+pub(crate) struct Stock {
+    pub pages: Pages,
+}
 
 /// What all stock events have in common.
 #[derive(Deserialize)]
@@ -47,6 +50,12 @@ impl Reaction for Stock {
             }
         }
         Ok(())
+    }
+
+    fn committed(&self, events: &[&Envelope]) {
+        for level in events.iter().filter_map(|event| Level::deserialize(&event.data).ok()) {
+            self.pages.stock_changed(level.product_id);
+        }
     }
 
     async fn reset(&self, tx: &mut Tx) -> Result<(), HandlerError> {

@@ -3,14 +3,15 @@
 use platform::sql::{Db, Result, Tx};
 
 platform::statements! {
-    FIND = "select records, created, updated, unchanged, failed from import_progress
+    FIND = "select records, created, updated, unchanged, failed, error_bytes from import_progress
              where fingerprint = $1";
     START = "insert into import_progress (fingerprint, records, created, updated, unchanged,
-                                          failed, updated_at)
-             values ($1, $2, $3, $4, $5, $6, $7) on conflict (fingerprint) do nothing";
+                                          failed, error_bytes, updated_at)
+             values ($1, $2, $3, $4, $5, $6, $7, $8) on conflict (fingerprint) do nothing";
     MOVE = "update import_progress set records = $2, created = $3, updated = $4, unchanged = $5,
-                   failed = $6, updated_at = $7
-             where fingerprint = $1 and records = $8";
+                   failed = $6, error_bytes = $7, updated_at = $8
+             where fingerprint = $1 and records = $9";
+    FORGET = "delete from import_progress where fingerprint = $1";
     FINISH = "delete from import_progress where fingerprint = $1 and records = $2";
 }
 
@@ -22,6 +23,8 @@ pub(crate) struct Done {
     pub updated: i64,
     pub unchanged: i64,
     pub failed: i64,
+    /// How long the file of errors is.
+    pub error_bytes: i64,
 }
 
 pub(crate) async fn find(db: &Db, fingerprint: &str) -> Result<Option<Done>> {
@@ -45,6 +48,7 @@ pub(crate) async fn advance(
         .bind(after.updated)
         .bind(after.unchanged)
         .bind(after.failed)
+        .bind(after.error_bytes)
         .bind(now);
     if before.records > 0 {
         query = query.bind(before.records);
@@ -56,4 +60,9 @@ pub(crate) async fn advance(
 pub(crate) async fn finish(tx: &mut Tx, fingerprint: &str, at: Done) -> Result<bool> {
     let gone = tx.query(FINISH).bind(fingerprint).bind(at.records).execute().await?;
     Ok(gone == 1)
+}
+
+/// Forgets the mark of an import that does not go on.
+pub(crate) async fn forget(tx: &mut Tx, fingerprint: &str) -> Result<()> {
+    tx.query(FORGET).bind(fingerprint).execute().await.map(drop)
 }

@@ -2,8 +2,10 @@
 
 pub(crate) mod attributes;
 pub(crate) mod categories;
+pub(crate) mod collections;
 pub(crate) mod images;
 pub(crate) mod imports;
+pub(crate) mod jobs;
 pub(crate) mod listing;
 pub(crate) mod markets;
 pub(crate) mod price_lists;

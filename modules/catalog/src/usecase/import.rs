@@ -1,176 +1,191 @@
 use std::collections::HashSet;
 
-use kernel::Currency;
-use kernel::id::ProductId;
+use kernel::id::{ImportId, ProductId};
+use kernel::{Currency, Timestamp};
 use platform::audit::{Actor, Entry, record};
 use platform::sql::{self, Db, Tx};
 use uuid::Uuid;
 
 use super::pricing;
-use crate::domain::{Definitions, ImportRow, Known, LineError, Plan, plan, row, wanted_slug};
+use crate::domain::{Definitions, Known, LineError, Plan, plan, wanted_slug};
 use crate::error::Error;
 use crate::import::{
-    ERRORS_MAX, Format, IGNORED_MAX, ImportError, Progress, Reader, Report, Source, fingerprint,
+    Batch, Batches, ErrorFile, Import, ImportError, Overlay, Progress, Reader, Report, Source,
+    fingerprint,
 };
 use crate::store::imports::{self, Done};
-use crate::store::{attributes, products, slugs};
+use crate::store::{attributes, jobs, products, slugs};
 
-/// How many records are done in one unit of work.
-const BATCH: usize = 500;
 /// How often a batch is decided anew because somebody else changed its products.
 const TRIES_MAX: u32 = 5;
 
-/// Reads products from a file, in batches that each commit with the mark of how far it has come.
+/// Reads products from a file, in batches that each commit with the mark of how far it has come. A
+/// trial commits nothing.
 pub(crate) async fn import(
     db: &Db,
     currency: Currency,
     file: &mut dyn Source,
-    format: Format,
+    how: Import,
     progress: &mut (dyn FnMut(Progress) + Send),
 ) -> Result<Report, ImportError> {
     let (fingerprint, bytes_total) = fingerprint(file)?;
-    let mut done = imports::find(db, &fingerprint).await?.unwrap_or_default();
-    let mut report = Report { resumed_after: count(done.records), ..Report::default() };
-    let mut records = Records::new(Reader::new(file, format)?);
-    records.skip(done.records)?;
-    loop {
-        let batch = records.batch(&mut report)?;
-        if batch.records == 0 {
-            break;
+    let run = Run { db, currency, mark: &fingerprint, job: None };
+    run.through(file, bytes_total, how, progress).await
+}
+
+/// One run of an import.
+pub(crate) struct Run<'r> {
+    pub db: &'r Db,
+    pub currency: Currency,
+    /// What the mark of how far it has come is found by.
+    pub mark: &'r str,
+    /// The job that tells how far it has come, and is looked at for whether it was cancelled.
+    pub job: Option<ImportId>,
+}
+
+impl Run<'_> {
+    /// Goes through the file, from the mark to its end.
+    pub(crate) async fn through(
+        &self,
+        file: &mut dyn Source,
+        bytes_total: u64,
+        how: Import,
+        progress: &mut (dyn FnMut(Progress) + Send),
+    ) -> Result<Report, ImportError> {
+        let mut trial = if how.dry_run { Some(Overlay::new()?) } else { None };
+        let found = if how.dry_run { None } else { imports::find(self.db, self.mark).await? };
+        let mut done = found.unwrap_or_default();
+        let mut errors = how.errors.map(ErrorFile::new);
+        let mut report = Report { resumed_after: count(done.records), ..Report::default() };
+        let mut batches = Batches::new(Reader::new(file, how.format)?);
+        batches.skip(done.records)?;
+        loop {
+            let batch = batches.next(&mut report)?;
+            let (bytes, is_last) = (batches.bytes(), batch.is_last);
+            if batch.records > 0 {
+                let step = Step { run: self, batch: &batch, before: done, bytes };
+                let refused;
+                (done, refused) = match &mut trial {
+                    Some(overlay) => step.try_out(overlay, errors.as_mut()).await?,
+                    None => step.commit(&how.actor, errors.as_mut()).await?,
+                };
+                report.add_errors(refused);
+                progress(Progress { records: count(done.records), bytes, bytes_total });
+            }
+            if is_last {
+                break;
+            }
         }
-        done = commit(db, currency, &fingerprint, done, batch, &mut report).await?;
-        let (records, bytes) = (count(done.records), records.reader.bytes());
-        progress(Progress { records, bytes, bytes_total });
+        report.created = count(done.created);
+        report.updated = count(done.updated);
+        report.unchanged = count(done.unchanged);
+        report.failed = count(done.failed);
+        Ok(report)
     }
-    report.created = count(done.created);
-    report.updated = count(done.updated);
-    report.unchanged = count(done.unchanged);
-    report.failed = count(done.failed);
-    Ok(report)
 }
 
 fn count(rows: i64) -> u64 {
     rows.unsigned_abs()
 }
 
-/// Records that are done together.
-struct Batch {
-    rows: Vec<(u64, ImportRow)>,
-    /// Records of it that could not be read.
-    unreadable: i64,
-    records: i64,
-    /// Nothing comes after it.
-    is_last: bool,
-}
-
-struct Records<'f> {
-    reader: Reader<'f>,
-    /// Read, but of the next batch.
-    kept: Option<(u64, ImportRow)>,
-    ended: bool,
-}
-
-impl<'f> Records<'f> {
-    fn new(reader: Reader<'f>) -> Self {
-        Self { reader, kept: None, ended: false }
-    }
-
-    fn skip(&mut self, records: i64) -> Result<(), ImportError> {
-        for _ in 0..records {
-            self.reader.next()?;
-        }
-        Ok(())
-    }
-
-    /// The next records, among which no SKU comes twice: a product has one event a commit.
-    fn batch(&mut self, report: &mut Report) -> Result<Batch, ImportError> {
-        let mut batch =
-            Batch { rows: Vec::with_capacity(BATCH), unreadable: 0, records: 0, is_last: false };
-        let mut skus = HashSet::new();
-        if let Some(kept) = self.kept.take() {
-            skus.insert(kept.1.sku.clone());
-            batch.rows.push(kept);
-            batch.records = 1;
-        }
-        while batch.rows.len() < BATCH && !self.ended {
-            let Some((line, record)) = self.reader.next()? else {
-                self.ended = true;
-                break;
-            };
-            let ignored = |name: &str| {
-                if report.ignored_fields.len() < IGNORED_MAX {
-                    report.ignored_fields.insert(name.to_owned());
-                }
-            };
-            match record.and_then(|record| row(record, ignored)) {
-                Ok(row) if !skus.insert(row.sku.clone()) => {
-                    self.kept = Some((line, row));
-                    return Ok(batch);
-                }
-                Ok(row) => batch.rows.push((line, row)),
-                Err(error) => {
-                    batch.unreadable += 1;
-                    let error = LineError { line, field: error.field, message: error.message };
-                    tell(report, [error]);
-                }
-            }
-            batch.records += 1;
-        }
-        batch.is_last = self.ended;
-        Ok(batch)
-    }
-}
-
-fn tell(report: &mut Report, errors: impl IntoIterator<Item = LineError>) {
-    let free = ERRORS_MAX.saturating_sub(report.errors.len());
-    report.errors.extend(errors.into_iter().take(free));
-}
-
-/// Does a batch, with the mark behind it, in one commit.
-async fn commit(
-    db: &Db,
-    currency: Currency,
-    fingerprint: &str,
+/// A batch on its way into the catalogue.
+struct Step<'s> {
+    run: &'s Run<'s>,
+    batch: &'s Batch,
+    /// What the batches before it have done.
     before: Done,
-    batch: Batch,
-    report: &mut Report,
-) -> Result<Done, ImportError> {
-    for _ in 0..TRIES_MAX {
-        let mut tx = db.begin("catalog.import").await?;
-        let named: HashSet<&str> = batch
-            .rows
-            .iter()
-            .flat_map(|(_, row)| [Some(row.sku.as_str()), row.parent_sku.as_deref()])
-            .flatten()
-            .filter(|sku| !sku.contains('\0'))
-            .collect();
-        let known = known(&mut tx, &batch, named).await?;
-        let plan = plan(batch.rows.clone(), known, currency, tx.now(), ProductId::new);
-        match write(&mut tx, &plan, &Actor::SYSTEM).await {
-            Ok(true) => {}
-            Ok(false) => continue,
-            Err(Error::Storage(error)) if error.is_conflict() => continue,
-            Err(Error::Storage(error)) => return Err(error.into()),
-            Err(error) => return Err(ImportError::Refused(error.to_string())),
+    /// How much of the file is read.
+    bytes: u64,
+}
+
+type Stepped = Result<(Done, Vec<LineError>), ImportError>;
+
+impl Step<'_> {
+    /// Does the batch, with the mark behind it, in one commit.
+    async fn commit(&self, actor: &Actor, mut errors: Option<&mut ErrorFile>) -> Stepped {
+        let Run { db, mark, .. } = *self.run;
+        for _ in 0..TRIES_MAX {
+            let mut tx = db.begin("catalog.import").await?;
+            let known = known(&mut tx, self.batch).await?;
+            let plan = self.plan(known, tx.now());
+            match write(&mut tx, &plan, actor).await {
+                Ok(true) => {}
+                Ok(false) => continue,
+                Err(Error::Storage(error)) if error.is_conflict() => continue,
+                Err(Error::Storage(error)) => return Err(error.into()),
+                Err(error) => return Err(ImportError::Refused(error.to_string())),
+            }
+            let (after, refused) = self.refused(plan, errors.as_deref_mut())?;
+            if !imports::advance(&mut tx, mark, self.before, after).await?
+                || self.ends() && !imports::finish(&mut tx, mark, after).await?
+            {
+                return Err(ImportError::AlreadyRunning);
+            }
+            self.tell_job(&mut tx, after).await?;
+            match tx.commit().await {
+                Err(error) if error.is_conflict() => continue,
+                outcome => outcome?,
+            }
+            return Ok((after, refused));
         }
-        let after = counted(before, &batch, &plan);
-        if !imports::advance(&mut tx, fingerprint, before, after).await?
-            || batch.is_last && !imports::finish(&mut tx, fingerprint, after).await?
-        {
-            return Err(ImportError::AlreadyRunning);
-        }
-        match tx.commit().await {
-            Err(error) if error.is_conflict() => continue,
-            outcome => outcome?,
-        }
-        tell(report, plan.errors);
-        return Ok(after);
+        Err(ImportError::Disturbed)
     }
-    Err(ImportError::Disturbed)
+
+    /// Decides about the batch as if it and those before it were written.
+    async fn try_out(&self, overlay: &mut Overlay, errors: Option<&mut ErrorFile>) -> Stepped {
+        let mut tx = self.run.db.snapshot().await?;
+        let mut known = known(&mut tx, self.batch).await?;
+        overlay.cover(self.batch, &mut known)?;
+        let plan = self.plan(known, tx.now());
+        drop(tx);
+        overlay.note(&plan)?;
+        let (after, refused) = self.refused(plan, errors)?;
+        if self.run.job.is_some() {
+            let mut tx = self.run.db.begin("catalog.import.trial").await?;
+            self.tell_job(&mut tx, after).await?;
+            tx.commit().await?;
+        }
+        Ok((after, refused))
+    }
+
+    /// Whether nothing is left to go on with. A job keeps its mark until it says that it ended.
+    fn ends(&self) -> bool {
+        self.batch.is_last && self.run.job.is_none()
+    }
+
+    fn plan(&self, known: Known, now: Timestamp) -> Plan {
+        plan(self.batch.rows.clone(), known, self.run.currency, now, ProductId::new)
+    }
+
+    /// What is done when the batch is, and which lines of it are left out, in their order; those
+    /// are in the file of errors before the mark says so.
+    fn refused(&self, mut plan: Plan, file: Option<&mut ErrorFile>) -> Stepped {
+        let mut after = counted(self.before, self.batch, &plan);
+        let mut refused = self.batch.unreadable.clone();
+        refused.append(&mut plan.errors);
+        refused.sort_by_key(|error| error.line);
+        if let Some(file) = file {
+            after.error_bytes = file.write(self.before.error_bytes, &refused)?;
+        }
+        Ok((after, refused))
+    }
+
+    async fn tell_job(&self, tx: &mut Tx, done: Done) -> Result<(), ImportError> {
+        let Some(job) = self.run.job else { return Ok(()) };
+        let goes_on = jobs::advance(tx, job, done, self.bytes).await?;
+        if goes_on { Ok(()) } else { Err(ImportError::Cancelled) }
+    }
 }
 
 /// What is stored of what a batch names.
-async fn known(tx: &mut Tx, batch: &Batch, named: HashSet<&str>) -> sql::Result<Known> {
+async fn known(tx: &mut Tx, batch: &Batch) -> sql::Result<Known> {
+    let named: HashSet<&str> = batch
+        .rows
+        .iter()
+        .flat_map(|(_, row)| [Some(row.sku.as_str()), row.parent_sku.as_deref()])
+        .flatten()
+        .filter(|sku| !sku.contains('\0'))
+        .collect();
     let products = products::by_skus(tx, named.into_iter().collect()).await?;
     let wanted = batch.rows.iter().filter_map(|(_, row)| wanted_slug(row));
     let wanted: Vec<String> = wanted.filter(|slug| !slug.contains('\0')).collect();
@@ -193,7 +208,8 @@ fn counted(before: Done, batch: &Batch, plan: &Plan) -> Done {
         created: before.created + number(plan.inserts.len()),
         updated: before.updated + number(plan.updates.len()),
         unchanged: before.unchanged + plan.unchanged.cast_signed(),
-        failed: before.failed + batch.unreadable + number(broken.len()),
+        failed: before.failed + number(batch.unreadable.len()) + number(broken.len()),
+        error_bytes: before.error_bytes,
     }
 }
 

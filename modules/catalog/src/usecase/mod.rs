@@ -3,9 +3,11 @@
 pub(crate) mod archive;
 mod attributes;
 mod categories;
+mod collections;
 pub(crate) mod create;
 mod images;
 pub(crate) mod import;
+mod jobs;
 pub(crate) mod list;
 mod markets;
 mod offers;

@@ -129,10 +129,16 @@ async fn a_repeated_sku_is_changed_in_a_later_commit(db: Db) {
 }
 
 /// A file whose disk goes away after some bytes of the second reading.
-struct Failing {
+pub struct Failing {
     file: Cursor<Vec<u8>>,
     rewound: bool,
     left: usize,
+}
+
+impl Failing {
+    pub fn new(text: &str, left: usize) -> Self {
+        Self { file: Cursor::new(text.as_bytes().to_vec()), rewound: false, left }
+    }
 }
 
 impl Read for Failing {
@@ -161,8 +167,7 @@ async fn a_killed_import_goes_on_where_it_stopped(db: Db) {
     let catalog = catalog(&db);
     let text = lines(1_700);
     let left = text.len() * 3 / 4;
-    let mut failing =
-        Failing { file: Cursor::new(text.clone().into_bytes()), rewound: false, left };
+    let mut failing = Failing::new(&text, left);
     let mut reached = 0;
     let died = catalog
         .import(&mut failing, Format::Jsonl, &mut |progress| reached = progress.records)

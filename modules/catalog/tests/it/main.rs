@@ -2,10 +2,14 @@
 #![cfg(test)]
 
 mod categories;
+mod collections;
 mod editing;
 mod http;
 mod images;
 mod importing;
+mod jobs;
+mod pages;
+mod prices;
 mod products;
 mod searching;
 mod statements;

@@ -59,14 +59,8 @@ pub fn everything(sort: Sort) -> ListQuery {
 
 pub const USD: Currency = Currency::USD;
 
-/// Lets the catalogue hear what lies in stock.
-pub async fn set_stock(
-    db: &Db,
-    catalog: &catalog::Catalog,
-    product: ProductId,
-    on_hand: i64,
-    reserved: i64,
-) {
+/// What the inventory tells of a product's stock.
+pub fn stock_event(db: &Db, product: ProductId, on_hand: i64, reserved: i64) -> Envelope {
     let event = StockAdjusted {
         stock_id: StockId::new(),
         product_id: product,
@@ -76,7 +70,7 @@ pub async fn set_stock(
         reserved,
         reason: "counted".to_owned(),
     };
-    let envelope = Envelope {
+    Envelope {
         id: EventId::new(),
         source: StockAdjusted::SOURCE.to_owned(),
         kind: StockAdjusted::TYPE.to_owned(),
@@ -85,12 +79,22 @@ pub async fn set_stock(
         subject: event.subject(),
         trace: String::new(),
         data: serde_json::to_value(&event).unwrap(),
-    };
+    }
+}
+
+/// Lets the catalogue hear what lies in stock.
+pub async fn set_stock(
+    db: &Db,
+    catalog: &Catalog,
+    product: ProductId,
+    on_hand: i64,
+    reserved: i64,
+) {
     let Handler::Reaction(reaction) = &catalog.subscriptions()[0].handler else {
         panic!("a reaction");
     };
     let mut tx = db.begin("test.stock").await.unwrap();
-    reaction.apply(&mut tx, &envelope).await.unwrap();
+    reaction.apply(&mut tx, &stock_event(db, product, on_hand, reserved)).await.unwrap();
     tx.commit().await.unwrap();
 }
 

@@ -98,6 +98,15 @@ pub struct PriceListChanged {
     pub code: String,
 }
 
+/// A collection of products was made, changed, filled or deleted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CollectionChanged {
+    /// The collection.
+    pub collection_id: Uuid,
+    /// Its name in the shop's addresses.
+    pub slug: String,
+}
+
 publishes! { "stoa.catalog":
     ProductCreated = "product.created" about product_id;
     ProductUpdated = "product.updated" about product_id;
@@ -107,5 +116,6 @@ publishes! { "stoa.catalog":
     CategoryChanged = "category.changed" about category_id;
     MarketChanged = "market.changed" about market_id;
     PriceListChanged = "price_list.changed" about price_list_id;
+    CollectionChanged = "collection.changed" about collection_id;
     AttributeChanged = "attribute.changed" about attribute_id;
 }

@@ -41,9 +41,11 @@ impl Orders {
             shipping = Money::zero(currency);
         }
         let priced: Vec<Priced> = lines.iter().map(PricedLine::priced).collect();
+        // All prices are of one market.
+        let tax_included = lines.first().is_some_and(|line| line.offer.tax_included);
         let percent = coupon.as_ref().map_or(Decimal::ZERO, |coupon| coupon.percent);
         let tax = tax_percent(&self.inner.settings, &address.country);
-        let totals = totals(currency, &priced, percent, shipping, tax)?;
+        let totals = totals(currency, &priced, percent, shipping, tax, tax_included)?;
         Ok(Quote { lines, coupon, totals })
     }
 

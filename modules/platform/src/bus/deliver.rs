@@ -82,19 +82,23 @@ async fn apply_all(
     let wanted: Vec<&Published> =
         batch.iter().filter(|event| subscription.wants(&event.envelope)).collect();
     let parked = store::parked_subjects(&mut tx, name, source, &wanted).await?;
+    let mut done = Vec::with_capacity(wanted.len());
     for event in wanted {
         if parked.contains(&event.envelope.subject) {
             store::park(&mut tx, name, event, Parked::Behind).await?;
         } else {
             let applied = apply(reaction, &mut tx, &event.envelope, settings.effect_wait).await;
             applied.map_err(|error| Failure::Handler(chain(&error)))?;
+            done.push(&event.envelope);
         }
     }
     match tx.commit().await {
         // A reaction went on after one of its statements had failed: the fault is its own.
-        Err(error @ Error::Aborted(_)) => Err(Failure::Handler(error.to_string())),
-        done => Ok(done?),
+        Err(error @ Error::Aborted(_)) => return Err(Failure::Handler(error.to_string())),
+        committed => committed?,
     }
+    reaction.committed(&done);
+    Ok(())
 }
 
 async fn apply_each(
@@ -299,6 +303,9 @@ async fn retry(
     }
     if let Handler::Reaction(reaction) = &subscription.handler {
         apply(reaction.as_ref(), &mut tx, &due.envelope, settings.effect_wait).await?;
+        tx.commit().await?;
+        reaction.committed(&[&due.envelope]);
+        return Ok(());
     }
     Ok(tx.commit().await?)
 }

@@ -50,6 +50,10 @@ pub trait Reaction: Send + Sync {
     /// Applies one event. Reads and writes only through the unit of work.
     async fn apply(&self, tx: &mut Tx, event: &Envelope) -> std::result::Result<(), HandlerError>;
 
+    /// Hears that events it applied are committed. A hint for caches of this process: it may be
+    /// missed, when the process ends between the commit and this.
+    fn committed(&self, _events: &[&Envelope]) {}
+
     /// Empties what it has built, before a replay from the first event. A subscriber that is no
     /// projection cannot be replayed and refuses.
     async fn reset(&self, _tx: &mut Tx) -> std::result::Result<(), HandlerError> {

@@ -129,17 +129,20 @@ impl Bus {
     pub async fn drain(&self) -> Result<()> {
         // Without patience the cursors follow everything at once.
         let settings = Settings { poll: Duration::ZERO, ..self.settings.clone() };
+        let mut pumps = Vec::new();
+        for subscription in self.subscriptions.iter() {
+            for source in subscription.sources() {
+                let from = Reader::new(self.publisher(source)?.clone());
+                pumps.push(Pump::new(from, subscription.clone(), source, settings.clone()));
+            }
+        }
         loop {
             let mut moved = false;
             for db in self.publishers.iter() {
                 moved |= outbox::sequence(db).await? > 0;
             }
-            for subscription in self.subscriptions.iter() {
-                for source in subscription.sources() {
-                    let from = Reader::new(self.publisher(source)?.clone());
-                    let pump = Pump::new(from, subscription.clone(), source, settings.clone());
-                    moved |= pump.round().await?;
-                }
+            for pump in &pumps {
+                moved |= pump.round().await?;
             }
             if !moved {
                 return Ok(());

@@ -1,4 +1,5 @@
 use std::fmt;
+use std::sync::Arc;
 
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
@@ -14,10 +15,10 @@ pub const PROBLEM_JSON: &str = "application/problem+json";
 
 /// What an endpoint answers when it does not do what it was asked: the problem for the caller, and
 /// for the log what caused it.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Failure {
     problem: Box<Problem>,
-    source: Option<Box<dyn std::error::Error + Send + Sync>>,
+    source: Option<Arc<dyn std::error::Error + Send + Sync>>,
 }
 
 impl Failure {
@@ -27,14 +28,14 @@ impl Failure {
             code::INTERNAL,
             "Please try again later; the request_id helps us to find the cause.",
         );
-        Self { problem: Box::new(problem), source: Some(source.into()) }
+        Self { problem: Box::new(problem), source: Some(Arc::from(source.into())) }
     }
 
     /// Something this needs does not answer; the same request may succeed later.
     pub fn unavailable(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         let problem =
             Problem::new(code::UNAVAILABLE, "Nothing was changed; please try again in a moment.");
-        Self { problem: Box::new(problem), source: Some(source.into()) }
+        Self { problem: Box::new(problem), source: Some(Arc::from(source.into())) }
     }
 
     /// The problem the caller gets.

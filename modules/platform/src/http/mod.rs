@@ -3,6 +3,7 @@
 
 mod answer;
 mod body;
+mod cached;
 mod caller;
 mod client;
 mod failure;
@@ -11,11 +12,12 @@ mod version;
 
 pub use answer::{answer, created, no_content, ok, stored};
 pub use body::{BODY_MAX, Body, Params, from_json};
+pub use cached::CachedBody;
 pub use caller::{Caller, Editor, Staff};
 pub use client::ClientAddress;
 pub use failure::{Failure, PROBLEM_JSON};
 pub use key::{OptionalKey, RequiredKey};
-pub use version::{IfMatch, etag};
+pub use version::{IfMatch, etag, knows};
 
 /// The result of an endpoint.
 pub type Answer = Result<actix_web::HttpResponse, Failure>;

@@ -1,7 +1,7 @@
 use std::future::{Ready, ready};
 
 use actix_web::dev::Payload;
-use actix_web::http::header::IF_MATCH;
+use actix_web::http::header::{IF_MATCH, IF_NONE_MATCH};
 use actix_web::{FromRequest, HttpRequest};
 use kernel::problem::{Problem, code};
 
@@ -10,6 +10,18 @@ use super::Failure;
 /// The ETag of a thing in a version.
 pub fn etag(version: i64) -> String {
     format!("\"{version}\"")
+}
+
+/// Whether a reader has what it asks for already: one of the tags of If-None-Match (RFC 9110,
+/// 13.1.2), without its quotes, `is` that of the answer.
+pub fn knows(request: &HttpRequest, is: impl Fn(&str) -> bool) -> bool {
+    let known = request.headers().get_all(IF_NONE_MATCH);
+    let mut tags = known.filter_map(|value| value.to_str().ok()).flat_map(|all| all.split(','));
+    tags.any(|tag| {
+        let tag = tag.trim();
+        let tag = tag.strip_prefix("W/").unwrap_or(tag).trim_matches('"');
+        tag == "*" || is(tag)
+    })
 }
 
 /// The version a writer has read: the header If-Match (RFC 9110, 13.1.1), which every change of a

@@ -24,6 +24,7 @@ platform::on_both_engines!(crate::SCHEMA =>
     a_replay_waits_for_the_batch_that_is_being_applied,
     a_gap_is_refused,
     unwanted_events_are_passed_and_the_lag_is_known,
+    draining_ends_behind_events_that_nobody_wants,
 );
 
 /// The events a handler refuses, as subject and version.
@@ -344,6 +345,19 @@ async fn unwanted_events_are_passed_and_the_lag_is_known(db: Db) {
     .await;
     tasks.stop(Duration::from_secs(5)).await;
     assert_eq!(crate::number(&db, HEARD).await, 0);
+}
+
+async fn draining_ends_behind_events_that_nobody_wants(db: Db) {
+    let other = Topic { source: "stoa.order", kind: "test.other" };
+    let reaction = Heard { name: "deaf", poison: Poison::default() };
+    let subscription = Subscription::reaction("deaf", &db, [other], reaction);
+    let bus = Bus::new(vec![db.clone()], vec![subscription.clone()], settings("one"));
+    bus.register().await.unwrap();
+    for _ in 0..40 {
+        publish(&db, Uuid::now_v7()).await;
+    }
+    tokio::time::timeout(Duration::from_secs(20), bus.drain()).await.unwrap().unwrap();
+    assert_eq!(lag(&subscription, "stoa.order", &db).await.unwrap().pos, 40);
 }
 
 /// An event that is parked while the one before it leaves must not wait behind nobody.

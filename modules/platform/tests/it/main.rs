@@ -3,6 +3,7 @@
 
 mod audit;
 mod bus;
+mod cache;
 mod errand;
 mod group;
 mod guard;

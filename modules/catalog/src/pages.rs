@@ -1,0 +1,159 @@
+//! What shoppers read most often, made once and answered many times.
+//!
+//! A product's page is made of the product, its parent and its variants; the events of the
+//! catalogue, which every node follows for itself, say when one of them changed. Whoever writes
+//! gets a token: how far the events have come. A read that carries it waits until this node has
+//! followed as far.
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use chrono::NaiveDate;
+use kernel::id::ProductId;
+use platform::cache::{Cache, Loaded, Tag};
+use platform::http::{CachedBody, Failure};
+use platform::outbox;
+use platform::sql::{self, Db};
+use tokio::sync::watch;
+use uuid::Uuid;
+
+use crate::store::searching;
+
+/// How long a product's page is good if nothing of it changes.
+pub(crate) const PRODUCT_TTL: Duration = Duration::from_mins(5);
+/// How long a page of categories, or of the products of one, is good if no product changes.
+pub(crate) const CATEGORY_TTL: Duration = Duration::from_hours(1);
+/// How many events are followed at a time.
+const EVENTS_MAX: i64 = 1_000;
+
+/// How much memory the pages may take.
+#[derive(Debug, Clone, Copy, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// Of the pages of products, in bytes.
+    pub products_bytes: u64,
+    /// Of the lists, in bytes.
+    pub lists_bytes: u64,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { products_bytes: 32 << 20, lists_bytes: 32 << 20 }
+    }
+}
+
+/// The pages of this node. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Pages {
+    products: Cache<CachedBody>,
+    lists: Cache<CachedBody>,
+    /// How far the events are followed; none before that begins, when nothing is kept.
+    followed: watch::Sender<Option<i64>>,
+    /// The day that the pages are of.
+    day: Arc<Mutex<Option<NaiveDate>>>,
+}
+
+impl Pages {
+    pub(crate) fn new(settings: Settings) -> Self {
+        Self {
+            products: Cache::new("product", settings.products_bytes),
+            lists: Cache::new("list", settings.lists_bytes),
+            followed: watch::Sender::new(None),
+            day: Arc::default(),
+        }
+    }
+
+    /// The page of a product.
+    pub(crate) async fn product<F>(
+        &self,
+        key: &str,
+        load: impl Fn() -> F,
+    ) -> Result<Arc<CachedBody>, Failure>
+    where
+        F: Future<Output = Result<Loaded<CachedBody>, Failure>>,
+    {
+        if !self.follows() {
+            return Ok(Arc::new(load().await?.value));
+        }
+        self.products.get(key, load).await
+    }
+
+    /// A list. Its key holds the edition it was made of, so that no list outlives a change.
+    pub(crate) async fn list<F>(
+        &self,
+        key: &str,
+        load: impl Fn() -> F,
+    ) -> Result<Arc<CachedBody>, Failure>
+    where
+        F: Future<Output = Result<Loaded<CachedBody>, Failure>>,
+    {
+        if !self.follows() {
+            return Ok(Arc::new(load().await?.value));
+        }
+        self.lists.get(key, load).await
+    }
+
+    /// Whether the events are followed; before that nothing is kept.
+    pub(crate) fn follows(&self) -> bool {
+        self.followed.borrow().is_some()
+    }
+
+    /// How far the events are followed.
+    pub(crate) fn edition(&self) -> i64 {
+        self.followed.borrow().unwrap_or_default()
+    }
+
+    /// The stock of a product changed, and that is committed.
+    pub(crate) fn stock_changed(&self, product: ProductId) {
+        self.products.invalidate(Tag::of(&product.uuid()));
+    }
+
+    /// Waits until the events are followed as far as a position, but not for long.
+    pub(crate) async fn wait_for(&self, position: i64, at_most: Duration) {
+        if !self.follows() {
+            return;
+        }
+        let mut followed = self.followed.subscribe();
+        let reached = followed.wait_for(|pos| pos.is_none_or(|pos| pos >= position));
+        // Past its time the read answers what there is.
+        let _ = tokio::time::timeout(at_most, reached).await;
+    }
+
+    /// One round of following. Answers whether there may be more.
+    pub(crate) async fn follow(&self, db: &Db) -> sql::Result<bool> {
+        self.flush_at_midnight(db.clock().now().date_naive());
+        outbox::sequence(db).await?;
+        let Some(position) = *self.followed.borrow() else {
+            self.followed.send_replace(Some(outbox::last(db).await?));
+            return Ok(true);
+        };
+        let events = outbox::read_after(db, position, EVENTS_MAX).await?;
+        let Some(last) = events.last() else { return Ok(false) };
+        let is_of_product = |kind: &str| kind.starts_with("product.");
+        let products: HashSet<Uuid> = events
+            .iter()
+            .filter(|event| is_of_product(&event.envelope.kind))
+            .map(|event| event.envelope.subject)
+            .collect();
+        if events.iter().all(|event| is_of_product(&event.envelope.kind)) {
+            let parents = searching::found_as(db, products.iter().copied()).await?;
+            for id in products.iter().chain(&parents) {
+                self.products.invalidate(Tag::of(id));
+            }
+        } else {
+            // What a category or an attribute is called stands on many pages.
+            self.products.invalidate_all();
+        }
+        self.followed.send_replace(Some(last.pos));
+        Ok(i64::try_from(events.len()) == Ok(EVENTS_MAX))
+    }
+
+    fn flush_at_midnight(&self, today: NaiveDate) {
+        let mut day = self.day.lock().unwrap_or_else(PoisonError::into_inner);
+        if day.replace(today).is_some_and(|before| before != today) {
+            self.products.invalidate_all();
+            self.lists.invalidate_all();
+        }
+    }
+}
