@@ -54,6 +54,7 @@ use import::ImportFolder;
 use media::Media;
 use pages::Pages;
 use search::SearchIndex;
+use usecase::searches::{Searches, TELL_EVERY};
 
 platform::migrations! {
     "catalog": "0001_catalog", "0002_products", "0003_categories", "0004_prices",
@@ -135,6 +136,7 @@ pub struct Catalog {
     media: Option<Media>,
     imports: Option<ImportFolder>,
     pages: Pages,
+    searches: Searches,
 }
 
 impl Catalog {
@@ -142,7 +144,8 @@ impl Catalog {
     /// server, which has the index.
     pub fn new(db: Db, settings: Settings) -> Self {
         let pages = Pages::new(settings.cache);
-        Self { db, settings, search: None, media: None, imports: None, pages }
+        let searches = Searches::default();
+        Self { db, settings, search: None, media: None, imports: None, pages, searches }
     }
 
     /// The catalogue with the search index of this node, which is in a folder of its own. A folder
@@ -203,6 +206,11 @@ impl Catalog {
         tasks.every("catalog.prices", PRICE_POLL, None, move || {
             let db = db.clone();
             async move { usecase::pricing::price_due(&db).await }
+        });
+        let (searches, db) = (self.searches.clone(), self.db.clone());
+        tasks.every("catalog.searches", TELL_EVERY, None, move || {
+            let (searches, db) = (searches.clone(), db.clone());
+            async move { searches.tell(&db).await.map(|()| false) }
         });
         if let Some(imports) = &self.imports {
             self.start_imports(imports, tasks);
@@ -321,7 +329,12 @@ impl Catalog {
 
     /// A page of the products that shoppers see.
     pub async fn list(&self, query: ListQuery) -> Result<Page<Product>> {
-        usecase::list::list(&self.db, self.search.as_ref(), query).await
+        let text = query.text.clone().filter(|_| query.after.is_none());
+        let page = usecase::list::list(&self.db, self.search.as_ref(), query).await?;
+        if let Some(text) = text {
+            self.searches.searched(&text, !page.items.is_empty());
+        }
+        Ok(page)
     }
 
     /// Products whose name has the words of a text that is still being written: id, SKU, name.

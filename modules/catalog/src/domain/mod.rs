@@ -18,6 +18,7 @@ mod relation;
 mod rounding;
 mod row;
 mod slug;
+mod tally;
 
 pub use attribute::{Attribute, AttributeInput, Definitions, Kind};
 pub use category::{Category, CategoryInput, CategoryNode};
@@ -43,3 +44,4 @@ pub use rounding::{Rounding, RoundingMode};
 pub(crate) use row::{ImportRow, row};
 pub use row::{LineError, parse_price};
 pub use slug::{is_slug, slug_of};
+pub(crate) use tally::Tally;

@@ -12,6 +12,7 @@ mod jobs;
 mod pages;
 mod prices;
 mod products;
+mod searches;
 mod searching;
 mod statements;
 mod world;
