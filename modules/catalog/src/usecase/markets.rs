@@ -27,7 +27,7 @@ impl Catalog {
         let mut market = input.market(Uuid::now_v7(), 1).map_err(Error::Invalid)?;
         let mut tx = self.db.begin("catalog.market").await?;
         let count = markets::lock(&mut tx).await?;
-        if count.unsigned_abs() >= MARKETS_MAX as u64 {
+        if count >= MARKETS_MAX {
             let message = format!("the shop can have at most {MARKETS_MAX} markets");
             return Err(Error::invalid("code", message));
         }
