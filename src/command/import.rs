@@ -41,11 +41,7 @@ fn open_errors(path: &Path) -> Result<File, Failure> {
 /// Imports a file. Exits 1 when some of its lines were not allowed; the others are in.
 pub(super) async fn import(settings: Settings, what: Import) -> Result<ExitCode, Failure> {
     let Import::Products { file: path, dry_run, errors } = what;
-    let format = match path.extension().and_then(|ending| ending.to_str()) {
-        Some("jsonl") => Format::Jsonl,
-        Some("csv") => Format::Csv,
-        _ => return Err("the file's name must end in .jsonl or .csv".into()),
-    };
+    let format = Format::of_file(&path).ok_or("the file's name must end in .jsonl or .csv")?;
     let mut file = File::open(&path).map_err(|error| format!("{}: {error}", path.display()))?;
     let how = catalog::Import {
         dry_run,

@@ -3,6 +3,7 @@
 mod account;
 mod dead_letters;
 mod events;
+mod export;
 mod import;
 mod migrate;
 mod replay;
@@ -60,6 +61,9 @@ enum Command {
     /// Bring data in
     #[command(subcommand)]
     Import(import::Import),
+    /// Take data out
+    #[command(subcommand)]
+    Export(export::Export),
     /// Prove the books: exits 1 and names the rows when an invariant is broken
     Verify {
         /// Events and operations younger than this many seconds may still be under way
@@ -124,6 +128,7 @@ fn start(line: CommandLine) -> Result<ExitCode, Failure> {
             }
             Command::Migrate => migrate::migrate(&settings).await,
             Command::Import(import) => import::import(settings, import).await,
+            Command::Export(export) => export::export(settings, export).await,
             Command::Verify { grace_s } => verify::verify(settings, grace_s).await,
             Command::Replay { name } => replay::replay(settings, name).await,
             Command::Events(events) => events::events(settings, events).await,

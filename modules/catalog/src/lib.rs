@@ -7,6 +7,7 @@
 
 pub mod domain;
 pub mod error;
+mod export;
 mod http;
 mod import;
 mod media;
@@ -39,6 +40,7 @@ pub use domain::{
     PriceListInput, Product, ProductInput, Relation, RelationKind, Verdict,
 };
 pub use error::{Error, Result};
+pub use export::Export;
 pub use http::openapi;
 pub use import::{ERRORS_MAX, Format, Import, ImportError, Progress, Report, Source};
 pub use media::Settings as ImageSettings;
@@ -77,6 +79,7 @@ pub const SCHEMA: Schema = Schema {
         store::imports::STATEMENTS,
         store::images::STATEMENTS,
         store::jobs::STATEMENTS,
+        store::exports::STATEMENTS,
         verify::STATEMENTS,
     ],
     guards: &[],
@@ -339,6 +342,12 @@ impl Catalog {
         progress: &mut (dyn FnMut(Progress) + Send),
     ) -> std::result::Result<Report, ImportError> {
         usecase::import::import(&self.db, self.settings.currency, file, how.into(), progress).await
+    }
+
+    /// All products in every status, as a file that [`Catalog::import`] reads: imported into the
+    /// same shop it changes nothing.
+    pub fn export(&self, format: Format) -> Export {
+        Export::new(self.db.clone(), format)
     }
 
     /// Asks every node to build its search index again; any process may.

@@ -1,3 +1,5 @@
+use std::path::Path;
+
 use kernel::Timestamp;
 use kernel::id::ImportId;
 use platform::audit::Actor;
@@ -10,8 +12,9 @@ use utoipa::ToSchema;
 pub enum Format {
     /// One JSON object a line.
     Jsonl,
-    /// Comma separated values under a line of names. Lists are separated by `|`; attributes and
-    /// options are columns such as `attributes.colour` and `options.size`.
+    /// Comma separated values under a line of names. Lists are separated by `|` or
+    /// are JSON; attributes and options are JSON too, or columns such as `attributes.colour` and
+    /// `options.size`.
     Csv,
 }
 
@@ -22,6 +25,11 @@ impl Format {
             Self::Jsonl => "jsonl",
             Self::Csv => "csv",
         }
+    }
+
+    /// The format that the name of a file ends in.
+    pub fn of_file(path: &Path) -> Option<Self> {
+        Self::of_word(path.extension()?.to_str()?)
     }
 
     /// The format of a stored word.

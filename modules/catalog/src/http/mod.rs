@@ -4,6 +4,7 @@ mod admin;
 mod attributes;
 mod categories;
 mod collections;
+mod exports;
 mod files;
 mod images;
 mod imports;
@@ -52,6 +53,7 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
         .merge_from(related::openapi())
         .merge_from(images::openapi())
         .merge_from(imports::openapi())
+        .merge_from(exports::openapi())
 }
 
 pub(crate) fn routes(catalog: &Catalog, config: &mut web::ServiceConfig) {
@@ -59,6 +61,7 @@ pub(crate) fn routes(catalog: &Catalog, config: &mut web::ServiceConfig) {
         .app_data(web::Data::new(catalog.clone()))
         .configure(images::routes)
         .configure(imports::routes)
+        .configure(exports::routes)
         .route("/v1/products", web::get().to(shop::list))
         .route("/v1/products/suggest", web::get().to(shop::suggest))
         .route("/v1/products/slug/{slug}", web::get().to(shop::by_slug))

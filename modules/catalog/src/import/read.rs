@@ -181,14 +181,27 @@ fn cells(names: &csv::StringRecord, row: &csv::StringRecord) -> Map<String, Valu
             continue;
         }
         let value = match name {
-            "categories" | "images" => cell.split('|').map(str::trim).map(Value::from).collect(),
-            "attributes" | "options" => serde_json::from_str(cell).unwrap_or(Value::from(cell)),
-            "stock" => cell.trim().parse::<i64>().map_or(Value::from(cell), Value::from),
+            "categories" | "images" => list(cell),
+            "attributes" | "options" | "translations" => {
+                serde_json::from_str(cell).unwrap_or(Value::from(cell))
+            }
+            "stock" | "weight_g" => {
+                cell.trim().parse::<i64>().map_or(Value::from(cell), Value::from)
+            }
             _ => Value::from(cell),
         };
         record.insert(name.to_owned(), value);
     }
     record
+}
+
+/// Texts between `|`, or a JSON list of texts, which may hold that character too.
+fn list(cell: &str) -> Value {
+    let json = || serde_json::from_str::<Vec<String>>(cell).ok();
+    if let Some(texts) = cell.starts_with('[').then(json).flatten() {
+        return texts.into();
+    }
+    cell.split('|').map(str::trim).map(Value::from).collect()
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 pub(crate) mod attributes;
 pub(crate) mod categories;
 pub(crate) mod collections;
+pub(crate) mod exports;
 pub(crate) mod images;
 pub(crate) mod imports;
 pub(crate) mod jobs;

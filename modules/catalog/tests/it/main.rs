@@ -4,6 +4,7 @@
 mod categories;
 mod collections;
 mod editing;
+mod exporting;
 mod http;
 mod images;
 mod importing;

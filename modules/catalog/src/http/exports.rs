@@ -1,0 +1,74 @@
+use actix_web::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
+use actix_web::web::Bytes;
+use actix_web::{HttpResponse, web};
+use futures_util::Stream;
+use futures_util::stream::unfold;
+use kernel::Problem;
+use platform::http::{Answer, Params, Staff};
+use platform::sql;
+use serde::Deserialize;
+use utoipa::{IntoParams, OpenApi};
+
+use crate::domain::Format;
+use crate::{Catalog, Export};
+
+#[derive(OpenApi)]
+#[openapi(paths(export))]
+struct Document;
+
+pub(super) fn openapi() -> utoipa::openapi::OpenApi {
+    Document::openapi()
+}
+
+pub(crate) fn routes(config: &mut web::ServiceConfig) {
+    config.route("/v1/admin/products/export", web::get().to(export));
+}
+
+/// What kind of file is wanted.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct ExportParams {
+    /// How the file holds its products.
+    format: Format,
+}
+
+/// All products in every status, as a file that an import reads: imported into the same shop it
+/// changes nothing. An answer that ends too early is not whole.
+#[utoipa::path(
+    get, path = "/v1/admin/products/export", tag = "catalog admin", params(ExportParams),
+    responses(
+        (status = 200, description = "The file", body = String, content_type = "application/x-ndjson"),
+        (status = 422, description = "A parameter is not allowed", body = Problem),
+    )
+)]
+pub(crate) async fn export(
+    _: Staff,
+    catalog: web::Data<Catalog>,
+    params: Params<ExportParams>,
+) -> Answer {
+    let format = params.0.format;
+    let kind = match format {
+        Format::Jsonl => "application/x-ndjson",
+        Format::Csv => "text/csv; charset=utf-8",
+    };
+    let name = format!("attachment; filename=\"products.{}\"", format.word());
+    Ok(HttpResponse::Ok()
+        .insert_header((CONTENT_TYPE, kind))
+        .insert_header((CONTENT_DISPOSITION, name))
+        .streaming(Box::pin(pieces(catalog.export(format)))))
+}
+
+fn pieces(export: Export) -> impl Stream<Item = sql::Result<Bytes>> {
+    unfold(Some(export), |export| async {
+        let mut export = export?;
+        match export.next().await {
+            Ok(Some(piece)) => Some((Ok(Bytes::from(piece)), Some(export))),
+            Ok(None) => None,
+            Err(error) => {
+                tracing::error!(%error, "an export ended too early");
+                Some((Err(error), None))
+            }
+        }
+    })
+}
