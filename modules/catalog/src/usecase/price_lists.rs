@@ -273,6 +273,10 @@ async fn resolved(tx: &mut Tx, list: &PriceList, prices: Vec<ListedInput>) -> Re
             refuse(field, "must be a product of this shop");
             continue;
         };
+        if one.product_id.is_some_and(|named| named.uuid() != id) {
+            refuse("product_id", "must be the product with this sku");
+            continue;
+        }
         if !seen.insert((id, one.min_quantity)) {
             refuse("min_quantity", "the product has a price for this quantity further up");
             continue;

@@ -185,6 +185,8 @@ async fn a_market_decides_currency_and_default(db: Db) {
     settle(&catalog).await;
     assert_eq!(public(&catalog, "A").await, 1_000);
     assert!(!catalog.market("de").await.unwrap().is_default);
+    let audit = catalog.history(de.id, None, 10).await.unwrap();
+    assert_eq!(audit[0].after, Some(json!({"is_default": false})));
     let history = catalog.price_history(id, Some("us"), None, 10).await.unwrap();
     assert_eq!(history.len(), 1, "it is sold there from now on");
 
@@ -245,7 +247,7 @@ async fn a_refused_batch_writes_nothing(db: Db) {
         (listed("A", 0, 5), "prices[1].min_quantity"),
         (listed("A", 1, 5), "prices[1].min_quantity"),
         (euros, "prices[1].price"),
-        (both, "prices[1].sku"),
+        (both, "prices[1].product_id"),
         (gone, "prices[1].product_id"),
     ];
     for (wrong, expected) in wrong {
