@@ -7,6 +7,7 @@ mod collections;
 mod files;
 mod images;
 mod imports;
+mod listing;
 mod problem;
 mod related;
 mod shop;
@@ -21,8 +22,6 @@ use crate::Catalog;
 #[derive(OpenApi)]
 #[openapi(
     paths(
-        shop::list,
-        shop::suggest,
         shop::show,
         shop::by_slug,
         shop::related,
@@ -33,7 +32,7 @@ use crate::Catalog;
         admin::archive,
         admin::history,
     ),
-    components(schemas(view::ProductView, view::Suggestion, crate::ProductInput))
+    components(schemas(view::ProductView, crate::ProductInput))
 )]
 struct Document;
 
@@ -45,16 +44,16 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
         .merge_from(collections::openapi())
         .merge_from(related::openapi())
         .merge_from(images::openapi())
+        .merge_from(listing::openapi())
         .merge_from(imports::openapi())
 }
 
 pub(crate) fn routes(catalog: &Catalog, config: &mut web::ServiceConfig) {
     config
         .app_data(web::Data::new(catalog.clone()))
+        .configure(listing::routes)
         .configure(images::routes)
         .configure(imports::routes)
-        .route("/v1/products", web::get().to(shop::list))
-        .route("/v1/products/suggest", web::get().to(shop::suggest))
         .route("/v1/products/slug/{slug}", web::get().to(shop::by_slug))
         .route("/v1/products/{key}", web::get().to(shop::show))
         .route("/v1/products/{key}/related", web::get().to(shop::related))

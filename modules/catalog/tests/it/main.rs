@@ -8,6 +8,7 @@ mod http;
 mod images;
 mod importing;
 mod jobs;
+mod listing;
 mod pages;
 mod products;
 mod searching;
