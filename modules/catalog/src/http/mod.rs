@@ -8,6 +8,7 @@ mod exports;
 mod files;
 mod images;
 mod imports;
+mod listing;
 mod markets;
 mod price_lists;
 mod prices;
@@ -25,8 +26,6 @@ use crate::Catalog;
 #[derive(OpenApi)]
 #[openapi(
     paths(
-        shop::list,
-        shop::suggest,
         shop::show,
         shop::by_slug,
         shop::related,
@@ -37,7 +36,7 @@ use crate::Catalog;
         admin::archive,
         admin::history,
     ),
-    components(schemas(view::ProductView, view::Suggestion, crate::ProductInput))
+    components(schemas(view::ProductView, crate::ProductInput))
 )]
 struct Document;
 
@@ -52,6 +51,7 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
         .merge_from(collections::openapi())
         .merge_from(related::openapi())
         .merge_from(images::openapi())
+        .merge_from(listing::openapi())
         .merge_from(imports::openapi())
         .merge_from(exports::openapi())
 }
@@ -59,11 +59,10 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
 pub(crate) fn routes(catalog: &Catalog, config: &mut web::ServiceConfig) {
     config
         .app_data(web::Data::new(catalog.clone()))
+        .configure(listing::routes)
         .configure(images::routes)
         .configure(imports::routes)
         .configure(exports::routes)
-        .route("/v1/products", web::get().to(shop::list))
-        .route("/v1/products/suggest", web::get().to(shop::suggest))
         .route("/v1/products/slug/{slug}", web::get().to(shop::by_slug))
         .route("/v1/products/{key}", web::get().to(shop::show))
         .route("/v1/products/{key}/related", web::get().to(shop::related))

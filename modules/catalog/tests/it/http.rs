@@ -96,7 +96,7 @@ async fn products_are_edited_by_version(db: Db) {
 }
 
 async fn pages_are_cached_and_checked(db: Db) {
-    let catalog = catalog(&db);
+    let catalog = crate::world::searched(&db).await;
     let post = TestRequest::post().uri("/v1/admin/products").set_json(lamp());
     let created = send(&catalog, post, true).await;
     let shown = get(&catalog, "/v1/products/LAMP%201%2F2").await;
@@ -115,9 +115,20 @@ async fn pages_are_cached_and_checked(db: Db) {
     let fresh = send(&catalog, again(&shown.etag), false).await;
     assert_eq!((fresh.status.as_u16(), &fresh.json["available"]), (200, &json!(5)));
 
+    let mut tx = db.begin("test.stock").await.unwrap();
+    tx.query(platform::sql::Sql::new("update product set in_stock = true"))
+        .execute()
+        .await
+        .unwrap();
+    tx.commit().await.unwrap();
+    catalog.refresh_search().await.unwrap();
     let list = get(&catalog, "/v1/products?sort=-price&min_price=49.90&limit=5").await;
     assert_eq!(list.status, StatusCode::OK);
-    assert_eq!(list.json, json!({"items": [], "next_cursor": null}), "euros are no dollars");
+    assert_eq!(
+        list.json,
+        json!({"items": [], "next_cursor": null, "total": 0}),
+        "euros are no dollars"
+    );
     let list = get(&catalog, "/v1/products?category=Home&in_stock=true&q=").await;
     assert_eq!(list.json["items"][0]["sku"], "LAMP 1/2");
     let categories = get(&catalog, "/v1/categories").await;
@@ -142,6 +153,13 @@ async fn bad_requests_name_the_field(db: Db) {
         ("/v1/products?cursor=zz", "cursor"),
         ("/v1/products?colour=red", "colour"),
         ("/v1/products?category=%00", "category"),
+        ("/v1/products?limit=1000000000", "limit"),
+        ("/v1/products?cursor=7b7d", "cursor"),
+        ("/v1/products?q=-", "q"),
+        ("/v1/products?q=%22%22+*", "q"),
+        ("/v1/products?attr.=x", "attr."),
+        ("/v1/products?locale=German", "locale"),
+        ("/v1/products?facets=perhaps", "facets"),
         (q.as_str(), "q"),
         ("/v1/products/suggest", "q"),
     ];
