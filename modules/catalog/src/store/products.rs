@@ -46,7 +46,7 @@ platform::statements! {
            from product p
           where p.id in (select cast(jsonb_array_elements_text($1) as uuid))");
     INSERT =
-        "insert into product (id, parent_id, sku, name, description, brand, price, currency,
+        concat!(platform::json_rows!(), "insert into product (id, parent_id, sku, name, description, brand, price, currency,
                 category_id, attributes, options, images, status, publish_at, slug, tax_category,
                 weight_g, barcode, translations, shown, version, created_at, updated_at)
          select unhex(value->>'id', '-'), unhex(value->>'parent_id', '-'), value->>'sku',
@@ -55,8 +55,8 @@ platform::statements! {
                 value->'images', value->>'status', value->>'publish_at', value->>'slug',
                 value->>'tax_category', value->>'weight_g', value->>'barcode',
                 value->'translations', value->>'shown', 1, $2, $2
-           from json_each($1) where true
-         on conflict (sku) do nothing",
+           from given where true
+         on conflict (sku) do nothing"),
         "insert into product (id, parent_id, sku, name, description, brand, price, currency,
                 category_id, attributes, options, images, status, publish_at, slug, tax_category,
                 weight_g, barcode, translations, shown, version, created_at, updated_at)
@@ -71,7 +71,7 @@ platform::statements! {
          on conflict (sku) do nothing";
     /// Changes products that no editor has changed since they were read.
     UPDATE =
-        "update product set name = l.name, description = l.description, brand = l.brand,
+        concat!(platform::json_rows!(), "update product set name = l.name, description = l.description, brand = l.brand,
                 price = l.price, currency = l.currency, category_id = l.category_id,
                 attributes = l.attributes, options = l.options, images = l.images,
                 status = l.status, publish_at = l.publish_at, slug = l.slug,
@@ -88,9 +88,9 @@ platform::statements! {
                         value->>'tax_category' as tax_category, value->>'weight_g' as weight_g,
                         value->>'barcode' as barcode, value->'translations' as translations,
                         value->>'shown' as shown
-                   from json_each($1)) l
+                   from given) l
           where product.id = l.id and product.revision = l.revision
-         returning product.id, product.version",
+         returning product.id, product.version"),
         "update product p set name = l.name, description = l.description, brand = l.brand,
                 price = l.price, currency = l.currency, category_id = l.category_id,
                 attributes = l.attributes, options = l.options, images = l.images,
