@@ -16,6 +16,8 @@ use kernel::problem::{Problem, code};
 use platform::http::Failure;
 use platform::trace;
 
+use super::figures::measure;
+
 /// The longest request id that is taken over from the caller, in characters.
 const REQUEST_ID_MAX: usize = 64;
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -47,7 +49,6 @@ pub async fn gate(
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
     let began = Instant::now();
     let id = request_id(&request);
-    let method = request.method().clone();
     let mut response = trace::within(id.clone(), pass(request, next)).await?;
     let headers = response.headers_mut();
     if let Ok(id) = HeaderValue::from_str(&id) {
@@ -57,7 +58,7 @@ pub async fn gate(
         HeaderName::from_static("x-content-type-options"),
         HeaderValue::from_static("nosniff"),
     );
-    measure(&method, &response, began.elapsed());
+    measure(&response, began.elapsed());
     Ok(response)
 }
 
@@ -120,12 +121,4 @@ fn request_id(request: &ServiceRequest) -> String {
     };
     let given = request.headers().get(REQUEST_ID).and_then(|id| id.to_str().ok()).filter(plain);
     given.map_or_else(|| EventId::new().to_string(), str::to_owned)
-}
-
-fn measure(method: &actix_web::http::Method, response: &ServiceResponse<BoxBody>, took: Duration) {
-    let route = response.request().match_pattern().unwrap_or_else(|| "(none)".to_owned());
-    let status = response.status().as_u16();
-    let labels = [("method", method.to_string()), ("route", route), ("status", status.to_string())];
-    metrics::counter!("http_requests_total", &labels).increment(1);
-    metrics::histogram!("http_request_seconds", &labels[..2]).record(took.as_secs_f64());
 }

@@ -1,5 +1,6 @@
 //! The edge: what every request passes before it reaches a module.
 
+mod figures;
 mod gate;
 mod ops;
 mod pages;

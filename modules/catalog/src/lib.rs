@@ -22,12 +22,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use actix_web::web;
-use async_trait::async_trait;
-use kernel::Money;
 use kernel::currency::Currency;
 use kernel::id::ProductId;
 use kernel::page::Page;
-use kernel::ports::{Offer, Unavailable};
 use platform::audit::{self, Actor, Recorded};
 use platform::bus::Subscription;
 use platform::module::Schema;
@@ -38,8 +35,9 @@ use platform::verify::Check;
 use uuid::Uuid;
 
 pub use domain::{
-    Attribute, AttributeInput, Category, CategoryInput, CategoryNode, Collection, CollectionInput,
-    Product, ProductInput, Relation, RelationKind,
+    Applied, Attribute, AttributeInput, Candidate, Category, CategoryInput, CategoryNode,
+    Collection, CollectionInput, Listed, ListedInput, Market, MarketInput, PriceList,
+    PriceListInput, Product, ProductInput, Relation, RelationKind, Verdict,
 };
 pub use error::{Error, Result};
 pub use export::Export;
@@ -49,6 +47,8 @@ pub use media::Settings as ImageSettings;
 pub use pages::Settings as CacheSettings;
 pub use search::SearchError;
 pub use usecase::list::{After, ListQuery, Sort};
+pub use usecase::pricing::{Price, PriceQuery};
+pub use usecase::{Derivation, Put};
 
 use import::ImportFolder;
 use media::Media;
@@ -56,8 +56,8 @@ use pages::Pages;
 use search::SearchIndex;
 
 platform::migrations! {
-    "catalog": "0001_catalog", "0002_products", "0003_categories", "0005_media_and_jobs",
-    "0007_collections"
+    "catalog": "0001_catalog", "0002_products", "0003_categories", "0004_prices",
+    "0005_media_and_jobs", "0007_collections"
 }
 
 /// The catalogue's tables and statements.
@@ -72,6 +72,9 @@ pub const SCHEMA: Schema = Schema {
         store::related::STATEMENTS,
         store::slugs::STATEMENTS,
         store::listing::STATEMENTS,
+        store::markets::STATEMENTS,
+        store::price_lists::STATEMENTS,
+        store::pricing::STATEMENTS,
         store::searching::STATEMENTS,
         store::imports::STATEMENTS,
         store::images::STATEMENTS,
@@ -91,6 +94,9 @@ pub const OFFERS_MAX: usize = 1_000;
 const PAGES_POLL: Duration = Duration::from_secs(1);
 /// How often products are looked for whose time has come.
 const PUBLISH_POLL: Duration = Duration::from_secs(1);
+
+/// How often prices are looked for that may be others now.
+const PRICE_POLL: Duration = Duration::from_secs(1);
 
 /// How many products are shown at a time.
 const PUBLISH_BATCH: i64 = 500;
@@ -192,6 +198,11 @@ impl Catalog {
         tasks.every("catalog.publish", PUBLISH_POLL, None, move || {
             let db = db.clone();
             async move { usecase::publish::publish(&db).await.map(|shown| shown == PUBLISH_BATCH) }
+        });
+        let db = self.db.clone();
+        tasks.every("catalog.prices", PRICE_POLL, None, move || {
+            let db = db.clone();
+            async move { usecase::pricing::price_due(&db).await }
         });
         if let Some(imports) = &self.imports {
             self.start_imports(imports, tasks);
@@ -357,31 +368,5 @@ impl Catalog {
     /// How many products shoppers see, variants not counted.
     pub async fn product_count(&self) -> sql::Result<u64> {
         Ok(store::products::count_shown(&self.db).await?.unsigned_abs())
-    }
-}
-
-#[async_trait]
-impl kernel::ports::Catalog for Catalog {
-    async fn offers(&self, products: &[ProductId]) -> std::result::Result<Vec<Offer>, Unavailable> {
-        let failed = |error: sql::Error| Unavailable::new("catalog", error);
-        if products.len() > OFFERS_MAX {
-            let asked = format!("{} offers were asked for, at most {OFFERS_MAX}", products.len());
-            return Err(failed(sql::Error::Inconsistent(asked)));
-        }
-        let rows = store::products::offers(&self.db, products).await.map_err(failed)?;
-        rows.into_iter()
-            .map(|row| {
-                let currency: Currency = row.currency.parse().map_err(|_| {
-                    failed(sql::Error::Inconsistent(format!("product {}: currency", row.id)))
-                })?;
-                Ok(Offer {
-                    product_id: row.id.into(),
-                    sku: row.sku,
-                    name: row.name,
-                    price: Money::from_minor(row.price, currency),
-                    sellable: row.sellable,
-                })
-            })
-            .collect()
     }
 }

@@ -41,7 +41,7 @@ pub use saga::checkout::Checkout;
 pub use store::coupon::COUPON_USES;
 pub use store::orders::{Brief, Sold};
 
-platform::migrations! { "order": "0001_orders" }
+platform::migrations! { "order": "0001_orders", "0002_included_tax" }
 
 /// The module's tables, statements and guards.
 pub const SCHEMA: Schema = Schema {

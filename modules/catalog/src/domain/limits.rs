@@ -56,6 +56,22 @@ pub const UNIT_MAX: usize = 20;
 pub const DEFINITION_OPTIONS_MAX: usize = 500;
 /// The most products related to one.
 pub const RELATED_MAX: usize = 100;
+/// The longest code of a market, price list or customer group, in characters.
+pub const CODE_MAX: usize = 50;
+/// The most markets of the shop.
+pub const MARKETS_MAX: usize = 50;
+/// The most price lists of the shop.
+pub const PRICE_LISTS_MAX: i64 = 1_000;
+/// The highest and, negated, the lowest priority of a price list.
+pub const PRIORITY_MAX: i64 = 1_000;
+/// The most prices one product has in one list, each from another quantity on.
+pub const TIERS_MAX: i64 = 20;
+/// The largest quantity a price can begin at.
+pub const TIER_QUANTITY_MAX: i64 = 1_000_000;
+/// The most prices that are written to a list at once.
+pub const LISTED_MAX: usize = 500;
+/// The most products whose prices are derived at once.
+pub const DERIVED_MAX: i64 = 500;
 /// The most collections of the shop.
 pub const COLLECTION_COUNT_MAX: i64 = 1_000;
 /// The most products that are chosen for a collection.

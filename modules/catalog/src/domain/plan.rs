@@ -164,6 +164,7 @@ fn created(
     let product = Product {
         id: new_id(),
         parent_id,
+        public: content.price.into(),
         content,
         available: 0,
         revision: 1,

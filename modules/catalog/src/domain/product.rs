@@ -51,6 +51,15 @@ impl FromStr for Status {
     }
 }
 
+/// What every shopper of the default market pays for one unit of a product.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PublicPrice {
+    /// The price; the base price where the product is not sold in that market.
+    pub price: Money,
+    /// The lowest price of the 30 days before it began.
+    pub lowest_before: Option<Money>,
+}
+
 /// A product, or one variant of it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Product {
@@ -60,6 +69,8 @@ pub struct Product {
     pub parent_id: Option<ProductId>,
     /// What the shop says of it.
     pub content: Content,
+    /// What shoppers pay.
+    pub public: PublicPrice,
     /// How many units can be promised, as far as the catalogue has heard; of a parent, those of
     /// its active variants too.
     pub available: i64,
@@ -80,6 +91,12 @@ pub struct NewProduct {
     pub product: Product,
     /// How many units lie in stock from the start.
     pub opening_stock: Option<i64>,
+}
+
+impl From<Money> for PublicPrice {
+    fn from(base: Money) -> Self {
+        Self { price: base, lowest_before: None }
+    }
 }
 
 impl Product {

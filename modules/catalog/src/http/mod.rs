@@ -8,6 +8,9 @@ mod exports;
 mod files;
 mod images;
 mod imports;
+mod markets;
+mod price_lists;
+mod prices;
 mod problem;
 mod related;
 mod shop;
@@ -43,6 +46,9 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
     Document::openapi()
         .merge_from(attributes::openapi())
         .merge_from(categories::openapi())
+        .merge_from(markets::openapi())
+        .merge_from(price_lists::openapi())
+        .merge_from(prices::openapi())
         .merge_from(collections::openapi())
         .merge_from(related::openapi())
         .merge_from(images::openapi())
@@ -69,6 +75,9 @@ pub(crate) fn routes(catalog: &Catalog, config: &mut web::ServiceConfig) {
         .route("/v1/admin/products/{id}/history", web::get().to(admin::history))
         .configure(attributes::routes)
         .configure(categories::routes)
+        .configure(markets::routes)
+        .configure(price_lists::routes)
+        .configure(prices::routes)
         .configure(collections::routes)
         .configure(related::routes);
 }

@@ -89,7 +89,7 @@ fn price(field: &str, amount: &str, currency: Currency) -> Result<Money, Problem
 pub(crate) async fn list(catalog: web::Data<Catalog>, params: Params<ListParams>) -> Answer {
     let query = params.0.query(catalog.settings.currency)?;
     let page = catalog.list(query).await?;
-    let page = page.map(|product| ProductView::from(product).in_language(None));
+    let page = page.map(|product| ProductView::at_public_price(product).in_language(None));
     Ok(HttpResponse::Ok().insert_header((CACHE_CONTROL, CACHED)).json(page))
 }
 
@@ -165,7 +165,7 @@ async fn product_page(
     let (product, variants) = catalog.shown(key).await?;
     let ids = variants.iter().chain([&product]).map(|one| one.id).chain(product.parent_id);
     let tags = ids.map(|id| Tag::of(&id.uuid())).collect();
-    let view = |product| ProductView::from(product).in_language(locale);
+    let view = |product| ProductView::at_public_price(product).in_language(locale);
     let view = ProductView { variants: variants.into_iter().map(view).collect(), ..view(product) };
     let json = serde_json::to_vec(&view).map_err(Failure::internal)?;
     Ok(Loaded { value: CachedBody::new(json, CACHED), tags, ttl: PRODUCT_TTL })
@@ -204,7 +204,7 @@ pub(crate) async fn related(catalog: web::Data<Catalog>, key: web::Path<String>)
     let items = catalog.related(&key).await?;
     let view = |(kind, product)| RelatedView {
         kind,
-        product: ProductView::from(product).in_language(None),
+        product: ProductView::at_public_price(product).in_language(None),
     };
     let page = Page { items: items.into_iter().map(view).collect(), next_cursor: None };
     Ok(HttpResponse::Ok().insert_header((CACHE_CONTROL, CACHED)).json(page))

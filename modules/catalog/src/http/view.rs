@@ -27,8 +27,15 @@ pub(crate) struct ProductView {
     pub name: String,
     /// Its description.
     pub description: String,
-    /// The price of one unit.
+    /// The price of one unit: to shoppers what they pay in the default market, to the staff the
+    /// product's own.
     pub price: Money,
+    /// The product's own price, when shoppers pay less.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub list_price: Option<Money>,
+    /// The lowest price of the 30 days before the reduction (Directive 98/6/EC, Article 6a).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lowest_30d: Option<Money>,
     /// Its brand.
     pub brand: String,
     /// Its categories, from the widest to the narrowest.
@@ -80,6 +87,19 @@ pub(crate) struct ProductView {
 }
 
 impl ProductView {
+    /// At the price that shoppers pay.
+    pub fn at_public_price(product: Product) -> Self {
+        let (public, base) = (product.public, product.content.price);
+        let is_same = public.price.currency() == base.currency();
+        let is_reduced = is_same && public.price.minor() < base.minor();
+        Self {
+            price: public.price,
+            list_price: is_reduced.then_some(base),
+            lowest_30d: public.lowest_before.filter(|_| is_reduced),
+            ..Self::from(product)
+        }
+    }
+
     /// With its texts in a language, or in the shop's own where it has none in that. The other
     /// languages are left out: a shopper reads one.
     pub fn in_language(mut self, locale: Option<&str>) -> Self {
@@ -121,6 +141,8 @@ impl From<Product> for ProductView {
             name: content.name,
             description: content.description,
             price: content.price,
+            list_price: None,
+            lowest_30d: None,
             brand: content.brand,
             categories: content.categories,
             attributes: content.attributes,

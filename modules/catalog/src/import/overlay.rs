@@ -68,6 +68,7 @@ impl Overlay {
         Ok(Some(Product {
             id: kept.id,
             parent_id: kept.parent_id,
+            public: kept.content.price.into(),
             content: kept.content,
             available: 0,
             revision: 1,

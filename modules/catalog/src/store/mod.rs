@@ -8,6 +8,9 @@ pub(crate) mod images;
 pub(crate) mod imports;
 pub(crate) mod jobs;
 pub(crate) mod listing;
+pub(crate) mod markets;
+pub(crate) mod price_lists;
+pub(crate) mod pricing;
 pub(crate) mod products;
 pub(crate) mod related;
 pub(crate) mod searching;
@@ -21,13 +24,13 @@ use platform::sql::{Error, Result};
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::domain::{Content, Product, Translation, category, normalize};
+use crate::domain::{Content, Product, PublicPrice, Translation, category, normalize};
 
 /// The columns of a [`ProductRow`] of the product `p`.
 macro_rules! columns {
     () => {
         "p.id, p.parent_id, p.sku, p.name, p.description, p.brand, p.price, p.currency,
-         p.inventory_count + coalesce((select cast(sum(v.inventory_count) as bigint)
+         p.public_price, p.public_currency, p.public_lowest, p.inventory_count + coalesce((select cast(sum(v.inventory_count) as bigint)
             from product v where v.parent_id = p.id and v.shown), 0) as available,
          (select c.path from category c where c.id = p.category_id) as category,
          p.attributes, p.options, p.images, p.status, p.publish_at, p.slug,
@@ -48,6 +51,9 @@ pub(crate) struct ProductRow {
     brand: String,
     price: i64,
     currency: String,
+    public_price: i64,
+    public_currency: String,
+    public_lowest: Option<i64>,
     available: i64,
     category: Option<String>,
     attributes: Json<BTreeMap<String, Value>>,
@@ -70,6 +76,11 @@ impl ProductRow {
     pub(crate) fn product(self) -> Result<Product> {
         let wrong = |what: &str| Error::Inconsistent(format!("product {}: {what}", self.id));
         let currency = self.currency.parse().map_err(|_| wrong("currency"))?;
+        let public = self.public_currency.parse().map_err(|_| wrong("public_currency"))?;
+        let public = PublicPrice {
+            price: Money::from_minor(self.public_price, public),
+            lowest_before: self.public_lowest.map(|lowest| Money::from_minor(lowest, public)),
+        };
         let status = self.status.parse().map_err(|_| wrong("status"))?;
         let content = Content {
             sku: self.sku,
@@ -93,6 +104,7 @@ impl ProductRow {
             id: self.id.into(),
             parent_id: self.parent_id.map(Into::into),
             content,
+            public,
             available: self.available,
             revision: self.revision,
             version: self.version,

@@ -35,34 +35,28 @@ platform::statements! {
          where (p.sku = $1 or p.parent_id = (select o.id from product o where o.sku = $1))
            and p.shown and ", with_parent!(), "
          order by case when p.sku = $1 then 0 else 1 end, p.sku");
-    OFFERS =
-        concat!("select p.id, p.sku, p.name, p.price, p.currency,
-                (p.shown and ", with_parent!(), "
-                 and not exists (select 1 from product v where v.parent_id = p.id)) as sellable
-           from product p where p.id in (select unhex(value, '-') from json_each($1))"),
-        concat!("select p.id, p.sku, p.name, p.price, p.currency,
-                (p.shown and ", with_parent!(), "
-                 and not exists (select 1 from product v where v.parent_id = p.id)) as sellable
-           from product p
-          where p.id in (select cast(jsonb_array_elements_text($1) as uuid))");
     INSERT =
         concat!(platform::json_rows!(), "insert into product (id, parent_id, sku, name, description, brand, price, currency,
                 category_id, attributes, options, images, status, publish_at, slug, tax_category,
-                weight_g, barcode, translations, shown, version, created_at, updated_at)
+                weight_g, barcode, translations, shown, public_price, public_currency,
+                version, created_at, updated_at)
          select unhex(value->>'id', '-'), unhex(value->>'parent_id', '-'), value->>'sku',
                 value->>'name', value->>'description', value->>'brand', value->>'price',
                 value->>'currency', unhex(value->>'category_id', '-'), value->'attributes', value->'options',
                 value->'images', value->>'status', value->>'publish_at', value->>'slug',
                 value->>'tax_category', value->>'weight_g', value->>'barcode',
-                value->'translations', value->>'shown', 1, $2, $2
+                value->'translations', value->>'shown', value->>'price', value->>'currency',
+                1, $2, $2
            from given where true
          on conflict (sku) do nothing"),
         "insert into product (id, parent_id, sku, name, description, brand, price, currency,
                 category_id, attributes, options, images, status, publish_at, slug, tax_category,
-                weight_g, barcode, translations, shown, version, created_at, updated_at)
+                weight_g, barcode, translations, shown, public_price, public_currency,
+                version, created_at, updated_at)
          select x.id, x.parent_id, x.sku, x.name, x.description, x.brand, x.price, x.currency,
                 x.category_id, x.attributes, x.options, x.images, x.status, x.publish_at, x.slug,
-                x.tax_category, x.weight_g, x.barcode, x.translations, x.shown, 1, $2, $2
+                x.tax_category, x.weight_g, x.barcode, x.translations, x.shown, x.price,
+                x.currency, 1, $2, $2
            from jsonb_to_recordset($1) as x(id uuid, parent_id uuid, sku text, name text,
                 description text, brand text, price bigint, currency text, category_id uuid,
                 attributes jsonb, options jsonb, images jsonb, status text,
@@ -150,20 +144,6 @@ pub(crate) async fn shown_by_id(db: &Db, id: Uuid) -> Result<Vec<Product>> {
 /// The active product with this SKU, and its active variants after it.
 pub(crate) async fn shown_by_sku(db: &Db, sku: &str) -> Result<Vec<Product>> {
     products(db.query(SHOWN_BY_SKU).bind(sku).all().await?)
-}
-
-#[derive(platform::sql::Record)]
-pub(crate) struct OfferRow {
-    pub id: Uuid,
-    pub sku: String,
-    pub name: String,
-    pub price: i64,
-    pub currency: String,
-    pub sellable: bool,
-}
-
-pub(crate) async fn offers(db: &Db, ids: &[ProductId]) -> Result<Vec<OfferRow>> {
-    db.query(OFFERS).bind(id_list(ids.iter().map(|id| id.uuid()))).all().await
 }
 
 /// A product as INSERT and UPDATE read it.

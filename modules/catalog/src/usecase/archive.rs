@@ -27,6 +27,7 @@ pub(crate) async fn archive(
     let (before, after) = (json!({"status": was}), json!({"status": Status::Archived}));
     let entry = Entry::changed("product.archive", id.uuid(), &before, &after)?;
     record(&mut tx, actor, &[entry]).await?;
+    super::pricing::price(&mut tx, &[id.uuid()]).await?;
     tx.emit(&ProductArchived { product_id: id, sku }, version)?;
     Ok(tx.commit().await?)
 }

@@ -35,6 +35,7 @@ pub(crate) async fn create(tx: &mut Tx, input: ProductInput, actor: &Actor) -> R
     let product = Product {
         id,
         parent_id,
+        public: content.price.into(),
         content,
         available: 0,
         revision: 1,
@@ -47,6 +48,7 @@ pub(crate) async fn create(tx: &mut Tx, input: ProductInput, actor: &Actor) -> R
     if products::insert(tx, std::slice::from_ref(&new), &places).await? == 0 {
         return Err(Error::SkuTaken(new.product.content.sku));
     }
+    super::pricing::price(tx, &[id.uuid()]).await?;
     claim_slug(tx, &new.product).await?;
     record(tx, actor, &[entry(&new)?]).await?;
     tx.emit(&event(&new), 1)?;

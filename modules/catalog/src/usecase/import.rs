@@ -4,7 +4,9 @@ use kernel::id::{ImportId, ProductId};
 use kernel::{Currency, Timestamp};
 use platform::audit::{Actor, Entry, record};
 use platform::sql::{self, Db, Tx};
+use uuid::Uuid;
 
+use super::pricing;
 use crate::domain::{Definitions, Known, LineError, Plan, plan, wanted_slug};
 use crate::error::Error;
 use crate::import::{
@@ -221,6 +223,8 @@ async fn write(tx: &mut Tx, plan: &Plan, actor: &Actor) -> Result<bool, Error> {
         if products::insert(tx, &plan.inserts, &places).await? != plan.inserts.len() as u64 {
             return Ok(false);
         }
+        let ids: Vec<Uuid> = plan.inserts.iter().map(|new| new.product.id.uuid()).collect();
+        pricing::price(tx, &ids).await?;
         for new in &plan.inserts {
             entries.push(super::create::entry(new)?);
             tx.emit(&super::create::event(new), 1)?;
@@ -232,6 +236,8 @@ async fn write(tx: &mut Tx, plan: &Plan, actor: &Actor) -> Result<bool, Error> {
         if versions.len() != changed.len() {
             return Ok(false);
         }
+        let ids: Vec<Uuid> = changed.iter().map(|product| product.id.uuid()).collect();
+        let priced = pricing::price(tx, &ids).await?;
         for update in &plan.updates {
             let mut product = update.product.clone();
             product.version = versions[&product.id.uuid()];
@@ -241,7 +247,8 @@ async fn write(tx: &mut Tx, plan: &Plan, actor: &Actor) -> Result<bool, Error> {
                 &update.before,
                 &product.content,
             )?);
-            super::update::emit(tx, &product, &update.change)?;
+            let change = pricing::as_paid(&update.change, product.id, &priced);
+            super::update::emit(tx, &product, &change)?;
         }
     }
     record(tx, actor, &entries).await?;

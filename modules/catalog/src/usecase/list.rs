@@ -144,7 +144,7 @@ async fn ordered(
 }
 
 /// Later than any product was created: the year 9999, which both engines can compare.
-fn latest() -> Timestamp {
+pub(super) fn latest() -> Timestamp {
     DateTime::from_timestamp(253_402_300_799, 0).unwrap_or(DateTime::<chrono::Utc>::MAX_UTC)
 }
 

@@ -9,10 +9,15 @@ mod images;
 pub(crate) mod import;
 mod jobs;
 pub(crate) mod list;
+mod markets;
+mod offers;
 pub(crate) mod patch;
+mod price_lists;
+pub(crate) mod pricing;
 pub(crate) mod publish;
 mod related;
 pub(crate) mod update;
 
 pub(crate) use attributes::definitions;
 pub(crate) use categories::places;
+pub use price_lists::{Derivation, Put};

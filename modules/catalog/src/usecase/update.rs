@@ -4,6 +4,7 @@ use platform::audit::{Actor, Entry, record};
 use platform::sql::{self, Db, Tx};
 
 use super::create::claim_slug;
+use super::pricing::{as_paid, price};
 use super::{definitions, places};
 use crate::domain::{Change, Product, ProductInput, change, check};
 use crate::error::{Error, Result};
@@ -52,7 +53,8 @@ pub(crate) async fn update(
         claim_slug(&mut tx, &after).await?;
     }
     record(&mut tx, actor, &[entry(&before, &after)?]).await?;
-    emit(&mut tx, &after, &change)?;
+    let priced = price(&mut tx, &[id.uuid()]).await?;
+    emit(&mut tx, &after, &as_paid(&change, id, &priced))?;
     tx.commit().await?;
     Ok(after)
 }

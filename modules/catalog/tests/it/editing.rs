@@ -10,7 +10,7 @@ use platform::bus::Handler;
 use platform::sql::Db;
 use serde_json::json;
 
-use crate::world::{USD, catalog, counted, events, everything, input, kinds, set_stock};
+use crate::world::{USD, catalog, counted, events, everything, input, kinds, set_stock, wanted};
 
 platform::on_both_engines!(super::SCHEMA =>
     every_change_has_its_event,
@@ -231,7 +231,7 @@ async fn offers_tell_what_can_be_bought(db: Db) {
         catalog.create(input("V", json!({"parent_id": parent.id})), &Actor::SYSTEM).await.unwrap();
     let asked = [plain.id, draft.id, parent.id, variant.id, ProductId::new()];
     let sellable = async || {
-        let mut offers = catalog.offers(&asked).await.unwrap();
+        let mut offers = catalog.offers(&asked.map(wanted)).await.unwrap();
         offers.sort_by(|a, b| a.sku.cmp(&b.sku));
         offers.into_iter().map(|offer| (offer.sku, offer.sellable)).collect::<Vec<_>>()
     };
@@ -241,7 +241,7 @@ async fn offers_tell_what_can_be_bought(db: Db) {
     assert_eq!(sellable().await, told(true, false, false, true));
     catalog.archive(parent.id, None, &Actor::SYSTEM).await.unwrap();
     assert_eq!(sellable().await, told(true, false, false, false));
-    let many = vec![plain.id; catalog::OFFERS_MAX + 1];
+    let many = vec![wanted(plain.id); catalog::OFFERS_MAX + 1];
     assert!(catalog.offers(&many).await.is_err());
 }
 

@@ -10,6 +10,7 @@ mod images;
 mod importing;
 mod jobs;
 mod pages;
+mod prices;
 mod products;
 mod searching;
 mod statements;

@@ -6,7 +6,7 @@ use platform::audit::Actor;
 use platform::sql::Db;
 use serde_json::json;
 
-use crate::world::{catalog, input, kinds, set_stock};
+use crate::world::{catalog, input, kinds, set_stock, wanted};
 
 platform::on_both_engines!(catalog::SCHEMA =>
     a_former_slug_leads_on_and_never_to_another_product,
@@ -76,7 +76,7 @@ async fn a_product_comes_into_the_shop_when_its_time_has_come(db: Db) {
 }
 
 async fn offered(catalog: &Catalog, id: ProductId) -> bool {
-    let offers = kernel::ports::Catalog::offers(catalog, &[id]).await.unwrap();
+    let offers = kernel::ports::Catalog::offers(catalog, &[wanted(id)]).await.unwrap();
     offers[0].sellable
 }
 

@@ -109,3 +109,8 @@ pub async fn counted(catalog: &Catalog) -> Vec<(String, i64)> {
     counted.sort();
     counted
 }
+
+/// One unit of a product.
+pub fn wanted(product_id: ProductId) -> kernel::ports::Wanted {
+    kernel::ports::Wanted { product_id, quantity: 1 }
+}

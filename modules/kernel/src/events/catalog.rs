@@ -28,16 +28,16 @@ pub struct ProductUpdated {
     pub sku: String,
 }
 
-/// The price of a product changed, and perhaps more of it.
+/// A price of a product changed, and perhaps more of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProductPriceChanged {
     /// The product.
     pub product_id: ProductId,
     /// Its stock keeping unit.
     pub sku: String,
-    /// The price before.
+    /// What every shopper of the default market paid for one unit.
     pub before: Money,
-    /// The price now.
+    /// What every shopper pays now; the same when it is another price that changed.
     pub after: Money,
 }
 
@@ -79,6 +79,25 @@ pub struct CategoryChanged {
     pub path: String,
 }
 
+/// A market was made, changed or deleted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MarketChanged {
+    /// The market.
+    pub market_id: Uuid,
+    /// Its code.
+    pub code: String,
+}
+
+/// A price list was made, changed or deleted. What becomes of its products' prices is told by
+/// `product.price_changed` of each.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PriceListChanged {
+    /// The list.
+    pub price_list_id: Uuid,
+    /// Its code.
+    pub code: String,
+}
+
 /// A collection of products was made, changed, filled or deleted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CollectionChanged {
@@ -95,6 +114,8 @@ publishes! { "stoa.catalog":
     ProductArchived = "product.archived" about product_id;
     ProductAvailabilityChanged = "product.availability_changed" about product_id;
     CategoryChanged = "category.changed" about category_id;
+    MarketChanged = "market.changed" about market_id;
+    PriceListChanged = "price_list.changed" about price_list_id;
     CollectionChanged = "collection.changed" about collection_id;
     AttributeChanged = "attribute.changed" about attribute_id;
 }

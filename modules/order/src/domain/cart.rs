@@ -1,7 +1,7 @@
 //! A cart, what may go into it, and why it cannot be bought.
 
 use kernel::id::{LineId, ProductId};
-use kernel::ports::Offer;
+use kernel::ports::{Offer, Wanted};
 use kernel::problem::{Problem, code};
 use kernel::{Currency, Money};
 use serde::Serialize;
@@ -23,6 +23,13 @@ pub struct CartLine {
     pub product_id: ProductId,
     /// How many units.
     pub quantity: i64,
+}
+
+impl CartLine {
+    /// What the catalogue is asked for.
+    pub const fn wanted(&self) -> Wanted {
+        Wanted { product_id: self.product_id, quantity: self.quantity }
+    }
 }
 
 /// Refuses a quantity no line can have.
@@ -104,7 +111,8 @@ mod tests {
     }
 
     fn offer(product_id: ProductId, price: Money, sellable: bool) -> Offer {
-        Offer { product_id, sku: "A".to_owned(), name: "A".to_owned(), price, sellable }
+        let (sku, name) = ("A".to_owned(), "A".to_owned());
+        Offer { product_id, sku, name, price, tax_included: false, sellable }
     }
 
     #[test]

@@ -14,8 +14,10 @@ pub struct Totals {
     pub discount: Money,
     /// The shipping method's price.
     pub shipping: Money,
-    /// The tax on all of it.
+    /// The tax that comes on top of all of it.
     pub tax: Money,
+    /// The tax that items and shipping hold already, where prices are told with it.
+    pub included_tax: Money,
     /// What is charged.
     pub total: Money,
 }
@@ -30,22 +32,36 @@ pub struct Priced {
 }
 
 /// Adds an order up. `discount` and `tax` are percentages; each is rounded once, half away from
-/// zero, on the whole order.
+/// zero, on the whole order. Prices that are told with the tax hold it: it is not added again.
 pub fn totals(
     currency: Currency,
     lines: &[Priced],
     discount: Decimal,
     shipping: Money,
     tax: Decimal,
+    tax_included: bool,
 ) -> Result<Totals, MoneyError> {
     let items = lines.iter().try_fold(Money::zero(currency), |sum, line| {
         sum.checked_add(line.unit.times(line.quantity)?)
     })?;
     let discount = items.percent(discount)?;
     let taxed = items.checked_sub(discount)?.checked_add(shipping)?;
-    let tax = taxed.percent(tax)?;
+    let none = Money::zero(currency);
+    let (tax, included_tax) =
+        if tax_included { (none, held(taxed, tax)?) } else { (taxed.percent(tax)?, none) };
     let total = taxed.checked_add(tax)?;
-    Ok(Totals { items, discount, shipping, tax, total })
+    Ok(Totals { items, discount, shipping, tax, included_tax, total })
+}
+
+/// The tax that an amount holds already.
+fn held(gross: Money, percent: Decimal) -> Result<Money, MoneyError> {
+    let share = gross
+        .amount()
+        .checked_mul(percent)
+        .zip(Decimal::ONE_HUNDRED.checked_add(percent))
+        .and_then(|(share, whole)| share.checked_div(whole))
+        .ok_or(MoneyError::TooLarge)?;
+    Money::rounded(share, gross.currency())
 }
 
 #[cfg(test)]
@@ -63,7 +79,7 @@ mod tests {
         let lines =
             [Priced { unit: euros(1999), quantity: 2 }, Priced { unit: euros(500), quantity: 1 }];
         let ten = Decimal::from(10);
-        let sums = totals(Currency::EUR, &lines, ten, euros(490), Decimal::from(19)).unwrap();
+        let sums = totals(Currency::EUR, &lines, ten, euros(490), 19.into(), false).unwrap();
         assert_eq!(sums.items, euros(4498));
         assert_eq!(sums.discount, euros(450));
         assert_eq!(sums.tax, euros(862));
@@ -71,9 +87,19 @@ mod tests {
     }
 
     #[test]
+    fn a_price_with_tax_holds_it() {
+        let lines = [Priced { unit: euros(11_900), quantity: 1 }];
+        let sums = totals(Currency::EUR, &lines, 0.into(), euros(0), 19.into(), true).unwrap();
+        assert_eq!(
+            (sums.tax, sums.included_tax, sums.total),
+            (euros(0), euros(1_900), euros(11_900))
+        );
+    }
+
+    #[test]
     fn two_currencies_do_not_add_up() {
         let line = Priced { unit: Money::from_minor(1, Currency::USD), quantity: 1 };
-        let sums = totals(Currency::EUR, &[line], Decimal::ZERO, euros(0), Decimal::ZERO);
+        let sums = totals(Currency::EUR, &[line], Decimal::ZERO, euros(0), Decimal::ZERO, false);
         assert!(matches!(sums, Err(MoneyError::CurrencyMismatch { .. })));
     }
 
@@ -81,20 +107,22 @@ mod tests {
         #[test]
         fn the_total_is_the_sum_of_its_parts(
             prices in prop::collection::vec((0_i64..1_000_000, 1_i64..1_000), 0..50),
-            discount in 0_u32..=100, shipping in 0_i64..100_000, tax in 0_u32..=30,
+            discount in 0_u32..=100, shipping in 0_i64..100_000, tax in 0_u32..=30, included in any::<bool>(),
         ) {
             let lines: Vec<Priced> = prices
                 .iter()
                 .map(|(minor, quantity)| Priced { unit: euros(*minor), quantity: *quantity })
                 .collect();
             let sums = totals(
-                Currency::EUR, &lines, discount.into(), euros(shipping), tax.into(),
+                Currency::EUR, &lines, discount.into(), euros(shipping), tax.into(), included,
             ).unwrap();
             let parts = sums.items.minor() - sums.discount.minor()
                 + sums.shipping.minor() + sums.tax.minor();
             prop_assert_eq!(sums.total.minor(), parts);
             prop_assert!(sums.discount.minor() >= 0 && sums.discount.minor() <= sums.items.minor());
             prop_assert!(sums.total.minor() >= 0);
+            prop_assert!((0..=sums.total.minor()).contains(&sums.included_tax.minor()));
+            prop_assert!(sums.tax.minor() == 0 || sums.included_tax.minor() == 0);
         }
     }
 }

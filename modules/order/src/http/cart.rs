@@ -2,14 +2,14 @@ use std::collections::HashMap;
 
 use actix_web::web::{Data, Path};
 use kernel::id::{CustomerId, LineId, ProductId};
-use kernel::ports::Offer;
+use kernel::ports::{Offer, Wanted};
 use kernel::{Address, Money, Problem};
 use platform::http::{Answer, Body, Caller, ok};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::Orders;
-use crate::domain::cart::Obstacle;
+use crate::domain::cart::{CartLine, Obstacle};
 use crate::domain::totals::Totals;
 use crate::error::OrderError;
 use crate::store::cart;
@@ -86,7 +86,8 @@ async fn view(orders: &Orders, owner: CustomerId) -> Result<CartView, OrderError
         return Ok(CartView { lines: vec![], coupon: None, items: None, obstacles: vec![] });
     };
     let products: Vec<ProductId> = cart.lines.iter().map(|line| line.product_id).collect();
-    let offers = orders.inner.catalog.offers(&products).await?;
+    let wanted: Vec<Wanted> = cart.lines.iter().map(CartLine::wanted).collect();
+    let offers = orders.inner.catalog.offers(&wanted).await?;
     let offers: HashMap<ProductId, Offer> =
         offers.into_iter().map(|offer| (offer.product_id, offer)).collect();
     let stock = orders.inner.stock.available(&products).await?;

@@ -14,11 +14,11 @@ use crate::domain::totals::Totals;
 
 platform::statements! {
     INSERT = "insert into orders (id, number, customer_id, cart_id, status, currency, items_minor,
-                     discount_minor, shipping_minor, tax_minor, total_minor, coupon,
-                     shipping_address, billing_address, shipping_method, version, created_at,
-                     updated_at)
-              values ($1, $2, $3, $4, 'PENDING', $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, 1,
-                      $15, $15)";
+                     discount_minor, shipping_minor, tax_minor, total_minor, included_tax_minor,
+                     coupon, shipping_address, billing_address, shipping_method, version,
+                     created_at, updated_at)
+              values ($1, $2, $3, $4, 'PENDING', $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15,
+                      1, $16, $16)";
     INSERT_LINES =
         "insert into order_line (id, order_id, product_id, sku, name, quantity, unit_minor,
                 total_minor)
@@ -31,18 +31,18 @@ platform::statements! {
            from jsonb_to_recordset($2) as l(id uuid, product_id uuid, sku text, name text,
                 quantity bigint, unit_minor bigint, total_minor bigint)";
     FIND = "select id, number, customer_id, cart_id, status, currency, items_minor, discount_minor,
-                   shipping_minor, tax_minor, total_minor, coupon, shipping_address,
-                   billing_address, shipping_method, failure, version, created_at, updated_at,
+                   shipping_minor, tax_minor, included_tax_minor, total_minor, coupon,
+                   shipping_address, billing_address, shipping_method, failure, version, created_at, updated_at,
                    confirmed_at
               from orders where id = $1";
     OF_CUSTOMER = "select id, number, customer_id, cart_id, status, currency, items_minor,
-                   discount_minor, shipping_minor, tax_minor, total_minor, coupon,
-                   shipping_address, billing_address, shipping_method, failure, version,
+                   discount_minor, shipping_minor, tax_minor, included_tax_minor, total_minor,
+                   coupon, shipping_address, billing_address, shipping_method, failure, version,
                    created_at, updated_at, confirmed_at
               from orders where customer_id = $1 and id < $2 order by id desc limit $3";
     LIST = "select id, number, customer_id, cart_id, status, currency, items_minor,
-                   discount_minor, shipping_minor, tax_minor, total_minor, coupon,
-                   shipping_address, billing_address, shipping_method, failure, version,
+                   discount_minor, shipping_minor, tax_minor, included_tax_minor, total_minor,
+                   coupon, shipping_address, billing_address, shipping_method, failure, version,
                    created_at, updated_at, confirmed_at
               from orders where (cast($1 as text) is null or status = $1) and id < $2
              order by id desc limit $3";
@@ -101,6 +101,7 @@ struct Row {
     discount_minor: i64,
     shipping_minor: i64,
     tax_minor: i64,
+    included_tax_minor: i64,
     total_minor: i64,
     coupon: Option<String>,
     shipping_address: Json<Address>,
@@ -154,6 +155,7 @@ impl Row {
                 discount: money(self.discount_minor),
                 shipping: money(self.shipping_minor),
                 tax: money(self.tax_minor),
+                included_tax: money(self.included_tax_minor),
                 total: money(self.total_minor),
             },
             coupon: self.coupon,
@@ -182,6 +184,7 @@ pub async fn insert(tx: &mut Tx, order: &Order) -> Result<()> {
         .bind(order.totals.shipping.minor())
         .bind(order.totals.tax.minor())
         .bind(order.totals.total.minor())
+        .bind(order.totals.included_tax.minor())
         .bind(order.coupon.as_deref())
         .bind(Json(&order.shipping_address))
         .bind(order.billing_address.as_ref().map(Json))

@@ -1,12 +1,12 @@
 //! What a cart costs: the catalogue's prices, the coupon, shipping and tax.
 
-use kernel::id::ProductId;
+use kernel::ports::Wanted;
 use kernel::problem::{Problem, code};
 use kernel::{Address, Currency, Money};
 use platform::fault;
 use rust_decimal::Decimal;
 
-use crate::domain::cart::{PricedLine, price};
+use crate::domain::cart::{CartLine, PricedLine, price};
 use crate::domain::totals::{Priced, Totals, totals};
 use crate::error::OrderError;
 use crate::store::cart::Cart;
@@ -32,8 +32,8 @@ impl Orders {
         method: &str,
         coupon: Option<&str>,
     ) -> Result<Quote, OrderError> {
-        let products: Vec<ProductId> = cart.lines.iter().map(|line| line.product_id).collect();
-        let offers = self.inner.catalog.offers(&products).await?;
+        let wanted: Vec<Wanted> = cart.lines.iter().map(CartLine::wanted).collect();
+        let offers = self.inner.catalog.offers(&wanted).await?;
         let (currency, lines) = price(&cart.lines, &offers)?;
         let coupon = self.usable_coupon(coupon.or(cart.coupon.as_deref())).await?;
         let mut shipping = shipping_price(&self.inner.settings, method, currency)?;
@@ -41,9 +41,11 @@ impl Orders {
             shipping = Money::zero(currency);
         }
         let priced: Vec<Priced> = lines.iter().map(PricedLine::priced).collect();
+        // All prices are of one market.
+        let tax_included = lines.first().is_some_and(|line| line.offer.tax_included);
         let percent = coupon.as_ref().map_or(Decimal::ZERO, |coupon| coupon.percent);
         let tax = tax_percent(&self.inner.settings, &address.country);
-        let totals = totals(currency, &priced, percent, shipping, tax)?;
+        let totals = totals(currency, &priced, percent, shipping, tax, tax_included)?;
         Ok(Quote { lines, coupon, totals })
     }
 

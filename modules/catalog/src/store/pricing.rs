@@ -1,0 +1,422 @@
+//! What prices are worked out from, and what they come to.
+
+use std::collections::HashMap;
+
+use kernel::id::ProductId;
+use kernel::{Currency, Money, Timestamp};
+use platform::sql::{Db, Error, Json, Query, Result, Tx};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::id_list;
+use crate::domain::{Applied, Candidate, LOWEST_WINDOW, Repriced};
+
+macro_rules! candidates {
+    ($of:literal, $valid:literal) => {
+        concat!(
+            "select e.product_id, l.code, l.priority, l.currency, l.market, l.customer_group,
+                    l.valid_from, l.valid_until, e.min_quantity, e.amount
+               from price_list_entry e join price_list l on l.id = e.list_id
+              where e.product_id in ",
+            $of,
+            $valid,
+            " order by e.product_id, l.code, e.min_quantity"
+        )
+    };
+}
+macro_rules! offers {
+    ($of:literal) => {
+        concat!(
+            "select p.id, p.sku, p.name, p.price, p.currency, m.code as market,
+                    m.currency as market_currency, m.prices_include_tax,
+                    (p.shown
+                     and not exists (select 1 from product r where r.id = p.parent_id and not r.shown)
+                     and not exists (select 1 from product v where v.parent_id = p.id)) as sellable
+               from product p left join market m on m.is_default where p.id in ",
+            $of
+        )
+    };
+}
+
+platform::statements! {
+    /// Every price of products that is valid now or may be later.
+    CANDIDATES =
+        candidates!("(select unhex(value, '-') from json_each($1))",
+                    " and (l.valid_until is null or l.valid_until > $2)"),
+        candidates!("(select cast(jsonb_array_elements_text($1) as uuid))",
+                    " and (l.valid_until is null or l.valid_until > $2)");
+    /// Every price of one product, those of lists that have expired too.
+    CANDIDATES_EVER = candidates!("($1)", "");
+    OFFERS =
+        offers!("(select unhex(value, '-') from json_each($1))"),
+        offers!("(select cast(jsonb_array_elements_text($1) as uuid))");
+    SHOWN_PRICE =
+        "select p.id, p.sku, p.price, p.currency from product p where p.id = $1 and p.shown
+            and not exists (select 1 from product r where r.id = p.parent_id and not r.shown)";
+    ID_OF_SKU = "select id from product where sku = $1";
+    /// Products that nobody else changes until the unit of work is over.
+    LOCKED =
+        "select p.id, p.price, p.currency, p.shown, p.public_price, p.public_currency,
+                p.public_lowest from product p
+          where p.id in (select unhex(value, '-') from json_each($1)) order by p.id",
+        "select p.id, p.price, p.currency, p.shown, p.public_price, p.public_currency,
+                p.public_lowest from product p
+          where p.id in (select cast(jsonb_array_elements_text($1) as uuid))
+          order by p.id for no key update";
+    /// Prices that apply, or did in the time that counts.
+    APPLIED =
+        "select product_id, market, amount, currency, from_at, until_at, lowest_before
+           from price_history
+          where product_id in (select unhex(value, '-') from json_each($1))
+            and (until_at is null or until_at > $2) order by from_at",
+        "select product_id, market, amount, currency, from_at, until_at, lowest_before
+           from price_history
+          where product_id in (select cast(jsonb_array_elements_text($1) as uuid))
+            and (until_at is null or until_at > $2) order by from_at";
+    PRESENT = "select amount, currency, lowest_before from price_history
+                where product_id = $1 and market = $2 and until_at is null";
+    HISTORY = "select product_id, market, amount, currency, from_at, until_at, lowest_before
+                 from price_history
+                where product_id = $1 and market = $2 and from_at < $3
+                order by from_at desc limit $4";
+    /// What began at the very moment that it ends at never was.
+    FORGET =
+        "delete from price_history
+          where until_at is null and from_at >= $2
+            and (product_id, market) in (select unhex(value->>'id', '-'), value->>'market'
+                                           from json_each($1))",
+        "delete from price_history
+          where until_at is null and from_at >= $2
+            and (product_id, market) in (select x.id, x.market
+                                           from jsonb_to_recordset($1) as x(id uuid, market text))";
+    END =
+        "update price_history set until_at = $2
+          where until_at is null
+            and (product_id, market) in (select unhex(value->>'id', '-'), value->>'market'
+                                           from json_each($1))",
+        "update price_history set until_at = $2
+          where until_at is null
+            and (product_id, market) in (select x.id, x.market
+                                           from jsonb_to_recordset($1) as x(id uuid, market text))";
+    BEGIN =
+        "insert into price_history (product_id, market, amount, currency, from_at, lowest_before)
+         select unhex(value->>'id', '-'), value->>'market', value->>'amount',
+                value->>'currency', $2, value->>'lowest' from json_each($1) where true
+         on conflict (product_id, market, from_at)
+         do update set amount = excluded.amount, currency = excluded.currency, until_at = null,
+                       lowest_before = excluded.lowest_before",
+        "insert into price_history (product_id, market, amount, currency, from_at, lowest_before)
+         select x.id, x.market, x.amount, x.currency, $2, x.lowest
+           from jsonb_to_recordset($1) as x(id uuid, market text, amount bigint, currency text,
+                lowest bigint)
+         on conflict (product_id, market, from_at)
+         do update set amount = excluded.amount, currency = excluded.currency, until_at = null,
+                       lowest_before = excluded.lowest_before";
+    SET_PUBLIC =
+        "update product set public_price = l.amount, public_currency = l.currency,
+                public_lowest = l.lowest
+           from (select unhex(value->>'id', '-') as id, value->>'amount' as amount,
+                        value->>'currency' as currency, value->>'lowest' as lowest
+                   from json_each($1)) l
+          where product.id = l.id",
+        "update product p set public_price = l.amount, public_currency = l.currency,
+                public_lowest = l.lowest
+           from jsonb_to_recordset($1) as l(id uuid, amount bigint, currency text, lowest bigint)
+          where p.id = l.id";
+    COUNT_UP =
+        "update product set version = version + 1
+          where id in (select unhex(value, '-') from json_each($1)) returning id, sku, version",
+        "update product set version = version + 1
+          where id in (select cast(jsonb_array_elements_text($1) as uuid))
+         returning id, sku, version";
+    QUEUE_LISTS =
+        "insert into price_due (product_id)
+         select distinct e.product_id from price_list_entry e
+          where e.list_id in (select unhex(value, '-') from json_each($1))
+         on conflict (product_id) do nothing",
+        "insert into price_due (product_id)
+         select distinct e.product_id from price_list_entry e
+          where e.list_id in (select cast(jsonb_array_elements_text($1) as uuid))
+         order by e.product_id on conflict (product_id) do nothing";
+    QUEUE_ALL = "insert into price_due (product_id) select p.id from product p where true
+                 order by p.id on conflict (product_id) do nothing";
+    ANY_DUE = "select product_id from price_due limit 1";
+    /// Taken before anything is read: who asks for a product meanwhile waits, and asks anew.
+    TAKE_DUE =
+        "delete from price_due where product_id in
+            (select product_id from price_due order by product_id limit $1)
+         returning product_id",
+        "delete from price_due where product_id in
+            (select product_id from price_due order by product_id limit $1 for update skip locked)
+         returning product_id";
+}
+
+#[derive(platform::sql::Record)]
+struct CandidateRow {
+    product_id: Uuid,
+    code: String,
+    priority: i64,
+    currency: String,
+    market: Option<String>,
+    customer_group: Option<String>,
+    valid_from: Option<Timestamp>,
+    valid_until: Option<Timestamp>,
+    min_quantity: i64,
+    amount: i64,
+}
+
+fn currency(code: &str, of: impl std::fmt::Display) -> Result<Currency> {
+    code.parse().map_err(|_| Error::Inconsistent(format!("{of}: currency")))
+}
+
+impl CandidateRow {
+    fn candidate(self) -> Result<Candidate> {
+        Ok(Candidate {
+            currency: currency(&self.currency, &self.code)?,
+            list: self.code,
+            priority: self.priority,
+            market: self.market,
+            group: self.customer_group,
+            valid_from: self.valid_from,
+            valid_until: self.valid_until,
+            min_quantity: self.min_quantity,
+            amount: self.amount,
+        })
+    }
+}
+
+/// The prices that lists have, by product.
+pub(crate) type Candidates = HashMap<Uuid, Vec<Candidate>>;
+
+async fn by_product(query: Query<'_>) -> Result<Candidates> {
+    let rows: Vec<CandidateRow> = query.all().await?;
+    let mut candidates = Candidates::new();
+    for row in rows {
+        candidates.entry(row.product_id).or_default().push(row.candidate()?);
+    }
+    Ok(candidates)
+}
+
+/// The prices that lists which have not expired have for products.
+pub(crate) async fn candidates(
+    db: &Db,
+    ids: impl IntoIterator<Item = Uuid>,
+    now: Timestamp,
+) -> Result<Candidates> {
+    by_product(db.query(CANDIDATES).bind(id_list(ids)).bind(now)).await
+}
+
+/// The prices that lists have or had for a product.
+pub(crate) async fn candidates_ever(db: &Db, id: Uuid) -> Result<Vec<Candidate>> {
+    let mut candidates = by_product(db.query(CANDIDATES_EVER).bind(id)).await?;
+    Ok(candidates.remove(&id).unwrap_or_default())
+}
+
+#[derive(platform::sql::Record)]
+pub(crate) struct OfferRow {
+    pub id: Uuid,
+    pub sku: String,
+    pub name: String,
+    price: i64,
+    currency: String,
+    pub market: Option<String>,
+    market_currency: Option<String>,
+    pub prices_include_tax: Option<bool>,
+    pub sellable: bool,
+}
+
+impl OfferRow {
+    /// The base price.
+    pub fn base(&self) -> Result<Money> {
+        Ok(Money::from_minor(self.price, currency(&self.currency, self.id)?))
+    }
+
+    /// The currency of the default market, if there is one.
+    pub fn market_currency(&self) -> Result<Option<Currency>> {
+        self.market_currency.as_deref().map(|code| currency(code, "market")).transpose()
+    }
+}
+
+/// Products with the market that carts are for.
+pub(crate) async fn offers(db: &Db, ids: impl IntoIterator<Item = Uuid>) -> Result<Vec<OfferRow>> {
+    db.query(OFFERS).bind(id_list(ids)).all().await
+}
+
+/// A product that shoppers see: id, SKU and base price.
+pub(crate) async fn shown(db: &Db, key: &str) -> Result<Option<(Uuid, String, Money)>> {
+    let id = match Uuid::try_parse(key) {
+        Ok(id) => Some(id),
+        Err(_) => {
+            let found: Option<(Uuid,)> = db.query(ID_OF_SKU).bind(key).optional().await?;
+            found.map(|(id,)| id)
+        }
+    };
+    let Some(id) = id else { return Ok(None) };
+    let row: Option<(Uuid, String, i64, String)> =
+        db.query(SHOWN_PRICE).bind(id).optional().await?;
+    row.map(|(id, sku, price, code)| Ok((id, sku, Money::from_minor(price, currency(&code, id)?))))
+        .transpose()
+}
+
+/// What every shopper of a market pays for one unit, and the lowest price of the 30 days before.
+pub(crate) async fn present(
+    db: &Db,
+    id: Uuid,
+    market: &str,
+) -> Result<Option<(Money, Option<Money>)>> {
+    let row: Option<(i64, String, Option<i64>)> =
+        db.query(PRESENT).bind(id).bind(market).optional().await?;
+    row.map(|(amount, code, lowest)| {
+        let currency = currency(&code, id)?;
+        let lowest = lowest.map(|lowest| Money::from_minor(lowest, currency));
+        Ok((Money::from_minor(amount, currency), lowest))
+    })
+    .transpose()
+}
+
+#[derive(platform::sql::Record)]
+struct AppliedRow {
+    product_id: Uuid,
+    market: String,
+    amount: i64,
+    currency: String,
+    from_at: Timestamp,
+    until_at: Option<Timestamp>,
+    lowest_before: Option<i64>,
+}
+
+impl AppliedRow {
+    fn applied(self) -> Result<Applied> {
+        let currency = currency(&self.currency, self.product_id)?;
+        Ok(Applied {
+            market: self.market,
+            price: Money::from_minor(self.amount, currency),
+            from: self.from_at,
+            until: self.until_at,
+            lowest_before: self.lowest_before,
+        })
+    }
+}
+
+/// The prices a product had in a market before an instant, the newest first.
+pub(crate) async fn history(
+    db: &Db,
+    id: ProductId,
+    market: &str,
+    before: Timestamp,
+    limit: i64,
+) -> Result<Vec<Applied>> {
+    let query = db.query(HISTORY).bind(id.uuid()).bind(market).bind(before).bind(limit);
+    let rows: Vec<AppliedRow> = query.all().await?;
+    rows.into_iter().map(AppliedRow::applied).collect()
+}
+
+#[derive(platform::sql::Record)]
+struct LockedRow {
+    id: Uuid,
+    price: i64,
+    currency: String,
+    shown: bool,
+    public_price: i64,
+    public_currency: String,
+    public_lowest: Option<i64>,
+}
+
+/// A product whose prices are being worked out.
+pub(crate) struct Priced {
+    pub id: Uuid,
+    pub base: Money,
+    pub shown: bool,
+    /// What every shopper of the default market paid.
+    pub public: Money,
+    pub lowest_before: Option<i64>,
+    pub candidates: Vec<Candidate>,
+    pub applied: Vec<Applied>,
+}
+
+/// Products with everything that their prices depend on, which stand still until the unit of work
+/// is over.
+pub(crate) async fn locked(tx: &mut Tx, ids: &[Uuid]) -> Result<Vec<Priced>> {
+    let now = tx.now();
+    let list = id_list(ids.iter().copied());
+    let rows: Vec<LockedRow> = tx.query(LOCKED).bind(list.clone()).all().await?;
+    let mut candidates = by_product(tx.query(CANDIDATES).bind(list.clone()).bind(now)).await?;
+    let since = now - LOWEST_WINDOW;
+    let applied: Vec<AppliedRow> = tx.query(APPLIED).bind(list).bind(since).all().await?;
+    let mut by_id: HashMap<Uuid, Vec<Applied>> = HashMap::new();
+    for row in applied {
+        by_id.entry(row.product_id).or_default().push(row.applied()?);
+    }
+    let priced = |row: LockedRow| {
+        let public = currency(&row.public_currency, row.id)?;
+        Ok(Priced {
+            base: Money::from_minor(row.price, currency(&row.currency, row.id)?),
+            shown: row.shown,
+            public: Money::from_minor(row.public_price, public),
+            lowest_before: row.public_lowest,
+            candidates: candidates.remove(&row.id).unwrap_or_default(),
+            applied: by_id.remove(&row.id).unwrap_or_default(),
+            id: row.id,
+        })
+    };
+    rows.into_iter().map(priced).collect()
+}
+
+/// Writes what the prices of products came to.
+pub(crate) async fn write(tx: &mut Tx, repriced: &[(&Priced, Repriced)]) -> Result<()> {
+    let now = tx.now();
+    let (mut ended, mut begun, mut public) = (Vec::new(), Vec::new(), Vec::new());
+    for (product, come) in repriced {
+        let id = product.id;
+        ended.extend(come.ended.iter().map(|market| json!({"id": id, "market": market})));
+        begun.extend(come.begun.iter().map(|one| {
+            json!({
+                "id": id, "market": one.market, "amount": one.price.minor(),
+                "currency": one.price.currency(), "lowest": one.lowest_before,
+            })
+        }));
+        if product.public != come.public || product.lowest_before != come.lowest_before {
+            public.push(json!({
+                "id": id, "amount": come.public.minor(), "currency": come.public.currency(),
+                "lowest": come.lowest_before,
+            }));
+        }
+    }
+    let write: [(_, Vec<Value>); 2] = [(FORGET, ended.clone()), (END, ended)];
+    for (sql, records) in write.into_iter().chain([(BEGIN, begun)]) {
+        if !records.is_empty() {
+            tx.query(sql).bind(Json(records)).bind(now).execute().await?;
+        }
+    }
+    if !public.is_empty() {
+        tx.query(SET_PUBLIC).bind(Json(public)).execute().await?;
+    }
+    Ok(())
+}
+
+/// Counts the versions of products up: id, SKU and new version of each.
+pub(crate) async fn count_up(tx: &mut Tx, ids: &[Uuid]) -> Result<Vec<(Uuid, String, i64)>> {
+    tx.query(COUNT_UP).bind(id_list(ids.iter().copied())).all().await
+}
+
+/// Notes that the prices of all products of some lists are to be worked out again.
+pub(crate) async fn queue_lists(tx: &mut Tx, lists: &[Uuid]) -> Result<()> {
+    tx.query(QUEUE_LISTS).bind(id_list(lists.iter().copied())).execute().await.map(drop)
+}
+
+/// Notes that the prices of every product are to be worked out again.
+pub(crate) async fn queue_all(tx: &mut Tx) -> Result<()> {
+    tx.query(QUEUE_ALL).execute().await.map(drop)
+}
+
+/// Whether prices are to be worked out again.
+pub(crate) async fn is_any_due(db: &Db) -> Result<bool> {
+    let due: Option<(Uuid,)> = db.query(ANY_DUE).optional().await?;
+    Ok(due.is_some())
+}
+
+/// Takes products whose prices are to be worked out again.
+pub(crate) async fn take_due(tx: &mut Tx, limit: i64) -> Result<Vec<Uuid>> {
+    let due: Vec<(Uuid,)> = tx.query(TAKE_DUE).bind(limit).all().await?;
+    Ok(due.into_iter().map(|(id,)| id).collect())
+}

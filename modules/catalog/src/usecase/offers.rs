@@ -1,0 +1,64 @@
+use std::collections::HashMap;
+
+use async_trait::async_trait;
+use kernel::Money;
+use kernel::ports::{Offer, Unavailable, Wanted};
+use platform::sql;
+
+use crate::domain::{Asked, Candidate, DEFAULT_MARKET, pick};
+use crate::store::pricing::{self, OfferRow};
+use crate::{Catalog, OFFERS_MAX};
+
+#[async_trait]
+impl kernel::ports::Catalog for Catalog {
+    async fn offers(&self, wanted: &[Wanted]) -> Result<Vec<Offer>, Unavailable> {
+        let failed = |error: sql::Error| Unavailable::new("catalog", error);
+        if wanted.len() > OFFERS_MAX {
+            let asked = format!("{} offers were asked for, at most {OFFERS_MAX}", wanted.len());
+            return Err(failed(sql::Error::Inconsistent(asked)));
+        }
+        offers(self, wanted).await.map_err(failed)
+    }
+}
+
+async fn offers(catalog: &Catalog, wanted: &[Wanted]) -> sql::Result<Vec<Offer>> {
+    let quantities: HashMap<_, _> =
+        wanted.iter().map(|one| (one.product_id.uuid(), one.quantity)).collect();
+    let ids = || quantities.keys().copied();
+    let now = catalog.db.clock().now();
+    let rows = pricing::offers(&catalog.db, ids()).await?;
+    let mut candidates = pricing::candidates(&catalog.db, ids(), now).await?;
+    rows.into_iter()
+        .map(|row| {
+            let candidates = candidates.remove(&row.id).unwrap_or_default();
+            let price = price(&row, &candidates, quantities[&row.id], now)?;
+            Ok(Offer {
+                product_id: row.id.into(),
+                sellable: row.sellable && price.is_some(),
+                price: price.map_or_else(|| row.base(), Ok)?,
+                tax_included: row.prices_include_tax.unwrap_or(false),
+                sku: row.sku,
+                name: row.name,
+            })
+        })
+        .collect()
+}
+
+/// The price of one unit in the default market; none where the product is not sold in it.
+fn price(
+    row: &OfferRow,
+    candidates: &[Candidate],
+    quantity: i64,
+    now: kernel::Timestamp,
+) -> sql::Result<Option<Money>> {
+    let base = row.base()?;
+    let asked = Asked {
+        market: row.market.as_deref().unwrap_or(DEFAULT_MARKET),
+        currency: row.market_currency()?.unwrap_or(base.currency()),
+        // Accounts are in no group yet; who puts them into one asks for their offers here.
+        group: None,
+        quantity,
+        now,
+    };
+    Ok(pick(base, candidates, &asked).map(|picked| picked.price))
+}
