@@ -18,13 +18,13 @@ mod store;
 mod usecase;
 mod verify;
 
+use std::collections::HashMap;
 use std::path::Path;
 use std::time::Duration;
 
 use actix_web::web;
 use kernel::currency::Currency;
 use kernel::id::ProductId;
-use kernel::page::Page;
 use platform::audit::{self, Actor, Recorded};
 use platform::bus::Subscription;
 use platform::module::Schema;
@@ -35,9 +35,9 @@ use platform::verify::Check;
 use uuid::Uuid;
 
 pub use domain::{
-    Applied, Attribute, AttributeInput, Candidate, Category, CategoryInput, CategoryNode,
-    Collection, CollectionInput, Listed, ListedInput, Market, MarketInput, PriceList,
-    PriceListInput, Product, ProductInput, Relation, RelationKind, Verdict,
+    Applied, Attribute, AttributeInput, Candidate, Card, Category, CategoryInput, CategoryNode,
+    Collection, CollectionInput, FieldWeight, Listed, ListedInput, Market, MarketInput, PriceList,
+    PriceListInput, Product, ProductInput, Ranking, Relation, RelationKind, Verdict,
 };
 pub use error::{Error, Result};
 pub use export::Export;
@@ -45,8 +45,10 @@ pub use http::openapi;
 pub use import::{ERRORS_MAX, Format, Import, ImportError, Progress, Report, Source};
 pub use media::Settings as ImageSettings;
 pub use pages::Settings as CacheSettings;
-pub use search::SearchError;
-pub use usecase::list::{After, ListQuery, Sort};
+pub use search::{
+    Audience, Explanation, FacetValue, Facets, PriceBucket, PriceFacet, SearchError, StockFacet,
+};
+pub use usecase::list::{After, Item, List, ListQuery, Sort};
 pub use usecase::pricing::{Price, PriceQuery};
 pub use usecase::{Derivation, Put};
 
@@ -58,7 +60,7 @@ use usecase::searches::{Searches, TELL_EVERY};
 
 platform::migrations! {
     "catalog": "0001_catalog", "0002_products", "0003_categories", "0004_prices",
-    "0005_media_and_jobs", "0007_collections"
+    "0005_media_and_jobs", "0006_search", "0007_collections"
 }
 
 /// The catalogue's tables and statements.
@@ -110,6 +112,9 @@ pub struct Settings {
     pub currency: Currency,
     /// How often the search index looks for changes when no commit woke it, in milliseconds.
     pub search_poll_ms: u64,
+    /// How products are searched.
+    #[serde(default)]
+    pub search: SearchSettings,
     /// What is done with uploaded images.
     pub images: ImageSettings,
     /// How much memory the pages may take that are kept ready.
@@ -122,9 +127,36 @@ impl Default for Settings {
     fn default() -> Self {
         let images = ImageSettings::default();
         let cache = CacheSettings::default();
+        let search = SearchSettings::default();
         let (currency, search_poll_ms, import_bytes_max) = (Currency::USD, 1_000, 1 << 30);
-        Self { currency, search_poll_ms, images, cache, import_bytes_max }
+        Self { currency, search_poll_ms, search, images, cache, import_bytes_max }
     }
+}
+
+/// How products are searched.
+#[derive(Debug, Clone, serde::Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SearchSettings {
+    /// The languages of the shop, its own one first, as BCP 47 tags. When they change, the index
+    /// is built again at the next start.
+    pub languages: Vec<String>,
+    /// What makes a product fit a text better than another one.
+    pub ranking: Ranking,
+}
+
+impl Default for SearchSettings {
+    fn default() -> Self {
+        Self { languages: vec!["en".to_owned()], ranking: Ranking::default() }
+    }
+}
+
+/// What a text may become.
+#[derive(Debug, Clone, Default)]
+pub struct Suggestions {
+    /// Products, the best first: id, SKU, name.
+    pub products: Vec<(ProductId, String, String)>,
+    /// Texts that find something, the most usual first.
+    pub texts: Vec<String>,
 }
 
 /// The catalogue. Cheap to clone.
@@ -155,7 +187,8 @@ impl Catalog {
         settings: Settings,
         index_folder: &Path,
     ) -> std::result::Result<Self, SearchError> {
-        let search = Some(SearchIndex::open(index_folder).await?);
+        let SearchSettings { languages, ranking } = settings.search.clone();
+        let search = Some(SearchIndex::open(index_folder, languages, ranking).await?);
         Ok(Self { search, ..Self::new(db, settings) })
     }
 
@@ -166,6 +199,13 @@ impl Catalog {
         self.media = Some(Media::new(data_folder.join("media")));
         self.imports = Some(ImportFolder::new(data_folder.join("imports")));
         self
+    }
+
+    /// The same catalogue with another ranking, over the same search index.
+    #[must_use]
+    pub fn ranked(&self, ranking: Ranking) -> Self {
+        let search = self.search.as_ref().map(|search| search.ranked(ranking));
+        Self { search, ..self.clone() }
     }
 
     /// Its endpoints.
@@ -290,6 +330,11 @@ impl Catalog {
         outbox::last(&self.db).await
     }
 
+    /// The edition of the search index that lists are made of.
+    fn latest_edition(&self) -> Option<Uuid> {
+        self.search.as_ref().map(SearchIndex::latest_edition)
+    }
+
     /// Whether this node follows the changes, so that pages are kept ready.
     pub fn follows(&self) -> bool {
         self.pages.follows()
@@ -328,21 +373,29 @@ impl Catalog {
     }
 
     /// A page of the products that shoppers see.
-    pub async fn list(&self, query: ListQuery) -> Result<Page<Product>> {
-        let text = query.text.clone().filter(|_| query.after.is_none());
-        let page = usecase::list::list(&self.db, self.search.as_ref(), query).await?;
+    pub async fn list(&self, query: ListQuery) -> Result<List> {
+        let currency = self.settings.currency.code();
+        let text = query.searched();
+        let list = usecase::list::list(&self.db, self.search.as_ref(), currency, query).await?;
         if let Some(text) = text {
-            self.searches.searched(&text, !page.items.is_empty());
+            self.searches.searched(&text, !list.items.is_empty());
         }
-        Ok(page)
+        Ok(list)
     }
 
-    /// Products whose name has the words of a text that is still being written: id, SKU, name.
-    pub async fn suggest(&self, text: String) -> Result<Vec<(ProductId, String, String)>> {
+    /// What a text that is still being written may become: products by id, SKU and name, and
+    /// texts.
+    pub async fn suggest(&self, text: String) -> Result<Suggestions> {
         let search = self.search.as_ref().ok_or(SearchError::NotBuilt)?;
-        let ids = search.suggest(text, SUGGESTIONS_MAX).await?;
-        let names = store::searching::names(&self.db, ids).await?;
-        Ok(names.into_iter().map(|(id, sku, name)| (id.into(), sku, name)).collect())
+        let suggested = search.suggest(text, SUGGESTIONS_MAX).await?;
+        let names = store::searching::names(&self.db, suggested.ids.clone()).await?;
+        let mut names: HashMap<Uuid, (String, String)> =
+            names.into_iter().map(|(id, sku, name)| (id, (sku, name))).collect();
+        let products = suggested.ids.into_iter().filter_map(|id| {
+            let (sku, name) = names.remove(&id)?;
+            Some((id.into(), sku, name))
+        });
+        Ok(Suggestions { products: products.collect(), texts: suggested.texts })
     }
 
     /// Creates and changes products as a file says, and tells how far it has come. Killed and run
@@ -368,6 +421,14 @@ impl Catalog {
         let mut tx = db.begin("catalog.search_rebuild").await?;
         store::searching::next_generation(&mut tx).await?;
         tx.commit().await
+    }
+
+    /// Brings the search index of this node up to date, if it has one.
+    pub async fn refresh_search(&self) -> Result<()> {
+        if let Some(search) = &self.search {
+            while search.follow(&self.db).await? {}
+        }
+        Ok(())
     }
 
     /// Whether the search index of this node has all that is committed.

@@ -26,6 +26,8 @@ use crate::store::searching;
 pub(crate) const PRODUCT_TTL: Duration = Duration::from_mins(5);
 /// How long a page of categories, or of the products of one, is good if no product changes.
 pub(crate) const CATEGORY_TTL: Duration = Duration::from_hours(1);
+/// How long a list that names no category is good if no product changes.
+pub(crate) const LIST_TTL: Duration = Duration::from_mins(1);
 /// How many events are followed at a time.
 const EVENTS_MAX: i64 = 1_000;
 

@@ -20,6 +20,14 @@ platform::statements! {
           where p.version <> (select coalesce(max(o.version), 0) from outbox o
                                where o.subject = p.id)
           order by p.sku limit 20";
+    /// Products that are not in the queue are at the price that their history tells of.
+    PUBLIC_PRICE_APART =
+        "select p.sku from product p
+           join price_history h on h.product_id = p.id and h.until_at is null
+            and h.market = coalesce((select m.code from market m where m.is_default), 'default')
+          where (h.amount <> p.public_price or h.currency <> p.public_currency)
+            and not exists (select 1 from price_due d where d.product_id = p.id)
+          order by p.sku limit 20";
     CATEGORIES = "select count(*) from category";
     CATEGORY_NOT_AT_ITS_PLACE =
         "select c.path from category c left join category u on u.id = c.parent_id
@@ -40,6 +48,13 @@ pub(crate) async fn verify(db: &Db, search: Option<&SearchIndex>) -> Result<Vec<
         by_query(db, "every version of a product has its event", PRODUCTS, OUTBOX_BEHIND).await?,
         by_query(
             db,
+            "every product's public price is the one its history tells of",
+            PRODUCTS,
+            PUBLIC_PRICE_APART,
+        )
+        .await?,
+        by_query(
+            db,
             "every category is below the one it names",
             CATEGORIES,
             CATEGORY_NOT_AT_ITS_PLACE,
@@ -50,7 +65,8 @@ pub(crate) async fn verify(db: &Db, search: Option<&SearchIndex>) -> Result<Vec<
         && caught_up(search, db).await?
     {
         let mut check = Check::new("every product that shoppers see can be found");
-        let (shown, found) = (products::count_shown(db).await?.unsigned_abs(), search.count());
+        let shown = products::count_shown(db).await?.unsigned_abs();
+        let found = search.count().unwrap_or(0);
         check.rows = shown;
         if shown != found {
             check.broken(format!("{shown} products are shown, {found} can be found"));

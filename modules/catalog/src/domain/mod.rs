@@ -1,6 +1,7 @@
 //! Products and the rules about them, without I/O.
 
 mod attribute;
+mod card;
 pub(crate) mod category;
 mod collection;
 mod content;
@@ -14,13 +15,16 @@ mod plan;
 mod price_list;
 pub(crate) mod pricing;
 mod product;
+mod ranking;
 mod relation;
 mod rounding;
 mod row;
+mod search_query;
 mod slug;
 mod tally;
 
 pub use attribute::{Attribute, AttributeInput, Definitions, Kind};
+pub use card::Card;
 pub use category::{Category, CategoryInput, CategoryNode};
 pub(crate) use collection::check_chosen;
 pub use collection::{Collection, CollectionInput, Rule};
@@ -37,11 +41,15 @@ pub use market::{Market, MarketInput, is_code, is_country};
 pub(crate) use plan::{Known, Plan, plan, wanted_slug};
 pub use price_list::{Listed, ListedInput, PriceList, PriceListInput};
 pub use pricing::{Asked, Candidate, Picked, Verdict, explain, pick};
-pub use product::{Change, NewProduct, Product, ProductInput, PublicPrice, Status, change};
+pub use product::{
+    Change, NewProduct, PriceTag, Product, ProductInput, PublicPrice, Status, change,
+};
+pub use ranking::{FieldWeight, Ranking, real};
 pub(crate) use relation::check_relations;
 pub use relation::{Relation, RelationKind};
 pub use rounding::{Rounding, RoundingMode};
 pub(crate) use row::{ImportRow, row};
 pub use row::{LineError, parse_price};
+pub use search_query::{NoWord, QUERY_WORDS_MAX, SearchQuery};
 pub use slug::{is_slug, slug_of};
 pub(crate) use tally::Tally;

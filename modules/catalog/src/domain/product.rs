@@ -84,6 +84,30 @@ pub struct Product {
     pub updated_at: Timestamp,
 }
 
+/// A price as shoppers read it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PriceTag {
+    /// What they pay.
+    pub price: Money,
+    /// The product's own price, when they pay less.
+    pub list_price: Option<Money>,
+    /// The lowest price of the 30 days before the reduction (Directive 98/6/EC, Article 6a).
+    pub lowest_30d: Option<Money>,
+}
+
+impl PublicPrice {
+    /// The price beside the product's own.
+    pub fn beside(self, own: Money) -> PriceTag {
+        let is_same = self.price.currency() == own.currency();
+        let is_reduced = is_same && self.price.minor() < own.minor();
+        PriceTag {
+            price: self.price,
+            list_price: is_reduced.then_some(own),
+            lowest_30d: self.lowest_before.filter(|_| is_reduced),
+        }
+    }
+}
+
 /// A product that is to be created.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NewProduct {

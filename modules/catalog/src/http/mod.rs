@@ -9,6 +9,7 @@ mod exports;
 mod files;
 mod images;
 mod imports;
+mod listing;
 mod markets;
 mod price_lists;
 mod prices;
@@ -26,8 +27,6 @@ use crate::Catalog;
 #[derive(OpenApi)]
 #[openapi(
     paths(
-        shop::list,
-        shop::suggest,
         shop::show,
         shop::by_slug,
         shop::related,
@@ -38,7 +37,7 @@ use crate::Catalog;
         admin::archive,
         admin::history,
     ),
-    components(schemas(view::ProductView, view::Suggestion, crate::ProductInput))
+    components(schemas(view::ProductView, crate::ProductInput))
 )]
 struct Document;
 
@@ -54,6 +53,7 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
         .merge_from(collections::openapi())
         .merge_from(related::openapi())
         .merge_from(images::openapi())
+        .merge_from(listing::openapi())
         .merge_from(imports::openapi())
         .merge_from(exports::openapi())
 }
@@ -61,8 +61,7 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
 pub(crate) fn routes(catalog: &Catalog, config: &mut web::ServiceConfig) {
     config
         .app_data(web::Data::new(catalog.clone()))
-        .route("/v1/products", web::get().to(shop::list))
-        .route("/v1/products/suggest", web::get().to(shop::suggest))
+        .configure(listing::routes)
         .route("/v1/products/slug/{slug}", web::get().to(shop::by_slug))
         .route("/v1/products/{key}", web::get().to(shop::show))
         .route("/v1/products/{key}/related", web::get().to(shop::related))

@@ -60,7 +60,13 @@ impl From<Error> for Failure {
             error @ Error::Busy => Self::unavailable(error),
             error @ (Error::NoFolder | Error::Folder(_)) => Self::internal(error),
             Error::Storage(error) | Error::Search(SearchError::Storage(error)) => error.into(),
-            Error::Search(error @ SearchError::NotBuilt) => Self::unavailable(error),
+            Error::Search(error @ (SearchError::NotBuilt | SearchError::TooCostly)) => {
+                Self::unavailable(error)
+            }
+            Error::Search(SearchError::WrongPlace) => {
+                let message = "must be the next_cursor of a page in the same order";
+                Problem::invalid("cursor", message).into()
+            }
             Error::Search(
                 error @ (SearchError::InUse(_)
                 | SearchError::Folder { .. }

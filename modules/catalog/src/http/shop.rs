@@ -1,119 +1,20 @@
 use actix_web::http::header::{CACHE_CONTROL, LOCATION};
 use actix_web::{HttpRequest, HttpResponse, web};
-use kernel::page::{Page, PageQuery};
-use kernel::{Currency, Money, Problem};
+use kernel::Problem;
+use kernel::page::Page;
 use platform::cache::{Loaded, Tag};
 use platform::http::{Answer, CachedBody, Failure, Params};
-use rust_decimal::Decimal;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::told::After;
-use super::view::{ProductView, RelatedView, Suggestion};
-use crate::domain::{CATEGORY_MAX, QUERY_MAX, is_locale};
+use super::view::{CardView, ProductView, RelatedView};
+use crate::Catalog;
+use crate::domain::is_locale;
 use crate::pages::PRODUCT_TTL;
-use crate::{Catalog, ListQuery, Sort};
 
 /// Shared caches keep catalogue pages this long, in seconds, and serve them while they ask anew.
 pub(super) const CACHED: &str = "public, max-age=60, stale-while-revalidate=3600";
-
-/// Which products are wanted.
-#[derive(Debug, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub(crate) struct ListParams {
-    /// Words to search for, at most 200 characters.
-    q: Option<String>,
-    /// Only products of this category.
-    category: Option<String>,
-    /// Only products that cost at least this, in the shop's currency, e.g. `19.99`.
-    min_price: Option<String>,
-    /// Only products that cost at most this, in the shop's currency.
-    max_price: Option<String>,
-    /// Only products that can be had.
-    in_stock: Option<bool>,
-    /// `relevance` with `q`, otherwise `newest`, unless said.
-    sort: Option<Sort>,
-    /// How many items, 1 to 100; 24 by default.
-    limit: Option<u32>,
-    /// `next_cursor` of the page before.
-    cursor: Option<String>,
-}
-
-impl ListParams {
-    fn query(self, currency: Currency) -> Result<ListQuery, Problem> {
-        let page = PageQuery { limit: self.limit, cursor: self.cursor };
-        let text = self.q.as_deref().map(|q| bounded("q", q, QUERY_MAX)).transpose()?;
-        let text = text.filter(|text| !text.trim().is_empty());
-        let category = self.category.as_deref();
-        let category = category.map(|name| bounded("category", name, CATEGORY_MAX)).transpose()?;
-        let sort = self.sort.unwrap_or(Sort::Relevance);
-        let price = |field, amount: Option<String>| {
-            amount.map(|amount| price(field, &amount, currency)).transpose()
-        };
-        let (least, most) =
-            (price("min_price", self.min_price)?, price("max_price", self.max_price)?);
-        let in_stock = self.in_stock.unwrap_or(false);
-        let (limit, after) = (page.limit()?, page.position()?);
-        Ok(ListQuery { text, category, least, most, in_stock, sort, limit, after })
-    }
-}
-
-fn bounded(field: &str, text: &str, most: usize) -> Result<String, Problem> {
-    if text.chars().count() > most || text.contains('\0') {
-        return Err(Problem::invalid(field, format!("must be at most {most} characters")));
-    }
-    Ok(text.to_owned())
-}
-
-fn price(field: &str, amount: &str, currency: Currency) -> Result<Money, Problem> {
-    Decimal::from_str_exact(amount)
-        .ok()
-        .and_then(|amount| Money::new(amount, currency).ok())
-        .filter(|price| price.minor() >= 0)
-        .ok_or_else(|| {
-            let digits = currency.digits();
-            let message = format!("must be an amount in {currency} with at most {digits} decimals");
-            Problem::invalid(field, message)
-        })
-}
-
-/// Lists and finds the products of the shop.
-#[utoipa::path(
-    get, path = "/v1/products", tag = "catalog", params(ListParams),
-    responses(
-        (status = 200, description = "A page of products", body = Page<ProductView>),
-        (status = 422, description = "A parameter is not allowed", body = Problem),
-    )
-)]
-pub(crate) async fn list(catalog: web::Data<Catalog>, params: Params<ListParams>) -> Answer {
-    let query = params.0.query(catalog.settings.currency)?;
-    let page = catalog.list(query).await?;
-    let page = page.map(|product| ProductView::at_public_price(product).in_language(None));
-    Ok(HttpResponse::Ok().insert_header((CACHE_CONTROL, CACHED)).json(page))
-}
-
-/// A text that is being written.
-#[derive(Debug, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub(crate) struct SuggestParams {
-    /// The beginning of a name, or of a word in it; at most 200 characters.
-    q: String,
-}
-
-/// Names that a text may become.
-#[utoipa::path(
-    get, path = "/v1/products/suggest", tag = "catalog", params(SuggestParams),
-    responses((status = 200, description = "At most 10 products", body = Page<Suggestion>))
-)]
-pub(crate) async fn suggest(catalog: web::Data<Catalog>, params: Params<SuggestParams>) -> Answer {
-    let text = bounded("q", &params.0.q, QUERY_MAX)?;
-    let found = catalog.suggest(text).await?;
-    let items = found.into_iter().map(|(id, sku, name)| Suggestion { id, sku, name }).collect();
-    let page = Page { items, next_cursor: None };
-    Ok(HttpResponse::Ok().insert_header((CACHE_CONTROL, CACHED)).json(page))
-}
 
 /// How a product is shown.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -202,10 +103,7 @@ pub(crate) async fn by_slug(catalog: web::Data<Catalog>, slug: web::Path<String>
 )]
 pub(crate) async fn related(catalog: web::Data<Catalog>, key: web::Path<String>) -> Answer {
     let items = catalog.related(&key).await?;
-    let view = |(kind, product)| RelatedView {
-        kind,
-        product: ProductView::at_public_price(product).in_language(None),
-    };
+    let view = |(kind, card)| RelatedView { kind, product: CardView::of(card, None) };
     let page = Page { items: items.into_iter().map(view).collect(), next_cursor: None };
     Ok(HttpResponse::Ok().insert_header((CACHE_CONTROL, CACHED)).json(page))
 }

@@ -21,6 +21,11 @@ const WAIT_MAX: Duration = Duration::from_secs(2);
 pub(super) struct After(Option<i64>);
 
 impl After {
+    /// The position, for those who wait themselves.
+    pub(super) fn position(self) -> Option<i64> {
+        self.0
+    }
+
     /// Waits, within its bound, until the pages of this node show what was written before.
     pub(super) async fn wait(self, catalog: &Catalog) {
         if let Some(position) = self.0 {

@@ -6,7 +6,8 @@ use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use crate::domain::{Product, RelationKind, Status, Translation};
+use crate::domain::{Card, PriceTag, Product, RelationKind, Status, Translation};
+use crate::search::{Explanation, Facets};
 
 /// A product as it is answered.
 #[derive(Debug, Serialize, ToSchema)]
@@ -89,15 +90,9 @@ pub(crate) struct ProductView {
 impl ProductView {
     /// At the price that shoppers pay.
     pub fn at_public_price(product: Product) -> Self {
-        let (public, base) = (product.public, product.content.price);
-        let is_same = public.price.currency() == base.currency();
-        let is_reduced = is_same && public.price.minor() < base.minor();
-        Self {
-            price: public.price,
-            list_price: is_reduced.then_some(base),
-            lowest_30d: public.lowest_before.filter(|_| is_reduced),
-            ..Self::from(product)
-        }
+        let PriceTag { price, list_price, lowest_30d } =
+            product.public.beside(product.content.price);
+        Self { price, list_price, lowest_30d, ..Self::from(product) }
     }
 
     /// With its texts in a language, or in the shop's own where it has none in that. The other
@@ -123,13 +118,100 @@ fn in_locale<'t>(
     translations.get(locale).or_else(language)
 }
 
+/// What lists show of a product.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct CardView {
+    /// The product.
+    pub id: ProductId,
+    /// Its stock keeping unit.
+    pub sku: String,
+    /// Its name.
+    pub name: String,
+    /// What shoppers pay for one unit in the default market.
+    pub price: Money,
+    /// The product's own price, when shoppers pay less.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub list_price: Option<Money>,
+    /// The lowest price of the 30 days before the reduction (Directive 98/6/EC, Article 6a).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lowest_30d: Option<Money>,
+    /// Its brand.
+    pub brand: String,
+    /// Its categories, from the widest to the narrowest.
+    pub categories: Vec<String>,
+    /// Addresses of its images.
+    pub images: Vec<String>,
+    /// Its name in the shop's addresses.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub slug: Option<String>,
+    /// Where it stands.
+    pub status: Status,
+    /// How many units can be had; of a parent, of all its variants together.
+    pub available: i64,
+    /// When it was created.
+    #[schema(value_type = String, format = DateTime)]
+    pub created_at: Timestamp,
+    /// When it was changed last.
+    #[schema(value_type = String, format = DateTime)]
+    pub updated_at: Timestamp,
+    /// 1 when created, one more with each change by an editor.
+    pub version: i64,
+    /// Why it stands where it stands, if the staff asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub explanation: Option<Explanation>,
+}
+
+impl CardView {
+    /// With its name in a language, or in the shop's own where it has none in that.
+    pub fn of(card: Card, locale: Option<&str>) -> Self {
+        let texts = locale.and_then(|locale| in_locale(&card.translations, locale));
+        Self {
+            id: card.id,
+            sku: card.sku,
+            name: texts.map_or(card.name, |texts| texts.name.clone()),
+            price: card.price.price,
+            list_price: card.price.list_price,
+            lowest_30d: card.price.lowest_30d,
+            brand: card.brand,
+            categories: card.categories,
+            images: card.images,
+            slug: card.slug,
+            status: card.status,
+            available: card.available,
+            created_at: card.created_at,
+            updated_at: card.updated_at,
+            version: card.revision,
+            explanation: None,
+        }
+    }
+}
+
+/// A page of a list of products.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ProductList)]
+pub(crate) struct ListView {
+    /// The products, in the list's order.
+    pub items: Vec<CardView>,
+    /// What to pass as `cursor` for the next page; null at the end.
+    pub next_cursor: Option<String>,
+    /// How many products there are on all pages.
+    pub total: u64,
+    /// The text with words put right that stand nowhere in the shop.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub did_you_mean: Option<String>,
+    /// How many of the products have what, if it was asked. Each regards the filters of the
+    /// others and not its own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub facets: Option<Facets>,
+}
+
 /// A product that belongs to another one.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct RelatedView {
     /// How.
     pub kind: RelationKind,
     /// The product.
-    pub product: ProductView,
+    pub product: CardView,
 }
 
 impl From<Product> for ProductView {
@@ -174,4 +256,15 @@ pub(crate) struct Suggestion {
     pub sku: String,
     /// Its name.
     pub name: String,
+}
+
+/// What a text may become.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct SuggestionsView {
+    /// At most 10 products, the best first.
+    pub items: Vec<Suggestion>,
+    /// Always null: there is one page.
+    pub next_cursor: Option<String>,
+    /// Texts that find something, the most usual first; from four letters on.
+    pub texts: Vec<String>,
 }

@@ -3,21 +3,49 @@
 //! The index holds no product. It gives ids in an order, and the products are read from the
 //! database. Its last commit says up to which event it has come and of which building it is
 //! (`generation:pos`), so it needs no other memory: whatever is missing, broken or of another
-//! building is made again from the products table.
+//! building is made again from the products table, beside the one in use.
+//!
+//! A search reads one *edition* of the index, as it was at one commit. An edition from which a
+//! next page was promised is kept for a while, so that paging sees every product once.
 
-mod build;
+mod document;
+mod edition;
+mod explain;
+mod facets;
+mod filter;
+mod find;
+mod folder;
 mod follow;
-mod query;
+mod order;
+mod plan;
+mod scan;
+mod schema;
+mod spelling;
+mod suggest;
+mod synonyms;
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
 
 use platform::sql;
-use tantivy::{IndexReader, IndexWriter, TantivyDocument, TantivyError};
+use tantivy::TantivyError;
+use tokio::sync::{Semaphore, watch};
 use uuid::Uuid;
 
-pub(crate) use build::Fields;
-pub(crate) use query::{Asked, Hit};
+use edition::Editions;
+use folder::Building;
+use schema::column;
+use synonyms::Synonyms;
+
+use crate::domain::Ranking;
+
+pub use explain::Explanation;
+pub use facets::{FacetValue, Facets, PriceBucket, PriceFacet, StockFacet};
+pub use filter::Audience;
+pub(crate) use filter::{Filters, PriceRange};
+pub(crate) use find::{Asked, Found};
+pub(crate) use order::{Key, Place};
 
 /// Why the search index did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -37,6 +65,12 @@ pub enum SearchError {
     /// The index has not been built yet; it is being built.
     #[error("the search index is being built")]
     NotBuilt,
+    /// The search took longer than any may.
+    #[error("the search takes too long")]
+    TooCostly,
+    /// The place to go on from is of another order.
+    #[error("the place is of another order")]
+    WrongPlace,
     /// The engine failed.
     #[error("the search index: {0}")]
     Engine(#[from] TantivyError),
@@ -46,6 +80,12 @@ pub enum SearchError {
     /// The database failed.
     #[error(transparent)]
     Storage(#[from] sql::Error),
+}
+
+impl From<std::io::Error> for SearchError {
+    fn from(error: std::io::Error) -> Self {
+        Self::Engine(error.into())
+    }
 }
 
 /// How far the index has come.
@@ -66,15 +106,32 @@ impl Position {
     }
 }
 
+/// What the index is told of the shop besides its products.
+#[derive(Debug, Default)]
+struct Knowledge {
+    synonyms: Synonyms,
+    /// The attributes that are facets, as `attr.NAME`.
+    facets: Vec<String>,
+}
+
 /// The search index of this node. Cheap to clone.
 #[derive(Clone)]
-pub(crate) struct SearchIndex(Arc<Inner>);
+pub(crate) struct SearchIndex {
+    inner: Arc<Inner>,
+    ranking: Arc<Ranking>,
+}
 
 struct Inner {
-    reader: IndexReader,
-    fields: Fields,
-    writer: Mutex<IndexWriter<TantivyDocument>>,
-    position: RwLock<Option<Position>>,
+    root: PathBuf,
+    languages: Vec<String>,
+    building: RwLock<Arc<Building>>,
+    editions: Editions,
+    /// None until it was first read.
+    knowledge: RwLock<Option<Arc<Knowledge>>>,
+    /// Up to which event it has come.
+    reached: watch::Sender<i64>,
+    /// A place for each search that may run at a time.
+    threads: Semaphore,
     /// Held by whoever brings the index up to date.
     following: tokio::sync::Mutex<()>,
 }
@@ -82,55 +139,98 @@ struct Inner {
 impl SearchIndex {
     /// Opens the index in a folder. One that is missing or broken is replaced by an empty one,
     /// which the follower builds.
-    pub(crate) async fn open(folder: &Path) -> Result<Self, SearchError> {
-        let folder = folder.to_owned();
-        tokio::task::spawn_blocking(move || build::open(&folder)).await?
+    pub(crate) async fn open(
+        root: &Path,
+        languages: Vec<String>,
+        ranking: Ranking,
+    ) -> Result<Self, SearchError> {
+        let root = root.to_owned();
+        let opened = tokio::task::spawn_blocking(move || {
+            let building = folder::open(&root, &languages)?;
+            Ok::<_, SearchError>((root, languages, building))
+        });
+        let (root, languages, building) = opened.await??;
+        let at_once = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
+        let index = Self {
+            inner: Arc::new(Inner {
+                root,
+                languages,
+                editions: Editions::new(&building),
+                building: RwLock::new(Arc::new(building)),
+                knowledge: RwLock::default(),
+                reached: watch::Sender::new(0),
+                threads: Semaphore::new(at_once),
+                following: tokio::sync::Mutex::new(()),
+            }),
+            ranking: Arc::new(ranking),
+        };
+        index.tell_reached();
+        Ok(index)
     }
 
-    /// How many products can be found.
-    pub(crate) fn count(&self) -> u64 {
-        self.0.reader.searcher().num_docs()
+    /// The same index with another ranking.
+    pub(crate) fn ranked(&self, ranking: Ranking) -> Self {
+        Self { inner: self.inner.clone(), ranking: Arc::new(ranking) }
+    }
+
+    fn ranking(&self) -> &Ranking {
+        &self.ranking
+    }
+
+    fn building(&self) -> Arc<Building> {
+        self.inner.building.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn knowledge(&self) -> Arc<Knowledge> {
+        let known = self.inner.knowledge.read().unwrap_or_else(PoisonError::into_inner).clone();
+        known.unwrap_or_default()
+    }
+
+    /// How many products shoppers can find.
+    pub(crate) fn count(&self) -> Result<u64, SearchError> {
+        let mut count = 0;
+        for segment in self.inner.editions.latest().searcher.segment_readers() {
+            let shown = segment.fast_fields().bool(column::SHOWN)?;
+            for doc in segment.doc_ids_alive() {
+                count += u64::from(shown.first(doc) == Some(true));
+            }
+        }
+        Ok(count)
     }
 
     pub(crate) fn position(&self) -> Option<Position> {
-        *self.0.position.read().unwrap_or_else(PoisonError::into_inner)
+        *self.building().position.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn stand_at(&self, position: Option<Position>) {
-        *self.0.position.write().unwrap_or_else(PoisonError::into_inner) = position;
+    /// What lists are made of now.
+    pub(crate) fn latest_edition(&self) -> Uuid {
+        self.inner.editions.latest().id
     }
 
-    /// Changes the index on a thread that may block, and commits.
-    async fn write(
+    fn tell_reached(&self) {
+        let pos = self.position().map_or(0, |position| position.pos);
+        self.inner.reached.send_replace(pos);
+    }
+
+    /// Waits until the index has come up to an event, for so long at most; whether it has.
+    pub(crate) async fn wait_for(&self, pos: i64, at_most: Duration) -> bool {
+        let mut reached = self.inner.reached.subscribe();
+        let waited = tokio::time::timeout(at_most, reached.wait_for(|reached| *reached >= pos));
+        waited.await.is_ok_and(|waited| waited.is_ok())
+    }
+
+    /// Does the work of a search on a thread that may block, of which there are as many at a time
+    /// as there are processors.
+    async fn on_search_thread<T: Send + 'static>(
         &self,
-        position: Option<Position>,
-        work: impl FnOnce(&mut IndexWriter<TantivyDocument>, &Fields) -> tantivy::Result<()>
-        + Send
-        + 'static,
-    ) -> Result<(), SearchError> {
-        let index = self.clone();
-        let written = tokio::task::spawn_blocking(move || {
-            let mut writer = index.0.writer.lock().unwrap_or_else(PoisonError::into_inner);
-            let outcome = work(&mut writer, &index.0.fields).and_then(|()| match position {
-                None => Ok(()),
-                Some(position) => {
-                    let mut commit = writer.prepare_commit()?;
-                    commit.set_payload(&position.payload());
-                    commit.commit()?;
-                    index.0.reader.reload()
-                }
-            });
-            if outcome.is_err() {
-                // What was begun must not end up in a later commit.
-                writer.rollback()?;
-            }
-            outcome
-        });
-        written.await??;
-        if position.is_some() {
-            self.stand_at(position);
+        work: impl FnOnce() -> Result<T, SearchError> + Send + 'static,
+    ) -> Result<T, SearchError> {
+        if self.position().is_none() {
+            return Err(SearchError::NotBuilt);
         }
-        Ok(())
+        // The semaphore is never closed.
+        let _place = self.inner.threads.acquire().await.ok();
+        tokio::task::spawn_blocking(work).await?
     }
 }
 

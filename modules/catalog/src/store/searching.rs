@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use platform::sql::Json;
-use platform::sql::{Db, Result, Tx};
+use kernel::Timestamp;
+use platform::sql::{Db, Json, Result, Tx};
 use serde_json::Value;
 use uuid::Uuid;
 
 use super::id_list;
+use crate::domain::Translation;
 
 platform::statements! {
     GENERATION = "select generation from search_generation";
@@ -15,32 +16,47 @@ platform::statements! {
                         on conflict (one) do nothing";
     NEXT_GENERATION = "insert into search_generation (one, generation) values (true, $1)
                        on conflict (one) do update set generation = excluded.generation";
-    /// The products that shoppers find: a variant is found through its parent.
+    /// Products as they are found: a variant through its parent, a category by what is in it and
+    /// below it.
     FOUND_AS =
         "select distinct coalesce(p.parent_id, p.id) from product p
-          where p.id in (select unhex(value, '-') from json_each($1))",
+          where p.id in (select unhex(value, '-') from json_each($1))
+         union
+         select p.id from category m
+           join category c on c.path = m.path or substr(c.path, 1, length(m.path) + 3) = m.path || ' > '
+           join product p on p.category_id = c.id
+          where m.id in (select unhex(value, '-') from json_each($1)) and p.parent_id is null",
         "select distinct coalesce(p.parent_id, p.id) from product p
-          where p.id in (select cast(jsonb_array_elements_text($1) as uuid))";
-    PAGE = "select p.id from product p
-             where p.parent_id is null and p.shown and p.id > $1
+          where p.id in (select cast(jsonb_array_elements_text($1) as uuid))
+         union
+         select p.id from category m
+           join category c on c.path = m.path or substr(c.path, 1, length(m.path) + 3) = m.path || ' > '
+           join product p on p.category_id = c.id
+          where m.id in (select cast(jsonb_array_elements_text($1) as uuid))
+            and p.parent_id is null";
+    PAGE = "select p.id from product p where p.parent_id is null and p.id > $1
              order by p.id limit $2";
     SOURCES =
-        "select p.id, p.sku, p.name, p.description, p.brand, p.price, p.currency,
+        "select p.id, p.sku, p.name, p.description, p.brand, p.public_price as price,
+                p.public_currency as currency,
                 (select c.path from category c where c.id = p.category_id) as category,
-                p.attributes from product p
-          where p.id in (select unhex(value, '-') from json_each($1)) and p.shown",
-        "select p.id, p.sku, p.name, p.description, p.brand, p.price, p.currency,
+                p.attributes, p.options, p.barcode, p.translations, p.status, p.shown, p.in_stock,
+                p.popularity, p.created_at
+           from product p
+          where p.id in (select unhex(value, '-') from json_each($1)) and p.parent_id is null",
+        "select p.id, p.sku, p.name, p.description, p.brand, p.public_price as price,
+                p.public_currency as currency,
                 (select c.path from category c where c.id = p.category_id) as category,
-                p.attributes from product p
+                p.attributes, p.options, p.barcode, p.translations, p.status, p.shown, p.in_stock,
+                p.popularity, p.created_at
+           from product p
           where p.id in (select cast(jsonb_array_elements_text($1) as uuid))
-            and p.shown";
-    VARIANT_SKUS =
-        "select v.parent_id, v.sku from product v
-          where v.parent_id in (select unhex(value, '-') from json_each($1))
-            and v.shown",
-        "select v.parent_id, v.sku from product v
-          where v.parent_id in (select cast(jsonb_array_elements_text($1) as uuid))
-            and v.shown";
+            and p.parent_id is null";
+    VARIANTS =
+        "select v.parent_id, v.sku, v.barcode, v.options, v.shown, v.in_stock from product v
+          where v.parent_id in (select unhex(value, '-') from json_each($1))",
+        "select v.parent_id, v.sku, v.barcode, v.options, v.shown, v.in_stock from product v
+          where v.parent_id in (select cast(jsonb_array_elements_text($1) as uuid))";
     NAMES =
         "select p.id, p.sku, p.name from product p
           where p.id in (select unhex(value, '-') from json_each($1)) and p.shown
@@ -59,12 +75,32 @@ pub(crate) struct Source {
     pub name: String,
     pub description: String,
     pub brand: String,
+    /// What shoppers pay in the default market.
     pub price: i64,
     pub currency: String,
     pub category: Option<String>,
     pub attributes: Json<BTreeMap<String, Value>>,
+    pub options: Json<BTreeMap<String, String>>,
+    pub barcode: Option<String>,
+    pub translations: Json<BTreeMap<String, Translation>>,
+    pub status: String,
+    pub shown: bool,
+    pub in_stock: bool,
+    pub popularity: i64,
+    pub created_at: Timestamp,
     #[record(skip)]
-    pub variant_skus: Vec<String>,
+    pub variants: Vec<Variant>,
+}
+
+/// What is indexed of a variant, with its parent.
+#[derive(Debug, platform::sql::Record)]
+pub(crate) struct Variant {
+    pub parent_id: Uuid,
+    pub sku: String,
+    pub barcode: Option<String>,
+    pub options: Json<BTreeMap<String, String>>,
+    pub shown: bool,
+    pub in_stock: bool,
 }
 
 /// The wanted building of the index; the first one is decided here.
@@ -91,22 +127,22 @@ pub(crate) async fn found_as(db: &Db, ids: impl IntoIterator<Item = Uuid>) -> Re
 }
 
 /// The next products to be indexed, by id.
-pub(crate) async fn page(db: &Db, after: Uuid, limit: i64) -> Result<Vec<Uuid>> {
-    let rows: Vec<(Uuid,)> = db.query(PAGE).bind(after).bind(limit).all().await?;
+pub(crate) async fn page(db: &Db, after: Uuid, limit: usize) -> Result<Vec<Uuid>> {
+    let rows: Vec<(Uuid,)> =
+        db.query(PAGE).bind(after).bind(i64::try_from(limit).unwrap_or(i64::MAX)).all().await?;
     Ok(rows.into_iter().map(|(id,)| id).collect())
 }
 
-/// What is indexed of these products; those that are not active are left out.
+/// What is indexed of these products; there is nothing of a variant by itself.
 pub(crate) async fn sources(db: &Db, ids: &[Uuid]) -> Result<Vec<Source>> {
     let list = id_list(ids.iter().copied());
     let mut sources: Vec<Source> = db.query(SOURCES).bind(list.clone()).all().await?;
-    let variants: Vec<(Uuid, String)> = db.query(VARIANT_SKUS).bind(list).all().await?;
-    let mut skus: BTreeMap<Uuid, Vec<String>> = BTreeMap::new();
-    for (parent, sku) in variants {
-        skus.entry(parent).or_default().push(sku);
+    let mut variants: BTreeMap<Uuid, Vec<Variant>> = BTreeMap::new();
+    for variant in db.query(VARIANTS).bind(list).all::<Variant>().await? {
+        variants.entry(variant.parent_id).or_default().push(variant);
     }
     for source in &mut sources {
-        source.variant_skus = skus.remove(&source.id).unwrap_or_default();
+        source.variants = variants.remove(&source.id).unwrap_or_default();
     }
     Ok(sources)
 }

@@ -1,15 +1,23 @@
-use chrono::DateTime;
-use kernel::page::{Page, cursor};
-use kernel::{Money, Timestamp};
+use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
+
+use kernel::Money;
+use kernel::page::cursor;
 use platform::sql::Db;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::domain::Product;
+use crate::domain::{Card, SearchQuery};
 use crate::error::{Error, Result};
-use crate::search::{Asked, Hit, SearchError, SearchIndex};
-use crate::store::listing::{self, Filter, Scope, Start};
+use crate::search::{
+    Asked, Audience, Explanation, Facets, Filters, Found, Key, Place, PriceRange, SearchError,
+    SearchIndex,
+};
+use crate::store::listing;
+
+/// How long a read waits for the index to come up to a change, at most.
+const FRESH_WITHIN: Duration = Duration::from_secs(2);
 
 /// The order of a list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -29,6 +37,9 @@ pub enum Sort {
     /// By name.
     #[serde(rename = "name")]
     Name,
+    /// What is sold most first.
+    #[serde(rename = "popularity")]
+    Popularity,
 }
 
 /// Which products are wanted, in which order.
@@ -36,140 +47,171 @@ pub enum Sort {
 pub struct ListQuery {
     /// A search text; none lists everything.
     pub text: Option<String>,
+    /// The language that is searched besides the shop's own, e.g. `de`.
+    pub locale: Option<String>,
+    /// Who asks.
+    pub audience: Audience,
     /// Only products of this category.
     pub category: Option<String>,
+    /// Only products of one of these brands, if there are any.
+    pub brands: Vec<String>,
     /// Only products that cost at least this.
     pub least: Option<Money>,
     /// Only products that cost at most this.
     pub most: Option<Money>,
     /// Only products that can be had.
     pub in_stock: bool,
+    /// Only products with one of the values, of each name: `attr.colour`, `option.size`.
+    pub values: BTreeMap<String, Vec<String>>,
     /// The order.
     pub sort: Sort,
     /// How many.
     pub limit: u32,
     /// After which position.
     pub after: Option<After>,
-}
-
-/// A position in an order.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum After {
-    /// The bits of the score.
-    Relevance(u32, Uuid),
-    /// The price in minor units.
-    Price(i64, Uuid),
-    /// The price in minor units, of a falling order.
-    PriceFalling(i64, Uuid),
-    /// When it was created.
-    Newest(Timestamp, Uuid),
-    /// The name.
-    Name(String, Uuid),
+    /// Whether the products are counted by facets.
+    pub facets: bool,
+    /// Whether each product's rank is explained.
+    pub explain: bool,
+    /// A change that has to be seen: its position in the module's outbox.
+    pub fresh: Option<i64>,
 }
 
 impl ListQuery {
-    fn filter(&self) -> Filter {
+    /// Everything that shoppers see, in an order.
+    pub fn all(sort: Sort, limit: u32) -> Self {
+        Self {
+            text: None,
+            locale: None,
+            audience: Audience::Shoppers,
+            category: None,
+            brands: Vec::new(),
+            least: None,
+            most: None,
+            in_stock: false,
+            values: BTreeMap::new(),
+            sort,
+            limit,
+            after: None,
+            facets: false,
+            explain: false,
+            fresh: None,
+        }
+    }
+
+    /// The text that a shopper begins to search for with it.
+    pub(crate) fn searched(&self) -> Option<String> {
+        let begins = self.audience == Audience::Shoppers && self.after.is_none() && !self.explain;
+        self.text.clone().filter(|_| begins)
+    }
+
+    fn filters(&self) -> Filters {
         let currency = self.least.or(self.most).map(Money::currency);
-        let price = currency.map(|currency| {
-            let least = self.least.map_or(0, Money::minor);
-            let most = self.most.map_or(i64::MAX, Money::minor);
-            (least, most, currency.code().to_owned())
+        let price = currency.map(|currency| PriceRange {
+            least: self.least.map_or(0, Money::minor),
+            most: self.most.map_or(i64::MAX, Money::minor),
+            currency: currency.code().to_owned(),
         });
-        Filter { price, in_stock: self.in_stock }
+        Filters {
+            category: self.category.clone(),
+            brands: self.brands.clone(),
+            price,
+            in_stock: self.in_stock,
+            values: self.values.clone(),
+        }
     }
 }
 
-/// A page of the products that shoppers see. Variants are seen with their parent.
+/// A position in a list: the order and edition it is of, and the place in it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct After {
+    sort: Sort,
+    edition: Uuid,
+    place: Place,
+}
+
+/// A page of a list of products.
+#[derive(Debug, Clone)]
+pub struct List {
+    /// The products, in their order.
+    pub items: Vec<Item>,
+    /// What leads to the next page; none at the end.
+    pub next_cursor: Option<String>,
+    /// How many products there are on all pages.
+    pub total: u64,
+    /// How many of them have what, if that was asked.
+    pub facets: Option<Facets>,
+    /// The text with words put right that stand nowhere.
+    pub did_you_mean: Option<String>,
+}
+
+/// A product of a list.
+#[derive(Debug, Clone)]
+pub struct Item {
+    /// The product.
+    pub card: Card,
+    /// Why it stands where it stands, if that was asked.
+    pub explanation: Option<Explanation>,
+}
+
+/// A page of products. Variants are seen with their parent.
 pub(crate) async fn list(
     db: &Db,
     search: Option<&SearchIndex>,
+    currency: &str,
     query: ListQuery,
-) -> Result<Page<Product>> {
-    let filter = query.filter();
-    let Some(text) = &query.text else {
-        let scope = query.category.clone().map_or(Scope::All, Scope::Category);
-        let sort = if query.sort == Sort::Relevance { Sort::Newest } else { query.sort };
-        return ordered(db, scope, &filter, sort, &query).await;
-    };
+) -> Result<List> {
     let search = search.ok_or(SearchError::NotBuilt)?;
-    let asked = Asked {
-        text: text.clone(),
-        category: query.category.clone(),
-        price: filter.price.clone(),
-        strict: query.sort != Sort::Relevance,
-    };
-    let hits = search.find(asked).await?;
-    if query.sort == Sort::Relevance {
-        return ranked(db, hits, &filter, &query).await;
+    if let Some(pos) = query.fresh {
+        // A node that is behind for longer answers with what it has.
+        search.wait_for(pos, FRESH_WITHIN).await;
     }
-    let scope = Scope::Products(hits.into_iter().map(|hit| hit.id).collect());
-    ordered(db, scope, &filter, query.sort, &query).await
-}
-
-fn wrong_cursor() -> Error {
-    Error::invalid("cursor", "must be the next_cursor of a page in the same order")
-}
-
-async fn ordered(
-    db: &Db,
-    scope: Scope,
-    filter: &Filter,
-    sort: Sort,
-    query: &ListQuery,
-) -> Result<Page<Product>> {
-    let start = match (sort, query.after.clone()) {
-        (Sort::Price, None) => Start::Price(-1, Uuid::nil()),
-        (Sort::Price, Some(After::Price(price, id))) => Start::Price(price, id),
-        (Sort::PriceFalling, None) => Start::PriceFalling(i64::MAX, Uuid::max()),
-        (Sort::PriceFalling, Some(After::PriceFalling(price, id))) => {
-            Start::PriceFalling(price, id)
-        }
-        (Sort::Newest | Sort::Relevance, None) => Start::Newest(latest(), Uuid::max()),
-        (Sort::Newest | Sort::Relevance, Some(After::Newest(at, id))) => Start::Newest(at, id),
-        (Sort::Name, None) => Start::Name(String::new(), Uuid::nil()),
-        (Sort::Name, Some(After::Name(name, id))) if !name.contains('\0') => Start::Name(name, id),
-        (_, Some(_)) => return Err(wrong_cursor()),
+    let after = query.after.clone();
+    if after.as_ref().is_some_and(|after| !after.fits(query.sort)) {
+        let message = "must be the next_cursor of a page in the same order";
+        return Err(Error::invalid("cursor", message));
+    }
+    let text = query.text.as_deref().map(SearchQuery::parse).transpose();
+    let asked = Asked {
+        query: text.map_err(|no_word| Error::invalid("q", no_word.to_string()))?,
+        locale: query.locale.clone(),
+        audience: query.audience,
+        filters: query.filters(),
+        sort: query.sort,
+        limit: query.limit as usize,
+        edition: after.as_ref().map(|after| after.edition),
+        after: after.map(|after| after.place),
+        facets: query.facets.then(|| currency.to_owned()),
+        explain: query.explain,
     };
-    let items = listing::page(db, scope, filter, start, i64::from(query.limit) + 1).await?;
-    Ok(Page::cut(items, query.limit, |product| {
-        let id = product.id.uuid();
-        match sort {
-            Sort::Price => After::Price(product.content.price.minor(), id),
-            Sort::PriceFalling => After::PriceFalling(product.content.price.minor(), id),
-            Sort::Newest | Sort::Relevance => After::Newest(product.created_at, id),
-            Sort::Name => After::Name(product.content.name.clone(), id),
-        }
-    }))
+    let found = search.find(asked).await?;
+    page(db, query.sort, found).await
 }
 
-/// Later than any product was created: the year 9999, which both engines can compare.
-pub(super) fn latest() -> Timestamp {
-    DateTime::from_timestamp(253_402_300_799, 0).unwrap_or(DateTime::<chrono::Utc>::MAX_UTC)
+impl After {
+    fn fits(&self, sort: Sort) -> bool {
+        self.sort == sort && matches!(self.place.key, Key::Text(_)) == (sort == Sort::Name)
+    }
 }
 
-async fn ranked(
-    db: &Db,
-    hits: Vec<Hit>,
-    filter: &Filter,
-    query: &ListQuery,
-) -> Result<Page<Product>> {
-    let behind = match query.after {
-        None => 0,
-        Some(After::Relevance(score, id)) => {
-            let last = Hit { score: f32::from_bits(score), id };
-            hits.partition_point(|hit| !last.is_before(hit))
-        }
-        Some(_) => return Err(wrong_cursor()),
-    };
-    let rest = &hits[behind..];
-    let ids = rest.iter().map(|hit| hit.id);
-    let mut items = listing::ranked(db, ids, filter, i64::from(query.limit) + 1).await?;
-    let limit = query.limit as usize;
-    let more = items.len() > limit;
-    items.truncate(limit);
-    let last = items.last().filter(|_| more).map(|product| product.id.uuid());
-    let last = last.and_then(|last| rest.iter().find(|hit| hit.id == last));
-    let next_cursor = last.map(|hit| cursor(&After::Relevance(hit.score.to_bits(), hit.id)));
-    Ok(Page { items, next_cursor })
+async fn page(db: &Db, sort: Sort, found: Found) -> Result<List> {
+    let last = found.hits.last().filter(|_| found.more);
+    let next_cursor =
+        last.map(|last| cursor(&After { sort, edition: found.edition, place: last.place.clone() }));
+    let ids = found.hits.iter().map(|hit| hit.place.id);
+    let cards = listing::cards(db, ids).await?;
+    let mut cards: HashMap<Uuid, Card> =
+        cards.into_iter().map(|card| (card.id.uuid(), card)).collect();
+    let items = found.hits.into_iter().filter_map(|hit| {
+        let card = cards.remove(&hit.place.id)?;
+        Some(Item { card, explanation: hit.explanation })
+    });
+    Ok(List {
+        items: items.collect(),
+        next_cursor,
+        total: found.total,
+        facets: found.facets,
+        did_you_mean: found.did_you_mean,
+    })
 }

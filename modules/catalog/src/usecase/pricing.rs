@@ -1,3 +1,4 @@
+use chrono::{DateTime, Utc};
 use std::collections::HashMap;
 
 use kernel::events::ProductPriceChanged;
@@ -195,16 +196,12 @@ impl Catalog {
         before: Option<Timestamp>,
         limit: u32,
     ) -> Result<Vec<Applied>> {
-        let before = before.unwrap_or_else(super::list::latest);
-        let market = match market {
-            Some(market) => market.to_owned(),
-            None => {
-                let markets = markets::read_all(&self.db).await?;
-                let default = markets.into_iter().find(|market| market.is_default);
-                default.map_or_else(|| DEFAULT_MARKET.to_owned(), |market| market.code)
-            }
-        };
-        Ok(pricing::history(&self.db, id, &market, before, i64::from(limit)).await?)
+        let before = before.unwrap_or_else(latest);
+        let markets = markets::read_all(&self.db).await?;
+        let default = markets.iter().find(|market| market.is_default);
+        let default = default.map_or(DEFAULT_MARKET, |market| market.code.as_str());
+        let market = market.unwrap_or(default);
+        Ok(pricing::history(&self.db, id, market, before, i64::from(limit)).await?)
     }
 
     /// Works out prices that may be others now, a batch of them; answers whether there may be more.
@@ -231,4 +228,9 @@ fn chosen<'m>(markets: &'m [Market], query: &PriceQuery) -> Result<Option<&'m Ma
         return markets.iter().find(is_there).map(Some).ok_or_else(missing);
     }
     Ok(markets.iter().find(|market| market.is_default))
+}
+
+/// Later than any price was in force: the year 9999, which both engines can compare.
+fn latest() -> Timestamp {
+    DateTime::from_timestamp(253_402_300_799, 0).unwrap_or(DateTime::<Utc>::MAX_UTC)
 }

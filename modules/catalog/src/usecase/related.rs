@@ -8,7 +8,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use crate::Catalog;
-use crate::domain::{Product, Relation, RelationKind, check_relations};
+use crate::domain::{Card, Product, Relation, RelationKind, check_relations};
 use crate::error::{Error, Result};
 use crate::store::{listing, products, related};
 
@@ -54,14 +54,13 @@ impl Catalog {
     }
 
     /// The products that belong to the one with this id or SKU and are in the shop, by kind.
-    pub async fn related(&self, key: &str) -> Result<Vec<(RelationKind, Product)>> {
+    pub async fn related(&self, key: &str) -> Result<Vec<(RelationKind, Card)>> {
         let (product, _) = self.shown(key).await?;
         let relations = self.relations(product.id).await?;
         let ids = relations.iter().map(|one| one.product_id.uuid());
-        let limit = i64::try_from(relations.len()).unwrap_or(i64::MAX);
-        let shown = listing::ranked(&self.db, ids, &listing::Filter::default(), limit).await?;
-        let by_id: BTreeMap<ProductId, &Product> =
-            shown.iter().map(|product| (product.id, product)).collect();
+        let cards = listing::cards(&self.db, ids).await?;
+        let by_id: BTreeMap<ProductId, &Card> =
+            cards.iter().filter(|card| card.shown).map(|card| (card.id, card)).collect();
         let found = relations
             .iter()
             .filter_map(|one| Some((one.kind, (*by_id.get(&one.product_id)?).clone())));

@@ -1,24 +1,20 @@
 use catalog::domain::Status;
-use catalog::{After, Error, Product, SCHEMA, Sort};
-use kernel::Money;
+use catalog::{Error, SCHEMA, Sort};
 use kernel::events::{ProductArchived, ProductCreated, ProductPriceChanged, ProductUpdated};
 use kernel::id::ProductId;
-use kernel::page::Page;
 use kernel::ports::Catalog as _;
 use platform::audit::Actor;
 use platform::bus::Handler;
 use platform::sql::Db;
 use serde_json::json;
 
-use crate::world::{USD, catalog, counted, events, everything, input, kinds, set_stock, wanted};
+use crate::world::{catalog, events, everything, input, kinds, searched, set_stock, wanted};
 
 platform::on_both_engines!(super::SCHEMA =>
     every_change_has_its_event,
     a_refused_product_leaves_nothing_behind,
     of_many_editors_one_wins,
     of_many_creators_one_wins,
-    pages_are_stable_while_products_come_and_go,
-    lists_are_filtered,
     offers_tell_what_can_be_bought,
     a_variant_goes_with_its_parent,
     stock_follows_the_inventory,
@@ -129,98 +125,6 @@ async fn of_many_creators_one_wins(db: Db) {
     assert_eq!(kinds(&db).await, ["product.created"]);
 }
 
-fn next(page: &Page<Product>) -> Option<After> {
-    let query = kernel::PageQuery { limit: None, cursor: page.next_cursor.clone() };
-    query.position().unwrap()
-}
-
-async fn pages_are_stable_while_products_come_and_go(db: Db) {
-    let catalog = catalog(&db);
-    for n in 0..25 {
-        let amount = format!("{}.00", n % 4);
-        let fields = json!({"price": {"amount": amount, "currency": "USD"}, "categories": ["X"]});
-        catalog.create(input(&format!("P{n:02}"), fields), &Actor::SYSTEM).await.unwrap();
-    }
-    for sort in [Sort::Price, Sort::PriceFalling, Sort::Newest, Sort::Name] {
-        for category in [None, Some("X".to_owned())] {
-            let mut query = everything(sort);
-            query.category = category;
-            let all = catalog.list(query.clone()).await.unwrap();
-            let expected: Vec<_> = all.items.into_iter().map(|product| product.id).collect();
-            query.limit = 7;
-            let mut seen = Vec::new();
-            loop {
-                let page = catalog.list(query.clone()).await.unwrap();
-                seen.extend(page.items.iter().map(|product| product.id));
-                // A product that comes in front of the page moves nothing behind it.
-                let sku = format!("S{}", &ProductId::new().uuid().simple().to_string()[1..]);
-                let in_front = match sort {
-                    Sort::Name => json!({"name": "0", "status": "active"}),
-                    Sort::Price => json!({"price": {"amount": "0", "currency": "USD"}}),
-                    _ => json!({"price": {"amount": "99.00", "currency": "USD"}}),
-                };
-                let extra = catalog.create(input(&sku, in_front), &Actor::SYSTEM).await.unwrap();
-                query.after = next(&page);
-                if query.after.is_none() {
-                    catalog.archive(extra.id, None, &Actor::SYSTEM).await.unwrap();
-                    break;
-                }
-                if sort != Sort::Price {
-                    catalog.archive(extra.id, None, &Actor::SYSTEM).await.unwrap();
-                }
-            }
-            if sort == Sort::Price {
-                // Products of the lowest price were added behind the first pages on purpose.
-                seen.retain(|id| expected.contains(id));
-            }
-            assert_eq!(seen, expected, "{sort:?}");
-            let mut rest = everything(sort);
-            rest.limit = 100;
-            for product in catalog.list(rest).await.unwrap().items {
-                if !product.content.sku.starts_with('P') || product.content.sku.len() > 3 {
-                    catalog.archive(product.id, None, &Actor::SYSTEM).await.unwrap();
-                }
-            }
-        }
-    }
-    let mut wrong = everything(Sort::Name);
-    wrong.after = Some(After::Price(1, uuid::Uuid::nil()));
-    assert!(matches!(catalog.list(wrong).await, Err(Error::Invalid(_))));
-}
-
-async fn lists_are_filtered(db: Db) {
-    let catalog = catalog(&db);
-    let price = |amount: &str| json!({"amount": amount, "currency": "USD"});
-    let a = input("A", json!({"price": price("1.00"), "categories": ["X", "Y"]}));
-    let a = catalog.create(a, &Actor::SYSTEM).await.unwrap();
-    catalog
-        .create(input("B", json!({"price": price("2.00"), "categories": ["X"]})), &Actor::SYSTEM)
-        .await
-        .unwrap();
-    catalog
-        .create(input("C", json!({"status": "draft", "categories": ["X"]})), &Actor::SYSTEM)
-        .await
-        .unwrap();
-    let euros = json!({"price": {"amount": "1.50", "currency": "EUR"}});
-    catalog.create(input("D", euros), &Actor::SYSTEM).await.unwrap();
-    set_stock(&db, &catalog, a.id, 3, 1).await;
-
-    let skus = async |query| {
-        let page = catalog.list(query).await.unwrap();
-        page.items.into_iter().map(|product| product.content.sku).collect::<Vec<_>>()
-    };
-    let mut query = everything(Sort::Name);
-    assert_eq!(skus(query.clone()).await, ["A", "B", "D"]);
-    query.least = Some(Money::from_minor(150, USD));
-    assert_eq!(skus(query.clone()).await, ["B"]);
-    query = everything(Sort::Name);
-    query.category = Some("X".to_owned());
-    assert_eq!(skus(query.clone()).await, ["A", "B"]);
-    query.in_stock = true;
-    assert_eq!(skus(query).await, ["A"]);
-    assert_eq!(counted(&catalog).await, [("X".to_owned(), 2), ("X > Y".to_owned(), 1)]);
-}
-
 async fn offers_tell_what_can_be_bought(db: Db) {
     let catalog = catalog(&db);
     let plain = catalog.create(input("A", json!({})), &Actor::SYSTEM).await.unwrap();
@@ -246,7 +150,7 @@ async fn offers_tell_what_can_be_bought(db: Db) {
 }
 
 async fn a_variant_goes_with_its_parent(db: Db) {
-    let catalog = catalog(&db);
+    let catalog = searched(&db).await;
     let parent = catalog.create(input("P", json!({})), &Actor::SYSTEM).await.unwrap();
     let fields = json!({"parent_id": parent.id, "options": {"size": "M"}});
     let variant = catalog.create(input("V", fields), &Actor::SYSTEM).await.unwrap();
@@ -261,6 +165,7 @@ async fn a_variant_goes_with_its_parent(db: Db) {
         assert_eq!(variants.len(), 1);
         assert_eq!(variants[0].id, variant.id);
     }
+    catalog.refresh_search().await.unwrap();
     assert_eq!(catalog.list(everything(Sort::Newest)).await.unwrap().items.len(), 1);
     assert_eq!(catalog.shown("V").await.unwrap().0.parent_id, Some(parent.id));
     catalog.archive(parent.id, None, &Actor::SYSTEM).await.unwrap();

@@ -9,6 +9,7 @@ mod http;
 mod images;
 mod importing;
 mod jobs;
+mod listing;
 mod pages;
 mod prices;
 mod products;

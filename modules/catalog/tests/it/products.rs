@@ -187,7 +187,7 @@ async fn relations_are_shown_in_their_order(db: Db) {
     let camera = catalog.relate(ids[0], 1, wanted, &Actor::SYSTEM).await.unwrap();
     assert_eq!(camera.revision, 2);
     let shown = catalog.related("CAMERA").await.unwrap();
-    let skus: Vec<&str> = shown.iter().map(|(_, one)| one.content.sku.as_str()).collect();
+    let skus: Vec<&str> = shown.iter().map(|(_, one)| one.sku.as_str()).collect();
     assert_eq!(skus, ["CARD", "CASE"]);
     let missing = Relation { kind: RelationKind::Upsell, product_id: ProductId::new() };
     for (relations, wrong) in [

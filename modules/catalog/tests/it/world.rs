@@ -13,6 +13,14 @@ pub fn catalog(db: &Db) -> Catalog {
     Catalog::new(db.clone(), Settings::default())
 }
 
+/// A catalogue with a search index.
+pub async fn searched(db: &Db) -> Catalog {
+    let folder = platform::testing::folder().join("index");
+    let catalog = Catalog::open(db.clone(), Settings::default(), &folder).await.unwrap();
+    catalog.refresh_search().await.unwrap();
+    catalog
+}
+
 /// A product with some fields of its own.
 #[expect(clippy::needless_pass_by_value, reason = "it is called with json! in place")]
 pub fn input(sku: &str, fields: Value) -> ProductInput {
@@ -45,16 +53,7 @@ pub async fn kinds(db: &Db) -> Vec<String> {
 }
 
 pub fn everything(sort: Sort) -> ListQuery {
-    ListQuery {
-        text: None,
-        category: None,
-        least: None,
-        most: None,
-        in_stock: false,
-        sort,
-        limit: 100,
-        after: None,
-    }
+    ListQuery::all(sort, 100)
 }
 
 pub const USD: Currency = Currency::USD;

@@ -147,11 +147,12 @@ impl<T: DeserializeOwned> FromRequest for Params<T> {
     type Future = Ready<Result<Self, Failure>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(parse_query(request.query_string()).map(Self).map_err(Failure::from))
+        ready(from_query(request.query_string()).map(Self).map_err(Failure::from))
     }
 }
 
-fn parse_query<T: DeserializeOwned>(query: &str) -> Result<T, Problem> {
+/// What a query string says, or a problem that names the parameter that is not allowed.
+pub fn from_query<T: DeserializeOwned>(query: &str) -> Result<T, Problem> {
     let mut pairs = form_urlencoded::parse(query.as_bytes());
     if let Some((name, _)) = pairs.find(|(_, value)| value.contains('\0')) {
         return Err(Problem::invalid(name, NUL_MESSAGE));
@@ -205,9 +206,9 @@ mod tests {
 
     #[test]
     fn a_wrong_parameter_is_named() {
-        let page = parse_query::<kernel::PageQuery>("limit=x").unwrap_err();
+        let page = from_query::<kernel::PageQuery>("limit=x").unwrap_err();
         assert_eq!(page.errors[0].field, "limit");
-        let page = parse_query::<kernel::PageQuery>("colour=red").unwrap_err();
+        let page = from_query::<kernel::PageQuery>("colour=red").unwrap_err();
         assert_eq!(page.errors[0].field, "colour");
     }
 }
