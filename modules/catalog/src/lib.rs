@@ -50,7 +50,7 @@ pub use search::{
 };
 pub use usecase::list::{After, Item, List, ListQuery, Sort};
 pub use usecase::pricing::{Price, PriceQuery};
-pub use usecase::{Derivation, Put};
+pub use usecase::{BulkItem, BulkStatus, Derivation, Put};
 
 use import::ImportFolder;
 use media::Media;
@@ -374,7 +374,7 @@ impl Catalog {
 
     /// A page of the products that shoppers see.
     pub async fn list(&self, query: ListQuery) -> Result<List> {
-        let currency = self.settings.currency.code();
+        let currency = self.settings.currency;
         let text = query.searched();
         let list = usecase::list::list(&self.db, self.search.as_ref(), currency, query).await?;
         if let Some(text) = text {

@@ -2,27 +2,22 @@ use std::collections::{BTreeMap, HashSet};
 
 use kernel::id::ProductId;
 use kernel::problem::FieldError;
-use rust_decimal::Decimal;
+use kernel::{Currency, Money};
+use rust_decimal::{Decimal, RoundingStrategy};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::{
-    ATTRIBUTE_TEXT_MAX, BRAND_MAX, COLLECTED_MAX, DESCRIPTION_MAX, Findings, KEY_MAX, QUERY_MAX,
+    ATTRIBUTE_TEXT_MAX, BRAND_MAX, COLLECTED_MAX, DESCRIPTION_MAX, Findings, KEY_MAX, PATH_MAX,
     RULE_VALUES_MAX, SLUG_MAX, is_slug,
 };
-
-/// The longest path of a category in a rule, in characters.
-const PATH_MAX: usize = 2_000;
 
 /// What a product has to meet to be in a collection: everything that is said.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"category": "Home > Lighting", "max_price": "50", "in_stock": true}))]
 pub struct Rule {
-    /// Words that a search would find it by.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub q: Option<String>,
     /// The slug or path of a category it is in or below.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub category: Option<String>,
@@ -43,6 +38,19 @@ pub struct Rule {
     /// Of each attribute one of these values.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub attributes: BTreeMap<String, Vec<String>>,
+}
+
+impl Rule {
+    /// The lowest and the highest price in minor units, both included.
+    pub(crate) fn bounds(&self, currency: Currency) -> (i64, i64) {
+        let minor = |price: Decimal, strategy| {
+            let price = price.round_dp_with_strategy(currency.digits(), strategy);
+            Money::new(price, currency).map_or(i64::MAX, Money::minor)
+        };
+        let least = self.min_price.map(|price| minor(price, RoundingStrategy::ToPositiveInfinity));
+        let most = self.max_price.map(|price| minor(price, RoundingStrategy::ToNegativeInfinity));
+        (least.unwrap_or(0), most.unwrap_or(i64::MAX))
+    }
 }
 
 /// Products that are shown together.
@@ -108,9 +116,6 @@ fn check_rule(rule: &Rule, found: &mut Findings) {
     if *rule == Rule::default() {
         found.add("rule", "must say something: a rule without words takes every product".into());
     }
-    if let Some(q) = &rule.q {
-        found.text("rule.q", q, 1, QUERY_MAX);
-    }
     if let Some(category) = &rule.category {
         found.text("rule.category", category, 1, PATH_MAX);
     }
@@ -170,8 +175,8 @@ mod tests {
         assert_eq!(fields(json!({"name": "Gifts", "rule": {"in_stock": true}})), [""; 0]);
         assert_eq!(fields(json!({"name": "!"})), ["slug"]);
         assert_eq!(fields(json!({"name": "A", "rule": {}})), ["rule"]);
-        let rule = json!({"q": "", "brand": [""], "min_price": "-1", "attributes": {"a": []}});
-        let expected = ["rule.q", "rule.brand[0]", "rule.min_price", "rule.attributes.a"];
+        let rule = json!({"brand": [""], "min_price": "-1", "attributes": {"a": []}});
+        let expected = ["rule.brand[0]", "rule.min_price", "rule.attributes.a"];
         assert_eq!(fields(json!({"name": "A", "rule": rule})), expected);
     }
 }

@@ -14,6 +14,8 @@ pub const CATEGORIES_MAX: usize = 20;
 pub const CATEGORY_COUNT_MAX: i64 = 10_000;
 /// The longest category, in characters.
 pub const CATEGORY_MAX: usize = 100;
+/// The longest path of a category, in characters.
+pub const PATH_MAX: usize = 2_100;
 /// The most attributes of a product.
 pub const ATTRIBUTES_MAX: usize = 300;
 /// The longest name of an attribute or option, in characters.
@@ -78,3 +80,5 @@ pub const COLLECTION_COUNT_MAX: i64 = 1_000;
 pub const COLLECTED_MAX: usize = 1_000;
 /// The most brands, attributes or values of one in the rule of a collection.
 pub const RULE_VALUES_MAX: usize = 50;
+/// The most products that are changed in one request.
+pub const BULK_MAX: usize = 500;

@@ -15,7 +15,9 @@ use utoipa::{IntoParams, OpenApi};
 use super::shop::CACHED;
 use super::told::After;
 use super::view::{CardView, ListView, Suggestion, SuggestionsView};
-use crate::domain::{BRAND_MAX, CATEGORY_MAX, KEY_MAX, OPTION_VALUE_MAX, QUERY_MAX, is_locale};
+use crate::domain::{
+    BRAND_MAX, KEY_MAX, OPTION_VALUE_MAX, PATH_MAX, QUERY_MAX, SLUG_MAX, is_locale,
+};
 use crate::pages::{CATEGORY_TTL, LIST_TTL};
 use crate::{Audience, Catalog, ListQuery, Sort};
 
@@ -47,8 +49,11 @@ pub(crate) struct ListParams {
     /// The language that is searched besides the shop's own, and that names are in, e.g. `de`;
     /// what `Accept-Language` prefers unless said.
     locale: Option<String>,
-    /// Only products of this category.
+    /// Only products of this category or below it: its slug, or its path as `Home > Lighting`.
     category: Option<String>,
+    /// Only products of this collection: its slug. In the order they were chosen in, unless a
+    /// text or an order is given.
+    collection: Option<String>,
     /// Only products that cost at least this, in the shop's currency, e.g. `19.99`.
     min_price: Option<String>,
     /// Only products that cost at most this, in the shop's currency.
@@ -110,7 +115,7 @@ impl ListParams {
         let text = self.q.as_deref().map(|q| bounded("q", q, QUERY_MAX)).transpose()?;
         let text = text.filter(|text| !text.trim().is_empty());
         let category = self.category.as_deref();
-        let category = category.map(|name| bounded("category", name, CATEGORY_MAX)).transpose()?;
+        let category = category.map(|name| bounded("category", name, PATH_MAX)).transpose()?;
         if self.locale.as_deref().is_some_and(|locale| !is_locale(locale)) {
             return Err(Problem::invalid("locale", "must be a language tag such as de or pt-BR"));
         }
@@ -122,6 +127,10 @@ impl ListParams {
             text,
             locale: self.locale,
             category,
+            collection: self
+                .collection
+                .map(|slug| bounded("collection", &slug, SLUG_MAX))
+                .transpose()?,
             least: price("min_price", self.min_price)?,
             most: price("max_price", self.max_price)?,
             in_stock: self.in_stock.unwrap_or(false),

@@ -2,6 +2,7 @@
 
 mod admin;
 mod attributes;
+mod bulk;
 mod categories;
 mod clicks;
 mod collections;
@@ -45,6 +46,7 @@ struct Document;
 pub fn openapi() -> utoipa::openapi::OpenApi {
     Document::openapi()
         .merge_from(attributes::openapi())
+        .merge_from(bulk::openapi())
         .merge_from(categories::openapi())
         .merge_from(clicks::openapi())
         .merge_from(markets::openapi())
@@ -76,6 +78,7 @@ pub(crate) fn routes(catalog: &Catalog, config: &mut web::ServiceConfig) {
         .route("/v1/admin/products/{id}", web::delete().to(admin::archive))
         .route("/v1/admin/products/{id}/history", web::get().to(admin::history))
         .configure(attributes::routes)
+        .configure(bulk::routes)
         .configure(categories::routes)
         .configure(markets::routes)
         .configure(price_lists::routes)

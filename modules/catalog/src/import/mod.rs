@@ -19,7 +19,7 @@ pub(crate) use batch::{Batch, Batches};
 pub(crate) use errors::ErrorFile;
 pub(crate) use folder::{ImportFolder, Upload};
 pub(crate) use overlay::Overlay;
-pub(crate) use read::{Reader, fingerprint};
+pub(crate) use read::{Reader, fingerprint, object};
 
 /// How a file is imported.
 #[derive(Debug)]

@@ -121,7 +121,7 @@ fn whole(message: impl Into<String>) -> FieldError {
 }
 
 /// A JSON object. The price stays the text it was written with: a float would round it.
-fn object(text: &[u8]) -> Record {
+pub(crate) fn object(text: &[u8]) -> Record {
     let fields: BTreeMap<String, Box<RawValue>> = serde_json::from_slice(text)
         .map_err(|error| whole(format!("must be one JSON object: {error}")))?;
     let mut record = Map::new();

@@ -1,10 +1,11 @@
 //! Which products a list is narrowed to, as columns of a segment.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::ops::{Bound, Range};
 
 use tantivy::columnar::{Column, StrColumn};
 use tantivy::{DocId, SegmentReader, TantivyError};
+use uuid::Uuid;
 
 use super::SearchError;
 use super::document::value;
@@ -22,6 +23,17 @@ pub(crate) struct Filters {
     pub in_stock: bool,
     /// Any of the values, of each name: `attr.colour`, `option.size`.
     pub values: BTreeMap<String, Vec<String>>,
+    /// Of a collection: no dimension, as nobody can choose another one within the list.
+    pub collection: Option<Box<Collected>>,
+}
+
+/// The products of a collection.
+#[derive(Debug, Clone)]
+pub(crate) enum Collected {
+    /// Those that meet a rule.
+    Meeting(Filters),
+    /// Those that were chosen, each with its place.
+    Chosen(HashMap<Uuid, usize>),
 }
 
 /// Prices in minor units, bounds included.
@@ -66,6 +78,20 @@ pub(super) enum Verdict {
 pub(super) struct Narrowed {
     tests: Vec<(Dimension, Test)>,
     seen: Seen,
+    within: Option<Within>,
+}
+
+/// The collection that a product has to be in.
+enum Within {
+    Meeting(Box<Narrowed>),
+    Chosen(Box<Chosen>),
+}
+
+/// The places of products in a collection, found by their ids.
+struct Chosen {
+    places: HashMap<Uuid, usize>,
+    high: Column<u64>,
+    low: Column<u64>,
 }
 
 enum Test {
@@ -168,16 +194,38 @@ impl Narrowed {
                 Seen::InStatus(column, term)
             }
         };
-        Ok(Self { tests, seen })
+        let within = match filters.collection.as_deref() {
+            None => None,
+            Some(Collected::Meeting(rule)) => {
+                Some(Within::Meeting(Box::new(Self::new(segment, rule, audience)?)))
+            }
+            Some(Collected::Chosen(places)) => {
+                let (high, low) = (fast.u64(column::ID_HIGH)?, fast.u64(column::ID_LOW)?);
+                Some(Within::Chosen(Box::new(Chosen { places: places.clone(), high, low })))
+            }
+        };
+        Ok(Self { tests, seen, within })
     }
 
     /// Whether who asks may see a product at all.
     pub fn sees(&self, doc: DocId) -> bool {
-        match &self.seen {
+        let seen = match &self.seen {
             Seen::Shown(column) => column.first(doc) == Some(true),
             Seen::All => true,
             Seen::InStatus(column, term) => term.is_some() && column.ords().first(doc) == *term,
+        };
+        seen && match &self.within {
+            None => true,
+            Some(Within::Meeting(rule)) => rule.verdict(doc) == Verdict::Passes,
+            Some(Within::Chosen(_)) => self.chosen(doc).is_some(),
         }
+    }
+
+    /// The place that was chosen for a product in the collection.
+    pub fn chosen(&self, doc: DocId) -> Option<usize> {
+        let Some(Within::Chosen(chosen)) = &self.within else { return None };
+        let (high, low) = (chosen.high.first(doc)?, chosen.low.first(doc)?);
+        chosen.places.get(&Uuid::from_u64_pair(high, low)).copied()
     }
 
     pub fn verdict(&self, doc: DocId) -> Verdict {

@@ -8,13 +8,13 @@ use uuid::Uuid;
 
 use super::explain::{Explanation, explain};
 use super::facets::{Counting, Counts, Facets};
-use super::filter::{Audience, Filters, Narrowed, Verdict, str_column};
+use super::filter::{Audience, Collected, Filters, Narrowed, Verdict, str_column};
 use super::order::{First, Key, Place, score_of};
 use super::plan::{Plan, Planner};
 use super::scan::{Deadline, Scores, scores};
 use super::schema::column;
 use super::{SearchError, SearchIndex};
-use crate::domain::{Ranking, SearchQuery, real};
+use crate::domain::{COLLECTED_MAX, Ranking, SearchQuery, real};
 use crate::usecase::list::Sort;
 
 /// How long a search may take before it is given up.
@@ -141,6 +141,11 @@ impl SearchIndex {
     }
 }
 
+/// The score that puts a chosen product at its place: the first has the best.
+fn score_of_place(place: usize) -> f32 {
+    real(COLLECTED_MAX.saturating_sub(place) as u64)
+}
+
 impl Pass<'_> {
     /// The products with every word, or if there is none, and in the order of relevance anyway,
     /// those with enough of the text.
@@ -186,7 +191,8 @@ impl Pass<'_> {
     ) -> Result<(), SearchError> {
         let asked = self.asked;
         let narrowed = Narrowed::new(segment, &asked.filters, asked.audience)?;
-        let sort = if self.plan.is_none() && asked.sort == Sort::Relevance {
+        let is_chosen = matches!(asked.filters.collection.as_deref(), Some(Collected::Chosen(_)));
+        let sort = if self.plan.is_none() && asked.sort == Sort::Relevance && !is_chosen {
             Sort::Newest
         } else {
             asked.sort
@@ -219,7 +225,9 @@ impl Pass<'_> {
             let verdict = narrowed.verdict(doc);
             if verdict == Verdict::Passes {
                 passed.total += 1;
-                first.offer(doc, score);
+                // Without a text, the order of a collection is the one it was chosen in.
+                let place = narrowed.chosen(doc).filter(|_| self.plan.is_none());
+                first.offer(doc, place.map_or(score, score_of_place));
             }
             if let Some(counting) = &mut counting {
                 counting.count(doc, &narrowed, verdict);

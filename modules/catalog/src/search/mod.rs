@@ -43,7 +43,7 @@ use crate::domain::Ranking;
 pub use explain::Explanation;
 pub use facets::{FacetValue, Facets, PriceBucket, PriceFacet, StockFacet};
 pub use filter::Audience;
-pub(crate) use filter::{Filters, PriceRange};
+pub(crate) use filter::{Collected, Filters, PriceRange};
 pub(crate) use find::{Asked, Found};
 pub(crate) use order::{Key, Place};
 

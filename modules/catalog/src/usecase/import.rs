@@ -178,7 +178,7 @@ impl Step<'_> {
 }
 
 /// What is stored of what a batch names.
-async fn known(tx: &mut Tx, batch: &Batch) -> sql::Result<Known> {
+pub(super) async fn known(tx: &mut Tx, batch: &Batch) -> sql::Result<Known> {
     let named: HashSet<&str> = batch
         .rows
         .iter()
@@ -214,7 +214,7 @@ fn counted(before: Done, batch: &Batch, plan: &Plan) -> Done {
 }
 
 /// False when somebody else created or changed one of the products meanwhile.
-async fn write(tx: &mut Tx, plan: &Plan, actor: &Actor) -> Result<bool, Error> {
+pub(super) async fn write(tx: &mut Tx, plan: &Plan, actor: &Actor) -> Result<bool, Error> {
     let mut entries = Vec::with_capacity(plan.inserts.len() + plan.updates.len());
     let created = plan.inserts.iter().map(|new| &new.product);
     let written = created.chain(plan.updates.iter().map(|update| &update.product));

@@ -1,8 +1,8 @@
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
-use kernel::Money;
 use kernel::page::cursor;
+use kernel::{Currency, Money};
 use platform::sql::Db;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -11,10 +11,10 @@ use uuid::Uuid;
 use crate::domain::{Card, SearchQuery};
 use crate::error::{Error, Result};
 use crate::search::{
-    Asked, Audience, Explanation, Facets, Filters, Found, Key, Place, PriceRange, SearchError,
-    SearchIndex,
+    Asked, Audience, Collected, Explanation, Facets, Filters, Found, Key, Place, PriceRange,
+    SearchError, SearchIndex,
 };
-use crate::store::listing;
+use crate::store::{categories, collections, listing};
 
 /// How long a read waits for the index to come up to a change, at most.
 const FRESH_WITHIN: Duration = Duration::from_secs(2);
@@ -53,6 +53,8 @@ pub struct ListQuery {
     pub audience: Audience,
     /// Only products of this category.
     pub category: Option<String>,
+    /// Only products of this collection: its slug or id.
+    pub collection: Option<String>,
     /// Only products of one of these brands, if there are any.
     pub brands: Vec<String>,
     /// Only products that cost at least this.
@@ -85,6 +87,7 @@ impl ListQuery {
             locale: None,
             audience: Audience::Shoppers,
             category: None,
+            collection: None,
             brands: Vec::new(),
             least: None,
             most: None,
@@ -118,6 +121,7 @@ impl ListQuery {
             price,
             in_stock: self.in_stock,
             values: self.values.clone(),
+            collection: None,
         }
     }
 }
@@ -159,7 +163,7 @@ pub struct Item {
 pub(crate) async fn list(
     db: &Db,
     search: Option<&SearchIndex>,
-    currency: &str,
+    currency: Currency,
     query: ListQuery,
 ) -> Result<List> {
     let search = search.ok_or(SearchError::NotBuilt)?;
@@ -173,20 +177,67 @@ pub(crate) async fn list(
         return Err(Error::invalid("cursor", message));
     }
     let text = query.text.as_deref().map(SearchQuery::parse).transpose();
+    let mut filters = query.filters();
+    if let Some(key) = &filters.category {
+        filters.category = Some(category_path(db, key).await?);
+    }
+    if let Some(key) = &query.collection {
+        filters.collection = Some(Box::new(collected(db, key, currency).await?));
+    }
     let asked = Asked {
         query: text.map_err(|no_word| Error::invalid("q", no_word.to_string()))?,
         locale: query.locale.clone(),
         audience: query.audience,
-        filters: query.filters(),
+        filters,
         sort: query.sort,
         limit: query.limit as usize,
         edition: after.as_ref().map(|after| after.edition),
         after: after.map(|after| after.place),
-        facets: query.facets.then(|| currency.to_owned()),
+        facets: query.facets.then(|| currency.code().to_owned()),
         explain: query.explain,
     };
     let found = search.find(asked).await?;
     page(db, query.sort, found).await
+}
+
+/// The path of the category that a slug, an id or a path names; an unknown one has no products.
+async fn category_path(db: &Db, key: &str) -> Result<String> {
+    let found = categories::find(db, key).await?;
+    Ok(found.map_or_else(|| key.to_owned(), |category| category.path))
+}
+
+/// The products of a collection as a search can tell them.
+async fn collected(db: &Db, key: &str, currency: Currency) -> Result<Collected> {
+    let found = match Uuid::try_parse(key) {
+        Ok(id) => collections::read(db, id).await?,
+        Err(_) => collections::by_slug(db, key).await?,
+    };
+    let missing = || Error::invalid("collection", "must be the slug or id of a collection");
+    let collection = found.ok_or_else(missing)?;
+    let Some(rule) = collection.rule else {
+        let chosen = collections::chosen(db, collection.id).await?;
+        let places = chosen.into_iter().enumerate().map(|(place, id)| (id, place));
+        return Ok(Collected::Chosen(places.collect()));
+    };
+    let category = match &rule.category {
+        Some(category) => Some(category_path(db, category).await?),
+        None => None,
+    };
+    let (least, most) = rule.bounds(currency);
+    let price = (rule.min_price.is_some() || rule.max_price.is_some()).then(|| PriceRange {
+        least,
+        most,
+        currency: currency.code().to_owned(),
+    });
+    let values = rule.attributes.into_iter().map(|(name, values)| (format!("attr.{name}"), values));
+    Ok(Collected::Meeting(Filters {
+        category,
+        brands: rule.brand,
+        price,
+        in_stock: rule.in_stock,
+        values: values.collect(),
+        collection: None,
+    }))
 }
 
 impl After {

@@ -2,6 +2,7 @@
 
 pub(crate) mod archive;
 mod attributes;
+mod bulk;
 mod categories;
 mod collections;
 pub(crate) mod create;
@@ -20,5 +21,6 @@ pub(crate) mod searches;
 pub(crate) mod update;
 
 pub(crate) use attributes::definitions;
+pub use bulk::{BulkItem, BulkStatus};
 pub(crate) use categories::places;
 pub use price_lists::{Derivation, Put};

@@ -1,17 +1,18 @@
 //! Products that are shown together.
 
-use catalog::{Catalog, CollectionInput, Error};
+use catalog::{Catalog, CollectionInput, Error, ListQuery, Sort};
 use kernel::id::ProductId;
 use platform::audit::Actor;
 use platform::sql::Db;
 use serde_json::{Value, json};
 
-use crate::world::{catalog, input};
+use crate::world::{catalog, input, searched};
 
 platform::on_both_engines!(catalog::SCHEMA =>
     products_are_chosen_in_an_order,
     a_rule_chooses_by_itself,
     of_many_editors_of_a_collection_one_wins,
+    a_collection_is_listed,
 );
 
 fn named(fields: Value) -> CollectionInput {
@@ -90,4 +91,44 @@ async fn of_many_editors_of_a_collection_one_wins(db: Db) {
         }
     }
     assert_eq!((done, catalog.chosen(gifts.id).await.unwrap().len()), (1, 1));
+}
+
+async fn listed(catalog: &Catalog, collection: &str) -> Vec<String> {
+    catalog.refresh_search().await.unwrap();
+    let query = ListQuery {
+        collection: Some(collection.to_owned()),
+        ..ListQuery::all(Sort::Relevance, 100)
+    };
+    let list = catalog.list(query).await.unwrap();
+    assert_eq!(list.total, list.items.len() as u64);
+    list.items.into_iter().map(|item| item.card.sku).collect()
+}
+
+async fn a_collection_is_listed(db: Db) {
+    let catalog = searched(&db).await;
+    let mut ids = Vec::new();
+    for (sku, amount, brand) in [("A", "4.00", "Lumen"), ("B", "9.00", "Lumen"), ("C", "4.50", "X")]
+    {
+        let price = json!({"amount": amount, "currency": "USD"});
+        let fields = json!({"price": price, "brand": brand, "categories": ["Home", "Lighting"]});
+        ids.push(catalog.create(input(sku, fields), &Actor::SYSTEM).await.unwrap().id);
+    }
+    let gifts = named(json!({"name": "Gifts"}));
+    let gifts = catalog.create_collection(gifts, &Actor::SYSTEM).await.unwrap();
+    let wanted = vec![ids[2], ids[0]];
+    catalog.choose(gifts.id, 1, wanted, &Actor::SYSTEM).await.unwrap();
+    assert_eq!(listed(&catalog, "gifts").await, ["C", "A"], "in the order they were chosen in");
+    for (slug, rule, expected) in [
+        ("cheap", json!({"max_price": "4.509"}), vec!["C", "A"]),
+        ("lumen", json!({"brand": ["Lumen"], "min_price": "4.001"}), vec!["B"]),
+        ("light", json!({"category": "home-lighting"}), vec!["C", "B", "A"]),
+        ("had", json!({"in_stock": true}), vec![]),
+    ] {
+        let by_rule = named(json!({"name": slug, "slug": slug, "rule": rule}));
+        catalog.create_collection(by_rule, &Actor::SYSTEM).await.unwrap();
+        assert_eq!(listed(&catalog, slug).await, expected, "{slug}");
+    }
+    let nothing =
+        ListQuery { collection: Some("nothing".to_owned()), ..ListQuery::all(Sort::Relevance, 10) };
+    assert!(matches!(catalog.list(nothing).await, Err(Error::Invalid(_))));
 }

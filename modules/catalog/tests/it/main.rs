@@ -1,6 +1,7 @@
 //! The catalogue on both engines.
 #![cfg(test)]
 
+mod bulk;
 mod categories;
 mod collections;
 mod editing;
