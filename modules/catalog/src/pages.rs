@@ -144,7 +144,7 @@ impl Pages {
             .filter(|event| is_of_product(&event.envelope.kind))
             .map(|event| event.envelope.subject)
             .collect();
-        let edition = changes.clone().last().map(|event| event.pos);
+        let edition = changes.clone().next_back().map(|event| event.pos);
         if changes.all(|event| is_of_product(&event.envelope.kind)) {
             let parents = searching::found_as(db, products.iter().copied()).await?;
             for id in products.iter().chain(&parents) {

@@ -15,14 +15,19 @@ const DIGITS_MAX: usize = 13;
 /// The least digits of a card number (ISO/IEC 7812); shorter ones are not in use.
 const CARD_DIGITS_MIN: usize = 12;
 
+/// Two counts of one thing.
+type Counts = (i64, i64);
+/// A text, and a product that the search for it had found.
+type Clicked = (String, ProductId);
+
 /// What was searched for, and clicked, since it was last told. Bounded: texts beyond the bound are
 /// counted as [`SearchPerformed::OTHER`], clicks beyond it are not counted.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Tally {
     /// Searches, and those of them that found nothing.
-    searches: BTreeMap<String, (i64, i64)>,
+    searches: BTreeMap<String, Counts>,
     /// Clicks, and the sum of their positions.
-    clicks: BTreeMap<(String, ProductId), (i64, i64)>,
+    clicks: BTreeMap<Clicked, Counts>,
 }
 
 impl Tally {
@@ -53,7 +58,7 @@ impl Tally {
         *counts = (counts.0.saturating_add(searches), counts.1.saturating_add(without));
     }
 
-    fn add_clicks(&mut self, clicked: (String, ProductId), clicks: i64, positions: i64) {
+    fn add_clicks(&mut self, clicked: Clicked, clicks: i64, positions: i64) {
         if self.clicks.len() >= CLICKED_MAX && !self.clicks.contains_key(&clicked) {
             return;
         }
@@ -80,19 +85,18 @@ impl Tally {
     }
 }
 
-fn event(
-    searches: &[(&String, &(i64, i64))],
-    clicks: &[(&(String, ProductId), &(i64, i64))],
-) -> SearchPerformed {
-    let search = |&(text, &(searches, without_results)): &(&String, &(i64, i64))| SearchCount {
+fn event(searches: &[(&String, &Counts)], clicks: &[(&Clicked, &Counts)]) -> SearchPerformed {
+    let search = |&(text, &(searches, without_results)): &(&String, &Counts)| SearchCount {
         text: text.clone(),
         searches,
         without_results,
     };
-    let click =
-        |&((text, product_id), &(clicks, positions)): &(&(String, ProductId), &(i64, i64))| {
-            ClickCount { text: text.clone(), product_id: *product_id, clicks, positions }
-        };
+    let click = |&((text, product_id), &(clicks, positions)): &(&Clicked, &Counts)| ClickCount {
+        text: text.clone(),
+        product_id: *product_id,
+        clicks,
+        positions,
+    };
     SearchPerformed {
         counts_id: Uuid::now_v7(),
         searches: searches.iter().map(search).collect(),
