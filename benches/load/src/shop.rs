@@ -20,6 +20,10 @@ const PRODUCTS_TRIED_MAX: usize = 300;
 const FOUND_WITHIN: Duration = Duration::from_mins(2);
 const LOOKED_FOR_EVERY: Duration = Duration::from_millis(200);
 
+/// How many characters of a query are typed when suggestions are asked for; none of the queries has
+/// an escape in its first ones.
+const TYPED: usize = 3;
+
 /// What shoppers look for.
 const QUERIES: &[&str] = &[
     "hdmi%20cable",
@@ -96,15 +100,22 @@ impl Shop {
     }
 
     /// What is measured, in this order: the books grow only with the last.
-    pub fn scenarios(&self) -> [Scenario; 4] {
+    pub fn scenarios(&self) -> [Scenario; 6] {
         let products = self.product_ids.iter().map(|id| format!("/v1/products/{id}"));
         let searches = QUERIES.iter().map(|query| format!("/v1/products?q={query}"));
+        let begun = QUERIES.iter().map(|query| query.split_at(query.len().min(TYPED)).0);
+        let suggestions = begun.map(|begun| format!("/v1/products/suggest?q={begun}"));
         [
             Scenario::Read { name: "product by id", paths: Arc::new(products.collect()) },
             Scenario::Read {
                 name: "product list",
                 paths: Arc::new(vec!["/v1/products?limit=24".to_owned()]),
             },
+            Scenario::Read {
+                name: "list with facets",
+                paths: Arc::new(vec!["/v1/products?limit=24&facets=true".to_owned()]),
+            },
+            Scenario::Read { name: "suggestions", paths: Arc::new(suggestions.collect()) },
             Scenario::Read { name: "search", paths: Arc::new(searches.collect()) },
             Scenario::Checkout { shelf: Arc::clone(&self.shelf), buyers: self.buyers.clone() },
         ]

@@ -22,7 +22,7 @@ platform::on_both_engines!(catalog::SCHEMA =>
 
 async fn counts(db: &Db) -> Vec<SearchPerformed> {
     let events = told(db).await;
-    events.iter().filter_map(|event| event.open()).collect::<Result<_, _>>().unwrap()
+    events.iter().filter_map(kernel::Envelope::open).collect::<Result<_, _>>().unwrap()
 }
 
 async fn click(catalog: &Catalog, body: Value) -> (u16, Value) {
