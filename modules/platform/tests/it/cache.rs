@@ -13,7 +13,7 @@ impl Weigh for Value {
     }
 }
 
-const LONG: Duration = Duration::from_secs(60);
+const LONG: Duration = Duration::from_mins(1);
 
 fn loaded(value: u64, of: u64) -> Loaded<Value> {
     Loaded { value: Value(value), tags: vec![Tag::of(&of)], ttl: LONG }
