@@ -78,3 +78,9 @@ pub const COLLECTION_COUNT_MAX: i64 = 1_000;
 pub const COLLECTED_MAX: usize = 1_000;
 /// The most brands, attributes or values of one in the rule of a collection.
 pub const RULE_VALUES_MAX: usize = 50;
+/// The most groups of synonyms.
+pub const SYNONYMS_MAX: i64 = 5_000;
+/// The most terms that are synonyms of each other.
+pub const SYNONYM_TERMS_MAX: usize = 20;
+/// The longest of them, in characters.
+pub const SYNONYM_TERM_MAX: usize = 100;

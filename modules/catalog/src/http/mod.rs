@@ -15,6 +15,7 @@ mod prices;
 mod problem;
 mod related;
 mod shop;
+mod synonyms;
 mod told;
 mod view;
 
@@ -52,6 +53,7 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
         .merge_from(related::openapi())
         .merge_from(images::openapi())
         .merge_from(listing::openapi())
+        .merge_from(synonyms::openapi())
         .merge_from(imports::openapi())
         .merge_from(exports::openapi())
 }
@@ -60,6 +62,7 @@ pub(crate) fn routes(catalog: &Catalog, config: &mut web::ServiceConfig) {
     config
         .app_data(web::Data::new(catalog.clone()))
         .configure(listing::routes)
+        .configure(synonyms::routes)
         .configure(images::routes)
         .configure(imports::routes)
         .configure(exports::routes)

@@ -16,6 +16,7 @@ mod price_lists;
 pub(crate) mod pricing;
 pub(crate) mod publish;
 mod related;
+mod synonyms;
 pub(crate) mod update;
 
 pub(crate) use attributes::definitions;

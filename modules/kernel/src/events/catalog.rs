@@ -107,6 +107,13 @@ pub struct CollectionChanged {
     pub slug: String,
 }
 
+/// What a search takes for the same changed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SynonymChanged {
+    /// The synonyms.
+    pub synonym_id: Uuid,
+}
+
 publishes! { "stoa.catalog":
     ProductCreated = "product.created" about product_id;
     ProductUpdated = "product.updated" about product_id;
@@ -118,4 +125,5 @@ publishes! { "stoa.catalog":
     PriceListChanged = "price_list.changed" about price_list_id;
     CollectionChanged = "collection.changed" about collection_id;
     AttributeChanged = "attribute.changed" about attribute_id;
+    SynonymChanged = "synonym.changed" about synonym_id;
 }
