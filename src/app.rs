@@ -218,8 +218,9 @@ impl Shop {
             App::new()
                 .app_data(gate.clone())
                 .wrap(from_fn(edge::gate))
-                .configure(|config| shop.accounts.routes(config))
+                // Routes are tried one by one: those that are asked for most come first.
                 .configure(|config| shop.catalog.routes(config))
+                .configure(|config| shop.accounts.routes(config))
                 .configure(|config| shop.inventory.routes(config))
                 .configure(|config| shop.orders.routes(config))
                 .configure(|config| shop.payments.routes(config))

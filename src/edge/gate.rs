@@ -114,11 +114,11 @@ fn bearer(request: &ServiceRequest) -> Result<Option<String>, Failure> {
     token.map(Some).ok_or_else(wrong)
 }
 
-fn request_id(request: &ServiceRequest) -> String {
+fn request_id(request: &ServiceRequest) -> Arc<str> {
     let plain = |id: &&str| {
         let allowed = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
         !id.is_empty() && id.len() <= REQUEST_ID_MAX && id.chars().all(allowed)
     };
     let given = request.headers().get(REQUEST_ID).and_then(|id| id.to_str().ok()).filter(plain);
-    given.map_or_else(|| EventId::new().to_string(), str::to_owned)
+    given.map_or_else(|| EventId::new().to_string().into(), Arc::from)
 }

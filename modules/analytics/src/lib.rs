@@ -1,4 +1,4 @@
-//! Figures: projections of the orders' events, and nothing that is true only here.
+//! Figures: projections of the orders' and searches' events, and nothing that is true only here.
 //!
 //! A confirmed order counts on the UTC day of its confirmation; a cancelled one is taken back from
 //! that day. The figures are written in the commit that moves the subscription's cursor, so no event
@@ -8,21 +8,22 @@ mod domain;
 mod http;
 mod react;
 mod store;
+mod terms;
 mod verify;
 
-use kernel::events::{OrderCancelled, OrderConfirmed};
+use kernel::events::{OrderCancelled, OrderConfirmed, SearchPerformed};
 use platform::bus::{Subscription, Topic};
 use platform::module::Schema;
 use platform::sql::{self, Db};
 use platform::verify::Check;
 
-platform::migrations! { "analytics": "0001_sales" }
+platform::migrations! { "analytics": "0001_sales", "0002_search_terms" }
 
 /// The tables of this module and the statements over them.
 pub const SCHEMA: Schema = Schema {
     module: "analytics",
     migrations: MIGRATIONS,
-    statements: &[store::STATEMENTS],
+    statements: &[store::STATEMENTS, terms::STATEMENTS],
     guards: &[],
 };
 
@@ -48,10 +49,14 @@ impl Analytics {
         http::openapi()
     }
 
-    /// `analytics.sales`, which can be replayed.
+    /// `analytics.sales` and `analytics.searches`, which can be replayed.
     pub fn subscriptions(&self) -> Vec<Subscription> {
         let topics = [Topic::of::<OrderConfirmed>(), Topic::of::<OrderCancelled>()];
-        vec![Subscription::reaction("analytics.sales", &self.db, topics, react::Sales)]
+        let searches = [Topic::of::<SearchPerformed>()];
+        vec![
+            Subscription::reaction("analytics.sales", &self.db, topics, react::Sales),
+            Subscription::reaction("analytics.searches", &self.db, searches, react::Searches),
+        ]
     }
 
     /// Orders and revenue in minor units of every day (UTC, `2026-11-22`) and currency, for checks

@@ -57,6 +57,7 @@ use import::ImportFolder;
 use media::Media;
 use pages::Pages;
 use search::SearchIndex;
+use usecase::searches::{Searches, TELL_EVERY};
 
 platform::migrations! {
     "catalog": "0001_catalog", "0002_products", "0003_categories", "0004_prices",
@@ -169,6 +170,7 @@ pub struct Catalog {
     media: Option<Media>,
     imports: Option<ImportFolder>,
     pages: Pages,
+    searches: Searches,
 }
 
 impl Catalog {
@@ -176,7 +178,8 @@ impl Catalog {
     /// server, which has the index.
     pub fn new(db: Db, settings: Settings) -> Self {
         let pages = Pages::new(settings.cache);
-        Self { db, settings, search: None, media: None, imports: None, pages }
+        let searches = Searches::default();
+        Self { db, settings, search: None, media: None, imports: None, pages, searches }
     }
 
     /// The catalogue with the search index of this node, which is in a folder of its own. A folder
@@ -245,6 +248,11 @@ impl Catalog {
         tasks.every("catalog.prices", PRICE_POLL, None, move || {
             let db = db.clone();
             async move { usecase::pricing::price_due(&db).await }
+        });
+        let (searches, db) = (self.searches.clone(), self.db.clone());
+        tasks.every("catalog.searches", TELL_EVERY, None, move || {
+            let (searches, db) = (searches.clone(), db.clone());
+            async move { searches.tell(&db).await.map(|()| false) }
         });
         if let Some(imports) = &self.imports {
             self.start_imports(imports, tasks);
@@ -324,6 +332,11 @@ impl Catalog {
         outbox::last(&self.db).await
     }
 
+    /// The edition of the search index that lists are made of.
+    fn latest_edition(&self) -> Option<Uuid> {
+        self.search.as_ref().map(SearchIndex::latest_edition)
+    }
+
     /// Whether this node follows the changes, so that pages are kept ready.
     pub fn follows(&self) -> bool {
         self.pages.follows()
@@ -364,7 +377,12 @@ impl Catalog {
     /// A page of the products that shoppers see.
     pub async fn list(&self, query: ListQuery) -> Result<List> {
         let currency = self.settings.currency.code();
-        usecase::list::list(&self.db, self.search.as_ref(), currency, query).await
+        let text = query.searched();
+        let list = usecase::list::list(&self.db, self.search.as_ref(), currency, query).await?;
+        if let Some(text) = text {
+            self.searches.searched(&text, !list.items.is_empty());
+        }
+        Ok(list)
     }
 
     /// What a text that is still being written may become: products by id, SKU and name, and

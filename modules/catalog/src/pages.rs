@@ -6,10 +6,12 @@
 //! followed as far.
 
 use std::collections::HashSet;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use chrono::NaiveDate;
+use kernel::events::SearchPerformed;
 use kernel::id::ProductId;
 use platform::cache::{Cache, Loaded, Tag};
 use platform::http::{CachedBody, Failure};
@@ -24,6 +26,8 @@ use crate::store::searching;
 pub(crate) const PRODUCT_TTL: Duration = Duration::from_mins(5);
 /// How long a page of categories, or of the products of one, is good if no product changes.
 pub(crate) const CATEGORY_TTL: Duration = Duration::from_hours(1);
+/// How long a list that names no category is good if no product changes.
+pub(crate) const LIST_TTL: Duration = Duration::from_mins(1);
 /// How many events are followed at a time.
 const EVENTS_MAX: i64 = 1_000;
 
@@ -50,6 +54,8 @@ pub(crate) struct Pages {
     lists: Cache<CachedBody>,
     /// How far the events are followed; none before that begins, when nothing is kept.
     followed: watch::Sender<Option<i64>>,
+    /// The last of these that a list may show.
+    edition: Arc<AtomicI64>,
     /// The day that the pages are of.
     day: Arc<Mutex<Option<NaiveDate>>>,
 }
@@ -60,6 +66,7 @@ impl Pages {
             products: Cache::new("product", settings.products_bytes),
             lists: Cache::new("list", settings.lists_bytes),
             followed: watch::Sender::new(None),
+            edition: Arc::default(),
             day: Arc::default(),
         }
     }
@@ -99,9 +106,9 @@ impl Pages {
         self.followed.borrow().is_some()
     }
 
-    /// How far the events are followed.
+    /// The last change that is followed.
     pub(crate) fn edition(&self) -> i64 {
-        self.followed.borrow().unwrap_or_default()
+        self.edition.load(Ordering::SeqCst)
     }
 
     /// The stock of a product changed, and that is committed.
@@ -131,12 +138,14 @@ impl Pages {
         let events = outbox::read_after(db, position, EVENTS_MAX).await?;
         let Some(last) = events.last() else { return Ok(false) };
         let is_of_product = |kind: &str| kind.starts_with("product.");
-        let products: HashSet<Uuid> = events
-            .iter()
+        let mut changes = events.iter().filter(|event| !event.envelope.is::<SearchPerformed>());
+        let products: HashSet<Uuid> = changes
+            .clone()
             .filter(|event| is_of_product(&event.envelope.kind))
             .map(|event| event.envelope.subject)
             .collect();
-        if events.iter().all(|event| is_of_product(&event.envelope.kind)) {
+        let edition = changes.clone().last().map(|event| event.pos);
+        if changes.all(|event| is_of_product(&event.envelope.kind)) {
             let parents = searching::found_as(db, products.iter().copied()).await?;
             for id in products.iter().chain(&parents) {
                 self.products.invalidate(Tag::of(id));
@@ -144,6 +153,9 @@ impl Pages {
         } else {
             // What a category or an attribute is called stands on many pages.
             self.products.invalidate_all();
+        }
+        if let Some(edition) = edition {
+            self.edition.store(edition, Ordering::SeqCst);
         }
         self.followed.send_replace(Some(last.pos));
         Ok(i64::try_from(events.len()) == Ok(EVENTS_MAX))

@@ -20,6 +20,14 @@ platform::statements! {
           where p.version <> (select coalesce(max(o.version), 0) from outbox o
                                where o.subject = p.id)
           order by p.sku limit 20";
+    /// Products that are not in the queue are at the price that their history tells of.
+    PUBLIC_PRICE_APART =
+        "select p.sku from product p
+           join price_history h on h.product_id = p.id and h.until_at is null
+            and h.market = coalesce((select m.code from market m where m.is_default), 'default')
+          where (h.amount <> p.public_price or h.currency <> p.public_currency)
+            and not exists (select 1 from price_due d where d.product_id = p.id)
+          order by p.sku limit 20";
     CATEGORIES = "select count(*) from category";
     CATEGORY_NOT_AT_ITS_PLACE =
         "select c.path from category c left join category u on u.id = c.parent_id
@@ -38,6 +46,13 @@ pub(crate) async fn verify(db: &Db, search: Option<&SearchIndex>) -> Result<Vec<
         )
         .await?,
         by_query(db, "every version of a product has its event", PRODUCTS, OUTBOX_BEHIND).await?,
+        by_query(
+            db,
+            "every product's public price is the one its history tells of",
+            PRODUCTS,
+            PUBLIC_PRICE_APART,
+        )
+        .await?,
         by_query(
             db,
             "every category is below the one it names",

@@ -16,10 +16,11 @@ use crate::sql::{Db, Error, Json, Result, Tx};
 
 crate::statements! {
     RECORD =
+        concat!(crate::json_rows!(),
         "insert into audit (at, actor, address, trace, action, subject, before, after)
          select $2, $3, $4, $5, value->>'action', unhex(value->>'subject', '-'),
                 value->'before', value->'after'
-           from json_each($1) order by key",
+           from given order by key"),
         "insert into audit (at, actor, address, trace, action, subject, before, after)
          select $2, $3, $4, $5, e.action, e.subject, e.before, e.after
            from rows from (jsonb_to_recordset($1) as (action text, subject uuid, before jsonb,

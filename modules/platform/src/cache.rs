@@ -62,13 +62,6 @@ struct Entry<V> {
     begun: u64,
 }
 
-impl<V> Clone for Entry<V> {
-    fn clone(&self) -> Self {
-        let Self { value, tags, ttl, begun } = self;
-        Self { value: value.clone(), tags: tags.clone(), ttl: *ttl, begun: *begun }
-    }
-}
-
 /// When what was marked last. Every mark takes the next count.
 struct Marks {
     count: AtomicU64,
@@ -96,15 +89,20 @@ impl Marks {
 
 struct UntilTtl;
 
-impl<V> Expiry<String, Entry<V>> for UntilTtl {
-    fn expire_after_create(&self, _: &String, entry: &Entry<V>, _: Instant) -> Option<Duration> {
+impl<V> Expiry<String, Arc<Entry<V>>> for UntilTtl {
+    fn expire_after_create(
+        &self,
+        _: &String,
+        entry: &Arc<Entry<V>>,
+        _: Instant,
+    ) -> Option<Duration> {
         Some(entry.ttl)
     }
 
     fn expire_after_update(
         &self,
         _: &String,
-        entry: &Entry<V>,
+        entry: &Arc<Entry<V>>,
         _: Instant,
         _: Option<Duration>,
     ) -> Option<Duration> {
@@ -115,7 +113,7 @@ impl<V> Expiry<String, Entry<V>> for UntilTtl {
 /// A cache of values by text keys, bounded by bytes. Cheap to clone.
 pub struct Cache<V> {
     name: &'static str,
-    store: Store<String, Entry<V>>,
+    store: Store<String, Arc<Entry<V>>>,
     marks: Arc<Marks>,
     counters: Arc<OnceLock<(Counter, Counter)>>,
 }
@@ -130,7 +128,7 @@ impl<V> Clone for Cache<V> {
 impl<V: Weigh + Send + Sync + 'static> Cache<V> {
     /// An empty cache of at most `bytes`. Its figures are named by `name`.
     pub fn new(name: &'static str, bytes: u64) -> Self {
-        let weigh = |key: &String, entry: &Entry<V>| {
+        let weigh = |key: &String, entry: &Arc<Entry<V>>| {
             u32::try_from(key.len() + entry.value.bytes() + ENTRY_BYTES).unwrap_or(u32::MAX)
         };
         let store = Store::builder().max_capacity(bytes).weigher(weigh).expire_after(UntilTtl);
@@ -157,29 +155,29 @@ impl<V: Weigh + Send + Sync + 'static> Cache<V> {
             let entry = entry.map_err(|error: Arc<E>| (*error).clone())?;
             if self.marks.hold(&entry) {
                 self.tell_size();
-                return Ok(entry.value);
+                return Ok(entry.value.clone());
             }
             self.store.invalidate(key).await;
         }
-        Ok(self.begin(&load).await?.value)
+        Ok(self.begin(&load).await?.value.clone())
     }
 
     async fn kept(&self, key: &str) -> Option<Arc<V>> {
         let entry = self.store.get(key).await?;
         if self.marks.hold(&entry) {
-            return Some(entry.value);
+            return Some(entry.value.clone());
         }
         self.store.invalidate(key).await;
         None
     }
 
-    async fn begin<E, F>(&self, load: &impl Fn() -> F) -> Result<Entry<V>, E>
+    async fn begin<E, F>(&self, load: &impl Fn() -> F) -> Result<Arc<Entry<V>>, E>
     where
         F: Future<Output = Result<Loaded<V>, E>>,
     {
         let begun = self.marks.now();
         let Loaded { value, tags, ttl } = load().await?;
-        Ok(Entry { value: Arc::new(value), tags, ttl, begun })
+        Ok(Arc::new(Entry { value: Arc::new(value), tags, ttl, begun }))
     }
 
     /// Forgets every value that is made of this. To be called when the change is committed.

@@ -28,10 +28,11 @@ pub(crate) struct Outgoing {
 
 crate::statements! {
     APPEND =
+        concat!(crate::json_rows!(),
         "insert into outbox (id, kind, source, subject, version, trace, time, data)
          select unhex(value->>'id'), value->>'kind', value->>'source', unhex(value->>'subject'),
                 value->>'version', value->>'trace', $2, value->>'data'
-           from json_each($1) order by key",
+           from given order by key"),
         "insert into outbox (id, kind, source, subject, version, trace, time, data)
          select e.id, e.kind, e.source, e.subject, e.version, e.trace, $2, e.data
            from rows from (jsonb_to_recordset($1) as (id uuid, kind text, source text,
@@ -94,11 +95,10 @@ pub(crate) async fn append(tx: &mut Tx) -> Result<()> {
     if tx.outgoing.is_empty() || crate::fault::bug("outbox_forgets") {
         return Ok(());
     }
-    let rows = serde_json::to_value(&tx.outgoing)
-        .map_err(|error| Error::Inconsistent(format!("events: {error}")))?;
-    let now = tx.now();
-    tx.query(APPEND).bind(Json(rows)).bind(now).execute().await?;
-    Ok(())
+    let (rows, now) = (std::mem::take(&mut tx.outgoing), tx.now());
+    let appended = tx.query(APPEND).bind(Json(&rows)).bind(now).execute().await;
+    tx.outgoing = rows;
+    appended.map(drop)
 }
 
 /// An event with its place in its module's outbox.

@@ -2,6 +2,8 @@
 
 mod period;
 mod sale;
+mod term;
 
 pub(crate) use period::{InvalidPeriod, Period};
 pub(crate) use sale::Sale;
+pub(crate) use term::TermSort;

@@ -1,6 +1,7 @@
 //! `/v1/admin/analytics`: what the staff see.
 
 mod sales;
+mod searches;
 
 use actix_web::web;
 use kernel::Problem;
@@ -14,13 +15,21 @@ pub(crate) fn routes(analytics: Analytics, config: &mut web::ServiceConfig) {
     config
         .app_data(web::Data::new(analytics))
         .route("/v1/admin/analytics/sales", web::get().to(sales::sales))
-        .route("/v1/admin/analytics/top-products", web::get().to(sales::top_products));
+        .route("/v1/admin/analytics/top-products", web::get().to(sales::top_products))
+        .route("/v1/admin/analytics/search", web::get().to(searches::searches));
 }
 
 #[derive(OpenApi)]
 #[openapi(
-    paths(sales::sales, sales::top_products),
-    components(schemas(sales::SalesView, sales::DayView, sales::TopView, sales::ProductView))
+    paths(sales::sales, sales::top_products, searches::searches),
+    components(schemas(
+        sales::SalesView,
+        sales::DayView,
+        sales::TopView,
+        sales::ProductView,
+        searches::SearchView,
+        searches::TermView,
+    ))
 )]
 struct Docs;
 

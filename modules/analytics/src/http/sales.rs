@@ -97,7 +97,7 @@ pub(super) struct ProductView {
     goods: Money,
 }
 
-fn period(
+pub(super) fn period(
     analytics: &Analytics,
     from: Option<&str>,
     to: Option<&str>,

@@ -1,6 +1,8 @@
 //! The figures' promises, on both engines.
 #![cfg(test)]
 
+mod searches;
+
 use actix_web::App;
 use actix_web::HttpMessage;
 use actix_web::test::{TestRequest, call_service, init_service, read_body_json};
@@ -35,20 +37,27 @@ struct Shop {
     analytics: Analytics,
     figures: Db,
     orders: Db,
+    catalog: Db,
 }
 
 impl Shop {
     async fn new(db: &Db) -> Self {
-        let schema = Schema { module: "order", migrations: &[], statements: &[], guards: &[] };
-        let clock = Clock::system();
-        let orders = platform::testing::database(db.engine(), &schema, clock).await.unwrap();
-        Self { analytics: Analytics::new(db.clone()), figures: db.clone(), orders }
+        let publisher = async |module| {
+            let schema = Schema { module, migrations: &[], statements: &[], guards: &[] };
+            platform::testing::database(db.engine(), &schema, Clock::system()).await.unwrap()
+        };
+        let (orders, catalog) = (publisher("order").await, publisher("catalog").await);
+        Self { analytics: Analytics::new(db.clone()), figures: db.clone(), orders, catalog }
     }
 
     fn bus(&self, node: &str) -> Bus {
         let settings =
             Settings { node: node.to_owned(), batch: 7, attempts_max: 2, ..Settings::default() };
-        Bus::new(vec![self.orders.clone()], self.analytics.subscriptions(), settings)
+        Bus::new(
+            vec![self.orders.clone(), self.catalog.clone()],
+            self.analytics.subscriptions(),
+            settings,
+        )
     }
 
     async fn deliver(&self) {

@@ -59,7 +59,7 @@ pub const RELATED_MAX: usize = 100;
 /// The longest code of a market, price list or customer group, in characters.
 pub const CODE_MAX: usize = 50;
 /// The most markets of the shop.
-pub const MARKETS_MAX: usize = 50;
+pub const MARKETS_MAX: i64 = 50;
 /// The most price lists of the shop.
 pub const PRICE_LISTS_MAX: i64 = 1_000;
 /// The highest and, negated, the lowest priority of a price list.

@@ -22,6 +22,7 @@ mod row;
 mod search_query;
 mod slug;
 mod synonym;
+mod tally;
 
 pub use attribute::{Attribute, AttributeInput, Definitions, Kind};
 pub use card::Card;
@@ -53,3 +54,4 @@ pub use row::{LineError, parse_price};
 pub use search_query::{NoWord, QUERY_WORDS_MAX, SearchQuery};
 pub use slug::{is_slug, slug_of};
 pub use synonym::{Synonym, SynonymInput, SynonymKind};
+pub(crate) use tally::Tally;

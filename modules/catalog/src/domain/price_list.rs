@@ -130,10 +130,10 @@ impl PriceListInput {
     "sku": "LAMP-1", "min_quantity": 10, "price": {"amount": "39.90", "currency": "EUR"}
 }))]
 pub struct ListedInput {
-    /// The product; or its SKU instead.
+    /// The product; its SKU is enough.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub product_id: Option<ProductId>,
-    /// The product's SKU; or its id instead.
+    /// The product's SKU; its id is enough.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sku: Option<String>,
     /// From how many units on it is the price; 1 unless said otherwise.
@@ -164,7 +164,7 @@ impl ListedInput {
     /// The fields of one price that are not allowed, each below `path`.
     pub(crate) fn check(&self, currency: Currency, path: &str) -> Vec<FieldError> {
         let mut found = Findings::default();
-        if self.product_id.is_some() == self.sku.is_some() {
+        if self.product_id.is_none() && self.sku.is_none() {
             found.add(&format!("{path}.sku"), "must be there, or product_id instead".to_owned());
         }
         if !(1..=TIER_QUANTITY_MAX).contains(&self.min_quantity) {

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use actix_web::http::header::{ACCEPT_LANGUAGE, CACHE_CONTROL, VARY};
+use actix_web::http::header::{ACCEPT_LANGUAGE, CACHE_CONTROL, HeaderValue, VARY};
 use actix_web::{FromRequest, HttpRequest, HttpResponse, web};
 use kernel::page::PageQuery;
 use kernel::{Currency, Money, Problem};
-use platform::http::{Answer, Params, Staff, from_query};
+use platform::cache::Loaded;
+use platform::http::{Answer, CachedBody, Failure, Params, Staff, from_query};
 use rust_decimal::Decimal;
 use serde::Deserialize;
 use utoipa::{IntoParams, OpenApi};
@@ -15,6 +16,7 @@ use super::shop::CACHED;
 use super::told::After;
 use super::view::{CardView, ListView, Suggestion, SuggestionsView};
 use crate::domain::{BRAND_MAX, CATEGORY_MAX, KEY_MAX, OPTION_VALUE_MAX, QUERY_MAX, is_locale};
+use crate::pages::{CATEGORY_TTL, LIST_TTL};
 use crate::{Audience, Catalog, ListQuery, Sort};
 
 /// The most filters by attribute, option and brand of a list.
@@ -190,29 +192,53 @@ pub(crate) async fn list(
     if query.explain {
         Staff::extract(&request).await?;
     }
-    answer(&catalog, query).await
+    answer(&request, &catalog, query).await
 }
 
-/// The page of a list, as it is answered.
-pub(super) async fn answer(catalog: &Catalog, query: ListQuery) -> Answer {
-    let (locale, public) = (query.locale.clone(), query.audience == Audience::Shoppers);
+/// The page of a list, as it is answered. Those without a text are kept ready: few are asked for
+/// often, while almost every text is another one.
+pub(super) async fn answer(request: &HttpRequest, catalog: &Catalog, query: ListQuery) -> Answer {
+    let public = query.audience == Audience::Shoppers;
     let whole = public && !query.explain && query.fresh.is_none();
+    let mut response = match catalog.latest_edition() {
+        Some(edition) if whole && query.text.is_none() => {
+            let key = format!("list\n{edition}\n{query:?}");
+            let page = catalog.pages.list(&key, || kept_page(catalog, &query)).await?;
+            page.answer(request)
+        }
+        _ => {
+            let cached = if whole { CACHED } else { "no-store" };
+            let view = view(catalog, query).await?;
+            HttpResponse::Ok().insert_header((CACHE_CONTROL, cached)).json(view)
+        }
+    };
+    let vary = HeaderValue::from_static("accept-encoding, accept-language");
+    response.headers_mut().insert(VARY, vary);
+    Ok(response)
+}
+
+/// A page that is good as long as the edition of the index it is made of.
+async fn kept_page(catalog: &Catalog, query: &ListQuery) -> Result<Loaded<CachedBody>, Failure> {
+    let json = serde_json::to_vec(&view(catalog, query.clone()).await?);
+    let value = CachedBody::new(json.map_err(Failure::internal)?, CACHED);
+    let ttl = if query.category.is_some() { CATEGORY_TTL } else { LIST_TTL };
+    Ok(Loaded { value, tags: Vec::new(), ttl })
+}
+
+async fn view(catalog: &Catalog, query: ListQuery) -> Result<ListView, Failure> {
+    let locale = query.locale.clone();
     let list = catalog.list(query).await?;
     let items = list.items.into_iter().map(|listed| CardView {
         explanation: listed.explanation,
         ..CardView::of(listed.card, locale.as_deref())
     });
-    let view = ListView {
+    Ok(ListView {
         items: items.collect(),
         next_cursor: list.next_cursor,
         total: list.total,
         did_you_mean: list.did_you_mean,
         facets: list.facets,
-    };
-    let cached = if whole { CACHED } else { "no-store" };
-    let mut response = HttpResponse::Ok();
-    response.insert_header((CACHE_CONTROL, cached)).insert_header((VARY, "accept-language"));
-    Ok(response.json(view))
+    })
 }
 
 /// A text that is being written.

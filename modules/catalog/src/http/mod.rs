@@ -3,6 +3,7 @@
 mod admin;
 mod attributes;
 mod categories;
+mod clicks;
 mod collections;
 mod exports;
 mod files;
@@ -46,6 +47,7 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
     Document::openapi()
         .merge_from(attributes::openapi())
         .merge_from(categories::openapi())
+        .merge_from(clicks::openapi())
         .merge_from(markets::openapi())
         .merge_from(price_lists::openapi())
         .merge_from(prices::openapi())
@@ -63,12 +65,13 @@ pub(crate) fn routes(catalog: &Catalog, config: &mut web::ServiceConfig) {
         .app_data(web::Data::new(catalog.clone()))
         .configure(listing::routes)
         .configure(synonyms::routes)
-        .configure(images::routes)
-        .configure(imports::routes)
-        .configure(exports::routes)
         .route("/v1/products/slug/{slug}", web::get().to(shop::by_slug))
         .route("/v1/products/{key}", web::get().to(shop::show))
         .route("/v1/products/{key}/related", web::get().to(shop::related))
+        .configure(clicks::routes)
+        .configure(images::routes)
+        .configure(imports::routes)
+        .configure(exports::routes)
         .route("/v1/admin/products", web::post().to(admin::create))
         .route("/v1/admin/products/{id}", web::get().to(admin::show))
         .route("/v1/admin/products/{id}", web::put().to(admin::replace))

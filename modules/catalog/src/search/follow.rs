@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::sync::{Arc, PoisonError};
 
+use kernel::events::SearchPerformed;
 use platform::outbox;
 use platform::sql::Db;
 use uuid::Uuid;
@@ -56,9 +57,12 @@ impl SearchIndex {
             tokio::task::spawn_blocking(move || index(&building, &some, &sources)).await??;
         }
         let index = self.clone();
+        let differs = events.iter().any(|event| !event.envelope.is::<SearchPerformed>());
         tokio::task::spawn_blocking(move || {
             building.write(Some(position), |_, _| Ok(()))?;
-            index.inner.editions.publish(&building);
+            if differs {
+                index.inner.editions.publish(&building);
+            }
             building.stand_at(position);
             Ok::<_, SearchError>(())
         })

@@ -202,6 +202,11 @@ impl SearchIndex {
         *self.building().position.read().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// What lists are made of now.
+    pub(crate) fn latest_edition(&self) -> Uuid {
+        self.inner.editions.latest().id
+    }
+
     fn tell_reached(&self) {
         let pos = self.position().map_or(0, |position| position.pos);
         self.inner.reached.send_replace(pos);

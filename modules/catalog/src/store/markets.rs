@@ -95,12 +95,8 @@ impl Row {
 }
 
 async fn all_of(query: Query<'_>) -> Result<Vec<Market>> {
-    let rows: Vec<Row> = query.bind(most()).all().await?;
+    let rows: Vec<Row> = query.bind(MARKETS_MAX).all().await?;
     rows.into_iter().map(Row::market).collect()
-}
-
-const fn most() -> i64 {
-    MARKETS_MAX as i64
 }
 
 /// Every market, by code.
@@ -126,7 +122,7 @@ pub(crate) async fn by_code(tx: &mut Tx, code: &str) -> Result<Option<Market>> {
 /// Every market as far as prices depend on it. None is changed until the unit of work is over.
 pub(crate) async fn places(tx: &mut Tx) -> Result<Vec<Place>> {
     tx.query(KEEP_SET).one::<(i64,)>().await?;
-    let rows: Vec<(String, String, bool)> = tx.query(PLACES).bind(most()).all().await?;
+    let rows: Vec<(String, String, bool)> = tx.query(PLACES).bind(MARKETS_MAX).all().await?;
     rows.into_iter()
         .map(|(market, currency, is_default)| {
             let wrong = |_| Error::Inconsistent(format!("market {market}: currency"));

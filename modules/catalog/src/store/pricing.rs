@@ -244,12 +244,11 @@ pub(crate) async fn offers(db: &Db, ids: impl IntoIterator<Item = Uuid>) -> Resu
 
 /// A product that shoppers see: id, SKU and base price.
 pub(crate) async fn shown(db: &Db, key: &str) -> Result<Option<(Uuid, String, Money)>> {
-    let id = match Uuid::try_parse(key) {
-        Ok(id) => Some(id),
-        Err(_) => {
-            let found: Option<(Uuid,)> = db.query(ID_OF_SKU).bind(key).optional().await?;
-            found.map(|(id,)| id)
-        }
+    let id = if let Ok(id) = Uuid::try_parse(key) {
+        Some(id)
+    } else {
+        let found: Option<(Uuid,)> = db.query(ID_OF_SKU).bind(key).optional().await?;
+        found.map(|(id,)| id)
     };
     let Some(id) = id else { return Ok(None) };
     let row: Option<(Uuid, String, i64, String)> =

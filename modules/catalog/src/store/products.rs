@@ -36,7 +36,7 @@ platform::statements! {
            and p.shown and ", with_parent!(), "
          order by case when p.sku = $1 then 0 else 1 end, p.sku");
     INSERT =
-        "insert into product (id, parent_id, sku, name, description, brand, price, currency,
+        concat!(platform::json_rows!(), "insert into product (id, parent_id, sku, name, description, brand, price, currency,
                 category_id, attributes, options, images, status, publish_at, slug, tax_category,
                 weight_g, barcode, translations, shown, public_price, public_currency,
                 version, created_at, updated_at)
@@ -47,8 +47,8 @@ platform::statements! {
                 value->>'tax_category', value->>'weight_g', value->>'barcode',
                 value->'translations', value->>'shown', value->>'price', value->>'currency',
                 1, $2, $2
-           from json_each($1) where true
-         on conflict (sku) do nothing",
+           from given where true
+         on conflict (sku) do nothing"),
         "insert into product (id, parent_id, sku, name, description, brand, price, currency,
                 category_id, attributes, options, images, status, publish_at, slug, tax_category,
                 weight_g, barcode, translations, shown, public_price, public_currency,
@@ -65,7 +65,7 @@ platform::statements! {
          on conflict (sku) do nothing";
     /// Changes products that no editor has changed since they were read.
     UPDATE =
-        "update product set name = l.name, description = l.description, brand = l.brand,
+        concat!(platform::json_rows!(), "update product set name = l.name, description = l.description, brand = l.brand,
                 price = l.price, currency = l.currency, category_id = l.category_id,
                 attributes = l.attributes, options = l.options, images = l.images,
                 status = l.status, publish_at = l.publish_at, slug = l.slug,
@@ -82,9 +82,9 @@ platform::statements! {
                         value->>'tax_category' as tax_category, value->>'weight_g' as weight_g,
                         value->>'barcode' as barcode, value->'translations' as translations,
                         value->>'shown' as shown
-                   from json_each($1)) l
+                   from given) l
           where product.id = l.id and product.revision = l.revision
-         returning product.id, product.version",
+         returning product.id, product.version"),
         "update product p set name = l.name, description = l.description, brand = l.brand,
                 price = l.price, currency = l.currency, category_id = l.category_id,
                 attributes = l.attributes, options = l.options, images = l.images,

@@ -99,6 +99,12 @@ impl ListQuery {
         }
     }
 
+    /// The text that a shopper begins to search for with it.
+    pub(crate) fn searched(&self) -> Option<String> {
+        let begins = self.audience == Audience::Shoppers && self.after.is_none() && !self.explain;
+        self.text.clone().filter(|_| begins)
+    }
+
     fn filters(&self) -> Filters {
         let currency = self.least.or(self.most).map(Money::currency);
         let price = currency.map(|currency| PriceRange {

@@ -1,6 +1,7 @@
 use kernel::events::MarketChanged;
 use platform::audit::{Actor, Entry, record};
 use platform::sql::{self, Tx};
+use serde_json::json;
 use uuid::Uuid;
 
 use crate::Catalog;
@@ -27,12 +28,12 @@ impl Catalog {
         let mut market = input.market(Uuid::now_v7(), 1).map_err(Error::Invalid)?;
         let mut tx = self.db.begin("catalog.market").await?;
         let count = markets::lock(&mut tx).await?;
-        if count.unsigned_abs() >= MARKETS_MAX as u64 {
+        if count >= MARKETS_MAX {
             let message = format!("the shop can have at most {MARKETS_MAX} markets");
             return Err(Error::invalid("code", message));
         }
         market.is_default |= count == 0;
-        clear_default(&mut tx, &market).await?;
+        clear_default(&mut tx, &market, actor).await?;
         if !markets::insert(&mut tx, &market).await? {
             return Err(Error::CodeTaken(market.code));
         }
@@ -67,7 +68,7 @@ impl Catalog {
             let message = "must be true: make another market the default one instead";
             return Err(Error::invalid("is_default", message));
         }
-        clear_default(&mut tx, &after).await?;
+        clear_default(&mut tx, &after, actor).await?;
         if !markets::update(&mut tx, &after).await? {
             return Err(Error::Stale { current: before.version });
         }
@@ -115,13 +116,17 @@ async fn found(tx: &mut Tx, code: &str, version: i64) -> Result<Market> {
 }
 
 /// Makes way for a market that is to be the default one.
-async fn clear_default(tx: &mut Tx, market: &Market) -> Result<()> {
-    if market.is_default {
-        for (market_id, code, version) in markets::clear_default(tx, market.id).await? {
-            tx.emit(&MarketChanged { market_id, code }, version)?;
-        }
+async fn clear_default(tx: &mut Tx, market: &Market, actor: &Actor) -> Result<()> {
+    if !market.is_default {
+        return Ok(());
     }
-    Ok(())
+    let (was, is) = (json!({"is_default": true}), json!({"is_default": false}));
+    let mut entries = Vec::new();
+    for (market_id, code, version) in markets::clear_default(tx, market.id).await? {
+        entries.push(Entry::changed("market.update", market_id, &was, &is)?);
+        tx.emit(&MarketChanged { market_id, code }, version)?;
+    }
+    Ok(record(tx, actor, &entries).await?)
 }
 
 async fn set_countries(tx: &mut Tx, market: &Market) -> Result<()> {

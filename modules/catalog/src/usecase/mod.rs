@@ -16,6 +16,7 @@ mod price_lists;
 pub(crate) mod pricing;
 pub(crate) mod publish;
 mod related;
+pub(crate) mod searches;
 mod synonyms;
 pub(crate) mod update;
 

@@ -237,8 +237,7 @@ async fn found(tx: &mut Tx, id: Uuid) -> Result<PriceList> {
 /// How derived prices of a list are rounded: as its market says, or the default one.
 async fn rounding(tx: &mut Tx, list: &PriceList) -> Result<Rounding> {
     let markets = markets::all(tx).await?;
-    let is_its = |code: &String, of: Option<&String>| of == Some(code);
-    let own = markets.iter().find(|market| is_its(&market.code, list.market.as_ref()));
+    let own = markets.iter().find(|market| list.market.as_ref() == Some(&market.code));
     let default =
         || markets.iter().find(|market| market.is_default && market.currency == list.currency);
     Ok(own.or_else(default).map(|market| market.rounding).unwrap_or_default())
@@ -274,6 +273,10 @@ async fn resolved(tx: &mut Tx, list: &PriceList, prices: Vec<ListedInput>) -> Re
             refuse(field, "must be a product of this shop");
             continue;
         };
+        if one.product_id.is_some_and(|named| named.uuid() != id) {
+            refuse("product_id", "must be the product with this sku");
+            continue;
+        }
         if !seen.insert((id, one.min_quantity)) {
             refuse("min_quantity", "the product has a price for this quantity further up");
             continue;

@@ -197,15 +197,11 @@ impl Catalog {
         limit: u32,
     ) -> Result<Vec<Applied>> {
         let before = before.unwrap_or_else(latest);
-        let market = match market {
-            Some(market) => market.to_owned(),
-            None => {
-                let markets = markets::read_all(&self.db).await?;
-                let default = markets.into_iter().find(|market| market.is_default);
-                default.map_or_else(|| DEFAULT_MARKET.to_owned(), |market| market.code)
-            }
-        };
-        Ok(pricing::history(&self.db, id, &market, before, i64::from(limit)).await?)
+        let markets = markets::read_all(&self.db).await?;
+        let default = markets.iter().find(|market| market.is_default);
+        let default = default.map_or(DEFAULT_MARKET, |market| market.code.as_str());
+        let market = market.unwrap_or(default);
+        Ok(pricing::history(&self.db, id, market, before, i64::from(limit)).await?)
     }
 
     /// Works out prices that may be others now, a batch of them; answers whether there may be more.

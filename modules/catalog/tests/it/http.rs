@@ -14,6 +14,7 @@ platform::on_both_engines!(super::SCHEMA =>
     pages_are_cached_and_checked,
     bad_requests_name_the_field,
     a_repeated_creation_is_answered_as_the_first,
+    prices_are_edited_and_asked_for,
 );
 
 struct Answered {
@@ -210,4 +211,59 @@ async fn a_repeated_creation_is_answered_as_the_first(db: Db) {
     }
     assert_eq!(bodies[0], bodies[1]);
     assert_eq!(crate::world::kinds(&db).await, ["product.created"]);
+}
+
+async fn prices_are_edited_and_asked_for(db: Db) {
+    let catalog = catalog(&db);
+    let post = |uri: &str, body: Value| TestRequest::post().uri(uri).set_json(body);
+    send(&catalog, post("/v1/admin/products", lamp()), true).await;
+    let markets = "/v1/admin/markets";
+    let market = json!({"code": "de", "currency": "EUR", "countries": ["DE"],
+                        "prices_include_tax": true});
+    assert_eq!(send(&catalog, post(markets, market.clone()), false).await.status, 401);
+    let made = send(&catalog, post(markets, market.clone()), true).await;
+    assert_eq!((made.status.as_u16(), made.etag.as_str()), (201, "\"1\""));
+    assert_eq!(made.json["rounding"], json!({"step": 1, "ending": 0, "mode": "half_up"}));
+    let lists = "/v1/admin/price-lists";
+    let list = json!({"code": "sale", "currency": "EUR", "market": "de"});
+    let made = send(&catalog, post(lists, list), true).await;
+    let uri = format!("{lists}/{}", made.json["id"].as_str().unwrap());
+    let put = |body: Value| TestRequest::put().uri(&format!("{uri}/prices")).set_json(body);
+    let price = |amount: &str| {
+        json!({"prices": [{"sku": "LAMP 1/2",
+        "price": {"amount": amount, "currency": "EUR"}}]})
+    };
+    let wrong = send(&catalog, put(price("-1.00")), true).await;
+    assert_eq!(wrong.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert_eq!(wrong.json["errors"][0]["field"], "prices[0].price");
+    let done = send(&catalog, put(price("39.90")), true).await;
+    assert_eq!(done.json, json!({"written": 1, "unchanged": 0}));
+    let listed = send(&catalog, TestRequest::get().uri(&format!("{uri}/prices")), true).await;
+    assert_eq!(listed.json["items"][0]["sku"], "LAMP 1/2");
+
+    let lamp = "/v1/products/LAMP%201%2F2";
+    let told = get(&catalog, &format!("{lamp}/price?country=DE&explain=true")).await;
+    assert_eq!(told.status, StatusCode::OK, "{}", told.json);
+    assert_eq!(told.json["price"], json!({"amount": "39.90", "currency": "EUR"}));
+    assert_eq!(told.json["list_price"]["amount"], "49.90");
+    assert_eq!((&told.json["list"], &told.json["tax_included"]), (&json!("sale"), &json!(true)));
+    assert_eq!(told.json["explanation"][0]["verdict"], "chosen");
+    assert_eq!(told.json["explanation"][1]["verdict"], "behind_lists");
+    let page = get(&catalog, lamp).await;
+    assert_eq!(page.json["price"]["amount"], "39.90");
+    assert_eq!(page.json["list_price"]["amount"], "49.90");
+    for (query, field) in [("market=x", "market"), ("quantity=0", "quantity"), ("group=t", "group")]
+    {
+        let refused = get(&catalog, &format!("{lamp}/price?{query}")).await;
+        assert_eq!(refused.json["errors"][0]["field"], field, "{query}");
+    }
+    let delete = || TestRequest::delete().uri(&uri);
+    let blind = send(&catalog, delete(), true).await;
+    assert_eq!(blind.status, StatusCode::BAD_REQUEST);
+    let gone = send(&catalog, delete().insert_header((IF_MATCH, "\"1\"")), true).await;
+    assert_eq!(gone.status, StatusCode::NO_CONTENT);
+    assert_eq!(get(&catalog, &format!("{lamp}/price")).await.json["price"]["amount"], "49.90");
+    let derive = json!({"percent": "x"});
+    let refused = send(&catalog, post(&format!("{uri}/derive"), derive), true).await;
+    assert_eq!(refused.json["errors"][0]["field"], "percent");
 }

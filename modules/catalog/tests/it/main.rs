@@ -13,6 +13,7 @@ mod listing;
 mod pages;
 mod prices;
 mod products;
+mod searches;
 mod searching;
 mod statements;
 mod world;

@@ -185,6 +185,8 @@ async fn a_market_decides_currency_and_default(db: Db) {
     settle(&catalog).await;
     assert_eq!(public(&catalog, "A").await, 1_000);
     assert!(!catalog.market("de").await.unwrap().is_default);
+    let audit = catalog.history(de.id, None, 10).await.unwrap();
+    assert_eq!(audit[0].after, Some(json!({"is_default": false})));
     let history = catalog.price_history(id, Some("us"), None, 10).await.unwrap();
     assert_eq!(history.len(), 1, "it is sold there from now on");
 
@@ -245,7 +247,7 @@ async fn a_refused_batch_writes_nothing(db: Db) {
         (listed("A", 0, 5), "prices[1].min_quantity"),
         (listed("A", 1, 5), "prices[1].min_quantity"),
         (euros, "prices[1].price"),
-        (both, "prices[1].sku"),
+        (both, "prices[1].product_id"),
         (gone, "prices[1].product_id"),
     ];
     for (wrong, expected) in wrong {
@@ -361,8 +363,8 @@ async fn two_writers_agree_on_the_public_price(db: Db) {
         }
         assert_eq!(public(&catalog, "A").await, 900 - 10 * round - 3);
     }
-    let told: i64 = told(&db).await.iter().filter(|e| e.is::<ProductPriceChanged>()).count() as i64;
-    assert_eq!(told, 32);
+    let told = told(&db).await;
+    assert_eq!(told.iter().filter(|event| event.is::<ProductPriceChanged>()).count(), 32);
     assert!(catalog.verify().await.unwrap().iter().all(platform::verify::Check::holds));
 }
 

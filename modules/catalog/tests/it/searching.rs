@@ -25,7 +25,7 @@ platform::on_both_engines!(super::SCHEMA =>
     two_programs_do_not_share_a_folder,
 );
 
-async fn opened(db: &Db, folder: &Path) -> (Catalog, Tasks) {
+pub async fn opened(db: &Db, folder: &Path) -> (Catalog, Tasks) {
     let catalog = Catalog::open(db.clone(), Settings::default(), folder).await.unwrap();
     let tasks = Tasks::default();
     catalog.start(&tasks);
@@ -33,7 +33,7 @@ async fn opened(db: &Db, folder: &Path) -> (Catalog, Tasks) {
     (catalog, tasks)
 }
 
-async fn caught_up(catalog: &Catalog, db: &Db) {
+pub async fn caught_up(catalog: &Catalog, db: &Db) {
     for _ in 0..2_000 {
         while platform::outbox::sequence(db).await.unwrap() > 0 {}
         if catalog.search_caught_up().await.unwrap() {

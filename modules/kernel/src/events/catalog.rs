@@ -114,6 +114,49 @@ pub struct SynonymChanged {
     pub synonym_id: Uuid,
 }
 
+/// What shoppers searched for, and which of what they found they looked at, as one node counted it
+/// for some seconds: an event for each search would be a commit for each search. What a node that
+/// is killed has not told yet is lost.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SearchPerformed {
+    /// These counts: they are a subject of their own.
+    pub counts_id: Uuid,
+    /// The counts by text.
+    pub searches: Vec<SearchCount>,
+    /// The clicks by text and product.
+    pub clicks: Vec<ClickCount>,
+}
+
+impl SearchPerformed {
+    /// Stands for texts that are not told apart: there were too many, or they looked like personal
+    /// data.
+    pub const OTHER: &str = "(other)";
+}
+
+/// How often a text was searched for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SearchCount {
+    /// The text, in lower case and with single spaces, or [`SearchPerformed::OTHER`].
+    pub text: String,
+    /// How often; only first pages count.
+    pub searches: i64,
+    /// How often nothing was found.
+    pub without_results: i64,
+}
+
+/// How often a product was looked at that a search had found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClickCount {
+    /// The text, as in [`SearchCount::text`].
+    pub text: String,
+    /// The product.
+    pub product_id: ProductId,
+    /// How often.
+    pub clicks: i64,
+    /// The sum of the positions it was found at; the first is 1.
+    pub positions: i64,
+}
+
 publishes! { "stoa.catalog":
     ProductCreated = "product.created" about product_id;
     ProductUpdated = "product.updated" about product_id;
@@ -126,4 +169,5 @@ publishes! { "stoa.catalog":
     CollectionChanged = "collection.changed" about collection_id;
     AttributeChanged = "attribute.changed" about attribute_id;
     SynonymChanged = "synonym.changed" about synonym_id;
+    SearchPerformed = "search.performed" about counts_id;
 }

@@ -28,7 +28,9 @@ const TAG_BYTES: usize = 12;
 pub struct CachedBody {
     plain: Bytes,
     tag: String,
-    control: &'static str,
+    /// The ETags of the body as it is, by gzip and by brotli.
+    etags: [HeaderValue; 3],
+    control: HeaderValue,
     gzip: OnceLock<Option<Bytes>>,
     brotli: OnceLock<Option<Bytes>>,
 }
@@ -44,28 +46,33 @@ impl CachedBody {
     /// A body, and for how long others may keep it (Cache-Control).
     pub fn new(json: Vec<u8>, control: &'static str) -> Self {
         let tag = hex::encode(&Sha256::digest(&json)[..TAG_BYTES]);
+        // A hex text is always a header's value.
+        let etag = |end| HeaderValue::from_maybe_shared(Bytes::from(format!("\"{tag}{end}\"")));
+        let etags = ["", "-g", "-b"].map(|end| etag(end).unwrap_or(HeaderValue::from_static("")));
         let (gzip, brotli) = (OnceLock::new(), OnceLock::new());
-        Self { plain: json.into(), tag, control, gzip, brotli }
+        let control = HeaderValue::from_static(control);
+        Self { plain: json.into(), tag, etags, control, gzip, brotli }
     }
 
     /// The answer to a request: 304 if it knows the body, else the body as it accepts it.
     pub fn answer(&self, request: &HttpRequest) -> HttpResponse {
         let (coding, body) = self.coded(request);
-        let end = match coding {
-            ContentEncoding::Gzip => "-g",
-            ContentEncoding::Brotli => "-b",
-            _ => "",
+        let [plain, gzip, brotli] = &self.etags;
+        let etag = match coding {
+            ContentEncoding::Gzip => gzip,
+            ContentEncoding::Brotli => brotli,
+            _ => plain,
         };
         let known = knows(request, |tag| tag.split('-').next() == Some(&self.tag));
         let mut response = if known { HttpResponse::NotModified() } else { HttpResponse::Ok() };
         response
-            .insert_header((ETAG, format!("\"{}{end}\"", self.tag)))
-            .insert_header((header::CACHE_CONTROL, HeaderValue::from_static(self.control)))
+            .insert_header((ETAG, etag.clone()))
+            .insert_header((header::CACHE_CONTROL, self.control.clone()))
             .insert_header((header::VARY, HeaderValue::from_static("Accept-Encoding")));
         if known {
             return response.finish();
         }
-        if !end.is_empty() {
+        if coding != ContentEncoding::Identity {
             response.insert_header(coding);
         }
         let json = HeaderValue::from_static("application/json");

@@ -197,6 +197,16 @@ impl AsConflict for Error {
     }
 }
 
+/// The beginning of a SQLite statement over the rows of its parameter `$1`, a JSON list of objects:
+/// they are `given`, with `key` and `value`. Each is unpacked once, and not again for every column that
+/// is read of it.
+#[macro_export]
+macro_rules! json_rows {
+    () => {
+        "with given as materialized (select key, value from jsonb_each($1)) "
+    };
+}
+
 /// Declares a module's statements and lists them as `STATEMENTS`, so that one test prepares every
 /// one of them on both engines. Two texts are SQLite's and PostgreSQL's.
 #[macro_export]
