@@ -43,6 +43,9 @@ struct Arguments {
     /// Looks for better numbers.
     #[arg(long)]
     tune: bool,
+    /// Only these numbers are changed by `--tune`, e.g. `saturation`; all unless said.
+    #[arg(long)]
+    only: Vec<String>,
     /// Prints each query's figure.
     #[arg(long)]
     each: bool,
@@ -70,7 +73,7 @@ async fn measure(arguments: Arguments) -> Result<()> {
         tune::ablate(&shop, &graded, &ranking).await?;
     }
     if arguments.tune {
-        tune::tune(&shop, &graded, &ranking).await?;
+        tune::tune(&shop, &graded, &ranking, &arguments.only).await?;
     }
     shop.close().await;
     Ok(())

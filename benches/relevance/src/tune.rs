@@ -75,19 +75,19 @@ fn part(figures: &[f64], fold: usize, within: bool) -> Vec<f64> {
 
 /// Looks for better numbers by all queries but those of a fold, for each fold, and prints what
 /// those are worth for the fold itself; then by all queries.
-pub async fn tune(shop: &Shop, graded: &Graded, from: &Ranking) -> Result<()> {
+pub async fn tune(shop: &Shop, graded: &Graded, from: &Ranking, only: &[String]) -> Result<()> {
     let before = shop.figures(graded, from).await?;
     let mut unseen = Vec::new();
     for fold in 0..FOLDS {
         let judge = |figures: &[f64]| mean(&part(figures, fold, false));
-        let found = climb(shop, graded, from, &judge).await?;
+        let found = climb(shop, graded, from, only, &judge).await?;
         let figures = shop.figures(graded, &found).await?;
         let (was, is) = (part(&before, fold, true), part(&figures, fold, true));
         say(format!("fold {fold}: unseen {:.4} -> {:.4}", mean(&was), mean(&is)))?;
         unseen.extend(is);
     }
     say(format!("unseen queries: {:.4} -> {:.4}", mean(&before), mean(&unseen)))?;
-    let found = climb(shop, graded, from, &mean).await?;
+    let found = climb(shop, graded, from, only, &mean).await?;
     let after = shop.figures(graded, &found).await?;
     say(format!("all queries: {:.4} -> {:.4} with {found:#?}", mean(&before), mean(&after)))
 }
@@ -97,13 +97,17 @@ async fn climb(
     shop: &Shop,
     graded: &Graded,
     from: &Ranking,
+    only: &[String],
     judge: &(dyn Fn(&[f64]) -> f64 + Sync),
 ) -> Result<Ranking> {
     let mut best = from.clone();
     let mut worth = judge(&shop.figures(graded, &best).await?);
     for _ in 0..ROUNDS {
         let before = worth;
-        for (_, access, first) in &NUMBERS {
+        for (name, access, first) in &NUMBERS {
+            if !only.is_empty() && !only.iter().any(|one| one == name) {
+                continue;
+            }
             let value = *access(&mut best.clone());
             let tries: Vec<f32> = if value == 0.0 {
                 vec![*first]

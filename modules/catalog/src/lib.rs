@@ -37,7 +37,8 @@ use uuid::Uuid;
 pub use domain::{
     Applied, Attribute, AttributeInput, Candidate, Card, Category, CategoryInput, CategoryNode,
     Collection, CollectionInput, FieldWeight, Listed, ListedInput, Market, MarketInput, PriceList,
-    PriceListInput, Product, ProductInput, Ranking, Relation, RelationKind, Verdict,
+    PriceListInput, Product, ProductInput, Ranking, Relation, RelationKind, Synonym, SynonymInput,
+    SynonymKind, Verdict,
 };
 pub use error::{Error, Result};
 pub use export::Export;
@@ -60,7 +61,7 @@ use usecase::searches::{Searches, TELL_EVERY};
 
 platform::migrations! {
     "catalog": "0001_catalog", "0002_products", "0003_categories", "0004_prices",
-    "0005_media_and_jobs", "0006_search", "0007_collections"
+    "0005_media_and_jobs", "0006_search", "0007_collections", "0009_synonyms"
 }
 
 /// The catalogue's tables and statements.
@@ -74,6 +75,7 @@ pub const SCHEMA: Schema = Schema {
         store::collections::STATEMENTS,
         store::related::STATEMENTS,
         store::slugs::STATEMENTS,
+        store::synonyms::STATEMENTS,
         store::listing::STATEMENTS,
         store::markets::STATEMENTS,
         store::price_lists::STATEMENTS,

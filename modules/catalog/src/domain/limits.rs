@@ -82,3 +82,9 @@ pub const COLLECTED_MAX: usize = 1_000;
 pub const RULE_VALUES_MAX: usize = 50;
 /// The most products that are changed in one request.
 pub const BULK_MAX: usize = 500;
+/// The most groups of synonyms.
+pub const SYNONYMS_MAX: i64 = 5_000;
+/// The most terms that are synonyms of each other.
+pub const SYNONYM_TERMS_MAX: usize = 20;
+/// The longest of them, in characters.
+pub const SYNONYM_TERM_MAX: usize = 100;

@@ -21,6 +21,7 @@ mod rounding;
 mod row;
 mod search_query;
 mod slug;
+mod synonym;
 mod tally;
 
 pub use attribute::{Attribute, AttributeInput, Definitions, Kind};
@@ -52,4 +53,5 @@ pub(crate) use row::{ImportRow, row};
 pub use row::{LineError, parse_price};
 pub use search_query::{NoWord, QUERY_WORDS_MAX, SearchQuery};
 pub use slug::{is_slug, slug_of};
+pub use synonym::{Synonym, SynonymInput, SynonymKind};
 pub(crate) use tally::Tally;

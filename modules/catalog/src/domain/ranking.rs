@@ -64,7 +64,7 @@ impl Default for Ranking {
             name: FieldWeight::new(3.0, 0.5),
             brand: FieldWeight::new(2.0, 0.0),
             categories: FieldWeight::new(2.0, 0.0),
-            description: FieldWeight::new(1.0, 0.5),
+            description: FieldWeight::new(2.0, 0.5),
             attributes: FieldWeight::new(0.3, 0.5),
             code: 100.0,
             saturation: 1.2,

@@ -17,6 +17,7 @@ mod prices;
 mod problem;
 mod related;
 mod shop;
+mod synonyms;
 mod told;
 mod view;
 
@@ -56,6 +57,7 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
         .merge_from(related::openapi())
         .merge_from(images::openapi())
         .merge_from(listing::openapi())
+        .merge_from(synonyms::openapi())
         .merge_from(imports::openapi())
         .merge_from(exports::openapi())
 }
@@ -64,6 +66,7 @@ pub(crate) fn routes(catalog: &Catalog, config: &mut web::ServiceConfig) {
     config
         .app_data(web::Data::new(catalog.clone()))
         .configure(listing::routes)
+        .configure(synonyms::routes)
         .route("/v1/products/slug/{slug}", web::get().to(shop::by_slug))
         .route("/v1/products/{key}", web::get().to(shop::show))
         .route("/v1/products/{key}/related", web::get().to(shop::related))

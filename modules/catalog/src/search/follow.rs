@@ -9,9 +9,11 @@ use platform::sql::Db;
 use uuid::Uuid;
 
 use super::folder::{self, Building};
+use super::plan::{analyzer, tokens};
+use super::schema::WORDS;
 use super::{Knowledge, Position, SearchError, SearchIndex, document};
 use crate::store::searching::Source;
-use crate::store::{attributes, searching};
+use crate::store::{attributes, searching, synonyms};
 
 /// How many events are indexed at a time.
 const EVENTS_MAX: i64 = 1_000;
@@ -113,7 +115,14 @@ impl SearchIndex {
     async fn learn(&self, db: &Db) -> Result<(), SearchError> {
         let facets = attributes::read_all(db).await?.into_iter().filter(|known| known.facet);
         let facets = facets.map(|known| format!("attr.{}", known.code)).collect();
-        let known = Knowledge { facets, ..Knowledge::default() };
+        let mut known = Knowledge { facets, ..Knowledge::default() };
+        let analyzer = analyzer(&self.inner.editions.latest().searcher, WORDS)?;
+        for synonym in synonyms::read_all(db).await? {
+            for (term, other) in synonym.pairs() {
+                let words = |text| tokens(&mut analyzer.clone(), text);
+                known.synonyms.add(words(term), words(other));
+            }
+        }
         let mut knowledge = self.inner.knowledge.write().unwrap_or_else(PoisonError::into_inner);
         *knowledge = Some(Arc::new(known));
         Ok(())

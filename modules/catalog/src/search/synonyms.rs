@@ -19,4 +19,12 @@ impl Synonyms {
     pub fn longest(&self) -> usize {
         self.longest
     }
+
+    /// Adds that `words` may be called `instead`.
+    pub fn add(&mut self, words: Vec<String>, instead: Vec<String>) {
+        if !words.is_empty() && !instead.is_empty() && words != instead {
+            self.longest = self.longest.max(words.len());
+            self.meant.entry(words).or_default().push(instead);
+        }
+    }
 }

@@ -15,6 +15,7 @@ pub(crate) mod products;
 pub(crate) mod related;
 pub(crate) mod searching;
 pub(crate) mod slugs;
+pub(crate) mod synonyms;
 
 use std::collections::BTreeMap;
 

@@ -18,6 +18,7 @@ pub(crate) mod pricing;
 pub(crate) mod publish;
 mod related;
 pub(crate) mod searches;
+mod synonyms;
 pub(crate) mod update;
 
 pub(crate) use attributes::definitions;

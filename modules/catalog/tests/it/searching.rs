@@ -17,6 +17,8 @@ platform::on_both_engines!(super::SCHEMA =>
     words_are_found_wherever_they_stand,
     odd_texts_never_fail,
     results_page_without_repeats,
+    synonyms_find_each_other,
+    typing_errors_are_put_right,
     a_lost_index_is_built_again,
     a_rebuild_can_be_asked_for,
     an_index_of_another_database_is_built_again,
@@ -158,6 +160,53 @@ async fn odd_texts_never_fail(db: Db) {
     }
     assert_eq!(found(&catalog, text("\"quoted\" (thing)")).await, ["A"]);
     tasks.stop(Duration::from_secs(5)).await;
+}
+
+async fn synonyms_find_each_other(db: Db) {
+    let catalog = crate::world::searched(&db).await;
+    let create = async |sku: &str, name: &str| {
+        catalog.create(input(sku, json!({"name": name})), &Actor::SYSTEM).await.unwrap();
+    };
+    create("FLAT", "Flat television set").await;
+    create("IPAD", "iPad").await;
+    let synonym = async |kind: &str, terms: &[&str]| {
+        let input = serde_json::from_value(json!({"kind": kind, "terms": terms})).unwrap();
+        catalog.create_synonym(input, &Actor::SYSTEM).await.unwrap()
+    };
+    let tv = synonym("equivalent", &["tv", "television set"]).await;
+    synonym("one_way", &["tablet", "ipad"]).await;
+    catalog.refresh_search().await.unwrap();
+    assert_eq!(found(&catalog, text("tv")).await, ["FLAT"]);
+    assert_eq!(found(&catalog, text("tablet")).await, ["IPAD"]);
+    create("TUBE", "Tv").await;
+    create("SLATE", "Tablet").await;
+    catalog.refresh_search().await.unwrap();
+    assert_eq!(found(&catalog, text("television set")).await.len(), 2);
+    assert_eq!(found(&catalog, text("ipad")).await, ["IPAD"], "one way is one way");
+    let late = catalog.delete_synonym(tv.id, 2, &Actor::SYSTEM).await;
+    assert!(matches!(late, Err(Error::Stale { current: 1 })));
+    catalog.delete_synonym(tv.id, 1, &Actor::SYSTEM).await.unwrap();
+    catalog.refresh_search().await.unwrap();
+    assert_eq!(found(&catalog, text("tv")).await, ["TUBE"]);
+}
+
+async fn typing_errors_are_put_right(db: Db) {
+    let catalog = crate::world::searched(&db).await;
+    for (sku, name) in [("KEY", "Keyboard"), ("READER", "Card reader"), ("LAMP", "Lamp 4gb")] {
+        catalog.create(input(sku, json!({"name": name})), &Actor::SYSTEM).await.unwrap();
+    }
+    catalog.refresh_search().await.unwrap();
+    let meant = catalog.list(text("keybord")).await.unwrap();
+    assert_eq!(meant.did_you_mean.as_deref(), Some("keyboard"));
+    assert_eq!(meant.items[0].card.sku, "KEY");
+    assert_eq!(found(&catalog, text("cardreader")).await, ["READER"]);
+    assert_eq!(found(&catalog, text("lamp 4 gb")).await, ["LAMP"]);
+    assert!(found(&catalog, text("zzzzzz")).await.is_empty());
+    assert!(found(&catalog, text("keyboard -keyboard")).await.is_empty());
+    assert!(found(&catalog, text("\"reader card\"")).await.is_empty());
+    assert_eq!(found(&catalog, text("\"card reader\"")).await, ["READER"]);
+    let suggested = catalog.suggest("keybo".to_owned()).await.unwrap();
+    assert_eq!(suggested.texts, ["keyboard"]);
 }
 
 async fn results_page_without_repeats(db: Db) {

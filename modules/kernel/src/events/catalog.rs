@@ -107,6 +107,13 @@ pub struct CollectionChanged {
     pub slug: String,
 }
 
+/// What a search takes for the same changed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SynonymChanged {
+    /// The synonyms.
+    pub synonym_id: Uuid,
+}
+
 /// What shoppers searched for, and which of what they found they looked at, as one node counted it
 /// for some seconds: an event for each search would be a commit for each search. What a node that
 /// is killed has not told yet is lost.
@@ -161,5 +168,6 @@ publishes! { "stoa.catalog":
     PriceListChanged = "price_list.changed" about price_list_id;
     CollectionChanged = "collection.changed" about collection_id;
     AttributeChanged = "attribute.changed" about attribute_id;
+    SynonymChanged = "synonym.changed" about synonym_id;
     SearchPerformed = "search.performed" about counts_id;
 }

@@ -1,0 +1,119 @@
+use actix_web::http::header::{ETAG, LOCATION};
+use actix_web::{HttpResponse, web};
+use kernel::Problem;
+use kernel::page::Page;
+use platform::http::{Answer, Body, Editor, IfMatch, Staff, etag, no_content, ok};
+use utoipa::OpenApi;
+use uuid::Uuid;
+
+use super::told::told;
+use crate::{Catalog, Synonym, SynonymInput};
+
+#[derive(OpenApi)]
+#[openapi(paths(list, create, show, replace, delete), components(schemas(Synonym, SynonymInput)))]
+struct Document;
+
+pub(super) fn openapi() -> utoipa::openapi::OpenApi {
+    Document::openapi()
+}
+
+pub(super) fn routes(config: &mut web::ServiceConfig) {
+    config
+        .route("/v1/admin/synonyms", web::get().to(list))
+        .route("/v1/admin/synonyms", web::post().to(create))
+        .route("/v1/admin/synonyms/{id}", web::get().to(show))
+        .route("/v1/admin/synonyms/{id}", web::put().to(replace))
+        .route("/v1/admin/synonyms/{id}", web::delete().to(delete));
+}
+
+fn versioned(mut response: actix_web::HttpResponseBuilder, synonym: &Synonym) -> HttpResponse {
+    response.insert_header((ETAG, etag(synonym.version))).json(synonym)
+}
+
+fn synonym_id(text: &str) -> Result<Uuid, Problem> {
+    Uuid::try_parse(text).map_err(|_| Problem::not_found("such thing in the catalogue"))
+}
+
+/// All synonyms that searches know.
+#[utoipa::path(
+    get, path = "/v1/admin/synonyms", tag = "catalog admin",
+    responses((status = 200, description = "The oldest first", body = Page<Synonym>))
+)]
+async fn list(_: Staff, catalog: web::Data<Catalog>) -> Answer {
+    ok(&Page { items: catalog.synonyms().await?, next_cursor: None })
+}
+
+/// Makes terms synonyms.
+#[utoipa::path(
+    post, path = "/v1/admin/synonyms", tag = "catalog admin", request_body = SynonymInput,
+    responses(
+        (status = 201, description = "The synonyms", body = Synonym),
+        (status = 422, description = "A field is not allowed", body = Problem),
+    )
+)]
+async fn create(editor: Editor, catalog: web::Data<Catalog>, body: Body<SynonymInput>) -> Answer {
+    let synonym = catalog.create_synonym(body.value, &editor.0).await?;
+    let mut response = HttpResponse::Created();
+    response.insert_header((LOCATION, format!("/v1/admin/synonyms/{}", synonym.id)));
+    told(&catalog, versioned(response, &synonym)).await
+}
+
+/// Some synonyms. Their ETag is what a change of them sends as If-Match.
+#[utoipa::path(
+    get, path = "/v1/admin/synonyms/{id}", tag = "catalog admin",
+    params(("id" = String, Path, description = "The id")),
+    responses(
+        (status = 200, description = "The synonyms", body = Synonym),
+        (status = 404, description = "There are no such synonyms", body = Problem),
+    )
+)]
+async fn show(_: Staff, catalog: web::Data<Catalog>, id: web::Path<String>) -> Answer {
+    Ok(versioned(HttpResponse::Ok(), &catalog.synonym(synonym_id(&id)?).await?))
+}
+
+/// Replaces synonyms.
+#[utoipa::path(
+    put, path = "/v1/admin/synonyms/{id}", tag = "catalog admin", request_body = SynonymInput,
+    params(
+        ("id" = String, Path, description = "The id"),
+        ("If-Match" = String, Header, description = "The version that was read"),
+    ),
+    responses(
+        (status = 200, description = "The synonyms as they are now", body = Synonym),
+        (status = 412, description = "They were changed meanwhile: `current_version`", body = Problem),
+        (status = 422, description = "A field is not allowed", body = Problem),
+    )
+)]
+async fn replace(
+    editor: Editor,
+    version: IfMatch,
+    catalog: web::Data<Catalog>,
+    id: web::Path<String>,
+    body: Body<SynonymInput>,
+) -> Answer {
+    let id = synonym_id(&id)?;
+    let changed = catalog.update_synonym(id, version.0, body.value, &editor.0).await?;
+    told(&catalog, versioned(HttpResponse::Ok(), &changed)).await
+}
+
+/// Forgets synonyms.
+#[utoipa::path(
+    delete, path = "/v1/admin/synonyms/{id}", tag = "catalog admin",
+    params(
+        ("id" = String, Path, description = "The id"),
+        ("If-Match" = String, Header, description = "The version that was read"),
+    ),
+    responses(
+        (status = 204, description = "They are no synonyms any more"),
+        (status = 412, description = "They were changed meanwhile: `current_version`", body = Problem),
+    )
+)]
+async fn delete(
+    editor: Editor,
+    version: IfMatch,
+    catalog: web::Data<Catalog>,
+    id: web::Path<String>,
+) -> Answer {
+    catalog.delete_synonym(synonym_id(&id)?, version.0, &editor.0).await?;
+    told(&catalog, no_content()?).await
+}
