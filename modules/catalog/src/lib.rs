@@ -433,6 +433,11 @@ impl Catalog {
         Ok(())
     }
 
+    /// Whether this node can list and search products: its index was built.
+    pub fn can_search(&self) -> bool {
+        self.search.as_ref().is_some_and(|search| search.position().is_some())
+    }
+
     /// Whether the search index of this node has all that is committed.
     pub async fn search_caught_up(&self) -> Result<bool> {
         match &self.search {
