@@ -108,7 +108,7 @@ mod tests {
     #[test]
     fn a_path_is_known_by_its_template() {
         assert_eq!(known("/v1/orders"), Some("GET, POST"));
-        assert_eq!(known("/v1/admin/products/1"), Some("GET, PUT, DELETE"));
+        assert_eq!(known("/v1/admin/products/1"), Some("GET, PUT, PATCH, DELETE"));
         for path in ["/v1/orders/", "/v1/orders/1/2/3", "/v1", "/", ""] {
             assert_eq!(known(path), None, "{path}");
         }

@@ -61,7 +61,8 @@ use usecase::searches::{Searches, TELL_EVERY};
 
 platform::migrations! {
     "catalog": "0001_catalog", "0002_products", "0003_categories", "0004_prices",
-    "0005_media_and_jobs", "0006_search", "0007_collections", "0009_synonyms"
+    "0005_media_and_jobs", "0006_search", "0007_collections", "0009_synonyms",
+    "0010_sold"
 }
 
 /// The catalogue's tables and statements.
@@ -71,6 +72,7 @@ pub const SCHEMA: Schema = Schema {
     statements: &[
         store::products::STATEMENTS,
         store::attributes::STATEMENTS,
+        store::popularity::STATEMENTS,
         store::categories::STATEMENTS,
         store::collections::STATEMENTS,
         store::related::STATEMENTS,
@@ -97,6 +99,8 @@ pub const OFFERS_MAX: usize = 1_000;
 
 /// How often the events are looked for that make pages old, when no commit woke the follower.
 const PAGES_POLL: Duration = Duration::from_secs(1);
+/// How often products are ranked by what was sold of them.
+const RANK_EVERY: Duration = Duration::from_mins(10);
 /// How often products are looked for whose time has come.
 const PUBLISH_POLL: Duration = Duration::from_secs(1);
 
@@ -222,13 +226,16 @@ impl Catalog {
 
     /// What it wants to hear of.
     pub fn subscriptions(&self) -> Vec<Subscription> {
-        let (name, topics) = ("catalog.stock", react::stock::TOPICS);
-        vec![Subscription::reaction(
-            name,
-            &self.db,
-            topics,
-            react::stock::Stock { pages: self.pages.clone() },
-        )]
+        let stock = react::stock::Stock { pages: self.pages.clone() };
+        vec![
+            Subscription::reaction("catalog.stock", &self.db, react::stock::TOPICS, stock),
+            Subscription::reaction(
+                "catalog.sales",
+                &self.db,
+                react::sales::TOPICS,
+                react::sales::Sales,
+            ),
+        ]
     }
 
     /// Shows products whose time has come, does the imports that are asked for, and keeps the
@@ -248,6 +255,11 @@ impl Catalog {
         tasks.every("catalog.prices", PRICE_POLL, None, move || {
             let db = db.clone();
             async move { usecase::pricing::price_due(&db).await }
+        });
+        let catalog = self.clone();
+        tasks.every("catalog.popularity", RANK_EVERY, None, move || {
+            let catalog = catalog.clone();
+            async move { catalog.rank_by_sales().await.map(|()| false) }
         });
         let (searches, db) = (self.searches.clone(), self.db.clone());
         tasks.every("catalog.searches", TELL_EVERY, None, move || {

@@ -12,6 +12,7 @@ mod job;
 mod limits;
 mod market;
 mod plan;
+mod popularity;
 mod price_list;
 pub(crate) mod pricing;
 mod product;
@@ -40,6 +41,7 @@ pub use job::{Format, Job, JobStatus};
 pub use limits::*;
 pub use market::{Market, MarketInput, is_code, is_country};
 pub(crate) use plan::{Known, Plan, plan, wanted_slug};
+pub(crate) use popularity::{POPULARITY_MAX, SALES_DAYS, popularity};
 pub use price_list::{Listed, ListedInput, PriceList, PriceListInput};
 pub use pricing::{Asked, Candidate, Picked, Verdict, explain, pick};
 pub use product::{

@@ -1,3 +1,4 @@
 //! What the catalogue does when it hears of things.
 
+pub(crate) mod sales;
 pub(crate) mod stock;

@@ -14,13 +14,11 @@ use super::plan::{Plan, Planner};
 use super::scan::{Deadline, Scores, scores};
 use super::schema::column;
 use super::{SearchError, SearchIndex};
-use crate::domain::{COLLECTED_MAX, Ranking, SearchQuery, real};
+use crate::domain::{COLLECTED_MAX, POPULARITY_MAX, Ranking, SearchQuery, real};
 use crate::usecase::list::Sort;
 
 /// How long a search may take before it is given up.
 const TIME_MAX: Duration = Duration::from_millis(500);
-/// The highest rank of popularity.
-pub(crate) const POPULARITY_MAX: u64 = 100;
 
 /// What is searched for.
 #[derive(Debug, Clone)]
@@ -206,8 +204,8 @@ impl Pass<'_> {
         let worth = |doc: DocId| match scores {
             None => Some(0.0),
             Some(scores) => self.worth(scores, doc, need).map(|score| {
-                let rank = popularity.first(doc).unwrap_or(0).min(POPULARITY_MAX);
-                let popular = self.ranking.popularity * real(rank) / real(POPULARITY_MAX);
+                let rank = popularity.first(doc).unwrap_or(0).min(POPULARITY_MAX.into());
+                let popular = self.ranking.popularity * real(rank) / real(POPULARITY_MAX.into());
                 let had = in_stock.first(doc) == Some(true);
                 let stocked = if had { self.ranking.in_stock } else { 0.0 };
                 score * (1.0 + popular + stocked)

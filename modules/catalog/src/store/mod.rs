@@ -9,6 +9,7 @@ pub(crate) mod imports;
 pub(crate) mod jobs;
 pub(crate) mod listing;
 pub(crate) mod markets;
+pub(crate) mod popularity;
 pub(crate) mod price_lists;
 pub(crate) mod pricing;
 pub(crate) mod products;

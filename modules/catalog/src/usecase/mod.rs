@@ -13,6 +13,7 @@ pub(crate) mod list;
 mod markets;
 mod offers;
 pub(crate) mod patch;
+mod popularity;
 mod price_lists;
 pub(crate) mod pricing;
 pub(crate) mod publish;

@@ -12,6 +12,7 @@ mod importing;
 mod jobs;
 mod listing;
 mod pages;
+mod popularity;
 mod prices;
 mod products;
 mod searches;
