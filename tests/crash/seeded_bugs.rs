@@ -18,15 +18,20 @@ enum Found {
     ByAnswers,
     /// `stoa verify` names this invariant.
     ByBooks(&'static str),
+    /// Either, whichever the shop comes to first: a call may have to be made again earlier than the
+    /// scenario makes it, and then nobody is answered.
+    Either(&'static str),
 }
-use Found::{ByAnswers, ByBooks};
+use Found::{ByAnswers, ByBooks, Either};
 
 impl Found {
     /// Whether the output of `stoa verify` names what is expected.
     fn is_named(self, text: &str) -> bool {
         let named = |line: &str| match self {
             ByAnswers => false,
-            ByBooks(invariant) => line.starts_with("BROKEN") && line.contains(invariant),
+            ByBooks(invariant) | Either(invariant) => {
+                line.starts_with("BROKEN") && line.contains(invariant)
+            }
         };
         text.lines().any(named)
     }
@@ -63,7 +68,7 @@ const BUGS: &[(&str, Found)] = &[
     ("sweeper_is_early", ByAnswers),
     ("challenge_is_not_heard", ByAnswers),
     // A processor whose answer is lost.
-    ("retry_takes_a_new_key", ByAnswers),
+    ("retry_takes_a_new_key", Either("the processor's books")),
     ("every_try_pays_again", ByAnswers),
     // A step that is refused after the payment was authorized, and a kill between two steps.
     ("void_is_not_called", ByBooks("the processor's books")),
@@ -100,7 +105,7 @@ async fn every_bug_is_found(part: usize) {
             Err(_) => Some(Wrong::Answers("the scenario broke off".to_owned())),
         };
         let as_expected = match (&found, expected) {
-            (Some(Wrong::Answers(_)), ByAnswers) => true,
+            (Some(Wrong::Answers(_)), ByAnswers | Either(_)) => true,
             (Some(Wrong::Books(text)), expected) => expected.is_named(text),
             _ => false,
         };

@@ -45,7 +45,7 @@ pub(crate) use popularity::{POPULARITY_MAX, SALES_DAYS, popularity};
 pub use price_list::{Listed, ListedInput, PriceList, PriceListInput};
 pub use pricing::{Asked, Candidate, Picked, Verdict, explain, pick};
 pub use product::{
-    Change, NewProduct, PriceTag, Product, ProductInput, PublicPrice, Status, change,
+    Change, NewProduct, PriceTag, Product, ProductInput, PublicPrice, Status, UnknownStatus, change,
 };
 pub use ranking::{FieldWeight, Ranking, real};
 pub(crate) use relation::check_relations;

@@ -7,7 +7,7 @@ use actix_web::{FromRequest, HttpRequest, HttpResponse, web};
 use kernel::page::PageQuery;
 use kernel::{Currency, Money, Problem};
 use platform::cache::Loaded;
-use platform::http::{Answer, CachedBody, Failure, Params, Staff, from_query};
+use platform::http::{Answer, CachedBody, Failure, Params, Staff, check_query, from_query};
 use rust_decimal::Decimal;
 use serde::Deserialize;
 use utoipa::{IntoParams, OpenApi};
@@ -16,7 +16,8 @@ use super::shop::CACHED;
 use super::told::After;
 use super::view::{CardView, ListView, Suggestion, SuggestionsView};
 use crate::domain::{
-    BRAND_MAX, KEY_MAX, OPTION_VALUE_MAX, PATH_MAX, QUERY_MAX, SLUG_MAX, is_locale,
+    BRAND_MAX, KEY_MAX, OPTION_VALUE_MAX, PATH_MAX, QUERY_MAX, SLUG_MAX, Status, UnknownStatus,
+    is_locale,
 };
 use crate::pages::{CATEGORY_TTL, LIST_TTL};
 use crate::{Audience, Catalog, ListQuery, Sort};
@@ -25,7 +26,7 @@ use crate::{Audience, Catalog, ListQuery, Sort};
 const FILTERS_MAX: usize = 50;
 
 #[derive(OpenApi)]
-#[openapi(paths(list, suggest), components(schemas(CardView, ListView, Suggestion)))]
+#[openapi(paths(list, staff_list, suggest), components(schemas(CardView, ListView, Suggestion)))]
 struct Document;
 
 pub(super) fn openapi() -> utoipa::openapi::OpenApi {
@@ -35,7 +36,8 @@ pub(super) fn openapi() -> utoipa::openapi::OpenApi {
 pub(super) fn routes(config: &mut web::ServiceConfig) {
     config
         .route("/v1/products", web::get().to(list))
-        .route("/v1/products/suggest", web::get().to(suggest));
+        .route("/v1/products/suggest", web::get().to(suggest))
+        .route("/v1/admin/products", web::get().to(staff_list));
 }
 
 /// Which products are wanted.
@@ -81,6 +83,7 @@ struct Split {
 
 /// Takes `brand`, `attr.NAME` and `option.NAME` out of a query string.
 fn split(query: &str) -> Result<Split, Problem> {
+    check_query(query)?;
     let mut rest = form_urlencoded::Serializer::new(String::new());
     let (mut brands, mut values) = (Vec::new(), BTreeMap::<String, Vec<String>>::new());
     let mut filters = 0;
@@ -192,16 +195,58 @@ pub(crate) async fn list(
     catalog: web::Data<Catalog>,
     after: After,
 ) -> Answer {
-    let Split { brands, values, rest } = split(request.query_string())?;
-    let params: ListParams = from_query(&rest)?;
-    let mut query = params.query(catalog.settings.currency)?;
-    (query.brands, query.values) = (brands, values);
-    query.fresh = after.position();
-    query.locale = query.locale.or_else(|| preferred(&request));
+    let query = asked(&request, &catalog, request.query_string(), after)?;
     if query.explain {
         Staff::extract(&request).await?;
     }
     answer(&request, &catalog, query).await
+}
+
+fn asked(
+    request: &HttpRequest,
+    catalog: &Catalog,
+    query: &str,
+    after: After,
+) -> Result<ListQuery, Problem> {
+    let Split { brands, values, rest } = split(query)?;
+    let params: ListParams = from_query(&rest)?;
+    let query = params.query(catalog.settings.currency)?;
+    let locale = query.locale.clone().or_else(|| preferred(request));
+    Ok(ListQuery { brands, values, locale, fresh: after.position(), ..query })
+}
+
+/// Lists and finds products in every status, drafts and archived ones too, by the same parameters
+/// as shoppers, and by `status`. A variant is found as its parent, by its SKU or barcode too.
+#[utoipa::path(
+    get, path = "/v1/admin/products", tag = "catalog admin",
+    params(
+        ListParams,
+        ("status" = Option<Status>, Query, description = "Only products in this status"),
+        ("x-consistency-token" = Option<i64>, Header,
+         description = "What the answer to a change said: the list waits up to 2 s to show it"),
+    ),
+    responses(
+        (status = 200, description = "A page of products", body = ListView),
+        (status = 422, description = "A parameter is not allowed", body = Problem),
+    )
+)]
+pub(crate) async fn staff_list(
+    _: Staff,
+    request: HttpRequest,
+    catalog: web::Data<Catalog>,
+    after: After,
+) -> Answer {
+    let (mut status, mut rest) = (None, form_urlencoded::Serializer::new(String::new()));
+    for (name, value) in form_urlencoded::parse(request.query_string().as_bytes()) {
+        if name == "status" {
+            let wrong = |error: UnknownStatus| Problem::invalid("status", error.to_string());
+            status = Some(value.parse::<Status>().map_err(wrong)?);
+        } else {
+            rest.append_pair(&name, &value);
+        }
+    }
+    let query = asked(&request, &catalog, &rest.finish(), after)?;
+    answer(&request, &catalog, ListQuery { audience: Audience::Staff(status), ..query }).await
 }
 
 /// The page of a list, as it is answered. Those without a text are kept ready: few are asked for

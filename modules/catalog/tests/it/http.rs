@@ -160,6 +160,9 @@ async fn bad_requests_name_the_field(db: Db) {
         ("/v1/products?attr.=x", "attr."),
         ("/v1/products?locale=German", "locale"),
         ("/v1/products?facets=perhaps", "facets"),
+        ("/v1/products?q=%ff%fe", "q"),
+        ("/v1/products?attr.colour=%ff", "attr.colour"),
+        ("/v1/products?collection=%00", "collection"),
         (q.as_str(), "q"),
         ("/v1/products/suggest", "q"),
     ];
@@ -185,6 +188,9 @@ async fn bad_requests_name_the_field(db: Db) {
     let unknown = json!({"price": {"amount": "1", "currency": "XYZ"}});
     assert_eq!(posted(unknown).await, "price.currency");
     assert_eq!(posted(json!({"sku": ""})).await, "sku");
+    assert_eq!(posted(json!({"sku": "x".repeat(33)})).await, "sku");
+    assert_eq!(posted(json!({"slug": "Not A Slug"})).await, "slug");
+    assert_eq!(posted(json!({"weight_g": -1})).await, "weight_g");
     assert_eq!(posted(json!({"images": vec!["x"; 31]})).await, "images");
     assert_eq!(posted(json!({"categories": vec!["x"; 21]})).await, "categories");
     assert_eq!(posted(json!({"colour": "red"})).await, "colour");

@@ -18,7 +18,7 @@ platform::on_both_engines!(super::SCHEMA =>
 
 use catalog::SCHEMA;
 
-fn next(list: &List) -> Option<After> {
+pub fn next(list: &List) -> Option<After> {
     let query = kernel::PageQuery { limit: None, cursor: list.next_cursor.clone() };
     query.position().unwrap()
 }

@@ -6,6 +6,7 @@ mod categories;
 mod collections;
 mod editing;
 mod exporting;
+mod freshness;
 mod http;
 mod images;
 mod importing;

@@ -153,15 +153,31 @@ impl<T: DeserializeOwned> FromRequest for Params<T> {
 
 /// What a query string says, or a problem that names the parameter that is not allowed.
 pub fn from_query<T: DeserializeOwned>(query: &str) -> Result<T, Problem> {
-    let mut pairs = form_urlencoded::parse(query.as_bytes());
-    if let Some((name, _)) = pairs.find(|(_, value)| value.contains('\0')) {
-        return Err(Problem::invalid(name, NUL_MESSAGE));
-    }
+    check_query(query)?;
     let pairs = serde_urlencoded::Deserializer::new(form_urlencoded::parse(query.as_bytes()));
     serde_path_to_error::deserialize(pairs).map_err(|error| {
         let field = error.path().to_string();
         wrong_field(&field, &error.into_inner().to_string())
     })
+}
+
+/// What stands for bytes that are no text, and how it is written when it is meant.
+const REPLACEMENT: char = char::REPLACEMENT_CHARACTER;
+const REPLACEMENT_WRITTEN: &str = "%EF%BF%BD";
+
+/// Refuses a query string with a value that is no text in UTF-8 or holds a zero character.
+pub fn check_query(query: &str) -> Result<(), Problem> {
+    let meant =
+        query.contains(REPLACEMENT) || query.to_ascii_uppercase().contains(REPLACEMENT_WRITTEN);
+    for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+        if value.contains('\0') {
+            return Err(Problem::invalid(name, NUL_MESSAGE));
+        }
+        if value.contains(REPLACEMENT) && !meant {
+            return Err(Problem::invalid(name, "must be text in UTF-8"));
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -210,5 +226,8 @@ mod tests {
         assert_eq!(page.errors[0].field, "limit");
         let page = from_query::<kernel::PageQuery>("colour=red").unwrap_err();
         assert_eq!(page.errors[0].field, "colour");
+        let no_text = from_query::<kernel::PageQuery>("cursor=%ff%fe").unwrap_err();
+        assert_eq!(no_text.errors[0].field, "cursor");
+        assert!(from_query::<kernel::PageQuery>("cursor=%ef%bf%bd").is_ok());
     }
 }

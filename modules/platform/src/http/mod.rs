@@ -11,7 +11,7 @@ mod key;
 mod version;
 
 pub use answer::{answer, created, no_content, ok, stored};
-pub use body::{BODY_MAX, Body, Params, from_json, from_query};
+pub use body::{BODY_MAX, Body, Params, check_query, from_json, from_query};
 pub use cached::CachedBody;
 pub use caller::{Caller, Editor, Staff};
 pub use client::ClientAddress;
