@@ -78,7 +78,12 @@ async fn one_key_fifty_times_is_one_order(engine: Engine) {
         assert_eq!(answer.body["code"], "idempotency_in_progress", "{answer:?}");
         assert!(answer.headers.contains_key("retry-after"));
     }
-    assert_eq!(done.len() + answers.iter().filter(running).count(), 50, "{answers:?}");
+    // The request that does the order may have waited for its checkout as long as it may.
+    let waited: Vec<&Answer> = answers.iter().filter(|answer| answer.status == 202).collect();
+    assert!(waited.len() <= 1, "{answers:?}");
+    assert!(waited.iter().all(|answer| answer.body["id"] == done[0].body["id"]));
+    let known = done.len() + waited.len() + answers.iter().filter(running).count();
+    assert_eq!(known, 50, "{answers:?}");
     assert_eq!(ada.get("/v1/orders").await.body["items"].as_array().unwrap().len(), 1);
     let mut other = order_body(&token);
     other["shipping_method"] = json!("express");

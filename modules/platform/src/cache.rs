@@ -154,6 +154,7 @@ impl<V: Weigh + Send + Sync + 'static> Cache<V> {
             let entry = self.store.try_get_with_by_ref(key, self.begin(&load)).await;
             let entry = entry.map_err(|error: Arc<E>| (*error).clone())?;
             if self.marks.hold(&entry) {
+                self.store.run_pending_tasks().await;
                 self.tell_size();
                 return Ok(entry.value.clone());
             }
