@@ -1,30 +1,46 @@
-//! The bare handler: what actix-web alone does on this machine, the unit of all ratios.
+//! The bare handler: what actix-web alone does on this machine with the same bytes, the unit of all
+//! ratios.
 
 use std::io::Write;
 use std::net::SocketAddr;
+use std::path::Path;
 
 use actix_web::{App, HttpResponse, HttpServer, web};
+use bytes::Bytes;
 
-/// Where the handler answers.
-pub const PATH: &str = "/bare";
+use crate::error::Result;
 
-/// About as large as a product.
-const BODY: &str = r#"{"id":"01980000-0000-7000-8000-000000000000","name":"A product of the usual size","description":"Two lines of text that say what it is, what it is made of, and for whom; about as long as the answer to a question for one product.","price":{"amount":"19.95","currency":"USD"},"categories":["Electronics","Cables"],"attributes":{"colour":"Black","length":2}}"#;
-
-async fn answer() -> HttpResponse {
-    HttpResponse::Ok().content_type("application/json").body(BODY)
+/// Where the body with a number is answered.
+pub fn path(number: usize) -> String {
+    format!("/bare/{number}")
 }
 
-/// The handler's route.
-pub fn routes(config: &mut web::ServiceConfig) {
-    config.route(PATH, web::get().to(answer));
+/// Keeps the bodies for the process that serves them.
+pub fn write(file: &Path, bodies: &[Bytes]) -> Result<()> {
+    let texts: Vec<_> = bodies.iter().map(|body| String::from_utf8_lossy(body)).collect();
+    Ok(std::fs::write(file, serde_json::to_vec(&texts)?)?)
 }
 
-/// Serves until the process is told to end.
+/// A route for each body.
+pub fn routes(config: &mut web::ServiceConfig, bodies: &[Bytes]) {
+    for (number, body) in bodies.iter().enumerate() {
+        let body = body.clone();
+        let answer = move || {
+            let body = body.clone();
+            async { HttpResponse::Ok().content_type("application/json").body(body) }
+        };
+        config.route(&path(number), web::get().to(answer));
+    }
+}
+
+/// Serves the bodies of a file until the process is told to end.
 #[expect(clippy::print_stdout, reason = "the harness waits for the line")]
-pub async fn serve(address: SocketAddr) -> std::io::Result<()> {
-    let server = HttpServer::new(|| App::new().configure(routes)).bind(address)?;
+pub async fn serve(address: SocketAddr, file: &Path) -> Result<()> {
+    let texts: Vec<String> = serde_json::from_slice(&std::fs::read(file)?)?;
+    let bodies: Vec<Bytes> = texts.into_iter().map(Bytes::from).collect();
+    let app = move || App::new().configure(|config| routes(config, &bodies));
+    let server = HttpServer::new(app).bind(address)?;
     println!("ready on {address}");
     std::io::stdout().flush()?;
-    server.run().await
+    Ok(server.run().await?)
 }

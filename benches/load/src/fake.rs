@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
+use bytes::Bytes;
 use serde_json::{Value, json};
 
 use crate::scenario::Scenario;
@@ -89,7 +90,7 @@ async fn look_at(id: web::Path<String>, books: Shared) -> HttpResponse {
 
 fn routes(config: &mut web::ServiceConfig) {
     config
-        .configure(bare::routes)
+        .configure(|config| bare::routes(config, &[Bytes::from_static(b"{}")]))
         .route("/v1/auth/guest", web::post().to(arrive))
         .route("/v1/payment-tokens", web::post().to(tokenize))
         .route("/v1/products", web::get().to(search))
@@ -118,7 +119,7 @@ const LASTING: Duration = Duration::from_millis(200);
 #[tokio::test]
 async fn the_bare_handler_is_driven_without_a_fault() {
     let (address, _) = open();
-    let measured = drive::run(address, &Scenario::bare(), 4, LASTING).await.unwrap();
+    let measured = drive::run(address, &Scenario::bare("bare", 0), 4, LASTING).await.unwrap();
     assert!(!measured.latencies.is_empty());
     assert!(measured.others.is_empty(), "{:?}", measured.others);
     assert!(measured.elapsed >= LASTING);

@@ -1,5 +1,6 @@
-//! The load harness behind `make bench`: starts the shop with a new data folder, drives it with a
-//! closed loop of clients, and compares it with a bare handler on the same machine in the same run.
+//! The load harness behind `make bench` and `make bench-catalog`: starts the shop with a new data
+//! folder, drives it with a closed loop of clients, and compares it with a bare handler on the same
+//! machine in the same run.
 //!
 //! The shop's promises come first: after the run `stoa verify` must find the books in order.
 
@@ -8,6 +9,7 @@ mod client;
 mod drive;
 mod error;
 mod fake;
+mod growth;
 mod process;
 mod report;
 mod scenario;
@@ -18,22 +20,47 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::Parser;
+use clap::{Parser, Subcommand};
 
+use crate::client::Client;
 use crate::error::{Error, Result};
-use crate::process::Server;
+use crate::process::{Extra, Server};
 use crate::report::{Report, Row};
 use crate::scenario::Scenario;
 use crate::shop::Shop;
 
-/// What is measured, and how.
+/// Measures the shop.
 #[derive(Debug, Parser)]
 #[command(about, version)]
 struct Arguments {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// What shoppers do in the demo shop, as ratios to a bare handler with the same bytes.
+    Shop(Run),
+    /// What a catalogue costs as it grows: import, memory, index, and reads that nothing is kept for.
+    Catalog {
+        #[command(flatten)]
+        run: Run,
+        /// Numbers of products.
+        #[arg(long, value_delimiter = ',', default_values_t = [1_000, 10_000, 100_000])]
+        products: Vec<usize>,
+    },
+    /// Serves the bodies of a file: how the harness starts the bare handler beside itself.
+    #[command(hide = true)]
+    Bare { address: SocketAddr, bodies: PathBuf },
+}
+
+/// What is measured, and how.
+#[derive(Debug, clap::Args)]
+struct Run {
     /// The shop's program.
-    #[arg(long, required_unless_present = "serve_bare")]
-    stoa: Option<PathBuf>,
-    /// The demo catalogue that the shop loads: names what there is to buy.
+    #[arg(long)]
+    stoa: PathBuf,
+    /// Products as JSON lines: what the shop loads, and what there is to buy.
     #[arg(long, default_value = "demo/catalog.jsonl")]
     catalog: PathBuf,
     /// Where the data folder is made; the system's temporary folder without it. A folder in memory
@@ -46,32 +73,32 @@ struct Arguments {
     /// Numbers of clients, each with one request on its way at a time.
     #[arg(long, value_delimiter = ',', default_values_t = [1, 16, 64])]
     clients: Vec<usize>,
-    /// A further argument of `stoa serve`; may be repeated.
-    #[arg(long = "server-arg", allow_hyphen_values = true)]
-    server_args: Vec<String>,
-    /// A setting of the shop, such as `STOA__SECTION__KEY=value`; may be repeated.
-    #[arg(long = "server-env", value_parser = setting)]
-    server_env: Vec<(String, String)>,
-    /// Serves the bare handler at this address: how the harness starts it beside itself.
-    #[arg(long, hide = true)]
-    serve_bare: Option<SocketAddr>,
+    #[command(flatten)]
+    extra: Extra,
 }
 
-fn setting(text: &str) -> std::result::Result<(String, String), String> {
-    let (key, value) = text.split_once('=').ok_or("expected KEY=VALUE")?;
-    Ok((key.to_owned(), value.to_owned()))
+impl Run {
+    fn folder(&self) -> Result<tempfile::TempDir> {
+        Ok(match &self.data {
+            Some(parent) => tempfile::tempdir_in(parent),
+            None => tempfile::tempdir(),
+        }?)
+    }
 }
 
 #[expect(clippy::print_stdout, clippy::print_stderr, reason = "the report is the purpose")]
 fn main() -> ExitCode {
-    let outcome = match Arguments::parse() {
-        Arguments { serve_bare: Some(address), .. } => {
-            actix_web::rt::System::new().block_on(bare::serve(address)).map_err(Error::from)
+    let outcome = match Arguments::parse().what {
+        What::Bare { address, bodies } => {
+            actix_web::rt::System::new().block_on(bare::serve(address, &bodies))
         }
-        arguments => run(&arguments).and_then(|report| {
+        What::Shop(run) => on_runtime(measure(&run)).and_then(|report| {
             println!("{report}");
             report.fault().map_or(Ok(()), |fault| Err(Error::Fault(fault)))
         }),
+        What::Catalog { run, products } => {
+            on_runtime(growth::measure(&run, &products)).map(|report| println!("{report}"))
+        }
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -82,51 +109,58 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(arguments: &Arguments) -> Result<Report> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(measure(arguments))
+fn on_runtime<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(work)
 }
 
-async fn measure(arguments: &Arguments) -> Result<Report> {
-    let stoa = arguments.stoa.clone().ok_or_else(|| Error::Setup("--stoa is missing".into()))?;
-    let folder = match &arguments.data {
-        Some(parent) => tempfile::tempdir_in(parent),
-        None => tempfile::tempdir(),
-    }?;
+async fn measure(run: &Run) -> Result<Report> {
+    let folder = run.folder()?;
     let data = folder.path().join("data");
-    let mut report = Report::new(process::filesystem_of(folder.path()), arguments.seconds);
-
-    let mut bare = Server::start_bare(folder.path()).await?;
-    bench(arguments, &bare, Scenario::bare(), &mut report).await?;
-    bare.stop().await?;
-
-    let mut server = Server::start_shop(&stoa, &data, folder.path(), arguments).await?;
-    let most = arguments.clients.iter().copied().max().unwrap_or(1);
-    match Shop::prepare(server.address, &arguments.catalog, most).await {
-        Ok(shop) => {
-            for scenario in shop.scenarios() {
-                bench(arguments, &server, scenario, &mut report).await?;
-            }
-        }
+    let mut report = Report::new(process::filesystem_of(folder.path()), run.seconds);
+    let mut extra = run.extra.clone();
+    extra.server_args.push("--demo".to_owned());
+    let mut server = Server::start_shop(&run.stoa, &data, &extra).await?;
+    let most = run.clients.iter().copied().max().unwrap_or(1);
+    let prepared = Shop::prepare(server.address, &run.catalog, most).await;
+    let shop = match prepared {
+        Ok(shop) => shop,
         Err(error) => return Err(Error::Shop { source: Box::new(error), log: server.log_end() }),
+    };
+    let scenarios = shop.scenarios();
+    let mut client = Client::new(server.address);
+    let mut bodies = Vec::new();
+    for scenario in &scenarios {
+        bodies.extend(scenario.body(&mut client).await?);
     }
+    let mut bare = Server::start_bare(folder.path(), &bodies).await?;
+    let mut bodies = 0;
+    for scenario in scenarios {
+        if let Scenario::Read { name, .. } = &scenario {
+            bench(run, &bare, &Scenario::bare(name, bodies), true, &mut report).await?;
+            bodies += 1;
+        }
+        bench(run, &server, &scenario, false, &mut report).await?;
+    }
+    bare.stop().await?;
     server.stop().await?;
-    report.verified = Some(process::verify(&stoa, &data, &arguments.server_env).await?);
+    report.verified = Some(process::verify(&run.stoa, &data, &run.extra.server_env).await?);
     Ok(report)
 }
 
 async fn bench(
-    arguments: &Arguments,
+    run: &Run,
     server: &Server,
-    scenario: Scenario,
+    scenario: &Scenario,
+    is_bare: bool,
     report: &mut Report,
 ) -> Result<()> {
-    let lasting = Duration::from_secs(arguments.seconds);
-    for clients in arguments.clients.iter().copied() {
+    let lasting = Duration::from_secs(run.seconds);
+    for clients in run.clients.iter().copied() {
         let before = (server.usage()?, process::own_usage()?);
-        let measured = drive::run(server.address, &scenario, clients, lasting).await?;
+        let measured = drive::run(server.address, scenario, clients, lasting).await?;
         let after = (server.usage()?, process::own_usage()?);
-        report.rows.push(Row::new(scenario.name(), clients, &measured, before, after));
+        let what = (scenario.name(), is_bare);
+        report.rows.push(Row::new(what, clients, &measured, before, after));
     }
     Ok(())
 }

@@ -7,11 +7,12 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
+use bytes::Bytes;
 use serde::Serialize;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, ChildStdout, Command};
 
-use crate::Arguments;
+use crate::bare;
 use crate::error::{Error, Result};
 
 /// How long a server may take until it says that it is ready.
@@ -23,6 +24,22 @@ const VERIFIED_WITHIN: Duration = Duration::from_mins(5);
 const TICKS_PER_SECOND: f64 = 100.0;
 /// How much of the log an error shows.
 const LOG_LINES_SHOWN: usize = 20;
+
+/// What the shop is started with besides its data folder.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Extra {
+    /// A further argument of `stoa serve`; may be repeated.
+    #[arg(long = "server-arg", allow_hyphen_values = true)]
+    pub server_args: Vec<String>,
+    /// A setting of the shop, such as `STOA__SECTION__KEY=value`; may be repeated.
+    #[arg(long = "server-env", value_parser = setting)]
+    pub server_env: Vec<(String, String)>,
+}
+
+fn setting(text: &str) -> std::result::Result<(String, String), String> {
+    let (key, value) = text.split_once('=').ok_or("expected KEY=VALUE")?;
+    Ok((key.to_owned(), value.to_owned()))
+}
 
 /// A running server. It ends with the harness at the latest.
 pub struct Server {
@@ -51,27 +68,23 @@ pub struct Verified {
 }
 
 impl Server {
-    /// The harness's own bare handler, in a process of its own.
-    pub async fn start_bare(folder: &Path) -> Result<Self> {
+    /// The harness's own bare handler, in a process of its own, with these bodies.
+    pub async fn start_bare(folder: &Path, bodies: &[Bytes]) -> Result<Self> {
         let address = free_address()?;
+        let file = folder.join("bodies.json");
+        bare::write(&file, bodies)?;
         let mut command = Command::new(std::env::current_exe()?);
-        command.arg("--serve-bare").arg(address.to_string());
+        command.arg("bare").arg(address.to_string()).arg(file);
         Self::start(command, address, folder.join("bare.log")).await
     }
 
-    /// The shop with the demo catalogue in a new data folder.
-    pub async fn start_shop(
-        stoa: &Path,
-        data: &Path,
-        folder: &Path,
-        arguments: &Arguments,
-    ) -> Result<Self> {
+    /// The shop over a data folder; what it is made with comes on top.
+    pub async fn start_shop(stoa: &Path, data: &Path, more: &Extra) -> Result<Self> {
         let address = free_address()?;
         let mut command = Command::new(stoa);
-        command.args(["serve", "--demo", "--listen", &address.to_string(), "--data-dir"]);
-        command.arg(data).args(&arguments.server_args);
-        command.envs(arguments.server_env.iter().cloned());
-        Self::start(command, address, folder.join("stoa.log")).await
+        command.args(["serve", "--listen", &address.to_string(), "--data-dir"]);
+        command.arg(data).args(&more.server_args).envs(more.server_env.iter().cloned());
+        Self::start(command, address, data.with_extension("log")).await
     }
 
     async fn start(mut command: Command, address: SocketAddr, log: PathBuf) -> Result<Self> {
@@ -184,8 +197,6 @@ pub async fn verify(stoa: &Path, data: &Path, settings: &[(String, String)]) -> 
 mod tests {
     use std::os::unix::fs::PermissionsExt;
 
-    use clap::Parser;
-
     use super::*;
 
     fn program(folder: &Path, script: &str) -> PathBuf {
@@ -197,8 +208,8 @@ mod tests {
 
     async fn started(folder: &Path, script: &str) -> Result<Server> {
         let stoa = program(folder, script);
-        let arguments = Arguments::parse_from(["load", "--stoa", "stoa"]);
-        Server::start_shop(&stoa, &folder.join("data"), folder, &arguments).await
+        let more = Extra { server_args: Vec::new(), server_env: Vec::new() };
+        Server::start_shop(&stoa, &folder.join("data"), &more).await
     }
 
     #[test]
@@ -213,7 +224,7 @@ mod tests {
     #[tokio::test]
     async fn a_server_that_says_its_port_is_ready_and_can_be_stopped() {
         let folder = tempfile::tempdir().unwrap();
-        let script = "echo starting; echo \"ready on $4\"; exec sleep 60";
+        let script = "echo starting; echo \"ready on $3\"; exec sleep 60";
         let mut server = started(folder.path(), script).await.unwrap();
         assert!(server.usage().unwrap().resident_bytes > 0);
         server.stop().await.unwrap();

@@ -9,13 +9,16 @@ use serde::Serialize;
 use crate::drive::Measured;
 use crate::process::{Usage, Verified};
 
-const MIB: u64 = 1024 * 1024;
+/// Bytes.
+pub const MIB: u64 = 1024 * 1024;
 
 /// What one scenario gave with one number of clients.
 #[derive(Debug, Serialize)]
 pub struct Row {
     /// What was done.
     pub scenario: &'static str,
+    /// Whether the bare handler did it, with the same bytes.
+    pub bare: bool,
     /// How many clients did it.
     pub clients: usize,
     /// How often it succeeded.
@@ -41,7 +44,7 @@ pub struct Row {
 impl Row {
     /// From what was measured, and the use of server and harness before and after.
     pub fn new(
-        scenario: &'static str,
+        (scenario, bare): (&'static str, bool),
         clients: usize,
         measured: &Measured,
         before: (Usage, Usage),
@@ -52,6 +55,7 @@ impl Row {
         let done = measured.latencies.len();
         Self {
             scenario,
+            bare,
             clients,
             done,
             per_second: to_f64(done) / seconds,
@@ -67,7 +71,7 @@ impl Row {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "counts stay far below 2^52")]
-fn to_f64(count: u64) -> f64 {
+pub fn to_f64(count: u64) -> f64 {
     count as f64
 }
 
@@ -82,7 +86,7 @@ pub struct Report {
     pub filesystem: String,
     /// Seconds per row.
     pub seconds: u64,
-    /// The rows; those of the bare handler first.
+    /// The rows.
     pub rows: Vec<Row>,
     /// What `stoa verify` said after the run.
     pub verified: Option<Verified>,
@@ -115,10 +119,12 @@ impl Report {
         }
     }
 
-    /// How much of the bare handler's rate a row reaches, with the same number of clients.
+    /// How much of the bare handler's rate a row reaches, with the same bytes or else those of the
+    /// first rows, and the same number of clients.
     fn of_bare(&self, row: &Row) -> Option<f64> {
-        let bare = self.rows.first()?.scenario;
-        let bare = self.rows.iter().find(|it| it.scenario == bare && it.clients == row.clients)?;
+        let mut bare = self.rows.iter().filter(|it| it.bare && it.clients == row.clients);
+        let same = bare.clone().find(|it| it.scenario == row.scenario);
+        let bare = same.or_else(|| bare.next())?;
         (bare.per_second > 0.0).then(|| row.per_second / bare.per_second)
     }
 }
@@ -143,7 +149,8 @@ impl fmt::Display for Report {
                 row.others.iter().map(|(name, count)| format!("{count} x {name}")).collect();
             writeln!(
                 f,
-                "| {} | {} | {:.0} | {of_bare} | {} | {} | {} | {:.2} | {} | {:.2} | {} |",
+                "| {}{} | {} | {:.0} | {of_bare} | {} | {} | {} | {:.2} | {} | {:.2} | {} |",
+                if row.bare { "bare handler: " } else { "" },
                 row.scenario,
                 row.clients,
                 row.per_second,
@@ -178,6 +185,7 @@ mod tests {
     fn row(scenario: &'static str, clients: usize, done: u64) -> Row {
         Row {
             scenario,
+            bare: false,
             clients,
             done,
             per_second: to_f64(done),
@@ -198,10 +206,19 @@ mod tests {
 
     #[test]
     fn rows_are_ratios_to_the_bare_handler_with_as_many_clients() {
-        let rows = vec![row("bare", 1, 100), row("bare", 16, 400), row("search", 16, 100)];
+        let bare = |scenario, clients, done| Row { bare: true, ..row(scenario, clients, done) };
+        let rows = vec![
+            bare("product", 16, 200),
+            bare("search", 1, 100),
+            bare("search", 16, 400),
+            row("search", 16, 100),
+            row("checkout", 16, 100),
+        ];
         let report = report(rows, true);
-        let line = "| search | 16 | 100 | 0.250 | 1.23 | 2.00 | 30.05 | 1.00 | 3 | 0.50 |  |";
-        assert!(report.to_string().contains(line), "{report}");
+        for (name, ratio) in [("search", "0.250"), ("checkout", "0.500")] {
+            let line = format!("| {name} | 16 | 100 | {ratio} | 1.23 | 2.00 | 30.05 | 1.00 | 3 |");
+            assert!(report.to_string().contains(&line), "{report}");
+        }
         assert_eq!(report.fault(), None);
     }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use serde_json::{Value, json};
 
 use crate::bare;
@@ -111,9 +112,17 @@ pub enum Scenario {
 }
 
 impl Scenario {
-    /// The bare handler.
-    pub fn bare() -> Self {
-        Self::Read { name: "bare handler", paths: Arc::new(vec![bare::PATH.to_owned()]) }
+    /// The bare handler with the bytes of a scenario.
+    pub fn bare(name: &'static str, number: usize) -> Self {
+        Self::Read { name, paths: Arc::new(vec![bare::path(number)]) }
+    }
+
+    /// What the bare handler has to answer too: the first of the bodies that are read.
+    pub async fn body(&self, client: &mut Client) -> Result<Option<Bytes>> {
+        match self {
+            Self::Read { paths, .. } => Ok(Some(client.get(&paths[0]).await?.body)),
+            Self::Checkout { .. } => Ok(None),
+        }
     }
 
     /// Its name in the report.

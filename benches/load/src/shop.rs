@@ -102,9 +102,6 @@ impl Shop {
     /// What is measured, in this order: the books grow only with the last.
     pub fn scenarios(&self) -> [Scenario; 6] {
         let products = self.product_ids.iter().map(|id| format!("/v1/products/{id}"));
-        let searches = QUERIES.iter().map(|query| format!("/v1/products?q={query}"));
-        let begun = QUERIES.iter().map(|query| query.split_at(query.len().min(TYPED)).0);
-        let suggestions = begun.map(|begun| format!("/v1/products/suggest?q={begun}"));
         [
             Scenario::Read { name: "product by id", paths: Arc::new(products.collect()) },
             Scenario::Read {
@@ -115,11 +112,22 @@ impl Shop {
                 name: "list with facets",
                 paths: Arc::new(vec!["/v1/products?limit=24&facets=true".to_owned()]),
             },
-            Scenario::Read { name: "suggestions", paths: Arc::new(suggestions.collect()) },
-            Scenario::Read { name: "search", paths: Arc::new(searches.collect()) },
+            Scenario::Read { name: "suggestions", paths: Arc::new(suggestions().collect()) },
+            Scenario::Read { name: "search", paths: Arc::new(searches("").collect()) },
             Scenario::Checkout { shelf: Arc::clone(&self.shelf), buyers: self.buyers.clone() },
         ]
     }
+}
+
+/// Searches, with a further parameter.
+pub fn searches(more: &str) -> impl Iterator<Item = String> {
+    QUERIES.iter().map(move |query| format!("/v1/products?q={query}{more}"))
+}
+
+/// Suggestions for the first letters of what shoppers look for.
+pub fn suggestions() -> impl Iterator<Item = String> {
+    let begun = QUERIES.iter().map(|query| query.split_at(query.len().min(TYPED)).0);
+    begun.map(|begun| format!("/v1/products/suggest?q={begun}"))
 }
 
 /// The products with the most units, without those that have variants or are one.
