@@ -34,8 +34,6 @@ const NUMBERS: [(&str, Access, f32); 20] = [
     ("coverage", |ranking| &mut ranking.coverage, 1.0),
     ("coverage_min", |ranking| &mut ranking.coverage_min, 0.3),
     ("adjacency", |ranking| &mut ranking.adjacency, 0.5),
-    ("head", |ranking| &mut ranking.head, 0.5),
-    ("category_share", |ranking| &mut ranking.category_share, 0.5),
     ("stand_in", |ranking| &mut ranking.stand_in, 0.5),
     ("popularity", |ranking| &mut ranking.popularity, 0.1),
     ("in_stock", |ranking| &mut ranking.in_stock, 0.1),

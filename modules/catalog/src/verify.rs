@@ -66,7 +66,7 @@ pub(crate) async fn verify(db: &Db, search: Option<&SearchIndex>) -> Result<Vec<
     {
         let mut check = Check::new("every product that shoppers see can be found");
         let shown = products::count_shown(db).await?.unsigned_abs();
-        let found = search.count().unwrap_or(0);
+        let found = search.count();
         check.rows = shown;
         if shown != found {
             check.broken(format!("{shown} products are shown, {found} can be found"));

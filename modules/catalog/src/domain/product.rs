@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 use super::{Content, TAX_CATEGORY, Translation, normalize, slug_of};
 
 /// Where a product stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema, Hash)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
     /// Being prepared: only the staff sees it.

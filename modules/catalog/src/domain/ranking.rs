@@ -25,10 +25,6 @@ pub struct Ranking {
     pub coverage_min: f32,
     /// How much neighbours in the text count that are neighbours in the name.
     pub adjacency: f32,
-    /// How much a name that begins with the text counts.
-    pub head: f32,
-    /// How much it counts that many of the hits are of a product's narrowest category.
-    pub category_share: f32,
     /// How much a word counts that stands in for another one: a synonym, or a corrected word.
     pub stand_in: f32,
     /// How much popularity counts: what a product gains whose rank is the highest.
@@ -71,8 +67,6 @@ impl Default for Ranking {
             coverage: 3.0,
             coverage_min: 0.4,
             adjacency: 0.5,
-            head: 0.0,
-            category_share: 0.0,
             stand_in: 0.7,
             popularity: 0.1,
             in_stock: 0.0,

@@ -77,9 +77,6 @@ fn add_columns(document: &mut TantivyDocument, fields: &Fields, source: &Source)
     for path in source.category.iter().flat_map(|path| category::prefixes(path)) {
         document.add_text(fields.category, path);
     }
-    if let Some(path) = &source.category {
-        document.add_text(fields.narrowest, path);
-    }
     if !source.brand.is_empty() {
         document.add_text(fields.brand_name, &source.brand);
     }

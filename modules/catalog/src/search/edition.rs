@@ -1,15 +1,18 @@
 //! Editions of the index: how it was at a commit.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use tantivy::Searcher;
+use tantivy::schema::Field;
 use uuid::Uuid;
 
+use super::columns::{Columns, Segment};
 use super::folder::Building;
 use super::schema::Fields;
 use super::{SearchError, SearchIndex};
+use crate::domain::real;
 
 /// How many editions are kept for the next pages of lists.
 const KEPT_MAX: usize = 32;
@@ -21,6 +24,41 @@ pub(super) struct Edition {
     pub id: Uuid,
     pub fields: Fields,
     pub searcher: Searcher,
+    pub segments: Vec<Segment>,
+    /// How many words each field of texts has on average.
+    averages: HashMap<Field, f32>,
+}
+
+impl Edition {
+    /// The latest of a building. What is known of segments that were there before is taken over.
+    fn of(building: &Building, before: &[Segment]) -> Result<Arc<Self>, SearchError> {
+        let (searcher, fields) = (building.reader.searcher(), building.fields.clone());
+        let mut segments = Vec::with_capacity(searcher.segment_readers().len());
+        for reader in searcher.segment_readers() {
+            let known = before.iter().find(|it| it.reader.segment_id() == reader.segment_id());
+            let columns = match known {
+                Some(known) => known.columns.clone(),
+                None => Arc::new(Columns::open(reader)?),
+            };
+            segments.push(Segment { reader: reader.clone(), columns });
+        }
+        let products = real(searcher.num_docs().max(1));
+        let mut averages = HashMap::new();
+        for field in fields.texts() {
+            let mut words = 0;
+            for segment in &segments {
+                words += segment.reader.inverted_index(field)?.total_num_tokens();
+            }
+            averages.insert(field, real(words.max(1)) / products);
+        }
+        let id = Uuid::now_v7();
+        Ok(Arc::new(Self { id, fields, searcher, segments, averages }))
+    }
+
+    /// How many words a field has on average.
+    pub fn average(&self, field: Field) -> f32 {
+        self.averages.get(&field).copied().unwrap_or(1.0)
+    }
 }
 
 pub(super) struct Editions {
@@ -29,17 +67,10 @@ pub(super) struct Editions {
     kept: Mutex<VecDeque<(Instant, Arc<Edition>)>>,
 }
 
-fn edition(building: &Building) -> Arc<Edition> {
-    Arc::new(Edition {
-        id: Uuid::now_v7(),
-        fields: building.fields.clone(),
-        searcher: building.reader.searcher(),
-    })
-}
-
 impl Editions {
-    pub fn new(building: &Building) -> Self {
-        Self { latest: RwLock::new(edition(building)), kept: Mutex::default() }
+    pub fn new(building: &Building) -> Result<Self, SearchError> {
+        let latest = RwLock::new(Edition::of(building, &[])?);
+        Ok(Self { latest, kept: Mutex::default() })
     }
 
     pub fn latest(&self) -> Arc<Edition> {
@@ -47,9 +78,11 @@ impl Editions {
     }
 
     /// Makes what a building has now the edition that is searched.
-    pub fn publish(&self, building: &Building) {
-        *self.latest.write().unwrap_or_else(PoisonError::into_inner) = edition(building);
+    pub fn publish(&self, building: &Building) -> Result<(), SearchError> {
+        let edition = Edition::of(building, &self.latest().segments)?;
+        *self.latest.write().unwrap_or_else(PoisonError::into_inner) = edition;
         self.forget_old(Instant::now());
+        Ok(())
     }
 
     fn forget_old(&self, now: Instant) {

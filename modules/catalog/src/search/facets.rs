@@ -1,15 +1,18 @@
 //! How many products a list would have, were it narrowed otherwise.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use serde::Serialize;
-use tantivy::columnar::{Column, StrColumn};
-use tantivy::{DocId, SegmentReader};
+use tantivy::DocId;
+use tantivy::columnar::StrColumn;
 use utoipa::ToSchema;
 
 use super::SearchError;
-use super::filter::{Dimension, Narrowed, Verdict, str_column, terms_of};
-use super::schema::column;
+use super::columns::{Columns, Segment, column_missing};
+use super::filter::{Dimension, Narrowed, Narrowing, terms_between, terms_of};
+use super::scan::Deadline;
+use super::schema::Fields;
 
 /// How many values of a facet are told, those of the most products.
 pub const FACET_VALUES_MAX: usize = 50;
@@ -72,166 +75,210 @@ pub struct StockFacet {
     pub no: u64,
 }
 
-/// Counts of all segments.
-#[derive(Default)]
-pub(super) struct Counts {
-    category: HashMap<String, u64>,
-    brand: HashMap<String, u64>,
-    prices: BTreeMap<i64, u64>,
-    bounds: Option<(i64, i64)>,
-    stock: StockFacet,
-    values: HashMap<String, u64>,
+/// What products are counted by, besides what all of them have.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct Counted {
+    /// The attributes that are facets, as `attr.NAME`; options always are.
+    pub names: Vec<String>,
+    /// The currency whose prices are counted.
+    pub currency: String,
 }
 
-/// Counts within one segment, by term.
-pub(super) struct Counting {
-    category: (StrColumn, Vec<u64>),
-    brand: (StrColumn, Vec<u64>),
-    values: (StrColumn, Vec<u64>),
-    /// The terms of the names that are counted.
-    counted: Vec<std::ops::Range<u64>>,
-    price: Column<i64>,
-    currency: (StrColumn, Option<u64>),
-    in_stock: Column<bool>,
-    prices: BTreeMap<i64, u64>,
-    bounds: Option<(i64, i64)>,
-    stock: StockFacet,
+/// What a list is counted by: for each dimension that it is narrowed in, the list without that.
+pub(super) struct Faceting {
+    pub counted: Arc<Counted>,
+    whole: Narrowing,
+    others: Vec<(Dimension, Narrowing)>,
 }
 
-impl Counting {
-    /// `names` are the attributes that are facets, as `attr.NAME`; options always are.
-    pub fn new(
-        segment: &SegmentReader,
-        names: &[String],
-        currency: &str,
-    ) -> Result<Self, SearchError> {
-        let counted = |name| -> Result<(StrColumn, Vec<u64>), SearchError> {
-            let column = str_column(segment, name)?;
-            let size = column.dictionary().num_terms();
-            Ok((column, vec![0; size]))
+impl Faceting {
+    pub fn new(narrowing: &Narrowing, counted: Counted) -> Self {
+        let without = |dimension: Dimension| {
+            let filters = narrowing.filters.without(&dimension);
+            (dimension, Narrowing { filters, ..narrowing.clone() })
         };
-        let values = counted(column::VALUES)?;
-        let mut ranges = Vec::with_capacity(names.len() + 1);
-        for name in names {
-            ranges.push(terms_of(&values.0, name)?);
-        }
-        let options = values.0.dictionary().term_bounds_to_ord(
-            std::ops::Bound::Included("option."),
-            std::ops::Bound::Excluded("option/"),
-        )?;
-        if let (std::ops::Bound::Included(from), std::ops::Bound::Excluded(to)) = options {
-            ranges.push(from..to.min(values.1.len() as u64));
-        } else if let (std::ops::Bound::Included(from), std::ops::Bound::Unbounded) = options {
-            ranges.push(from..values.1.len() as u64);
-        }
-        let of = str_column(segment, column::CURRENCY)?;
-        let term = of.dictionary().term_ord(currency)?;
-        Ok(Self {
-            category: counted(column::CATEGORY)?,
-            brand: counted(column::BRAND)?,
-            values,
-            counted: ranges,
-            price: segment.fast_fields().i64(column::PRICE)?,
-            currency: (of, term),
-            in_stock: segment.fast_fields().bool(column::IN_STOCK)?,
-            prices: BTreeMap::new(),
-            bounds: None,
-            stock: StockFacet::default(),
-        })
+        let others = narrowing.filters.dimensions().into_iter().map(without).collect();
+        Self { counted: Arc::new(counted), whole: narrowing.clone(), others }
     }
 
-    /// Counts a product in all dimensions that it passes, if it fails in one other at most.
-    pub fn count(&mut self, doc: DocId, narrowed: &Narrowed, verdict: Verdict) {
-        let only = match verdict {
-            Verdict::Passes => None,
-            Verdict::FailsIn(n) => narrowed.dimension(n),
-            Verdict::Fails => return,
-        };
-        let counts = |dimension: &Dimension| only.is_none_or(|only| only == dimension);
-        if counts(&Dimension::Category) {
-            tally(&self.category.0, &mut self.category.1, doc);
+    /// Counts a segment by what `tally` says of each list.
+    pub fn count<'s>(
+        &self,
+        segment: &'s Segment,
+        fields: &Fields,
+        counts: &mut Counts,
+        mut tally: impl FnMut(&Narrowing, &Narrowed<'s>) -> Result<Arc<Tally>, SearchError>,
+    ) -> Result<(), SearchError> {
+        let mut of = |narrowing| tally(narrowing, &Narrowed::new(segment, fields, narrowing)?);
+        let is_other = |dimension: &Dimension| self.others.iter().any(|(of, _)| of == dimension);
+        counts.add(&*of(&self.whole)?, |dimension| !is_other(dimension));
+        for (of_this, narrowing) in &self.others {
+            counts.add(&*of(narrowing)?, |dimension| dimension == of_this);
         }
-        if counts(&Dimension::Brand) {
-            tally(&self.brand.0, &mut self.brand.1, doc);
-        }
-        if counts(&Dimension::Price) {
-            self.count_price(doc);
-        }
-        if counts(&Dimension::Stock) {
-            match self.in_stock.first(doc) {
-                Some(true) => self.stock.yes += 1,
-                _ => self.stock.no += 1,
-            }
-        }
-        match only {
-            None => tally(&self.values.0, &mut self.values.1, doc),
-            Some(Dimension::Values(terms)) => {
-                for term in self.values.0.term_ords(doc).filter(|term| terms.contains(term)) {
-                    add(&mut self.values.1, term);
-                }
-            }
-            Some(_) => {}
-        }
-    }
-
-    fn count_price(&mut self, doc: DocId) {
-        let (column, of) = &self.currency;
-        if of.is_none() || column.ords().first(doc) != *of {
-            return;
-        }
-        if let Some(price) = self.price.first(doc) {
-            *self.prices.entry(bucket(price)).or_default() += 1;
-            let (least, most) = self.bounds.unwrap_or((price, price));
-            self.bounds = Some((least.min(price), most.max(price)));
-        }
-    }
-
-    /// Adds what was counted to that of other segments.
-    pub fn add_to(self, counts: &mut Counts) -> Result<(), SearchError> {
-        sum(&self.category.0, &self.category.1, 0..u64::MAX, &mut counts.category)?;
-        sum(&self.brand.0, &self.brand.1, 0..u64::MAX, &mut counts.brand)?;
-        for terms in &self.counted {
-            sum(&self.values.0, &self.values.1, terms.clone(), &mut counts.values)?;
-        }
-        for (from, count) in self.prices {
-            *counts.prices.entry(from).or_default() += count;
-        }
-        if let Some((least, most)) = self.bounds {
-            let (min, max) = counts.bounds.unwrap_or((least, most));
-            counts.bounds = Some((min.min(least), max.max(most)));
-        }
-        counts.stock.yes += self.stock.yes;
-        counts.stock.no += self.stock.no;
         Ok(())
     }
 }
 
-fn add(counts: &mut [u64], term: u64) {
-    if let Some(count) = usize::try_from(term).ok().and_then(|term| counts.get_mut(term)) {
-        *count += 1;
+/// How many products of a segment have what.
+#[derive(Debug, Default)]
+pub(super) struct Tally {
+    category: Vec<(String, u64)>,
+    brand: Vec<(String, u64)>,
+    /// By name: `attr.colour`, `option.size`.
+    values: BTreeMap<String, Vec<(String, u64)>>,
+    prices: BTreeMap<i64, u64>,
+    bounds: Option<(i64, i64)>,
+    stock: StockFacet,
+}
+
+impl Tally {
+    /// Counts products, each of which is in the segment and not deleted.
+    pub fn of(
+        columns: &Columns,
+        counted: &Counted,
+        docs: impl Iterator<Item = DocId>,
+        deadline: &mut Deadline,
+    ) -> Result<Self, SearchError> {
+        let mut ranges = Vec::with_capacity(counted.names.len() + 1);
+        for name in &counted.names {
+            ranges.push(terms_of(&columns.values, name)?);
+        }
+        ranges.push(terms_between(&columns.values, "option.", "option/")?);
+        ranges.retain(|terms| !terms.is_empty());
+        let currency = columns.currency.dictionary().term_ord(&counted.currency)?;
+        let (mut category, mut brand) = (Terms::new(&columns.category), Terms::new(&columns.brand));
+        let mut values = Terms::new(&columns.values);
+        let mut tally = Self::default();
+        for doc in docs {
+            deadline.step()?;
+            category.count(doc);
+            brand.count(doc);
+            if !ranges.is_empty() {
+                values.count(doc);
+            }
+            match columns.in_stock.first(doc) {
+                Some(true) => tally.stock.yes += 1,
+                _ => tally.stock.no += 1,
+            }
+            if currency.is_some() && columns.currency.ords().first(doc) == currency {
+                tally.count_price(columns.price.first(doc).unwrap_or(0));
+            }
+        }
+        tally.category = category.named(|_| true)?;
+        tally.brand = brand.named(|_| true)?;
+        for (term, count) in
+            values.named(|term| ranges.iter().any(|range| range.contains(&term)))?
+        {
+            if let Some((name, value)) = term.split_once('\0') {
+                let values = tally.values.entry(name.to_owned()).or_default();
+                values.push((value.to_owned(), count));
+            }
+        }
+        Ok(tally)
+    }
+
+    fn count_price(&mut self, price: i64) {
+        *self.prices.entry(bucket(price)).or_default() += 1;
+        let (least, most) = self.bounds.unwrap_or((price, price));
+        self.bounds = Some((least.min(price), most.max(price)));
+    }
+
+    /// How much memory it takes, about.
+    pub fn bytes(&self) -> usize {
+        let texts = |texts: &[(String, u64)]| texts.iter().map(|(text, _)| text.len() + 32).sum();
+        let values = self.values.values().map(|values| texts(values)).sum::<usize>();
+        let (category, brand): (usize, usize) = (texts(&self.category), texts(&self.brand));
+        category + brand + values + 64 * self.prices.len()
     }
 }
 
-fn tally(column: &StrColumn, counts: &mut [u64], doc: DocId) {
-    for term in column.term_ords(doc) {
-        add(counts, term);
-    }
+/// How many products have each term of a column.
+struct Terms<'c> {
+    column: &'c StrColumn,
+    counts: Vec<u32>,
 }
 
-fn sum(
-    column: &StrColumn,
-    counts: &[u64],
-    terms: std::ops::Range<u64>,
-    into: &mut HashMap<String, u64>,
-) -> Result<(), SearchError> {
-    let mut text = String::new();
-    for (term, count) in (0_u64..).zip(counts) {
-        if *count > 0 && terms.contains(&term) {
-            column.ord_to_str(term, &mut text)?;
-            *into.entry(text.clone()).or_default() += count;
+impl<'c> Terms<'c> {
+    fn new(column: &'c StrColumn) -> Self {
+        Self { column, counts: vec![0; column.dictionary().num_terms()] }
+    }
+
+    fn count(&mut self, doc: DocId) {
+        for term in self.column.term_ords(doc) {
+            let counted = usize::try_from(term).ok().and_then(|term| self.counts.get_mut(term));
+            if let Some(count) = counted {
+                *count += 1;
+            }
         }
     }
-    Ok(())
+
+    /// The wanted terms that any product has.
+    fn named(&self, wanted: impl Fn(u64) -> bool) -> Result<Vec<(String, u64)>, SearchError> {
+        let counts = (0_u64..).zip(&self.counts).filter(|(_, count)| **count > 0);
+        let counts = counts.filter(|(term, _)| wanted(*term));
+        let (terms, counts): (Vec<u64>, Vec<u32>) = counts.unzip();
+        let mut texts = Vec::with_capacity(terms.len());
+        let dictionary = self.column.dictionary();
+        let complete = dictionary.sorted_ords_to_term_cb(&terms, |text| {
+            texts.push(String::from_utf8_lossy(text).into_owned());
+        })?;
+        if !complete {
+            return Err(column_missing("of a term"));
+        }
+        Ok(texts.into_iter().zip(counts.into_iter().map(u64::from)).collect())
+    }
+}
+
+/// Counts of all segments.
+#[derive(Debug, Default)]
+pub(super) struct Counts {
+    category: HashMap<String, u64>,
+    brand: HashMap<String, u64>,
+    values: BTreeMap<String, HashMap<String, u64>>,
+    prices: BTreeMap<i64, u64>,
+    bounds: Option<(i64, i64)>,
+    stock: StockFacet,
+}
+
+impl Counts {
+    /// Adds what a tally has in some dimensions.
+    pub fn add(&mut self, tally: &Tally, counts: impl Fn(&Dimension) -> bool) {
+        if counts(&Dimension::Category) {
+            add(&mut self.category, &tally.category);
+        }
+        if counts(&Dimension::Brand) {
+            add(&mut self.brand, &tally.brand);
+        }
+        if counts(&Dimension::Price) {
+            for (from, count) in &tally.prices {
+                *self.prices.entry(*from).or_default() += count;
+            }
+            if let Some((least, most)) = tally.bounds {
+                let (min, max) = self.bounds.unwrap_or((least, most));
+                self.bounds = Some((min.min(least), max.max(most)));
+            }
+        }
+        if counts(&Dimension::Stock) {
+            self.stock.yes += tally.stock.yes;
+            self.stock.no += tally.stock.no;
+        }
+        for (name, values) in &tally.values {
+            if counts(&Dimension::Value(name.clone())) {
+                add(self.values.entry(name.clone()).or_default(), values);
+            }
+        }
+    }
+}
+
+fn add(counts: &mut HashMap<String, u64>, more: &[(String, u64)]) {
+    for (text, count) in more {
+        match counts.get_mut(text) {
+            Some(known) => *known += count,
+            None => {
+                counts.insert(text.clone(), *count);
+            }
+        }
+    }
 }
 
 /// The lower bound of the range that a price is in.
@@ -275,13 +322,8 @@ fn most_usual(counts: impl IntoIterator<Item = (String, u64)>) -> Vec<FacetValue
 
 impl Counts {
     pub fn facets(self) -> Facets {
-        let mut named: BTreeMap<String, Vec<(String, u64)>> = BTreeMap::new();
-        for (term, count) in self.values {
-            if let Some((name, value)) = term.split_once('\0') {
-                named.entry(name.to_owned()).or_default().push((value.to_owned(), count));
-            }
-        }
         let ranges = self.prices.into_iter();
+        let values = self.values.into_iter();
         Facets {
             category: most_usual(self.category),
             brand: most_usual(self.brand),
@@ -293,7 +335,7 @@ impl Counts {
                     .collect(),
             },
             in_stock: self.stock,
-            values: named.into_iter().map(|(name, values)| (name, most_usual(values))).collect(),
+            values: values.map(|(name, values)| (name, most_usual(values))).collect(),
         }
     }
 }

@@ -3,18 +3,29 @@
 use std::collections::{BTreeMap, HashMap};
 use std::ops::{Bound, Range};
 
-use tantivy::columnar::{Column, StrColumn};
-use tantivy::{DocId, SegmentReader, TantivyError};
+use tantivy::columnar::StrColumn;
+use tantivy::schema::IndexRecordOption;
+use tantivy::{DocId, DocSet, TERMINATED};
 use uuid::Uuid;
 
 use super::SearchError;
-use super::document::value;
-use super::schema::column;
+use super::columns::{Columns, Segment};
+use super::document::{self, value};
+use super::schema::Fields;
 use crate::domain::Status;
+
+/// What a list is narrowed to.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Narrowing {
+    pub audience: Audience,
+    pub filters: Filters,
+    /// The collection that a product has to be in.
+    pub collected: Option<Collected>,
+}
 
 /// What a product has to meet. Each of them is a dimension that products are counted in: the
 /// counts of one do not regard what is asked of that one itself.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Filters {
     pub category: Option<String>,
     /// Any of these.
@@ -23,8 +34,6 @@ pub(crate) struct Filters {
     pub in_stock: bool,
     /// Any of the values, of each name: `attr.colour`, `option.size`.
     pub values: BTreeMap<String, Vec<String>>,
-    /// Of a collection: no dimension, as nobody can choose another one within the list.
-    pub collection: Option<Box<Collected>>,
 }
 
 /// The products of a collection.
@@ -37,7 +46,7 @@ pub(crate) enum Collected {
 }
 
 /// Prices in minor units, bounds included.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct PriceRange {
     pub least: i64,
     pub most: i64,
@@ -45,7 +54,7 @@ pub(crate) struct PriceRange {
 }
 
 /// Who asks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Audience {
     /// Shoppers, who see what is in the shop.
     #[default]
@@ -61,67 +70,148 @@ pub(super) enum Dimension {
     Brand,
     Price,
     Stock,
-    /// The terms of one name in the column of values.
-    Values(Range<u64>),
+    /// An attribute or option: `attr.colour`, `option.size`.
+    Value(String),
 }
 
-/// How a product does with the filters.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Verdict {
-    Passes,
-    /// It fails in one dimension only, and counts there.
-    FailsIn(usize),
-    Fails,
+impl Filters {
+    /// The dimensions that are narrowed.
+    pub(super) fn dimensions(&self) -> Vec<Dimension> {
+        let asked = [
+            (self.category.is_some(), Dimension::Category),
+            (!self.brands.is_empty(), Dimension::Brand),
+            (self.price.is_some(), Dimension::Price),
+            (self.in_stock, Dimension::Stock),
+        ];
+        let asked = asked.into_iter().filter_map(|(asked, dimension)| asked.then_some(dimension));
+        asked.chain(self.values.keys().cloned().map(Dimension::Value)).collect()
+    }
+
+    /// The same without regard to one of them.
+    pub(super) fn without(&self, dimension: &Dimension) -> Self {
+        let mut others = self.clone();
+        match dimension {
+            Dimension::Category => others.category = None,
+            Dimension::Brand => others.brands.clear(),
+            Dimension::Price => others.price = None,
+            Dimension::Stock => others.in_stock = false,
+            Dimension::Value(name) => {
+                others.values.remove(name);
+            }
+        }
+        others
+    }
 }
 
-/// The filters over the columns of one segment.
-pub(super) struct Narrowed {
-    tests: Vec<(Dimension, Test)>,
+/// The products of one segment that a list is narrowed to.
+pub(super) struct Narrowed<'s> {
+    segment: &'s Segment,
     seen: Seen,
-    within: Option<Within>,
-}
-
-/// The collection that a product has to be in.
-enum Within {
-    Meeting(Box<Narrowed>),
-    Chosen(Box<Chosen>),
-}
-
-/// The places of products in a collection, found by their ids.
-struct Chosen {
-    places: HashMap<Uuid, usize>,
-    high: Column<u64>,
-    low: Column<u64>,
-}
-
-enum Test {
-    /// Has one of these terms; they are sorted.
-    Any(StrColumn, Vec<u64>),
-    Price {
-        price: Column<i64>,
-        range: Range<i64>,
-        currency: StrColumn,
-        of: Option<u64>,
-    },
-    Stock(Column<bool>),
+    tests: Vec<Test>,
+    /// The places of those that were chosen, if any were.
+    chosen: Option<HashMap<DocId, usize>>,
 }
 
 enum Seen {
-    Shown(Column<bool>),
+    Shown,
     All,
-    InStatus(StrColumn, Option<u64>),
+    InStatus(Option<u64>),
 }
 
-pub(super) fn column_missing(name: &str) -> SearchError {
-    TantivyError::InternalError(format!("the column {name} is missing")).into()
+enum Test {
+    /// Has one of these terms, which are sorted.
+    Category(Vec<u64>),
+    Brand(Vec<u64>),
+    Value(Vec<u64>),
+    Price(Range<i64>, Option<u64>),
+    Stock,
 }
 
-/// A column of texts; one without any value when no product of the segment has one.
-pub(super) fn str_column(segment: &SegmentReader, name: &str) -> Result<StrColumn, SearchError> {
-    let found = segment.fast_fields().str(name)?;
-    Ok(found.unwrap_or_else(|| {
-        StrColumn::wrap(tantivy::columnar::BytesColumn::empty(segment.max_doc()))
-    }))
+impl<'s> Narrowed<'s> {
+    pub fn new(
+        segment: &'s Segment,
+        fields: &Fields,
+        narrowing: &Narrowing,
+    ) -> Result<Self, SearchError> {
+        let columns = &segment.columns;
+        let mut tests = tests(columns, &narrowing.filters)?;
+        let chosen = match &narrowing.collected {
+            None => None,
+            Some(Collected::Meeting(rule)) => {
+                tests.extend(self::tests(columns, rule)?);
+                None
+            }
+            Some(Collected::Chosen(places)) => Some(chosen(segment, fields, places)?),
+        };
+        let seen = match narrowing.audience {
+            Audience::Shoppers => Seen::Shown,
+            Audience::Staff(None) => Seen::All,
+            Audience::Staff(Some(status)) => {
+                Seen::InStatus(columns.status.dictionary().term_ord(status.word())?)
+            }
+        };
+        Ok(Self { segment, seen, tests, chosen })
+    }
+
+    /// Those that were chosen, if the list is of such: each with its place.
+    pub fn chosen(&self) -> Option<&HashMap<DocId, usize>> {
+        self.chosen.as_ref()
+    }
+
+    pub fn passes(&self, doc: DocId) -> bool {
+        let columns = &self.segment.columns;
+        let seen = match &self.seen {
+            Seen::Shown => columns.shown.first(doc) == Some(true),
+            Seen::All => true,
+            Seen::InStatus(term) => term.is_some() && columns.status.ords().first(doc) == *term,
+        };
+        seen && !self.segment.reader.is_deleted(doc)
+            && self.tests.iter().all(|test| test.passes(columns, doc))
+            && self.chosen.as_ref().is_none_or(|chosen| chosen.contains_key(&doc))
+    }
+}
+
+impl Test {
+    fn passes(&self, columns: &Columns, doc: DocId) -> bool {
+        let any = |column: &StrColumn, terms: &[u64]| {
+            column.term_ords(doc).any(|term| terms.binary_search(&term).is_ok())
+        };
+        match self {
+            Self::Category(terms) => any(&columns.category, terms),
+            Self::Brand(terms) => any(&columns.brand, terms),
+            Self::Value(terms) => any(&columns.values, terms),
+            Self::Price(range, currency) => {
+                columns.price.first(doc).is_some_and(|price| range.contains(&price))
+                    && currency.is_some()
+                    && columns.currency.ords().first(doc) == *currency
+            }
+            Self::Stock => columns.in_stock.first(doc) == Some(true),
+        }
+    }
+}
+
+fn tests(columns: &Columns, filters: &Filters) -> Result<Vec<Test>, SearchError> {
+    let mut tests = Vec::new();
+    if let Some(category) = &filters.category {
+        tests.push(Test::Category(terms(&columns.category, [category.as_str()])?));
+    }
+    if !filters.brands.is_empty() {
+        let brands = filters.brands.iter().map(String::as_str);
+        tests.push(Test::Brand(terms(&columns.brand, brands)?));
+    }
+    if let Some(range) = &filters.price {
+        let currency = columns.currency.dictionary().term_ord(&range.currency)?;
+        tests.push(Test::Price(range.least..range.most.saturating_add(1), currency));
+    }
+    if filters.in_stock {
+        tests.push(Test::Stock);
+    }
+    for (name, wanted) in &filters.values {
+        let (kind, name) = name.split_once('.').unwrap_or(("attr", name));
+        let wanted: Vec<String> = wanted.iter().map(|text| value(kind, name, text)).collect();
+        tests.push(Test::Value(terms(&columns.values, wanted.iter().map(String::as_str))?));
+    }
+    Ok(tests)
 }
 
 fn terms<'t>(
@@ -136,128 +226,42 @@ fn terms<'t>(
     Ok(terms)
 }
 
+/// The products of a segment that were chosen, looked up by their ids.
+fn chosen(
+    segment: &Segment,
+    fields: &Fields,
+    places: &HashMap<Uuid, usize>,
+) -> Result<HashMap<DocId, usize>, SearchError> {
+    let index = segment.reader.inverted_index(fields.id)?;
+    let mut chosen = HashMap::new();
+    for (id, place) in places {
+        let found = index.read_postings(&document::key(fields, *id), IndexRecordOption::Basic)?;
+        let Some(mut found) = found else { continue };
+        while found.doc() != TERMINATED {
+            chosen.insert(found.doc(), *place);
+            found.advance();
+        }
+    }
+    Ok(chosen)
+}
+
 /// The terms of one name, `attr.colour`, in the column of values.
 pub(super) fn terms_of(column: &StrColumn, name: &str) -> Result<Range<u64>, SearchError> {
-    let (least, most) = (format!("{name}\0"), format!("{name}\u{1}"));
+    terms_between(column, &format!("{name}\0"), &format!("{name}\u{1}"))
+}
+
+/// The terms from one text to another one, which is not among them.
+pub(super) fn terms_between(
+    column: &StrColumn,
+    from: &str,
+    to: &str,
+) -> Result<Range<u64>, SearchError> {
     let dictionary = column.dictionary();
-    let bounds = dictionary.term_bounds_to_ord(Bound::Included(least), Bound::Excluded(most))?;
+    let bounds = dictionary.term_bounds_to_ord(Bound::Included(from), Bound::Excluded(to))?;
     let all = u64::try_from(dictionary.num_terms()).unwrap_or(u64::MAX);
     let at = |bound, unbounded| match bound {
         Bound::Included(ord) | Bound::Excluded(ord) => ord,
         Bound::Unbounded => unbounded,
     };
     Ok(at(bounds.0, 0).min(all)..at(bounds.1, all).min(all))
-}
-
-impl Narrowed {
-    pub fn new(
-        segment: &SegmentReader,
-        filters: &Filters,
-        audience: Audience,
-    ) -> Result<Self, SearchError> {
-        let fast = segment.fast_fields();
-        let mut tests = Vec::new();
-        if let Some(category) = &filters.category {
-            let column = str_column(segment, column::CATEGORY)?;
-            let terms = terms(&column, [category.as_str()])?;
-            tests.push((Dimension::Category, Test::Any(column, terms)));
-        }
-        if !filters.brands.is_empty() {
-            let column = str_column(segment, column::BRAND)?;
-            let terms = terms(&column, filters.brands.iter().map(String::as_str))?;
-            tests.push((Dimension::Brand, Test::Any(column, terms)));
-        }
-        if let Some(range) = &filters.price {
-            let currency = str_column(segment, column::CURRENCY)?;
-            let of = currency.dictionary().term_ord(&range.currency)?;
-            let price = fast.i64(column::PRICE)?;
-            let range = range.least..range.most.saturating_add(1);
-            tests.push((Dimension::Price, Test::Price { price, range, currency, of }));
-        }
-        if filters.in_stock {
-            tests.push((Dimension::Stock, Test::Stock(fast.bool(column::IN_STOCK)?)));
-        }
-        for (name, wanted) in &filters.values {
-            let column = str_column(segment, column::VALUES)?;
-            let dimension = Dimension::Values(terms_of(&column, name)?);
-            let (kind, name) = name.split_once('.').unwrap_or(("attr", name));
-            let wanted: Vec<String> = wanted.iter().map(|text| value(kind, name, text)).collect();
-            let terms = terms(&column, wanted.iter().map(String::as_str))?;
-            tests.push((dimension, Test::Any(column, terms)));
-        }
-        let seen = match audience {
-            Audience::Shoppers => Seen::Shown(fast.bool(column::SHOWN)?),
-            Audience::Staff(None) => Seen::All,
-            Audience::Staff(Some(status)) => {
-                let column = str_column(segment, column::STATUS)?;
-                let term = column.dictionary().term_ord(status.word())?;
-                Seen::InStatus(column, term)
-            }
-        };
-        let within = match filters.collection.as_deref() {
-            None => None,
-            Some(Collected::Meeting(rule)) => {
-                Some(Within::Meeting(Box::new(Self::new(segment, rule, audience)?)))
-            }
-            Some(Collected::Chosen(places)) => {
-                let (high, low) = (fast.u64(column::ID_HIGH)?, fast.u64(column::ID_LOW)?);
-                Some(Within::Chosen(Box::new(Chosen { places: places.clone(), high, low })))
-            }
-        };
-        Ok(Self { tests, seen, within })
-    }
-
-    /// Whether who asks may see a product at all.
-    pub fn sees(&self, doc: DocId) -> bool {
-        let seen = match &self.seen {
-            Seen::Shown(column) => column.first(doc) == Some(true),
-            Seen::All => true,
-            Seen::InStatus(column, term) => term.is_some() && column.ords().first(doc) == *term,
-        };
-        seen && match &self.within {
-            None => true,
-            Some(Within::Meeting(rule)) => rule.verdict(doc) == Verdict::Passes,
-            Some(Within::Chosen(_)) => self.chosen(doc).is_some(),
-        }
-    }
-
-    /// The place that was chosen for a product in the collection.
-    pub fn chosen(&self, doc: DocId) -> Option<usize> {
-        let Some(Within::Chosen(chosen)) = &self.within else { return None };
-        let (high, low) = (chosen.high.first(doc)?, chosen.low.first(doc)?);
-        chosen.places.get(&Uuid::from_u64_pair(high, low)).copied()
-    }
-
-    pub fn verdict(&self, doc: DocId) -> Verdict {
-        let mut verdict = Verdict::Passes;
-        for (n, (_, test)) in self.tests.iter().enumerate() {
-            if !test.passes(doc) {
-                match verdict {
-                    Verdict::Passes => verdict = Verdict::FailsIn(n),
-                    _ => return Verdict::Fails,
-                }
-            }
-        }
-        verdict
-    }
-
-    pub fn dimension(&self, n: usize) -> Option<&Dimension> {
-        self.tests.get(n).map(|(dimension, _)| dimension)
-    }
-}
-
-impl Test {
-    fn passes(&self, doc: DocId) -> bool {
-        match self {
-            Self::Any(column, terms) => {
-                column.term_ords(doc).any(|term| terms.binary_search(&term).is_ok())
-            }
-            Self::Price { price, range, currency, of } => {
-                price.first(doc).is_some_and(|price| range.contains(&price))
-                    && of.is_some()
-                    && currency.ords().first(doc) == *of
-            }
-            Self::Stock(column) => column.first(doc) == Some(true),
-        }
-    }
 }

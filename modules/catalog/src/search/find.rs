@@ -1,20 +1,21 @@
 //! A search from what is asked to the ids that are found.
 
-use std::collections::HashMap;
 use std::time::Duration;
 
-use tantivy::{DocId, Searcher, SegmentReader};
+use tantivy::DocId;
 use uuid::Uuid;
 
+use super::browse::Browsing;
+use super::columns::Segment;
+use super::edition::Edition;
 use super::explain::{Explanation, explain};
-use super::facets::{Counting, Counts, Facets};
-use super::filter::{Audience, Collected, Filters, Narrowed, Verdict, str_column};
-use super::order::{First, Key, Place, score_of};
+use super::facets::{Counted, Counts, Faceting, Facets, Tally};
+use super::filter::{Narrowed, Narrowing};
+use super::order::{By, First, Key, Place, score_of};
 use super::plan::{Plan, Planner};
 use super::scan::{Deadline, Scores, scores};
-use super::schema::column;
 use super::{SearchError, SearchIndex};
-use crate::domain::{COLLECTED_MAX, POPULARITY_MAX, Ranking, SearchQuery, real};
+use crate::domain::{POPULARITY_MAX, Ranking, SearchQuery, real};
 use crate::usecase::list::Sort;
 
 /// How long a search may take before it is given up.
@@ -25,8 +26,7 @@ const TIME_MAX: Duration = Duration::from_millis(500);
 pub(crate) struct Asked {
     pub query: Option<SearchQuery>,
     pub locale: Option<String>,
-    pub audience: Audience,
-    pub filters: Filters,
+    pub narrowing: Narrowing,
     pub sort: Sort,
     pub limit: usize,
     pub after: Option<Place>,
@@ -59,28 +59,23 @@ pub(crate) struct Found {
     pub edition: Uuid,
 }
 
-/// How much of a text a product needs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Need {
-    EveryWord,
-    Some,
-}
-
-/// One pass over the products.
-struct Pass<'p> {
-    searcher: &'p Searcher,
-    asked: &'p Asked,
-    ranking: &'p Ranking,
-    plan: Option<&'p Plan>,
-    facet_names: &'p [String],
-}
-
-/// What a pass gave.
+/// What the segments gave.
 #[derive(Default)]
-struct Passed {
-    places: Vec<(Place, u32, DocId)>,
+pub(super) struct Passed {
+    /// The first products of each segment, with the segment's number.
+    places: Vec<(Place, usize, DocId)>,
     total: u64,
-    counts: Counts,
+    pub counts: Counts,
+}
+
+impl Passed {
+    /// Takes in what a segment gave.
+    pub fn take(&mut self, at: usize, total: u64, first: First<'_>) -> Result<(), SearchError> {
+        self.total += total;
+        let places = first.places()?.into_iter();
+        self.places.extend(places.map(|(place, doc)| (place, at, doc)));
+        Ok(())
+    }
 }
 
 impl SearchIndex {
@@ -94,18 +89,25 @@ impl SearchIndex {
         let mut deadline = Deadline::within(TIME_MAX);
         let edition = self.edition(asked.edition)?;
         let knowledge = self.knowledge();
-        let ranking = self.ranking();
-        let fields = &edition.fields;
-        let plan = asked.query.as_ref().map(|query| {
-            let locale = asked.locale.as_deref();
-            let searcher = &edition.searcher;
-            Planner::new(searcher, fields, ranking, &knowledge.synonyms, locale)?.plan(query)
+        let faceting = asked.facets.clone().map(|currency| {
+            let counted = Counted { names: knowledge.facets.clone(), currency };
+            Faceting::new(&asked.narrowing, counted)
         });
-        let plan = plan.transpose()?;
-        let searcher = &edition.searcher;
-        let facet_names = &knowledge.facets;
-        let pass = Pass { searcher, asked, ranking, plan: plan.as_ref(), facet_names };
-        let mut passed = pass.run(&mut deadline)?;
+        let (ranking, fields, faceting) = (self.ranking(), &edition.fields, faceting.as_ref());
+        let (mut passed, plan) = match &asked.query {
+            None => {
+                let kept = &self.inner.kept;
+                let browsing = Browsing { kept, fields, asked, faceting };
+                (browsing.run(&edition.segments, &mut deadline)?, None)
+            }
+            Some(query) => {
+                let locale = asked.locale.as_deref();
+                let synonyms = &knowledge.synonyms;
+                let plan = Planner::new(&edition, ranking, synonyms, locale)?.plan(query)?;
+                let search = Search { edition: &edition, asked, ranking, plan: &plan, faceting };
+                (search.run(&mut deadline)?, Some(plan))
+            }
+        };
         passed.places.sort_by(|a, b| a.0.cmp(&b.0));
         let more = passed.places.len() > asked.limit;
         passed.places.truncate(asked.limit);
@@ -113,136 +115,116 @@ impl SearchIndex {
             self.keep(&edition);
         }
         let mut hits = Vec::with_capacity(passed.places.len());
-        for (place, segment, doc) in passed.places {
+        for (place, at, doc) in passed.places {
             let explanation = match &plan {
                 Some(plan) if asked.explain => {
-                    let segment = searcher.segment_reader(segment);
+                    let segment = &edition.segments[at].reader;
                     let score = match place.key {
                         Key::Number(key) if asked.sort == Sort::Relevance => Some(score_of(key)),
                         _ => None,
                     };
+                    let searcher = &edition.searcher;
                     Some(explain(searcher, segment, doc, plan, ranking, score, &mut deadline)?)
                 }
                 _ => None,
             };
             hits.push(Hit { place, explanation });
         }
-        let corrected = plan.and_then(|plan| plan.corrected);
         Ok(Found {
             more,
             hits,
             total: passed.total,
-            facets: asked.facets.as_ref().map(|_| passed.counts.facets()),
-            did_you_mean: corrected,
+            facets: faceting.map(|_| passed.counts.facets()),
+            did_you_mean: plan.and_then(|plan| plan.corrected),
             edition: edition.id,
         })
     }
 }
 
-/// The score that puts a chosen product at its place: the first has the best.
-fn score_of_place(place: usize) -> f32 {
-    real(COLLECTED_MAX.saturating_sub(place) as u64)
+/// How much of a text a product needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Need {
+    EveryWord,
+    Some,
 }
 
-impl Pass<'_> {
+/// A search for a text, segment by segment.
+struct Search<'s> {
+    edition: &'s Edition,
+    asked: &'s Asked,
+    ranking: &'s Ranking,
+    plan: &'s Plan,
+    faceting: Option<&'s Faceting>,
+}
+
+impl Search<'_> {
     /// The products with every word, or if there is none, and in the order of relevance anyway,
     /// those with enough of the text.
     fn run(&self, deadline: &mut Deadline) -> Result<Passed, SearchError> {
-        let Some(plan) = self.plan else { return self.go(&[], Need::Some, deadline) };
-        let mut all = Vec::with_capacity(self.searcher.segment_readers().len());
-        for segment in self.searcher.segment_readers() {
-            all.push(scores(segment, plan, self.ranking, deadline)?);
-        }
-        if self.ranking.category_share > 0.0 {
-            self.prefer_categories(plan, &mut all)?;
+        let segments = &self.edition.segments;
+        let mut scored = Vec::with_capacity(segments.len());
+        for segment in segments {
+            scored.push(scores(&segment.reader, self.plan, self.ranking, deadline)?);
         }
         if self.asked.sort != Sort::Relevance {
-            let passed = self.go(&all, Need::EveryWord, deadline)?;
+            let passed = self.go(&scored, Need::EveryWord, deadline)?;
             if passed.total > 0 {
                 return Ok(passed);
             }
         }
-        self.go(&all, Need::Some, deadline)
+        self.go(&scored, Need::Some, deadline)
     }
 
     fn go(
         &self,
-        scores: &[Scores],
+        scored: &[Scores],
         need: Need,
         deadline: &mut Deadline,
     ) -> Result<Passed, SearchError> {
         let mut passed = Passed::default();
-        for (ord, segment) in (0_u32..).zip(self.searcher.segment_readers()) {
-            self.segment(ord, segment, scores.get(ord as usize), need, deadline, &mut passed)?;
+        for (at, (segment, scores)) in self.edition.segments.iter().zip(scored).enumerate() {
+            self.segment(at, segment, scores, need, deadline, &mut passed)?;
         }
         Ok(passed)
     }
 
     fn segment(
         &self,
-        ord: u32,
-        segment: &SegmentReader,
-        scores: Option<&Scores>,
+        at: usize,
+        segment: &Segment,
+        scores: &Scores,
         need: Need,
         deadline: &mut Deadline,
         passed: &mut Passed,
     ) -> Result<(), SearchError> {
-        let asked = self.asked;
-        let narrowed = Narrowed::new(segment, &asked.filters, asked.audience)?;
-        let is_chosen = matches!(asked.filters.collection.as_deref(), Some(Collected::Chosen(_)));
-        let sort = if self.plan.is_none() && asked.sort == Sort::Relevance && !is_chosen {
-            Sort::Newest
-        } else {
-            asked.sort
-        };
-        let mut first = First::new(segment, sort, asked.limit + 1, asked.after.as_ref())?;
-        let currency = asked.facets.as_deref();
-        let counting = currency.map(|of| Counting::new(segment, self.facet_names, of));
-        let mut counting = counting.transpose()?;
-        let popularity = segment.fast_fields().u64(column::POPULARITY)?;
-        let in_stock = segment.fast_fields().bool(column::IN_STOCK)?;
-        let worth = |doc: DocId| match scores {
-            None => Some(0.0),
-            Some(scores) => self.worth(scores, doc, need).map(|score| {
-                let rank = popularity.first(doc).unwrap_or(0).min(POPULARITY_MAX.into());
-                let popular = self.ranking.popularity * real(rank) / real(POPULARITY_MAX.into());
-                let had = in_stock.first(doc) == Some(true);
-                let stocked = if had { self.ranking.in_stock } else { 0.0 };
-                score * (1.0 + popular + stocked)
-            }),
-        };
-        for doc in 0..segment.max_doc() {
+        let Asked { narrowing, sort, limit, after, .. } = self.asked;
+        let (fields, columns) = (&self.edition.fields, &segment.columns);
+        let narrowed = Narrowed::new(segment, fields, narrowing)?;
+        let mut first = First::new(columns, By::of(*sort), limit + 1, after.as_ref())?;
+        let mut total = 0;
+        for doc in scores.found.iter().copied() {
             deadline.step()?;
-            if segment.is_deleted(doc) {
-                continue;
-            }
-            let Some(score) = worth(doc) else { continue };
-            if !narrowed.sees(doc) {
-                continue;
-            }
-            let verdict = narrowed.verdict(doc);
-            if verdict == Verdict::Passes {
-                passed.total += 1;
-                // Without a text, the order of a collection is the one it was chosen in.
-                let place = narrowed.chosen(doc).filter(|_| self.plan.is_none());
-                first.offer(doc, place.map_or(score, score_of_place));
-            }
-            if let Some(counting) = &mut counting {
-                counting.count(doc, &narrowed, verdict);
+            let Some(score) = self.worth(scores, doc, need) else { continue };
+            if narrowed.passes(doc) {
+                total += 1;
+                first.offer(doc, score * self.besides(segment, doc));
             }
         }
-        if let Some(counting) = counting {
-            counting.add_to(&mut passed.counts)?;
+        if let Some(faceting) = self.faceting {
+            faceting.count(segment, fields, &mut passed.counts, |_, narrowed| {
+                let found = scores.found.iter().copied();
+                let fits = found.filter(|doc| self.worth(scores, *doc, need).is_some());
+                let passing = fits.filter(|doc| narrowed.passes(*doc));
+                Ok(Tally::of(columns, &faceting.counted, passing, deadline)?.into())
+            })?;
         }
-        let places = first.places()?.into_iter();
-        passed.places.extend(places.map(|(place, doc)| (place, ord, doc)));
-        Ok(())
+        passed.take(at, total, first)
     }
 
     /// What a product is worth for the text, if it has enough of it.
     fn worth(&self, scores: &Scores, doc: DocId, need: Need) -> Option<f32> {
         let at = doc as usize;
-        let (had, asked) = (scores.had[at], self.plan.map_or(0.0, |plan| plan.asked));
+        let (had, asked) = (scores.had[at], self.plan.asked);
         // Sums of the same numbers in another order may differ a little.
         let least = match need {
             Need::EveryWord => 0.999,
@@ -252,55 +234,11 @@ impl Pass<'_> {
         enough.then(|| self.ranking.covered(scores.score[at], had, asked))
     }
 
-    /// Lifts products of the categories that most of the best hits are of: who asks for a thing
-    /// means the things of that kind rather than what goes with them.
-    fn prefer_categories(&self, plan: &Plan, all: &mut [Scores]) -> Result<(), SearchError> {
-        let mut mass: HashMap<String, f32> = HashMap::new();
-        let mut total = 0.0;
-        let mut places = Vec::with_capacity(all.len());
-        for (segment, scores) in self.searcher.segment_readers().iter().zip(all.iter()) {
-            let column = str_column(segment, column::NARROWEST)?;
-            let mut by_term = vec![0.0_f32; column.dictionary().num_terms()];
-            for doc in 0..segment.max_doc() {
-                let Some(score) = self.worth(scores, doc, Need::Some) else { continue };
-                let weight = score.powi(SHARE_POWER);
-                total += weight;
-                if let Some(term) = column.ords().first(doc).and_then(|t| usize::try_from(t).ok()) {
-                    by_term[term] += weight;
-                }
-            }
-            let mut text = String::new();
-            for (term, weight) in (0_u64..).zip(&by_term) {
-                if *weight > 0.0 {
-                    column.ord_to_str(term, &mut text)?;
-                    *mass.entry(text.clone()).or_default() += weight;
-                }
-            }
-            places.push(column);
-        }
-        if total <= 0.0 || plan.slots.is_empty() {
-            return Ok(());
-        }
-        for (column, scores) in places.iter().zip(all) {
-            let mut factors = Vec::with_capacity(column.dictionary().num_terms());
-            let mut text = String::new();
-            for term in 0..column.dictionary().num_terms() as u64 {
-                column.ord_to_str(term, &mut text)?;
-                let share = mass.get(&text).copied().unwrap_or(0.0) / total;
-                factors.push(1.0 + self.ranking.category_share * share);
-            }
-            for (doc, score) in (0..).zip(&mut scores.score) {
-                if *score > 0.0
-                    && let Some(term) = column.ords().first(doc)
-                    && let Some(factor) = usize::try_from(term).ok().and_then(|t| factors.get(t))
-                {
-                    *score *= factor;
-                }
-            }
-        }
-        Ok(())
+    /// By what a product's score is multiplied for what it is besides.
+    fn besides(&self, segment: &Segment, doc: DocId) -> f32 {
+        let rank = segment.columns.popularity.first(doc).unwrap_or(0).min(POPULARITY_MAX.into());
+        let popular = self.ranking.popularity * real(rank) / real(POPULARITY_MAX.into());
+        let in_stock = segment.columns.in_stock.first(doc) == Some(true);
+        1.0 + popular + if in_stock { self.ranking.in_stock } else { 0.0 }
     }
 }
-
-/// How much the best hits decide alone which categories are meant.
-const SHARE_POWER: i32 = 4;

@@ -61,7 +61,7 @@ impl SearchIndex {
         tokio::task::spawn_blocking(move || {
             building.write(Some(position), |_, _| Ok(()))?;
             if differs {
-                index.inner.editions.publish(&building);
+                index.inner.editions.publish(&building)?;
             }
             building.stand_at(position);
             Ok::<_, SearchError>(())
@@ -91,7 +91,7 @@ impl SearchIndex {
         }
         let index = self.clone();
         tokio::task::spawn_blocking(move || index.take_over(&building, position)).await??;
-        tracing::info!(products = self.count()?, "the search index is built");
+        tracing::info!(products = self.count(), "the search index is built");
         Ok(())
     }
 
@@ -99,7 +99,7 @@ impl SearchIndex {
     fn take_over(&self, building: &Arc<Building>, position: Position) -> Result<(), SearchError> {
         building.write(Some(position), |_, _| Ok(()))?;
         folder::make_current(&self.inner.root, building)?;
-        self.inner.editions.publish(building);
+        self.inner.editions.publish(building)?;
         building.stand_at(position);
         let mut current = self.inner.building.write().unwrap_or_else(PoisonError::into_inner);
         let before = std::mem::replace(&mut *current, building.clone());

@@ -8,6 +8,8 @@
 //! A search reads one *edition* of the index, as it was at one commit. An edition from which a
 //! next page was promised is kept for a while, so that paging sees every product once.
 
+mod browse;
+mod columns;
 mod document;
 mod edition;
 mod explain;
@@ -16,6 +18,7 @@ mod filter;
 mod find;
 mod folder;
 mod follow;
+mod kept;
 mod order;
 mod plan;
 mod scan;
@@ -35,7 +38,7 @@ use uuid::Uuid;
 
 use edition::Editions;
 use folder::Building;
-use schema::column;
+use kept::Kept;
 use synonyms::Synonyms;
 
 use crate::domain::Ranking;
@@ -43,7 +46,7 @@ use crate::domain::Ranking;
 pub use explain::Explanation;
 pub use facets::{FacetValue, Facets, PriceBucket, PriceFacet, StockFacet};
 pub use filter::Audience;
-pub(crate) use filter::{Collected, Filters, PriceRange};
+pub(crate) use filter::{Collected, Filters, Narrowing, PriceRange};
 pub(crate) use find::{Asked, Found};
 pub(crate) use order::{Key, Place};
 
@@ -126,6 +129,7 @@ struct Inner {
     languages: Vec<String>,
     building: RwLock<Arc<Building>>,
     editions: Editions,
+    kept: Kept,
     /// None until it was first read.
     knowledge: RwLock<Option<Arc<Knowledge>>>,
     /// Up to which event it has come.
@@ -155,7 +159,8 @@ impl SearchIndex {
             inner: Arc::new(Inner {
                 root,
                 languages,
-                editions: Editions::new(&building),
+                editions: Editions::new(&building)?,
+                kept: Kept::default(),
                 building: RwLock::new(Arc::new(building)),
                 knowledge: RwLock::default(),
                 reached: watch::Sender::new(0),
@@ -187,15 +192,13 @@ impl SearchIndex {
     }
 
     /// How many products shoppers can find.
-    pub(crate) fn count(&self) -> Result<u64, SearchError> {
+    pub(crate) fn count(&self) -> u64 {
         let mut count = 0;
-        for segment in self.inner.editions.latest().searcher.segment_readers() {
-            let shown = segment.fast_fields().bool(column::SHOWN)?;
-            for doc in segment.doc_ids_alive() {
-                count += u64::from(shown.first(doc) == Some(true));
-            }
+        for segment in &self.inner.editions.latest().segments {
+            let alive = segment.reader.doc_ids_alive();
+            count += alive.filter(|doc| segment.columns.shown.first(*doc) == Some(true)).count();
         }
-        Ok(count)
+        count as u64
     }
 
     pub(crate) fn position(&self) -> Option<Position> {

@@ -1,15 +1,15 @@
 //! The orders of a list, as columns of a segment.
 
 use std::collections::BinaryHeap;
+use std::ops::Bound;
 
 use serde::{Deserialize, Serialize};
-use tantivy::columnar::{Column, StrColumn};
-use tantivy::termdict::TermOrdinal;
-use tantivy::{DocId, SegmentReader};
+use tantivy::DocId;
+use tantivy::columnar::StrColumn;
 use uuid::Uuid;
 
 use super::SearchError;
-use super::filter::{column_missing, str_column};
+use super::columns::{Columns, column_missing};
 use super::schema::column;
 use crate::usecase::list::Sort;
 
@@ -28,23 +28,44 @@ pub(crate) enum Key {
     Text(String),
 }
 
-/// A column that maps to keys that rise along the order.
-enum Keys {
-    Score,
-    Rising(Column<i64>),
-    Falling(Column<i64>),
-    Popularity(Column<u64>),
-    Name(StrColumn),
+/// A column that a list can be ordered by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum By {
+    Price,
+    PriceFalling,
+    Newest,
+    Popularity,
+    Name,
+    /// What is liked most first, then by name.
+    Suggested,
 }
 
-/// The first products of a segment in an order, after a place.
-pub(super) struct First {
-    keys: Keys,
-    high: Column<u64>,
-    low: Column<u64>,
-    limit: usize,
-    after: Option<(u64, Uuid)>,
-    heap: BinaryHeap<(u64, Uuid, DocId)>,
+impl By {
+    pub const COUNT: usize = 6;
+
+    /// The column of an order; none for that of relevance.
+    pub fn of(sort: Sort) -> Option<Self> {
+        Some(match sort {
+            Sort::Relevance => return None,
+            Sort::Price => Self::Price,
+            Sort::PriceFalling => Self::PriceFalling,
+            Sort::Newest => Self::Newest,
+            Sort::Popularity => Self::Popularity,
+            Sort::Name => Self::Name,
+        })
+    }
+}
+
+/// What rises along an order within a segment.
+pub(super) fn key(columns: &Columns, by: By, doc: DocId) -> u64 {
+    match by {
+        By::Price => tantivy::i64_to_u64(columns.price.first(doc).unwrap_or(0)),
+        By::PriceFalling => !tantivy::i64_to_u64(columns.price.first(doc).unwrap_or(0)),
+        By::Newest => !tantivy::i64_to_u64(columns.created.first(doc).unwrap_or(0)),
+        By::Popularity => !columns.popularity.first(doc).unwrap_or(0),
+        By::Name => columns.name(doc),
+        By::Suggested => u64::from(!columns.liking(doc)) << 32 | columns.name(doc),
+    }
 }
 
 /// The key of a score: the best first. Scores are not negative, so their bits are in their order.
@@ -58,49 +79,37 @@ pub(super) fn score_of(key: u64) -> f32 {
     f32::from_bits(!(key as u32))
 }
 
-fn signed(value: i64) -> u64 {
-    tantivy::i64_to_u64(value)
+/// The first products of a segment in an order, after a place.
+pub(super) struct First<'c> {
+    columns: &'c Columns,
+    /// None where products are ordered by their scores.
+    by: Option<By>,
+    limit: usize,
+    after: Option<(u64, Uuid)>,
+    heap: BinaryHeap<(u64, Uuid, DocId)>,
 }
 
-impl First {
+impl<'c> First<'c> {
     pub fn new(
-        segment: &SegmentReader,
-        sort: Sort,
+        columns: &'c Columns,
+        by: Option<By>,
         limit: usize,
         after: Option<&Place>,
     ) -> Result<Self, SearchError> {
-        let fast = segment.fast_fields();
-        let keys = match sort {
-            Sort::Relevance => Keys::Score,
-            Sort::Price => Keys::Rising(fast.i64(column::PRICE)?),
-            Sort::PriceFalling => Keys::Falling(fast.i64(column::PRICE)?),
-            Sort::Newest => Keys::Falling(fast.i64(column::CREATED)?),
-            Sort::Popularity => Keys::Popularity(fast.u64(column::POPULARITY)?),
-            Sort::Name => Keys::Name(str_column(segment, column::NAME_ORDER)?),
-        };
         let after = match after {
             None => None,
-            Some(Place { key, id }) => Some(match (key, &keys) {
-                (Key::Text(text), Keys::Name(column)) => from(column, text, *id)?,
-                (Key::Text(_), _) | (Key::Number(_), Keys::Name(_)) => {
-                    return Err(SearchError::WrongPlace);
-                }
-                (Key::Number(key), _) => (*key, *id),
-            }),
+            Some(Place { key: Key::Text(text), id }) if by == Some(By::Name) => {
+                Some(from(&columns.name_order, text, *id)?)
+            }
+            Some(Place { key: Key::Number(key), id }) if by != Some(By::Name) => Some((*key, *id)),
+            Some(_) => return Err(SearchError::WrongPlace),
         };
-        let (high, low) = (fast.u64(column::ID_HIGH)?, fast.u64(column::ID_LOW)?);
-        Ok(Self { keys, high, low, limit, after, heap: BinaryHeap::with_capacity(limit + 1) })
+        Ok(Self { columns, by, limit, after, heap: BinaryHeap::with_capacity(limit + 1) })
     }
 
     /// Takes a product in, if it is among the first.
     pub fn offer(&mut self, doc: DocId, score: f32) {
-        let key = match &self.keys {
-            Keys::Score => score_key(score),
-            Keys::Rising(column) => signed(column.first(doc).unwrap_or(0)),
-            Keys::Falling(column) => !signed(column.first(doc).unwrap_or(0)),
-            Keys::Popularity(column) => !column.first(doc).unwrap_or(0),
-            Keys::Name(column) => column.ords().first(doc).unwrap_or(0),
-        };
+        let key = self.by.map_or_else(|| score_key(score), |by| key(self.columns, by, doc));
         let full = self.heap.len() == self.limit;
         if full && self.heap.peek().is_some_and(|last| last.0 < key) {
             return;
@@ -108,7 +117,7 @@ impl First {
         if self.after.is_some_and(|(behind, _)| key < behind) {
             return;
         }
-        let id = self.id(doc);
+        let id = self.columns.id(doc);
         if self.after.is_some_and(|after| (key, id) <= after) {
             return;
         }
@@ -118,24 +127,32 @@ impl First {
         }
     }
 
-    fn id(&self, doc: DocId) -> Uuid {
-        let (high, low) = (self.high.first(doc), self.low.first(doc));
-        Uuid::from_u64_pair(high.unwrap_or(0), low.unwrap_or(0))
+    /// Takes in the products that pass, going along the order until there are enough.
+    pub fn walk(&mut self, by: By, passes: impl Fn(DocId) -> bool) {
+        let order = self.columns.order(by);
+        let begin = self.after.map_or(0, |after| {
+            order.partition_point(|doc| {
+                (key(self.columns, by, *doc), self.columns.id(*doc)) <= after
+            })
+        });
+        let passing = order.iter().skip(begin).filter(|doc| passes(**doc));
+        let firsts = passing.take(self.limit);
+        self.heap
+            .extend(firsts.map(|doc| (key(self.columns, by, *doc), self.columns.id(*doc), *doc)));
     }
 
     /// The first products, in no order.
     pub fn places(self) -> Result<Vec<(Place, DocId)>, SearchError> {
         let mut places = Vec::with_capacity(self.heap.len());
         for (key, id, doc) in self.heap {
-            let key = match &self.keys {
-                Keys::Name(column) => {
-                    let mut text = String::new();
-                    if !column.ord_to_str(key, &mut text)? {
-                        return Err(column_missing(column::NAME_ORDER));
-                    }
-                    Key::Text(text)
+            let key = if self.by == Some(By::Name) {
+                let mut text = String::new();
+                if !self.columns.name_order.ord_to_str(key, &mut text)? {
+                    return Err(column_missing(column::NAME_ORDER));
                 }
-                _ => Key::Number(key),
+                Key::Text(text)
+            } else {
+                Key::Number(key)
             };
             places.push((Place { key, id }, doc));
         }
@@ -144,18 +161,17 @@ impl First {
 }
 
 /// A place in the order of names, in the terms of one segment, which may not have that name.
-fn from(column: &StrColumn, text: &str, id: Uuid) -> Result<(TermOrdinal, Uuid), SearchError> {
+fn from(column: &StrColumn, text: &str, id: Uuid) -> Result<(u64, Uuid), SearchError> {
     let ord = column.dictionary().term_ord(text)?;
     if let Some(ord) = ord {
         return Ok((ord, id));
     }
-    let bounds = column
-        .dictionary()
-        .term_bounds_to_ord(std::ops::Bound::Excluded(text), std::ops::Bound::<&str>::Unbounded)?;
+    let bounds =
+        column.dictionary().term_bounds_to_ord(Bound::Excluded(text), Bound::<&str>::Unbounded)?;
     Ok(match bounds.0 {
-        std::ops::Bound::Included(ord) => (ord, Uuid::nil()),
-        std::ops::Bound::Excluded(ord) => (ord, Uuid::max()),
-        std::ops::Bound::Unbounded => (0, Uuid::nil()),
+        Bound::Included(ord) => (ord, Uuid::nil()),
+        Bound::Excluded(ord) => (ord, Uuid::max()),
+        Bound::Unbounded => (0, Uuid::nil()),
     })
 }
 

@@ -5,10 +5,11 @@ use tantivy::tokenizer::TextAnalyzer;
 use tantivy::{Searcher, TantivyError, Term};
 
 use super::SearchError;
+use super::edition::Edition;
 use super::schema::{Fields, Spoken, WHOLE, WORDS};
 use super::spelling;
 use super::synonyms::Synonyms;
-use crate::domain::{FieldWeight, Ranking, SearchQuery, real};
+use crate::domain::{FieldWeight, Ranking, SearchQuery};
 
 /// A term, or several that have to follow each other, in a field.
 #[derive(Debug, Clone)]
@@ -18,8 +19,6 @@ pub(super) struct Entry {
     pub weight: FieldWeight,
     /// How many words the field has on average.
     pub average: f32,
-    /// Whether it counts only where the field begins with it.
-    pub leads: bool,
 }
 
 /// A word of the text, and wherever it may be found.
@@ -56,6 +55,7 @@ pub(super) struct Plan {
 
 /// Plans texts of one language over one edition of the index.
 pub(super) struct Planner<'p> {
+    edition: &'p Edition,
     searcher: &'p Searcher,
     fields: &'p Fields,
     ranking: &'p Ranking,
@@ -80,12 +80,12 @@ pub(super) fn tokens(analyzer: &mut TextAnalyzer, text: &str) -> Vec<String> {
 
 impl<'p> Planner<'p> {
     pub fn new(
-        searcher: &'p Searcher,
-        fields: &'p Fields,
+        edition: &'p Edition,
         ranking: &'p Ranking,
         synonyms: &'p Synonyms,
         locale: Option<&str>,
     ) -> Result<Self, SearchError> {
+        let (searcher, fields) = (&edition.searcher, &edition.fields);
         let own = fields.spoken.first().into_iter();
         let asked = fields.spoken.iter().skip(1).filter(|spoken| speaks(locale, &spoken.tag));
         let mut spoken = Vec::new();
@@ -94,6 +94,7 @@ impl<'p> Planner<'p> {
         }
         let own = fields.spoken.first().map_or(WORDS, |spoken| spoken.analyzer.as_str());
         Ok(Self {
+            edition,
             searcher,
             fields,
             ranking,
@@ -207,7 +208,7 @@ impl<'p> Planner<'p> {
         Ok(())
     }
 
-    /// Neighbours in the text that are neighbours in the name, and names that begin as the text.
+    /// Neighbours in the text that are neighbours in the name.
     fn reward_neighbours(&mut self, words: &[String], plan: &mut Plan) -> Result<(), SearchError> {
         for pair in words.windows(2) {
             let mut entries = self.entries(pair, 1.0)?;
@@ -215,15 +216,6 @@ impl<'p> Planner<'p> {
             entries.retain(|entry| names.contains(&entry.field));
             let value = self.ranking.adjacency;
             plan.bonuses.push(Bonus { what: "neighbours", value, entries });
-        }
-        if self.ranking.head > 0.0 {
-            let mut entries = self.entries(words, 1.0)?;
-            let names: Vec<Field> = self.spoken.iter().map(|(spoken, _)| spoken.name).collect();
-            entries.retain(|entry| names.contains(&entry.field));
-            for entry in &mut entries {
-                entry.leads = true;
-            }
-            plan.bonuses.push(Bonus { what: "head", value: self.ranking.head, entries });
         }
         Ok(())
     }
@@ -271,13 +263,9 @@ impl<'p> Planner<'p> {
         if terms.is_empty() {
             return Ok(None);
         }
-        let mut length = 0;
-        for segment in self.searcher.segment_readers() {
-            length += segment.inverted_index(field)?.total_num_tokens();
-        }
-        let average = real(length.max(1)) / real(self.searcher.num_docs().max(1));
+        let average = self.edition.average(field);
         let weight = FieldWeight { weight: weight.weight * factor, ..weight };
-        Ok(Some(Entry { field, terms, weight, average, leads: false }))
+        Ok(Some(Entry { field, terms, weight, average }))
     }
 
     /// Where a whole SKU or barcode can be found.

@@ -39,6 +39,8 @@ impl Deadline {
 
 /// What the products of a segment are worth.
 pub(super) struct Scores {
+    /// The products that have any of the words.
+    pub found: Vec<DocId>,
     pub score: Vec<f32>,
     /// The rarity of the words that a product has.
     pub had: Vec<f32>,
@@ -63,6 +65,7 @@ pub(super) fn scores(
 ) -> Result<Scores, SearchError> {
     let size = segment.max_doc() as usize;
     let mut scores = Scores {
+        found: Vec::new(),
         score: vec![0.0; size],
         had: vec![0.0; size],
         phrases: Vec::new(),
@@ -81,10 +84,13 @@ pub(super) fn scores(
             })?;
         }
         for doc in touched.drain(..) {
-            let doc = doc as usize;
-            scores.score[doc] += slot.rarity * ranking.saturated(frequency[doc]);
-            scores.had[doc] += slot.rarity;
-            frequency[doc] = 0.0;
+            let at = doc as usize;
+            if scores.had[at] == 0.0 {
+                scores.found.push(doc);
+            }
+            scores.score[at] += slot.rarity * ranking.saturated(frequency[at]);
+            scores.had[at] += slot.rarity;
+            frequency[at] = 0.0;
         }
     }
     for bonus in &plan.bonuses {
@@ -141,7 +147,7 @@ pub(super) fn each(
         let length = lengths.as_ref().map_or(entry.average, |of| real(of.fieldnorm(doc).into()));
         entry.weight.frequency(real(times.into()), length / entry.average)
     };
-    let positions = entry.terms.len() > 1 || entry.leads;
+    let positions = entry.terms.len() > 1;
     let option = if positions {
         IndexRecordOption::WithFreqsAndPositions
     } else {
@@ -155,7 +161,7 @@ pub(super) fn each(
         }
     }
     if positions {
-        return in_a_row(postings, entry.leads, deadline, |doc, times| {
+        return in_a_row(postings, deadline, |doc, times| {
             each(doc, counts(doc, times));
         });
     }
@@ -173,7 +179,6 @@ pub(super) fn each(
 /// Calls `each` with every product in which the terms follow each other, and how often they do.
 fn in_a_row(
     mut postings: Vec<SegmentPostings>,
-    leads: bool,
     deadline: &mut Deadline,
     mut each: impl FnMut(DocId, u32),
 ) -> Result<(), SearchError> {
@@ -190,9 +195,6 @@ fn in_a_row(
             }
         }
         first.positions(&mut begins);
-        if leads {
-            begins.retain(|at| *at == 0);
-        }
         for (n, other) in (1_u32..).zip(others.iter_mut()) {
             other.positions(&mut follows);
             begins.retain(|at| follows.binary_search(&(at + n)).is_ok());

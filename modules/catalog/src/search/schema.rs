@@ -20,8 +20,6 @@ pub(super) mod column {
     pub const SHOWN: &str = "shown";
     pub const STATUS: &str = "status";
     pub const CATEGORY: &str = "category";
-    /// The last of the categories.
-    pub const NARROWEST: &str = "narrowest";
     pub const BRAND: &str = "brand_name";
     /// Attributes and options, as `kind.name\0value`.
     pub const VALUES: &str = "values";
@@ -66,7 +64,6 @@ pub(crate) struct Fields {
     pub shown: Field,
     pub status: Field,
     pub category: Field,
-    pub narrowest: Field,
     pub brand_name: Field,
     pub values: Field,
     pub price: Field,
@@ -75,6 +72,14 @@ pub(crate) struct Fields {
     pub created: Field,
     pub popularity: Field,
     pub name_order: Field,
+}
+
+impl Fields {
+    /// The fields whose words are counted and whose length matters.
+    pub fn texts(&self) -> impl Iterator<Item = Field> + '_ {
+        let spoken = self.spoken.iter().flat_map(|spoken| [spoken.name, spoken.description]);
+        spoken.chain([self.brand, self.categories, self.attributes, self.code])
+    }
 }
 
 fn text(tokenizer: &str, option: IndexRecordOption) -> TextOptions {
@@ -125,7 +130,6 @@ pub(super) fn schema(languages: &[String]) -> (Schema, Fields) {
         shown: schema.add_bool_field(column::SHOWN, FAST),
         status: schema.add_text_field(column::STATUS, word_column()),
         category: schema.add_text_field(column::CATEGORY, word_column()),
-        narrowest: schema.add_text_field(column::NARROWEST, word_column()),
         brand_name: schema.add_text_field(column::BRAND, word_column()),
         values: schema.add_text_field(column::VALUES, word_column()),
         price: schema.add_i64_field(column::PRICE, FAST),

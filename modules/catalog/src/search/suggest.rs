@@ -6,14 +6,16 @@ use std::time::Duration;
 
 use tantivy::query::FuzzyTermQuery;
 use tantivy::schema::{Field, IndexRecordOption};
-use tantivy::{DocSet, Searcher, SegmentReader, TERMINATED, Term};
+use tantivy::{DocId, DocSet, Searcher, TERMINATED, Term};
 use uuid::Uuid;
 
+use super::columns::Segment;
 use super::document::START_MAX;
 use super::edition::Edition;
+use super::order::{By, key};
 use super::plan::{analyzer, tokens};
 use super::scan::Deadline;
-use super::schema::{WORDS, column};
+use super::schema::WORDS;
 use super::{SearchError, SearchIndex};
 use crate::domain::QUERY_WORDS_MAX;
 
@@ -23,6 +25,9 @@ const TIME_MAX: Duration = Duration::from_millis(100);
 const COMPLETED_MAX: usize = 500;
 /// How many whole texts are suggested.
 const TEXTS_MAX: usize = 5;
+/// The products that have the words are few if they are less than one of so many: then they are put
+/// in order themselves.
+const FEW: usize = 16;
 /// From how many letters on one of them may be wrong.
 const TYPO_FROM: usize = 4;
 
@@ -34,9 +39,6 @@ pub(crate) struct Suggested {
     /// Texts that find something, the most usual first.
     pub texts: Vec<String>,
 }
-
-/// The products of each segment that have a word.
-type Sets = Vec<Vec<bool>>;
 
 impl SearchIndex {
     /// Products with all these words in name, brand or category, the last one perhaps not yet
@@ -61,13 +63,14 @@ fn suggest(edition: &Edition, text: &str, limit: usize) -> Result<Suggested, Sea
     let mut words = tokens(&mut analyzer(searcher, WORDS)?, text);
     words.truncate(QUERY_WORDS_MAX);
     let Some(begun) = words.pop() else { return Ok(Suggested::default()) };
-    let (fields, mut sets) = (&edition.fields, Vec::new());
+    let (fields, segments) = (&edition.fields, &edition.segments);
+    let mut sets = Vec::new();
     let mut texts = Vec::new();
     if begun.chars().count() <= START_MAX {
-        sets.push(having(searcher, fields.starts, std::slice::from_ref(&begun), &mut deadline)?);
+        sets.push(having(segments, fields.starts, std::slice::from_ref(&begun), &mut deadline)?);
     } else {
         let completed = completions(searcher, fields.words, &begun, &mut deadline)?;
-        sets.push(having(searcher, fields.words, &completed, &mut deadline)?);
+        sets.push(having(segments, fields.words, &completed, &mut deadline)?);
         let whole = |word: &String| [&words[..], std::slice::from_ref(word)].concat().join(" ");
         texts = completed.iter().take(TEXTS_MAX).map(whole).collect();
     }
@@ -77,9 +80,9 @@ fn suggest(edition: &Edition, text: &str, limit: usize) -> Result<Suggested, Sea
         } else {
             super::spelling::candidates(searcher, fields.words, word)?
         };
-        sets.push(having(searcher, fields.words, &meant, &mut deadline)?);
+        sets.push(having(segments, fields.words, &meant, &mut deadline)?);
     }
-    Ok(Suggested { ids: best(searcher, &sets, limit, &mut deadline)?, texts })
+    Ok(Suggested { ids: best(segments, &sets, limit)?, texts })
 }
 
 /// The words that begin like one, the most usual first; if there is none, those that begin nearly
@@ -119,14 +122,14 @@ fn completions(
 
 /// The products that have any of these words.
 fn having(
-    searcher: &Searcher,
+    segments: &[Segment],
     field: Field,
     words: &[String],
     deadline: &mut Deadline,
-) -> Result<Sets, SearchError> {
-    let one = |segment: &SegmentReader, deadline: &mut Deadline| {
-        let mut set = vec![false; segment.max_doc() as usize];
-        let index = segment.inverted_index(field)?;
+) -> Result<Vec<Having>, SearchError> {
+    let mut one = |segment: &Segment| {
+        let mut having = Having::none(segment);
+        let index = segment.reader.inverted_index(field)?;
         for word in words {
             let term = Term::from_field_text(field, word);
             let Some(mut found) = index.read_postings(&term, IndexRecordOption::Basic)? else {
@@ -134,45 +137,60 @@ fn having(
             };
             while found.doc() != TERMINATED {
                 deadline.step()?;
-                set[found.doc() as usize] = true;
+                having.add(found.doc());
                 found.advance();
             }
         }
-        Ok(set)
+        Ok(having)
     };
-    searcher.segment_readers().iter().map(|segment| one(segment, deadline)).collect()
+    segments.iter().map(&mut one).collect()
+}
+
+/// The products of a segment that have a word.
+struct Having {
+    docs: Vec<DocId>,
+    is_in: Vec<bool>,
+}
+
+impl Having {
+    fn none(segment: &Segment) -> Self {
+        Self { docs: Vec::new(), is_in: vec![false; segment.reader.max_doc() as usize] }
+    }
+
+    fn add(&mut self, doc: DocId) {
+        if !std::mem::replace(&mut self.is_in[doc as usize], true) {
+            self.docs.push(doc);
+        }
+    }
 }
 
 /// Of the products of all sets, those that are sold most and can be had; then by name.
 fn best(
-    searcher: &Searcher,
-    sets: &[Sets],
+    segments: &[Segment],
+    sets: &[Vec<Having>],
     limit: usize,
-    deadline: &mut Deadline,
 ) -> Result<Vec<Uuid>, SearchError> {
     let mut found = Vec::new();
-    for (n, segment) in searcher.segment_readers().iter().enumerate() {
-        let fast = segment.fast_fields();
-        let shown = fast.bool(column::SHOWN)?;
-        let popularity = fast.u64(column::POPULARITY)?;
-        let in_stock = fast.bool(column::IN_STOCK)?;
-        let names = super::filter::str_column(segment, column::NAME_ORDER)?;
-        let (high, low) = (fast.u64(column::ID_HIGH)?, fast.u64(column::ID_LOW)?);
-        let mut ranked = Vec::new();
-        for doc in 0..segment.max_doc() {
-            deadline.step()?;
-            let fits = sets.iter().all(|segments| segments[n][doc as usize]);
-            if fits && !segment.is_deleted(doc) && shown.first(doc) == Some(true) {
-                let rank = (popularity.first(doc).unwrap_or(0), in_stock.first(doc));
-                ranked.push((Reverse(rank), names.ords().first(doc).unwrap_or(0), doc));
-            }
-        }
-        ranked.sort_unstable();
-        for (rank, name, doc) in ranked.into_iter().take(limit) {
-            let mut text = String::new();
-            names.ord_to_str(name, &mut text)?;
-            let id = Uuid::from_u64_pair(high.first(doc).unwrap_or(0), low.first(doc).unwrap_or(0));
-            found.push((rank, text, id));
+    for (n, Segment { reader, columns }) in segments.iter().enumerate() {
+        let fits = |doc: &DocId| {
+            sets.iter().all(|sets| sets[n].is_in[*doc as usize])
+                && columns.shown.first(*doc) == Some(true)
+                && !reader.is_deleted(*doc)
+        };
+        let fewest = sets.iter().map(|sets| &sets[n].docs).min_by_key(|docs| docs.len());
+        let Some(fewest) = fewest else { continue };
+        let first: Vec<DocId> = if fewest.len() < reader.max_doc() as usize / FEW {
+            let mut docs: Vec<DocId> = fewest.iter().copied().filter(fits).collect();
+            docs.sort_by_cached_key(|doc| key(columns, By::Suggested, *doc));
+            docs.truncate(limit);
+            docs
+        } else {
+            columns.order(By::Suggested).iter().copied().filter(fits).take(limit).collect()
+        };
+        for doc in first {
+            let mut name = String::new();
+            columns.name_order.ord_to_str(columns.name(doc), &mut name)?;
+            found.push((Reverse(columns.liking(doc)), name, columns.id(doc)));
         }
     }
     found.sort_unstable();

@@ -11,8 +11,8 @@ use uuid::Uuid;
 use crate::domain::{Card, SearchQuery};
 use crate::error::{Error, Result};
 use crate::search::{
-    Asked, Audience, Collected, Explanation, Facets, Filters, Found, Key, Place, PriceRange,
-    SearchError, SearchIndex,
+    Asked, Audience, Collected, Explanation, Facets, Filters, Found, Key, Narrowing, Place,
+    PriceRange, SearchError, SearchIndex,
 };
 use crate::store::{categories, collections, listing};
 
@@ -121,7 +121,6 @@ impl ListQuery {
             price,
             in_stock: self.in_stock,
             values: self.values.clone(),
-            collection: None,
         }
     }
 }
@@ -181,14 +180,14 @@ pub(crate) async fn list(
     if let Some(key) = &filters.category {
         filters.category = Some(category_path(db, key).await?);
     }
-    if let Some(key) = &query.collection {
-        filters.collection = Some(Box::new(collected(db, key, currency).await?));
-    }
+    let collected = match &query.collection {
+        Some(key) => Some(collected(db, key, currency).await?),
+        None => None,
+    };
     let asked = Asked {
         query: text.map_err(|no_word| Error::invalid("q", no_word.to_string()))?,
         locale: query.locale.clone(),
-        audience: query.audience,
-        filters,
+        narrowing: Narrowing { audience: query.audience, filters, collected },
         sort: query.sort,
         limit: query.limit as usize,
         edition: after.as_ref().map(|after| after.edition),
@@ -236,7 +235,6 @@ async fn collected(db: &Db, key: &str, currency: Currency) -> Result<Collected> 
         price,
         in_stock: rule.in_stock,
         values: values.collect(),
-        collection: None,
     }))
 }
 
