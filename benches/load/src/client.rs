@@ -76,11 +76,31 @@ impl Client {
         expected("POST", path, &answer)
     }
 
+    /// POST of a file, which must succeed.
+    pub async fn upload(&mut self, path: &str, file: Bytes) -> Result<Value> {
+        let answer = self.send_bytes(Method::POST, path, file, None).await?;
+        expected("POST", path, &answer)
+    }
+
     async fn send(
         &mut self,
         method: Method,
         path: &str,
         body: Option<&Value>,
+        key: Option<&str>,
+    ) -> Result<Answer> {
+        let bytes = match body {
+            Some(body) => Bytes::from(serde_json::to_vec(body)?),
+            None => Bytes::new(),
+        };
+        self.send_bytes(method, path, bytes, key).await
+    }
+
+    async fn send_bytes(
+        &mut self,
+        method: Method,
+        path: &str,
+        bytes: Bytes,
         key: Option<&str>,
     ) -> Result<Answer> {
         let mut request = Request::builder().method(method).uri(path).header(HOST, &self.host);
@@ -90,13 +110,9 @@ impl Client {
         if let Some(key) = key {
             request = request.header("idempotency-key", key);
         }
-        let bytes = match body {
-            Some(body) => {
-                request = request.header(CONTENT_TYPE, "application/json");
-                Bytes::from(serde_json::to_vec(body)?)
-            }
-            None => Bytes::new(),
-        };
+        if !bytes.is_empty() {
+            request = request.header(CONTENT_TYPE, "application/json");
+        }
         let request = request.body(Full::new(bytes))?;
         let outcome = tokio::time::timeout(ANSWER_WAIT_MAX, self.exchange(request)).await;
         let outcome = outcome.unwrap_or(Err(Error::Timeout(ANSWER_WAIT_MAX)));

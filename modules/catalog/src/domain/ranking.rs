@@ -88,7 +88,7 @@ impl Ranking {
 
     /// The score of a product that has `had` of the `asked` weight of words.
     pub fn covered(&self, score: f32, had: f32, asked: f32) -> f32 {
-        if asked <= 0.0 { score } else { score * (had / asked).min(1.0).powf(self.coverage) }
+        if had >= asked { score } else { score * (had / asked).powf(self.coverage) }
     }
 }
 

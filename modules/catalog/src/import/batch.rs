@@ -15,6 +15,8 @@ pub(crate) struct Batch {
     /// Records of it that could not be read.
     pub unreadable: Vec<LineError>,
     pub records: i64,
+    /// How much of the file is read with it.
+    pub bytes: u64,
     /// Nothing comes after it.
     pub is_last: bool,
 }
@@ -34,11 +36,6 @@ impl<'f> Batches<'f> {
         Self { reader, kept: None }
     }
 
-    /// How many bytes are read.
-    pub(crate) fn bytes(&self) -> u64 {
-        self.reader.bytes()
-    }
-
     pub(crate) fn skip(&mut self, records: i64) -> Result<(), ImportError> {
         for _ in 0..records {
             self.reader.next()?;
@@ -48,6 +45,12 @@ impl<'f> Batches<'f> {
 
     /// The next records, among which no SKU comes twice: a product has one event a commit.
     pub(crate) fn next(&mut self, report: &mut Report) -> Result<Batch, ImportError> {
+        let mut batch = self.fill(report)?;
+        batch.bytes = self.reader.bytes();
+        Ok(batch)
+    }
+
+    fn fill(&mut self, report: &mut Report) -> Result<Batch, ImportError> {
         let mut batch = Batch::default();
         let mut skus = HashSet::new();
         loop {

@@ -18,17 +18,58 @@ pub(super) struct Segment {
     pub columns: Arc<Columns>,
 }
 
+/// A column of few texts, which are unpacked once.
+pub(super) struct Names {
+    pub column: StrColumn,
+    texts: OnceLock<Vec<Box<str>>>,
+}
+
+impl Names {
+    fn open(segment: &SegmentReader, name: &str) -> Result<Self, SearchError> {
+        Ok(Self { column: texts(segment, name)?, texts: OnceLock::new() })
+    }
+
+    /// The texts, in their order; each is the term of its place.
+    pub fn texts(&self) -> Result<&[Box<str>], SearchError> {
+        if let Some(texts) = self.texts.get() {
+            return Ok(texts);
+        }
+        let mut texts = Vec::with_capacity(self.column.num_terms());
+        let mut stream = self.column.dictionary().stream()?;
+        while stream.advance() {
+            texts.push(String::from_utf8_lossy(stream.key()).into());
+        }
+        Ok(self.texts.get_or_init(|| texts))
+    }
+
+    /// The term of a text, if any product has it.
+    pub fn term(&self, text: &str) -> Result<Option<u64>, SearchError> {
+        let found = self.texts()?.binary_search_by(|known| known.as_ref().cmp(text));
+        Ok(found.ok().map(|place| place as u64))
+    }
+
+    /// The terms of a product.
+    pub fn of(&self, doc: DocId) -> impl Iterator<Item = u64> + '_ {
+        self.column.term_ords(doc)
+    }
+
+    /// Whether a product has a term and no other one.
+    pub fn is(&self, doc: DocId, term: Option<u64>) -> bool {
+        term.is_some() && self.column.ords().first(doc) == term
+    }
+}
+
 /// What is known of each product of a segment.
 pub(super) struct Columns {
     high: Column<u64>,
     low: Column<u64>,
     pub shown: Column<bool>,
-    pub status: StrColumn,
-    pub category: StrColumn,
-    pub brand: StrColumn,
+    pub status: Names,
+    pub category: Names,
+    pub brand: Names,
     pub values: StrColumn,
     pub price: Column<i64>,
-    pub currency: StrColumn,
+    pub currency: Names,
     pub in_stock: Column<bool>,
     pub created: Column<i64>,
     pub popularity: Column<u64>,
@@ -54,12 +95,12 @@ impl Columns {
             high: fast.u64(column::ID_HIGH)?,
             low: fast.u64(column::ID_LOW)?,
             shown: fast.bool(column::SHOWN)?,
-            status: texts(segment, column::STATUS)?,
-            category: texts(segment, column::CATEGORY)?,
-            brand: texts(segment, column::BRAND)?,
+            status: Names::open(segment, column::STATUS)?,
+            category: Names::open(segment, column::CATEGORY)?,
+            brand: Names::open(segment, column::BRAND)?,
             values: texts(segment, column::VALUES)?,
             price: fast.i64(column::PRICE)?,
-            currency: texts(segment, column::CURRENCY)?,
+            currency: Names::open(segment, column::CURRENCY)?,
             in_stock: fast.bool(column::IN_STOCK)?,
             created: fast.i64(column::CREATED)?,
             popularity: fast.u64(column::POPULARITY)?,

@@ -9,7 +9,7 @@ use tantivy::columnar::StrColumn;
 use utoipa::ToSchema;
 
 use super::SearchError;
-use super::columns::{Columns, Segment, column_missing};
+use super::columns::{Columns, Names, Segment, column_missing};
 use super::filter::{Dimension, Narrowed, Narrowing, terms_between, terms_of};
 use super::scan::Deadline;
 use super::schema::Fields;
@@ -145,8 +145,9 @@ impl Tally {
         }
         ranges.push(terms_between(&columns.values, "option.", "option/")?);
         ranges.retain(|terms| !terms.is_empty());
-        let currency = columns.currency.dictionary().term_ord(&counted.currency)?;
-        let (mut category, mut brand) = (Terms::new(&columns.category), Terms::new(&columns.brand));
+        let currency = columns.currency.term(&counted.currency)?;
+        let mut category = Terms::new(&columns.category.column);
+        let mut brand = Terms::new(&columns.brand.column);
         let mut values = Terms::new(&columns.values);
         let mut tally = Self::default();
         for doc in docs {
@@ -160,12 +161,12 @@ impl Tally {
                 Some(true) => tally.stock.yes += 1,
                 _ => tally.stock.no += 1,
             }
-            if currency.is_some() && columns.currency.ords().first(doc) == currency {
+            if columns.currency.is(doc, currency) {
                 tally.count_price(columns.price.first(doc).unwrap_or(0));
             }
         }
-        tally.category = category.named(|_| true)?;
-        tally.brand = brand.named(|_| true)?;
+        tally.category = category.texts(&columns.category)?;
+        tally.brand = brand.texts(&columns.brand)?;
         for (term, count) in
             values.named(|term| ranges.iter().any(|range| range.contains(&term)))?
         {
@@ -212,7 +213,13 @@ impl<'c> Terms<'c> {
         }
     }
 
-    /// The wanted terms that any product has.
+    /// The terms that any product has.
+    fn texts(&self, names: &Names) -> Result<Vec<(String, u64)>, SearchError> {
+        let counts = names.texts()?.iter().zip(&self.counts).filter(|(_, count)| **count > 0);
+        Ok(counts.map(|(text, count)| (text.to_string(), u64::from(*count))).collect())
+    }
+
+    /// The wanted terms that any product has, of a column of many.
     fn named(&self, wanted: impl Fn(u64) -> bool) -> Result<Vec<(String, u64)>, SearchError> {
         let counts = (0_u64..).zip(&self.counts).filter(|(_, count)| **count > 0);
         let counts = counts.filter(|(term, _)| wanted(*term));

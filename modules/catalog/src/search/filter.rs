@@ -146,9 +146,7 @@ impl<'s> Narrowed<'s> {
         let seen = match narrowing.audience {
             Audience::Shoppers => Seen::Shown,
             Audience::Staff(None) => Seen::All,
-            Audience::Staff(Some(status)) => {
-                Seen::InStatus(columns.status.dictionary().term_ord(status.word())?)
-            }
+            Audience::Staff(Some(status)) => Seen::InStatus(columns.status.term(status.word())?),
         };
         Ok(Self { segment, seen, tests, chosen })
     }
@@ -163,7 +161,7 @@ impl<'s> Narrowed<'s> {
         let seen = match &self.seen {
             Seen::Shown => columns.shown.first(doc) == Some(true),
             Seen::All => true,
-            Seen::InStatus(term) => term.is_some() && columns.status.ords().first(doc) == *term,
+            Seen::InStatus(term) => columns.status.is(doc, *term),
         };
         seen && !self.segment.reader.is_deleted(doc)
             && self.tests.iter().all(|test| test.passes(columns, doc))
@@ -173,17 +171,14 @@ impl<'s> Narrowed<'s> {
 
 impl Test {
     fn passes(&self, columns: &Columns, doc: DocId) -> bool {
-        let any = |column: &StrColumn, terms: &[u64]| {
-            column.term_ords(doc).any(|term| terms.binary_search(&term).is_ok())
-        };
+        let among = |terms: &[u64], term: u64| terms.binary_search(&term).is_ok();
         match self {
-            Self::Category(terms) => any(&columns.category, terms),
-            Self::Brand(terms) => any(&columns.brand, terms),
-            Self::Value(terms) => any(&columns.values, terms),
+            Self::Category(terms) => columns.category.of(doc).any(|term| among(terms, term)),
+            Self::Brand(terms) => columns.brand.of(doc).any(|term| among(terms, term)),
+            Self::Value(terms) => columns.values.term_ords(doc).any(|term| among(terms, term)),
             Self::Price(range, currency) => {
                 columns.price.first(doc).is_some_and(|price| range.contains(&price))
-                    && currency.is_some()
-                    && columns.currency.ords().first(doc) == *currency
+                    && columns.currency.is(doc, *currency)
             }
             Self::Stock => columns.in_stock.first(doc) == Some(true),
         }
@@ -193,14 +188,18 @@ impl Test {
 fn tests(columns: &Columns, filters: &Filters) -> Result<Vec<Test>, SearchError> {
     let mut tests = Vec::new();
     if let Some(category) = &filters.category {
-        tests.push(Test::Category(terms(&columns.category, [category.as_str()])?));
+        tests.push(Test::Category(columns.category.term(category)?.into_iter().collect()));
     }
     if !filters.brands.is_empty() {
-        let brands = filters.brands.iter().map(String::as_str);
-        tests.push(Test::Brand(terms(&columns.brand, brands)?));
+        let mut terms = Vec::with_capacity(filters.brands.len());
+        for brand in &filters.brands {
+            terms.extend(columns.brand.term(brand)?);
+        }
+        terms.sort_unstable();
+        tests.push(Test::Brand(terms));
     }
     if let Some(range) = &filters.price {
-        let currency = columns.currency.dictionary().term_ord(&range.currency)?;
+        let currency = columns.currency.term(&range.currency)?;
         tests.push(Test::Price(range.least..range.most.saturating_add(1), currency));
     }
     if filters.in_stock {
@@ -208,22 +207,14 @@ fn tests(columns: &Columns, filters: &Filters) -> Result<Vec<Test>, SearchError>
     }
     for (name, wanted) in &filters.values {
         let (kind, name) = name.split_once('.').unwrap_or(("attr", name));
-        let wanted: Vec<String> = wanted.iter().map(|text| value(kind, name, text)).collect();
-        tests.push(Test::Value(terms(&columns.values, wanted.iter().map(String::as_str))?));
+        let mut terms = Vec::with_capacity(wanted.len());
+        for text in wanted {
+            terms.extend(columns.values.dictionary().term_ord(value(kind, name, text))?);
+        }
+        terms.sort_unstable();
+        tests.push(Test::Value(terms));
     }
     Ok(tests)
-}
-
-fn terms<'t>(
-    column: &StrColumn,
-    texts: impl IntoIterator<Item = &'t str>,
-) -> Result<Vec<u64>, SearchError> {
-    let mut terms = Vec::new();
-    for text in texts {
-        terms.extend(column.dictionary().term_ord(text)?);
-    }
-    terms.sort_unstable();
-    Ok(terms)
 }
 
 /// The products of a segment that were chosen, looked up by their ids.

@@ -36,8 +36,8 @@ pub(super) enum By {
     Newest,
     Popularity,
     Name,
-    /// What is liked most first, then by name.
-    Suggested,
+    /// What is liked most first.
+    Liking,
 }
 
 impl By {
@@ -64,7 +64,7 @@ pub(super) fn key(columns: &Columns, by: By, doc: DocId) -> u64 {
         By::Newest => !tantivy::i64_to_u64(columns.created.first(doc).unwrap_or(0)),
         By::Popularity => !columns.popularity.first(doc).unwrap_or(0),
         By::Name => columns.name(doc),
-        By::Suggested => u64::from(!columns.liking(doc)) << 32 | columns.name(doc),
+        By::Liking => u64::from(!columns.liking(doc)),
     }
 }
 
@@ -141,22 +141,24 @@ impl<'c> First<'c> {
             .extend(firsts.map(|doc| (key(self.columns, by, *doc), self.columns.id(*doc), *doc)));
     }
 
-    /// The first products, in no order.
+    /// The first products, in their order.
     pub fn places(self) -> Result<Vec<(Place, DocId)>, SearchError> {
-        let mut places = Vec::with_capacity(self.heap.len());
-        for (key, id, doc) in self.heap {
-            let key = if self.by == Some(By::Name) {
-                let mut text = String::new();
-                if !self.columns.name_order.ord_to_str(key, &mut text)? {
-                    return Err(column_missing(column::NAME_ORDER));
-                }
-                Key::Text(text)
-            } else {
-                Key::Number(key)
-            };
-            places.push((Place { key, id }, doc));
+        let firsts = self.heap.into_sorted_vec();
+        let keys: Vec<u64> = firsts.iter().map(|(key, ..)| *key).collect();
+        let keys: Vec<Key> = if self.by == Some(By::Name) {
+            let mut names = Vec::with_capacity(keys.len());
+            self.columns.name_order.dictionary().sorted_ords_to_term_cb(&keys, |name| {
+                names.push(Key::Text(String::from_utf8_lossy(name).into_owned()));
+            })?;
+            names
+        } else {
+            keys.into_iter().map(Key::Number).collect()
+        };
+        if keys.len() < firsts.len() {
+            return Err(column_missing(column::NAME_ORDER));
         }
-        Ok(places)
+        let places = keys.into_iter().zip(firsts);
+        Ok(places.map(|(key, (_, id, doc))| (Place { key, id }, doc)).collect())
     }
 }
 

@@ -3,6 +3,7 @@
 
 use std::time::{Duration, Instant};
 
+use tantivy::fieldnorm::FieldNormReader;
 use tantivy::postings::{Postings, SegmentPostings};
 use tantivy::schema::IndexRecordOption;
 use tantivy::{DocId, DocSet, SegmentReader, TERMINATED};
@@ -143,9 +144,19 @@ pub(super) fn each(
 ) -> Result<(), SearchError> {
     let index = segment.inverted_index(entry.field)?;
     let lengths = segment.fieldnorms_readers().get_field(entry.field)?;
+    // What one occurrence counts, by how long the field is said to be.
+    let factors: Option<[f32; 256]> = lengths.as_ref().map(|_| {
+        std::array::from_fn(|id| {
+            let length = FieldNormReader::id_to_fieldnorm(u8::try_from(id).unwrap_or(u8::MAX));
+            entry.weight.frequency(1.0, real(length.into()) / entry.average)
+        })
+    });
     let counts = |doc: DocId, times: u32| {
-        let length = lengths.as_ref().map_or(entry.average, |of| real(of.fieldnorm(doc).into()));
-        entry.weight.frequency(real(times.into()), length / entry.average)
+        let factor = match (&lengths, &factors) {
+            (Some(lengths), Some(factors)) => factors[usize::from(lengths.fieldnorm_id(doc))],
+            _ => entry.weight.frequency(1.0, 1.0),
+        };
+        factor * real(times.into())
     };
     let positions = entry.terms.len() > 1;
     let option = if positions {

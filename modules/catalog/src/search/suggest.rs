@@ -1,6 +1,5 @@
 //! What a text may become while it is being written.
 
-use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::time::Duration;
 
@@ -82,7 +81,7 @@ fn suggest(edition: &Edition, text: &str, limit: usize) -> Result<Suggested, Sea
         };
         sets.push(having(segments, fields.words, &meant, &mut deadline)?);
     }
-    Ok(Suggested { ids: best(segments, &sets, limit)?, texts })
+    Ok(Suggested { ids: best(segments, &sets, limit), texts })
 }
 
 /// The words that begin like one, the most usual first; if there is none, those that begin nearly
@@ -164,12 +163,8 @@ impl Having {
     }
 }
 
-/// Of the products of all sets, those that are sold most and can be had; then by name.
-fn best(
-    segments: &[Segment],
-    sets: &[Vec<Having>],
-    limit: usize,
-) -> Result<Vec<Uuid>, SearchError> {
+/// Of the products of all sets, those that are liked most.
+fn best(segments: &[Segment], sets: &[Vec<Having>], limit: usize) -> Vec<Uuid> {
     let mut found = Vec::new();
     for (n, Segment { reader, columns }) in segments.iter().enumerate() {
         let fits = |doc: &DocId| {
@@ -181,18 +176,15 @@ fn best(
         let Some(fewest) = fewest else { continue };
         let first: Vec<DocId> = if fewest.len() < reader.max_doc() as usize / FEW {
             let mut docs: Vec<DocId> = fewest.iter().copied().filter(fits).collect();
-            docs.sort_by_cached_key(|doc| key(columns, By::Suggested, *doc));
+            docs.sort_by_cached_key(|doc| (key(columns, By::Liking, *doc), columns.id(*doc)));
             docs.truncate(limit);
             docs
         } else {
-            columns.order(By::Suggested).iter().copied().filter(fits).take(limit).collect()
+            columns.order(By::Liking).iter().copied().filter(fits).take(limit).collect()
         };
-        for doc in first {
-            let mut name = String::new();
-            columns.name_order.ord_to_str(columns.name(doc), &mut name)?;
-            found.push((Reverse(columns.liking(doc)), name, columns.id(doc)));
-        }
+        let place = |doc| (key(columns, By::Liking, doc), columns.id(doc));
+        found.extend(first.into_iter().map(place));
     }
     found.sort_unstable();
-    Ok(found.into_iter().take(limit).map(|(_, _, id)| id).collect())
+    found.into_iter().take(limit).map(|(_, id)| id).collect()
 }

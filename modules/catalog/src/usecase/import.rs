@@ -59,21 +59,23 @@ impl Run<'_> {
         let mut report = Report { resumed_after: count(done.records), ..Report::default() };
         let mut batches = Batches::new(Reader::new(file, how.format)?);
         batches.skip(done.records)?;
+        let mut batch = batches.next(&mut report)?;
         loop {
-            let batch = batches.next(&mut report)?;
-            let (bytes, is_last) = (batches.bytes(), batch.is_last);
-            if batch.records > 0 {
-                let step = Step { run: self, batch: &batch, before: done, bytes };
-                let refused;
-                (done, refused) = match &mut trial {
-                    Some(overlay) => step.try_out(overlay, errors.as_mut()).await?,
-                    None => step.commit(&how.actor, errors.as_mut()).await?,
-                };
-                report.add_errors(refused);
-                progress(Progress { records: count(done.records), bytes, bytes_total });
-            }
-            if is_last {
-                break;
+            let bytes = batch.bytes;
+            let step = Step { run: self, batch: &batch, before: done };
+            // The next batch is read while this one reaches the disk.
+            let read_on = async {
+                if batch.is_last { Ok(None) } else { batches.next(&mut report).map(Some) }
+            };
+            let took = step.take(trial.as_mut(), &how.actor, errors.as_mut());
+            let (took, next) = tokio::join!(took, read_on);
+            let refused;
+            (done, refused) = took?;
+            report.add_errors(refused);
+            progress(Progress { records: count(done.records), bytes, bytes_total });
+            match next? {
+                Some(next) => batch = next,
+                None => break,
             }
         }
         report.created = count(done.created);
@@ -94,13 +96,24 @@ struct Step<'s> {
     batch: &'s Batch,
     /// What the batches before it have done.
     before: Done,
-    /// How much of the file is read.
-    bytes: u64,
 }
 
 type Stepped = Result<(Done, Vec<LineError>), ImportError>;
 
 impl Step<'_> {
+    async fn take(
+        &self,
+        trial: Option<&mut Overlay>,
+        actor: &Actor,
+        errors: Option<&mut ErrorFile>,
+    ) -> Stepped {
+        match trial {
+            _ if self.batch.records == 0 => Ok((self.before, Vec::new())),
+            Some(overlay) => self.try_out(overlay, errors).await,
+            None => self.commit(actor, errors).await,
+        }
+    }
+
     /// Does the batch, with the mark behind it, in one commit.
     async fn commit(&self, actor: &Actor, mut errors: Option<&mut ErrorFile>) -> Stepped {
         let Run { db, mark, .. } = *self.run;
@@ -172,7 +185,7 @@ impl Step<'_> {
 
     async fn tell_job(&self, tx: &mut Tx, done: Done) -> Result<(), ImportError> {
         let Some(job) = self.run.job else { return Ok(()) };
-        let goes_on = jobs::advance(tx, job, done, self.bytes).await?;
+        let goes_on = jobs::advance(tx, job, done, self.batch.bytes).await?;
         if goes_on { Ok(()) } else { Err(ImportError::Cancelled) }
     }
 }

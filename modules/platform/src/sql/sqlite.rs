@@ -25,6 +25,9 @@ const WAL_KEPT: i64 = 67_108_864;
 /// After this many pages in the WAL, of 4 KiB each, a commit also moves them into the database. A
 /// page that changed often is moved once, so that seldom is cheaper.
 const CHECKPOINT_PAGES: i64 = 4_096;
+/// How much a writer keeps of its database in memory, in KiB: what a large unit of work changes, so
+/// that it reaches the WAL once.
+const WRITER_CACHE_KIB: i64 = 16 << 10;
 /// How long SQLite itself waits for another process: to open a file and to recover one, never for
 /// the writer's lock.
 const BUSY_WAIT_MAX: Duration = Duration::from_secs(5);
@@ -44,6 +47,7 @@ pub(super) fn open_writer(file: &Path) -> Result<Connection> {
         conn.pragma_update(None, "foreign_keys", true)?;
         conn.pragma_update(None, "journal_size_limit", WAL_KEPT)?;
         conn.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
+        conn.pragma_update(None, "cache_size", -WRITER_CACHE_KIB)?;
         configure(&conn)?;
         // From here on the writer waits for other processes without holding a thread.
         conn.busy_timeout(Duration::ZERO)?;
