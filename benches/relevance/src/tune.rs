@@ -18,7 +18,7 @@ const GAIN_MIN: f64 = 0.001;
 type Access = fn(&mut Ranking) -> &mut f32;
 
 /// The numbers of a ranking by name, and what each is tried as when it is 0.
-const NUMBERS: [(&str, Access, f32); 20] = [
+const NUMBERS: [(&str, Access, f32); 18] = [
     ("name.weight", |ranking| &mut ranking.name.weight, 1.0),
     ("name.length", |ranking| &mut ranking.name.length, 0.3),
     ("brand.weight", |ranking| &mut ranking.brand.weight, 1.0),
