@@ -5,5 +5,6 @@
 mod architecture;
 mod demo;
 mod guards;
+mod plans;
 mod schemas;
 mod tidy;

@@ -3,8 +3,8 @@
 use std::collections::HashSet;
 use std::sync::{Arc, PoisonError};
 
-use kernel::events::SearchPerformed;
-use platform::outbox;
+use kernel::events::{CategoryChanged, SearchPerformed};
+use platform::outbox::{self, Published};
 use platform::sql::Db;
 use uuid::Uuid;
 
@@ -46,8 +46,17 @@ impl SearchIndex {
             self.learn(db).await?;
         }
         let Some(last) = events.last() else { return Ok(false) };
-        let changed: HashSet<Uuid> = events.iter().map(|event| event.envelope.subject).collect();
-        let changed = searching::found_as(db, changed).await?;
+        let of_category = |event: &&Published| event.envelope.is::<CategoryChanged>();
+        let (of_categories, others): (Vec<_>, Vec<_>) = events.iter().partition(of_category);
+        let subjects = |events: Vec<&Published>| -> HashSet<Uuid> {
+            events.into_iter().map(|event| event.envelope.subject).collect()
+        };
+        let mut changed = searching::found_as(db, subjects(others)).await?;
+        if !of_categories.is_empty() {
+            changed.extend(searching::found_in(db, subjects(of_categories)).await?);
+            changed.sort_unstable();
+            changed.dedup();
+        }
         let more = i64::try_from(events.len()) == Ok(EVENTS_MAX);
         let position = Position { pos: last.pos, ..position };
         let building = self.building();

@@ -16,23 +16,25 @@ platform::statements! {
                         on conflict (one) do nothing";
     NEXT_GENERATION = "insert into search_generation (one, generation) values (true, $1)
                        on conflict (one) do update set generation = excluded.generation";
-    /// Products as they are found: a variant through its parent, a category by what is in it and
-    /// below it.
+    /// Products as they are found: a variant through its parent.
     FOUND_AS =
         "select distinct coalesce(p.parent_id, p.id) from product p
-          where p.id in (select unhex(value, '-') from json_each($1))
-         union
-         select p.id from category m
-           join category c on c.path = m.path or substr(c.path, 1, length(m.path) + 3) = m.path || ' > '
-           join product p on p.category_id = c.id
-          where m.id in (select unhex(value, '-') from json_each($1)) and p.parent_id is null",
+          where p.id in (select unhex(value, '-') from json_each($1))",
         "select distinct coalesce(p.parent_id, p.id) from product p
-          where p.id in (select cast(jsonb_array_elements_text($1) as uuid))
-         union
-         select p.id from category m
-           join category c on c.path = m.path or substr(c.path, 1, length(m.path) + 3) = m.path || ' > '
-           join product p on p.category_id = c.id
-          where m.id in (select cast(jsonb_array_elements_text($1) as uuid))
+          where p.id in (select cast(jsonb_array_elements_text($1) as uuid))";
+    /// The products of categories and of those below them.
+    FOUND_IN =
+        "select p.id from product p
+          where p.category_id in
+                (select c.id from category m join category c
+                     on c.path = m.path or substr(c.path, 1, length(m.path) + 3) = m.path || ' > '
+                  where m.id in (select unhex(value, '-') from json_each($1)))
+            and p.parent_id is null",
+        "select p.id from product p
+          where p.category_id in
+                (select c.id from category m join category c
+                     on c.path = m.path or substr(c.path, 1, length(m.path) + 3) = m.path || ' > '
+                  where m.id in (select cast(jsonb_array_elements_text($1) as uuid)))
             and p.parent_id is null";
     PAGE = "select p.id from product p where p.parent_id is null and p.id > $1
              order by p.id limit $2";
@@ -123,6 +125,12 @@ pub(crate) async fn next_generation(tx: &mut Tx) -> Result<()> {
 /// As which products these are found.
 pub(crate) async fn found_as(db: &Db, ids: impl IntoIterator<Item = Uuid>) -> Result<Vec<Uuid>> {
     let rows: Vec<(Uuid,)> = db.query(FOUND_AS).bind(id_list(ids)).all().await?;
+    Ok(rows.into_iter().map(|(id,)| id).collect())
+}
+
+/// The products that are found in these categories.
+pub(crate) async fn found_in(db: &Db, ids: impl IntoIterator<Item = Uuid>) -> Result<Vec<Uuid>> {
+    let rows: Vec<(Uuid,)> = db.query(FOUND_IN).bind(id_list(ids)).all().await?;
     Ok(rows.into_iter().map(|(id,)| id).collect())
 }
 

@@ -1,0 +1,139 @@
+//! No statement goes through a whole table that grows.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use kernel::Clock;
+use platform::module::STATEMENTS;
+use platform::sql::{Db, Engine, Sqlite};
+use stoa::app::SCHEMAS;
+
+/// Tables that stay small: what the staff defines, work that waits, one row for a whole shop.
+const SMALL: [&str; 15] = [
+    "attribute",
+    "category",
+    "category_tree",
+    "collection",
+    "coupon",
+    "dead_letter",
+    "import_job",
+    "market",
+    "market_set",
+    "price_due",
+    "price_list",
+    "product_sold",
+    "sales_day",
+    "search_generation",
+    "synonym",
+];
+
+/// What `stoa verify` asks: it looks at everything, which is its purpose.
+const VERIFIED: [&str; 33] = [
+    "ACCOUNTS",
+    "ACCOUNTS_UNTOLD",
+    "ATTEMPTS",
+    "ATTEMPTS_BROKEN",
+    "CHARGES",
+    "COUNT",
+    "DAYS_OFF",
+    "DAY_ROWS",
+    "EVENTS",
+    "HELD_OFF",
+    "JOURNAL_OFF",
+    "LINE_ROWS",
+    "LINE_SUMS",
+    "NOT_THE_SUM",
+    "OPERATIONS",
+    "ORDER_OFF",
+    "OUTBOX_BEHIND",
+    "OUT_OF_BOUNDS",
+    "OVERDUE",
+    "OVER_LIMIT",
+    "PARENT_MISSING_OR_VARIANT",
+    "PAYMENTS",
+    "PRICE_OUT_OF_BOUNDS",
+    "PRODUCTS",
+    "PUBLIC_PRICE_APART",
+    "SESSIONS",
+    "SESSIONS_BROKEN",
+    "SOLD",
+    "STOCK_ROWS",
+    "SUBJECTS",
+    "TOTALS",
+    "UNEXPLAINED",
+    "UNTOLD",
+];
+
+/// What else may go through a table, and why.
+const EXCEPTIONS: [(&str, &str); 6] = [
+    ("NEWEST_BY_ORDER", "pages along the index of orders, for the sandbox's report"),
+    ("LIST", "pages along the primary key"),
+    ("BY_ID", "pages along the primary key"),
+    ("CLEAR_STOCK", "before all stock is heard of anew"),
+    ("COUNT_SHOWN", "once at start, and when the books are checked"),
+    ("QUEUE_ALL", "every price depends on a market that changed"),
+];
+
+/// Which tables the names of a statement stand for.
+fn names(text: &str) -> BTreeMap<String, String> {
+    let words: Vec<String> = text
+        .split(|c: char| !(c.is_alphanumeric() || c == '_'))
+        .filter(|word| !word.is_empty())
+        .map(str::to_lowercase)
+        .collect();
+    let mut names = BTreeMap::new();
+    for (n, word) in words.iter().enumerate() {
+        if ["from", "join", "into", "update"].contains(&word.as_str())
+            && let Some(table) = words.get(n + 1)
+        {
+            names.insert(table.clone(), table.clone());
+            let alias = words.get(n + 2).filter(|word| *word != "as").or_else(|| words.get(n + 3));
+            if let Some(alias) = alias {
+                names.insert(alias.clone(), table.clone());
+            }
+        }
+    }
+    names
+}
+
+fn tables(conn: &rusqlite::Connection) -> BTreeSet<String> {
+    let mut found = conn.prepare("select name from sqlite_schema where type = 'table'").unwrap();
+    let names = found.query_map([], |row| row.get::<_, String>(0)).unwrap();
+    names.map(Result::unwrap).collect()
+}
+
+/// The tables that a statement goes through from one end to the other.
+fn scanned(conn: &rusqlite::Connection, text: &str, tables: &BTreeSet<String>) -> BTreeSet<String> {
+    let mut plan = conn.prepare(&format!("explain query plan {text}")).unwrap();
+    let names = names(text);
+    let mut lines = plan.raw_query();
+    let mut found = BTreeSet::new();
+    while let Some(line) = lines.next().unwrap() {
+        let line: String = line.get(3).unwrap();
+        let name = line.strip_prefix("SCAN ").and_then(|rest| rest.split(' ').next());
+        let table = name.and_then(|name| names.get(&name.to_lowercase()));
+        found.extend(table.filter(|table| tables.contains(*table)).cloned());
+    }
+    found
+}
+
+#[tokio::test]
+async fn no_statement_goes_through_a_table_that_grows() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut wrong = Vec::new();
+    for schema in &SCHEMAS {
+        let at = Sqlite { file: folder.path().join(schema.module), readers: 1 };
+        let db = Db::sqlite(schema.module, &at, Clock::system()).await.unwrap();
+        schema.migrate(&db).await.unwrap();
+        let conn = rusqlite::Connection::open(&at.file).unwrap();
+        let tables = tables(&conn);
+        for (name, sql) in schema.statements.iter().chain(STATEMENTS).copied().flatten() {
+            let found = scanned(&conn, sql.text(Engine::Sqlite), &tables);
+            let is_known = VERIFIED.contains(name) || EXCEPTIONS.iter().any(|(it, _)| it == name);
+            let grows = found.iter().filter(|table| !SMALL.contains(&table.as_str()));
+            let module = schema.module;
+            let told = grows.map(|table| format!("{module}: {name} goes through {table}"));
+            wrong.extend(told.filter(|_| !is_known));
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
