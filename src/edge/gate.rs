@@ -44,10 +44,14 @@ impl Gate {
 
 /// Lets a request through.
 pub async fn gate(
-    request: ServiceRequest,
+    mut request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
     let began = Instant::now();
+    if request.method() == Method::HEAD {
+        // HEAD is GET without the body (RFC 9110, section 9.3.2), which the server leaves out.
+        request.head_mut().method = Method::GET;
+    }
     let id = request_id(&request);
     let mut response = trace::within(id.clone(), pass(request, next)).await?;
     let headers = response.headers_mut();

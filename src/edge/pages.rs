@@ -91,6 +91,7 @@ fn known(path: &str) -> Option<&'static str> {
 fn methods(item: &PathItem) -> String {
     let known = [
         ("GET", item.get.is_some()),
+        ("HEAD", item.get.is_some()),
         ("POST", item.post.is_some()),
         ("PUT", item.put.is_some()),
         ("PATCH", item.patch.is_some()),
@@ -107,8 +108,8 @@ mod tests {
 
     #[test]
     fn a_path_is_known_by_its_template() {
-        assert_eq!(known("/v1/orders"), Some("GET, POST"));
-        assert_eq!(known("/v1/admin/products/1"), Some("GET, PUT, PATCH, DELETE"));
+        assert_eq!(known("/v1/orders"), Some("GET, HEAD, POST"));
+        assert_eq!(known("/v1/admin/products/1"), Some("GET, HEAD, PUT, PATCH, DELETE"));
         for path in ["/v1/orders/", "/v1/orders/1/2/3", "/v1", "/", ""] {
             assert_eq!(known(path), None, "{path}");
         }

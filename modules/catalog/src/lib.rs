@@ -389,12 +389,7 @@ impl Catalog {
     /// A page of the products that shoppers see.
     pub async fn list(&self, query: ListQuery) -> Result<List> {
         let currency = self.settings.currency;
-        let text = query.searched();
-        let list = usecase::list::list(&self.db, self.search.as_ref(), currency, query).await?;
-        if let Some(text) = text {
-            self.searches.searched(&text, !list.items.is_empty());
-        }
-        Ok(list)
+        usecase::list::list(&self.db, self.search.as_ref(), currency, query).await
     }
 
     /// What a text that is still being written may become: products by id, SKU and name, and

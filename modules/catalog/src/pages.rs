@@ -13,15 +13,18 @@ use std::time::Duration;
 use chrono::NaiveDate;
 use kernel::events::SearchPerformed;
 use kernel::id::ProductId;
-use platform::cache::{Cache, Loaded, Tag};
+use platform::cache::{Cache, Loaded, Tag, Weigh};
 use platform::http::{CachedBody, Failure};
 use platform::outbox;
 use platform::sql::{self, Db};
+use serde::Serialize;
 use tokio::sync::watch;
 use uuid::Uuid;
 
 use crate::store::searching;
 
+/// For how long others may keep what shoppers see (RFC 9111; RFC 5861 for the second part).
+pub(crate) const CACHED: &str = "public, max-age=60, stale-while-revalidate=3600";
 /// How long a product's page is good if nothing of it changes.
 pub(crate) const PRODUCT_TTL: Duration = Duration::from_mins(5);
 /// How long a page of categories, or of the products of one, is good if no product changes.
@@ -47,11 +50,40 @@ impl Default for Settings {
     }
 }
 
+/// A list as it is answered.
+pub(crate) struct ListPage {
+    pub body: CachedBody,
+    /// Whether it has any product.
+    pub finds: bool,
+}
+
+impl ListPage {
+    /// What was just read, as it is kept for so long at most.
+    pub(crate) fn loaded(
+        view: &impl Serialize,
+        finds: bool,
+        ttl: Duration,
+    ) -> Result<Loaded<Self>, Failure> {
+        let json = serde_json::to_vec(view).map_err(Failure::internal)?;
+        Ok(Loaded {
+            value: Self { body: CachedBody::new(json, CACHED), finds },
+            tags: Vec::new(),
+            ttl,
+        })
+    }
+}
+
+impl Weigh for ListPage {
+    fn bytes(&self) -> usize {
+        self.body.bytes()
+    }
+}
+
 /// The pages of this node. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Pages {
     products: Cache<CachedBody>,
-    lists: Cache<CachedBody>,
+    lists: Cache<ListPage>,
     /// How far the events are followed; none before that begins, when nothing is kept.
     followed: watch::Sender<Option<i64>>,
     /// The last of these that a list may show.
@@ -86,14 +118,14 @@ impl Pages {
         self.products.get(key, load).await
     }
 
-    /// A list. Its key holds the edition it was made of, so that no list outlives a change.
+    /// A list, or suggestions. Its key holds the edition it was made of, so that no list outlives a change.
     pub(crate) async fn list<F>(
         &self,
         key: &str,
         load: impl Fn() -> F,
-    ) -> Result<Arc<CachedBody>, Failure>
+    ) -> Result<Arc<ListPage>, Failure>
     where
-        F: Future<Output = Result<Loaded<CachedBody>, Failure>>,
+        F: Future<Output = Result<Loaded<ListPage>, Failure>>,
     {
         if !self.follows() {
             return Ok(Arc::new(load().await?.value));

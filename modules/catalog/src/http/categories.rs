@@ -3,16 +3,13 @@ use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
 use kernel::Problem;
 use kernel::page::Page;
 use platform::cache::Loaded;
-use platform::http::{
-    Answer, Body, CachedBody, Editor, Failure, IfMatch, Staff, etag, no_content, ok,
-};
+use platform::http::{Answer, Body, Editor, Failure, IfMatch, Staff, etag, no_content, ok};
 use utoipa::OpenApi;
 use uuid::Uuid;
 
-use super::shop::CACHED;
 use super::told::{After, told};
 use crate::domain::{Category, CategoryInput, CategoryNode};
-use crate::pages::CATEGORY_TTL;
+use crate::pages::{CATEGORY_TTL, ListPage};
 use crate::{Catalog, Error};
 
 #[derive(OpenApi)]
@@ -45,13 +42,12 @@ async fn tree(request: HttpRequest, catalog: web::Data<Catalog>, after: After) -
     after.wait(&catalog).await;
     let cached = format!("categories\n{}", catalog.pages.edition());
     let page = catalog.pages.list(&cached, || tree_page(&catalog)).await?;
-    Ok(page.answer(&request))
+    Ok(page.body.answer(&request))
 }
 
-async fn tree_page(catalog: &Catalog) -> Result<Loaded<CachedBody>, Failure> {
+async fn tree_page(catalog: &Catalog) -> Result<Loaded<ListPage>, Failure> {
     let page = Page { items: catalog.category_tree().await?, next_cursor: None };
-    let json = serde_json::to_vec(&page).map_err(Failure::internal)?;
-    Ok(Loaded { value: CachedBody::new(json, CACHED), tags: Vec::new(), ttl: CATEGORY_TTL })
+    ListPage::loaded(&page, true, CATEGORY_TTL)
 }
 
 fn versioned(mut response: HttpResponseBuilder, category: &Category) -> HttpResponse {

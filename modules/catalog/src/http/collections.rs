@@ -8,9 +8,9 @@ use serde::Deserialize;
 use utoipa::{OpenApi, ToSchema};
 use uuid::Uuid;
 
-use super::shop::CACHED;
 use super::told::told;
 use crate::domain::{Collection, CollectionInput, Rule};
+use crate::pages::CACHED;
 use crate::{Catalog, Error};
 
 #[derive(OpenApi)]

@@ -7,19 +7,18 @@ use actix_web::{FromRequest, HttpRequest, HttpResponse, web};
 use kernel::page::PageQuery;
 use kernel::{Currency, Money, Problem};
 use platform::cache::Loaded;
-use platform::http::{Answer, CachedBody, Failure, Params, Staff, check_query, from_query};
+use platform::http::{Answer, Failure, Params, Staff, check_query, from_query};
 use rust_decimal::Decimal;
 use serde::Deserialize;
 use utoipa::{IntoParams, OpenApi};
 
-use super::shop::CACHED;
 use super::told::After;
 use super::view::{CardView, ListView, Suggestion, SuggestionsView};
 use crate::domain::{
     BRAND_MAX, KEY_MAX, OPTION_VALUE_MAX, PATH_MAX, QUERY_MAX, SLUG_MAX, Status, UnknownStatus,
     is_locale,
 };
-use crate::pages::{CATEGORY_TTL, LIST_TTL};
+use crate::pages::{CATEGORY_TTL, LIST_TTL, ListPage};
 use crate::{Audience, Catalog, ListQuery, Sort};
 
 /// The most filters by attribute, option and brand of a list.
@@ -249,34 +248,37 @@ pub(crate) async fn staff_list(
     answer(&request, &catalog, ListQuery { audience: Audience::Staff(status), ..query }).await
 }
 
-/// The page of a list, as it is answered. Those without a text are kept ready: few are asked for
-/// often, while almost every text is another one.
+/// The page of a list, as it is answered.
 pub(super) async fn answer(request: &HttpRequest, catalog: &Catalog, query: ListQuery) -> Answer {
     let public = query.audience == Audience::Shoppers;
     let whole = public && !query.explain && query.fresh.is_none();
-    let mut response = match catalog.latest_edition() {
-        Some(edition) if whole && query.text.is_none() => {
+    let text = query.searched();
+    let (mut response, finds) = match catalog.latest_edition() {
+        Some(edition) if whole => {
             let key = format!("list\n{edition}\n{query:?}");
-            let page = catalog.pages.list(&key, || kept_page(catalog, &query)).await?;
-            page.answer(request)
+            let page = catalog.pages.list(&key, || list_page(catalog, &query)).await?;
+            (page.body.answer(request), page.finds)
         }
         _ => {
-            let cached = if whole { CACHED } else { "no-store" };
             let view = view(catalog, query).await?;
-            HttpResponse::Ok().insert_header((CACHE_CONTROL, cached)).json(view)
+            let mut response = HttpResponse::Ok();
+            response.insert_header((CACHE_CONTROL, "no-store"));
+            (response.json(&view), !view.items.is_empty())
         }
     };
+    if let Some(text) = text {
+        catalog.searches.searched(&text, finds);
+    }
     let vary = HeaderValue::from_static("accept-encoding, accept-language");
     response.headers_mut().insert(VARY, vary);
     Ok(response)
 }
 
 /// A page that is good as long as the edition of the index it is made of.
-async fn kept_page(catalog: &Catalog, query: &ListQuery) -> Result<Loaded<CachedBody>, Failure> {
-    let json = serde_json::to_vec(&view(catalog, query.clone()).await?);
-    let value = CachedBody::new(json.map_err(Failure::internal)?, CACHED);
+async fn list_page(catalog: &Catalog, query: &ListQuery) -> Result<Loaded<ListPage>, Failure> {
+    let view = view(catalog, query.clone()).await?;
     let ttl = if query.category.is_some() { CATEGORY_TTL } else { LIST_TTL };
-    Ok(Loaded { value, tags: Vec::new(), ttl })
+    ListPage::loaded(&view, !view.items.is_empty(), ttl)
 }
 
 async fn view(catalog: &Catalog, query: ListQuery) -> Result<ListView, Failure> {
@@ -309,10 +311,21 @@ pub(crate) struct SuggestParams {
     get, path = "/v1/products/suggest", tag = "catalog", params(SuggestParams),
     responses((status = 200, description = "What it may become", body = SuggestionsView))
 )]
-pub(crate) async fn suggest(catalog: web::Data<Catalog>, params: Params<SuggestParams>) -> Answer {
+pub(crate) async fn suggest(
+    request: HttpRequest,
+    catalog: web::Data<Catalog>,
+    params: Params<SuggestParams>,
+) -> Answer {
     let text = bounded("q", &params.0.q, QUERY_MAX)?;
-    let found = catalog.suggest(text).await?;
+    let edition = catalog.latest_edition().unwrap_or_default();
+    let key = format!("suggest\n{edition}\n{text}");
+    let page = catalog.pages.list(&key, || suggestions_page(&catalog, &text)).await?;
+    Ok(page.body.answer(&request))
+}
+
+async fn suggestions_page(catalog: &Catalog, text: &str) -> Result<Loaded<ListPage>, Failure> {
+    let found = catalog.suggest(text.to_owned()).await?;
     let items = found.products.into_iter().map(|(id, sku, name)| Suggestion { id, sku, name });
     let view = SuggestionsView { items: items.collect(), next_cursor: None, texts: found.texts };
-    Ok(HttpResponse::Ok().insert_header((CACHE_CONTROL, CACHED)).json(view))
+    ListPage::loaded(&view, !view.items.is_empty(), LIST_TTL)
 }

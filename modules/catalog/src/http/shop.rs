@@ -11,10 +11,7 @@ use super::told::After;
 use super::view::{CardView, ProductView, RelatedView};
 use crate::Catalog;
 use crate::domain::is_locale;
-use crate::pages::PRODUCT_TTL;
-
-/// Shared caches keep catalogue pages this long, in seconds, and serve them while they ask anew.
-pub(super) const CACHED: &str = "public, max-age=60, stale-while-revalidate=3600";
+use crate::pages::{CACHED, PRODUCT_TTL};
 
 /// How a product is shown.
 #[derive(Debug, Deserialize, IntoParams)]
