@@ -51,7 +51,7 @@ pub use search::{
 };
 pub use usecase::list::{After, Item, List, ListQuery, Sort};
 pub use usecase::pricing::{Price, PriceQuery};
-pub use usecase::{BulkItem, BulkStatus, Derivation, Put};
+pub use usecase::{BulkItem, BulkStatus, Derivation, PricesImported, Put};
 
 use import::ImportFolder;
 use media::Media;
@@ -427,7 +427,7 @@ impl Catalog {
     /// All products in every status, as a file that [`Catalog::import`] reads: imported into the
     /// same shop it changes nothing.
     pub fn export(&self, format: Format) -> Export {
-        Export::new(self.db.clone(), format)
+        Export::products(self.db.clone(), format)
     }
 
     /// Asks every node to build its search index again; any process may.

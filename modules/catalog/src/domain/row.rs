@@ -3,13 +3,13 @@ use std::collections::BTreeMap;
 use kernel::problem::FieldError;
 use kernel::{Currency, Timestamp};
 use rust_decimal::Decimal;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::{STOCK_MAX, Status, Translation, normalize};
 
 /// A line of an import that was left out, with why.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct LineError {
     /// The line of the file, from 1.
     pub line: u64,
@@ -93,11 +93,11 @@ pub(crate) fn row(
     Ok(row)
 }
 
-fn wrong(field: &str, message: impl Into<String>) -> FieldError {
+pub(super) fn wrong(field: &str, message: impl Into<String>) -> FieldError {
     FieldError { field: field.to_owned(), message: message.into() }
 }
 
-fn take<T: for<'de> Deserialize<'de>>(
+pub(super) fn take<T: for<'de> Deserialize<'de>>(
     record: &mut Map<String, Value>,
     field: &str,
     what: &str,

@@ -16,7 +16,7 @@ pub(crate) struct Exported {
 }
 
 /// The names of the fields, as an import reads them.
-const NAMES: [&str; 19] = [
+pub(super) const NAMES: [&str; 19] = [
     "sku",
     "parent_sku",
     "name",
@@ -93,29 +93,32 @@ fn line(exported: &Exported) -> Line<'_> {
     }
 }
 
-/// What stands before the first product.
-pub(super) fn begin(out: &mut Vec<u8>, format: Format) -> Result<()> {
+/// Products, one after another.
+pub(super) fn products(out: &mut Vec<u8>, format: Format, page: &[Exported]) -> Result<()> {
+    let lines: Vec<Line<'_>> = page.iter().map(line).collect();
     match format {
-        Format::Jsonl => Ok(()),
-        Format::Csv => csv::Writer::from_writer(out).write_record(NAMES).map_err(failed),
+        Format::Jsonl => json_lines(out, &lines),
+        Format::Csv => {
+            let rows: Result<Vec<_>> = lines.iter().map(cells).collect();
+            csv_rows(out, rows?)
+        }
     }
 }
 
-/// Products, one after another.
-pub(super) fn products(out: &mut Vec<u8>, format: Format, page: &[Exported]) -> Result<()> {
-    match format {
-        Format::Jsonl => {
-            for exported in page {
-                serde_json::to_writer(&mut *out, &line(exported)).map_err(failed)?;
-                out.push(b'\n');
-            }
-        }
-        Format::Csv => {
-            let mut csv = csv::Writer::from_writer(out);
-            for exported in page {
-                csv.write_record(cells(&line(exported))?).map_err(failed)?;
-            }
-        }
+/// Objects of JSON, one a line.
+pub(super) fn json_lines(out: &mut Vec<u8>, lines: &[impl Serialize]) -> Result<()> {
+    for line in lines {
+        serde_json::to_writer(&mut *out, line).map_err(failed)?;
+        out.push(b'\n');
+    }
+    Ok(())
+}
+
+/// Rows of comma separated values.
+pub(super) fn csv_rows<const N: usize>(out: &mut Vec<u8>, rows: Vec<[String; N]>) -> Result<()> {
+    let mut csv = csv::Writer::from_writer(out);
+    for row in rows {
+        csv.write_record(row).map_err(failed)?;
     }
     Ok(())
 }

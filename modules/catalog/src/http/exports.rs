@@ -29,8 +29,8 @@ pub(crate) fn routes(config: &mut web::ServiceConfig) {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct ExportParams {
-    /// How the file holds its products.
-    format: Format,
+    /// How the file holds what is in it.
+    pub(super) format: Format,
 }
 
 /// All products in every status, as a file that an import reads: imported into the same shop it
@@ -47,16 +47,21 @@ pub(crate) async fn export(
     catalog: web::Data<Catalog>,
     params: Params<ExportParams>,
 ) -> Answer {
-    let format = params.0.format;
+    Ok(file("products", catalog.export(params.0.format)))
+}
+
+/// An answer that is a file of this name, sent as it is made.
+pub(super) fn file(name: &str, export: Export) -> HttpResponse {
+    let format = export.format();
     let kind = match format {
         Format::Jsonl => "application/x-ndjson",
         Format::Csv => "text/csv; charset=utf-8",
     };
-    let name = format!("attachment; filename=\"products.{}\"", format.word());
-    Ok(HttpResponse::Ok()
+    let name = format!("attachment; filename=\"{name}.{}\"", format.word());
+    HttpResponse::Ok()
         .insert_header((CONTENT_TYPE, kind))
         .insert_header((CONTENT_DISPOSITION, name))
-        .streaming(Box::pin(pieces(catalog.export(format)))))
+        .streaming(Box::pin(pieces(export)))
 }
 
 fn pieces(export: Export) -> impl Stream<Item = sql::Result<Bytes>> {

@@ -46,7 +46,7 @@ pub(super) fn routes(config: &mut web::ServiceConfig) {
         .route("/v1/admin/price-lists/{id}/derive", web::post().to(derive));
 }
 
-fn list_id(text: &str) -> Result<Uuid, Problem> {
+pub(super) fn list_id(text: &str) -> Result<Uuid, Problem> {
     text.parse().map_err(|_| Problem::not_found("such price list"))
 }
 

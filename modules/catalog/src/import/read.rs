@@ -55,6 +55,14 @@ impl<'f> Reader<'f> {
         }
     }
 
+    /// The names of the columns; JSON lines have none.
+    pub(crate) fn columns(&self) -> Option<&csv::StringRecord> {
+        match self {
+            Self::Jsonl { .. } => None,
+            Self::Csv { names, .. } => Some(names),
+        }
+    }
+
     /// How many bytes are read.
     pub(crate) fn bytes(&self) -> u64 {
         match self {
@@ -185,7 +193,7 @@ fn cells(names: &csv::StringRecord, row: &csv::StringRecord) -> Map<String, Valu
             "attributes" | "options" | "translations" => {
                 serde_json::from_str(cell).unwrap_or(Value::from(cell))
             }
-            "stock" | "weight_g" => {
+            "stock" | "weight_g" | "min_quantity" => {
                 cell.trim().parse::<i64>().map_or(Value::from(cell), Value::from)
             }
             _ => Value::from(cell),

@@ -14,6 +14,8 @@ mod jobs;
 mod listing;
 mod pages;
 mod popularity;
+mod price_files;
+mod priced;
 mod prices;
 mod products;
 mod searches;
