@@ -430,6 +430,12 @@ impl Catalog {
         Export::products(self.db.clone(), format)
     }
 
+    /// Everything that is defined besides products and prices, as JSON lines of `kind` and
+    /// `definition`, which is what its endpoint takes.
+    pub fn export_definitions(&self) -> Export {
+        Export::definitions(self.db.clone())
+    }
+
     /// Asks every node to build its search index again; any process may.
     pub async fn request_search_rebuild(db: &Db) -> sql::Result<()> {
         let mut tx = db.begin("catalog.search_rebuild").await?;

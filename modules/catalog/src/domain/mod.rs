@@ -41,7 +41,7 @@ pub use image::{Image, ImageType, Variant, check_alt, is_sha256, smaller, upload
 pub use job::{Format, Job, JobStatus};
 pub use limits::*;
 pub use market::{Market, MarketInput, is_code, is_country};
-pub(crate) use plan::{Known, Plan, plan, wanted_slug};
+pub(crate) use plan::{Known, Plan, plan, wanted_slugs};
 pub(crate) use popularity::{POPULARITY_MAX, SALES_DAYS, popularity};
 pub use price_list::{Listed, ListedInput, PriceList, PriceListInput};
 pub(crate) use price_row::{
@@ -52,7 +52,7 @@ pub use product::{
     Change, NewProduct, PriceTag, Product, ProductInput, PublicPrice, Status, UnknownStatus, change,
 };
 pub use ranking::{FieldWeight, Ranking, real};
-pub(crate) use relation::check_relations;
+pub(crate) use relation::{Related, check_relations, relations_of};
 pub use relation::{Relation, RelationKind};
 pub use rounding::{Rounding, RoundingMode};
 pub(crate) use row::{ImportRow, row};

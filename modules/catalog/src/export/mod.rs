@@ -1,5 +1,6 @@
 //! What the shop has, as files that an import reads.
 
+mod definitions;
 mod prices;
 mod write;
 
@@ -11,6 +12,7 @@ use crate::domain::{Format, PriceList};
 use crate::store::exports::{self, Rank};
 use crate::store::price_lists;
 
+use definitions::Kind;
 pub(crate) use write::Exported;
 
 /// How many rows are read at a time.
@@ -30,6 +32,7 @@ pub struct Export {
 enum Part {
     Products(Rank, Uuid),
     Prices(Box<PriceList>, (Uuid, i64)),
+    Definitions(Kind),
 }
 
 impl Export {
@@ -44,6 +47,12 @@ impl Export {
     pub(crate) fn prices(db: Db, format: Format, list: PriceList) -> Self {
         let first = Part::Prices(Box::new(list), (Uuid::nil(), 0));
         Self { db, format, head: head(format, &prices::NAMES), next: Some(first) }
+    }
+
+    /// Everything that is defined besides products and prices, as JSON lines.
+    pub(crate) fn definitions(db: Db) -> Self {
+        let first = Part::Definitions(Kind::FIRST);
+        Self { db, format: Format::Jsonl, head: Vec::new(), next: Some(first) }
     }
 
     /// How the file holds what it holds.
@@ -78,6 +87,10 @@ impl Export {
                 prices::prices(piece, self.format, &page)?;
                 let last = page.last().map(|last| (last.product_id.uuid(), last.min_quantity));
                 Ok(last.map(|last| Part::Prices(list, last)))
+            }
+            Part::Definitions(kind) => {
+                definitions::write(&self.db, kind, piece).await?;
+                Ok(kind.next().map(Part::Definitions))
             }
         }
     }

@@ -99,6 +99,14 @@ platform::statements! {
                 barcode text, translations jsonb, shown boolean)
           where p.id = l.id and p.revision = l.revision
          returning p.id, p.version";
+    /// Whoever changes several products holds them in this order first, so that nobody waits for
+    /// each other.
+    HOLD =
+        "select p.id from product p
+          where p.id in (select unhex(value, '-') from json_each($1)) order by p.id",
+        "select p.id from product p
+          where p.id in (select cast(jsonb_array_elements_text($1) as uuid))
+          order by p.id for no key update";
     STATUS = "select status from product where id = $1";
     ARCHIVE = "update product set status = 'archived', shown = false, revision = revision + 1,
                       version = version + 1, updated_at = $2
@@ -204,6 +212,12 @@ fn written<'p>(product: &'p Product, places: &Places, now: Timestamp) -> Written
         shown: product.shown_at(now),
         revision: product.revision,
     }
+}
+
+/// Holds products, so that nobody else changes them until the unit of work is over.
+pub(crate) async fn hold(tx: &mut Tx, ids: impl IntoIterator<Item = Uuid>) -> Result<()> {
+    let _: Vec<(Uuid,)> = tx.query(HOLD).bind(id_list(ids)).all().await?;
+    Ok(())
 }
 
 /// Creates products; those whose SKU is taken are left out. Returns how many were created.

@@ -8,6 +8,7 @@ mod collections;
 pub(crate) mod create;
 mod images;
 pub(crate) mod import;
+mod import_relations;
 mod jobs;
 pub(crate) mod list;
 mod listed;
