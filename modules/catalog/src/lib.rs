@@ -62,7 +62,7 @@ use usecase::searches::{Searches, TELL_EVERY};
 platform::migrations! {
     "catalog": "0001_catalog", "0002_products", "0003_categories", "0004_prices",
     "0005_media_and_jobs", "0006_search", "0007_collections", "0009_synonyms",
-    "0010_sold"
+    "0010_sold", "0011_price_history_ended"
 }
 
 /// The catalogue's tables and statements.
@@ -80,6 +80,7 @@ pub const SCHEMA: Schema = Schema {
         store::synonyms::STATEMENTS,
         store::listing::STATEMENTS,
         store::markets::STATEMENTS,
+        store::price_history::STATEMENTS,
         store::price_lists::STATEMENTS,
         store::pricing::STATEMENTS,
         store::searching::STATEMENTS,
@@ -104,6 +105,9 @@ const RANK_EVERY: Duration = Duration::from_mins(10);
 /// How often products are looked for whose time has come.
 const PUBLISH_POLL: Duration = Duration::from_secs(1);
 
+/// How often prices are deleted that are older than is kept.
+const TRIM_EVERY: Duration = Duration::from_hours(1);
+
 /// How often prices are looked for that may be others now.
 const PRICE_POLL: Duration = Duration::from_secs(1);
 
@@ -127,6 +131,9 @@ pub struct Settings {
     pub cache: CacheSettings,
     /// The longest file that can be uploaded to be imported, in bytes.
     pub import_bytes_max: u64,
+    /// For how many days longer than the 30 that reductions are measured by the prices are kept
+    /// that shoppers paid.
+    pub price_history_days: u16,
 }
 
 impl Default for Settings {
@@ -135,7 +142,16 @@ impl Default for Settings {
         let cache = CacheSettings::default();
         let search = SearchSettings::default();
         let (currency, search_poll_ms, import_bytes_max) = (Currency::USD, 1_000, 1 << 30);
-        Self { currency, search_poll_ms, search, images, cache, import_bytes_max }
+        let price_history_days = 730;
+        Self {
+            currency,
+            search_poll_ms,
+            search,
+            images,
+            cache,
+            import_bytes_max,
+            price_history_days,
+        }
     }
 }
 
@@ -255,6 +271,11 @@ impl Catalog {
         tasks.every("catalog.prices", PRICE_POLL, None, move || {
             let db = db.clone();
             async move { usecase::pricing::price_due(&db).await }
+        });
+        let catalog = self.clone();
+        tasks.every("catalog.price_history", TRIM_EVERY, None, move || {
+            let catalog = catalog.clone();
+            async move { catalog.trim_price_history().await }
         });
         let catalog = self.clone();
         tasks.every("catalog.popularity", RANK_EVERY, None, move || {

@@ -253,7 +253,9 @@ pub(crate) async fn show_due(tx: &mut Tx, limit: i64) -> Result<Vec<(Uuid, Strin
     if due.is_empty() {
         return Ok(Vec::new());
     }
-    tx.query(SHOW).bind(id_list(due.into_iter().map(|(id,)| id))).all().await
+    let due: Vec<Uuid> = due.into_iter().map(|(id,)| id).collect();
+    hold(tx, due.iter().copied()).await?;
+    tx.query(SHOW).bind(id_list(due)).all().await
 }
 
 /// Whether products wait for their time and it has come.

@@ -272,6 +272,7 @@ pub(super) async fn write(tx: &mut Tx, plan: &Plan, actor: &Actor) -> Result<boo
     }
     if !plan.updates.is_empty() {
         let changed: Vec<_> = plan.updates.iter().map(|update| &update.product).collect();
+        products::hold(tx, changed.iter().map(|product| product.id.uuid())).await?;
         let versions = products::update(tx, &changed, &places).await?;
         if versions.len() != changed.len() {
             return Ok(false);

@@ -99,7 +99,10 @@ async fn described(
     version: i64,
 ) -> Result<PriceList> {
     let market = match &input.market {
-        Some(code) => markets::by_code(tx, code).await?,
+        Some(code) => {
+            markets::keep(tx).await?;
+            markets::by_code(tx, code).await?
+        }
         None => None,
     };
     input.list(id, version, market.as_ref()).map_err(Error::Invalid)

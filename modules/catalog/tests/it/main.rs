@@ -15,6 +15,7 @@ mod listing;
 mod pages;
 mod popularity;
 mod price_files;
+mod price_history;
 mod priced;
 mod prices;
 mod products;

@@ -10,6 +10,7 @@ use kernel::events::ProductPriceChanged;
 use kernel::id::{CustomerId, SessionId};
 use kernel::ports::{Principal, Role};
 use platform::sql::Db;
+use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use crate::priced::{SYSTEM, create, list, public, put};
@@ -23,6 +24,7 @@ platform::on_both_engines!(catalog::SCHEMA =>
     two_files_at_once_do_not_mix,
     a_file_of_prices_goes_through_http,
     the_longest_file_is_taken_at_once,
+    imports_and_prices_wait_for_each_other_in_turn,
 );
 
 async fn exported(catalog: &Catalog, list: &PriceList, format: Format) -> String {
@@ -223,6 +225,49 @@ async fn a_file_of_prices_goes_through_http(db: Db) {
     let long = format!("{uri}/import?format=csv");
     let long = TestRequest::post().uri(&long).set_payload("sku,price\n".repeat(1 << 19));
     assert_eq!(send(long, Role::Staff).await.0, StatusCode::PAYLOAD_TOO_LARGE);
+}
+
+/// Each goes through the same products in another order.
+async fn imports_and_prices_wait_for_each_other_in_turn(db: Db) {
+    let catalog = catalog(&db);
+    let sale = list(&catalog, "sale", json!({})).await;
+    let line = |n: i32, price: i32| format!("S{n:03},N,{price}.00\n");
+    let products = |price: i32, backwards: bool| {
+        let lines: Vec<String> = (0..300).map(|n| line(n, price)).collect();
+        let lines = if backwards { lines.into_iter().rev().collect() } else { lines };
+        format!("sku,name,price\n{}", lines.concat())
+    };
+    let bring = async |catalog: Catalog, text: String| {
+        let mut file = std::io::Cursor::new(text);
+        let report = catalog.import(&mut file, Format::Csv, &mut |_| {}).await.unwrap();
+        assert_eq!(report.failed, 0, "{report:?}");
+    };
+    bring(catalog.clone(), products(50, false)).await;
+    for round in 1..=12 {
+        let lists: Vec<String> = (0..300).map(|n| format!("S{n:03},{round}.50\n")).collect();
+        let text = format!("sku,price\n{}", lists.concat());
+        let bulk: Vec<Box<RawValue>> = (0..300)
+            .rev()
+            .map(|n| json!({"sku": format!("S{n:03}"), "brand": format!("B{round}")}))
+            .map(|item| serde_json::value::to_raw_value(&item).unwrap())
+            .collect();
+        let priced = {
+            let (catalog, sale) = (catalog.clone(), sale.clone());
+            tokio::spawn(async move { import(&catalog, &sale, &text).await })
+        };
+        let edited = {
+            let catalog = catalog.clone();
+            tokio::spawn(async move {
+                let items: Vec<&RawValue> = bulk.iter().map(AsRef::as_ref).collect();
+                catalog.bulk(&items, true, &SYSTEM).await.unwrap()
+            })
+        };
+        bring(catalog.clone(), products(50 + round, round % 2 == 0)).await;
+        assert_eq!(edited.await.unwrap().len(), 300);
+        priced.await.unwrap();
+        assert_eq!(public(&catalog, "S123").await, i64::from(round) * 100 + 50);
+    }
+    assert!(catalog.verify().await.unwrap().iter().all(platform::verify::Check::holds));
 }
 
 /// As many products as a file has lines: one commit, which the engines still do in one go.
