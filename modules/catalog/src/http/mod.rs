@@ -6,6 +6,7 @@ mod bulk;
 mod categories;
 mod clicks;
 mod collections;
+mod defined;
 mod exports;
 mod files;
 mod images;
