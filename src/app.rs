@@ -190,6 +190,7 @@ impl Shop {
             self.orders.start().await?;
             self.inventory.start(&self.tasks);
             self.payments.start(&self.tasks);
+            self.analytics.start(&self.tasks);
             self.bus.start(&self.tasks)?;
             for db in self.databases.iter() {
                 let db = db.clone();

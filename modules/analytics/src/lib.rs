@@ -11,10 +11,14 @@ mod store;
 mod terms;
 mod verify;
 
+use std::time::Duration;
+
+use chrono::TimeDelta;
 use kernel::events::{OrderCancelled, OrderConfirmed, SearchPerformed};
 use platform::bus::{Subscription, Topic};
 use platform::module::Schema;
 use platform::sql::{self, Db};
+use platform::tasks::Tasks;
 use platform::verify::Check;
 
 platform::migrations! { "analytics": "0001_sales", "0002_search_terms" }
@@ -26,6 +30,13 @@ pub const SCHEMA: Schema = Schema {
     statements: &[store::STATEMENTS, terms::STATEMENTS],
     guards: &[],
 };
+
+/// How long it is kept what was searched for: a year can be compared with the one before.
+const TERMS_KEPT: TimeDelta = TimeDelta::days(400);
+/// How often it is looked for what is older.
+const TRIM_EVERY: Duration = Duration::from_hours(1);
+/// How many texts are deleted in one unit of work.
+const TRIM_MAX: i64 = 1_000;
 
 /// The figures.
 #[derive(Clone)]
@@ -57,6 +68,25 @@ impl Analytics {
             Subscription::reaction("analytics.sales", &self.db, topics, react::Sales),
             Subscription::reaction("analytics.searches", &self.db, searches, react::Searches),
         ]
+    }
+
+    /// Starts deleting what is older than is kept.
+    pub fn start(&self, tasks: &Tasks) {
+        let figures = self.clone();
+        tasks.every("analytics.trim", TRIM_EVERY, None, move || {
+            let figures = figures.clone();
+            async move { figures.trim().await }
+        });
+    }
+
+    /// Deletes texts that were searched for more than 400 days ago, a batch of them; answers
+    /// whether there may be more.
+    pub async fn trim(&self) -> sql::Result<bool> {
+        let mut tx = self.db.begin("analytics.trim").await?;
+        let before = (tx.now() - TERMS_KEPT).date_naive();
+        let trimmed = terms::trim(&mut tx, before, TRIM_MAX).await?;
+        tx.commit().await?;
+        Ok(trimmed == TRIM_MAX.unsigned_abs())
     }
 
     /// Orders and revenue in minor units of every day (UTC, `2026-11-22`) and currency, for checks

@@ -1,5 +1,6 @@
 //! The table of search terms.
 
+use chrono::NaiveDate;
 use kernel::Timestamp;
 use kernel::events::SearchPerformed;
 use platform::sql::{Db, Json, Result, Tx};
@@ -29,6 +30,8 @@ platform::statements! {
                 clicks = search_term.clicks + excluded.clicks,
                 positions = search_term.positions + excluded.positions";
     CLEAR = "delete from search_term";
+    TRIM = "delete from search_term where (day, text) in
+               (select day, text from search_term where day < $1 order by day, text limit $2)";
     TOP = "select text, cast(sum(searches) as bigint) as searches,
                   cast(sum(without_results) as bigint) as without_results,
                   cast(sum(clicks) as bigint) as clicks,
@@ -75,6 +78,11 @@ fn term(text: &str, [searches, without_results, clicks, positions]: [i64; 4]) ->
 /// Empties the table.
 pub(crate) async fn clear(tx: &mut Tx) -> Result<()> {
     tx.query(CLEAR).execute().await.map(drop)
+}
+
+/// Deletes texts of days before a day: how many.
+pub(crate) async fn trim(tx: &mut Tx, before: NaiveDate, limit: i64) -> Result<u64> {
+    tx.query(TRIM).bind(before.to_string()).bind(limit).execute().await
 }
 
 /// The texts that come first in an order, of a period.

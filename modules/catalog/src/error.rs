@@ -3,6 +3,7 @@
 use kernel::problem::FieldError;
 use platform::sql;
 
+use crate::domain::LineError;
 use crate::search::SearchError;
 
 /// Why the catalogue did not do what it was asked.
@@ -11,6 +12,9 @@ pub enum Error {
     /// Fields have values that are not allowed; nothing was written.
     #[error("{} fields are not allowed", .0.len())]
     Invalid(Vec<FieldError>),
+    /// Lines of a file are not allowed; nothing was written.
+    #[error("{} lines are not allowed", .0.len())]
+    Lines(Vec<LineError>),
     /// There is no such product.
     #[error("there is no such product")]
     NotFound,

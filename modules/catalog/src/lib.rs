@@ -14,7 +14,9 @@ mod media;
 mod pages;
 mod react;
 mod search;
+mod settings;
 mod store;
+mod tasks;
 mod usecase;
 mod verify;
 
@@ -23,14 +25,12 @@ use std::path::Path;
 use std::time::Duration;
 
 use actix_web::web;
-use kernel::currency::Currency;
 use kernel::id::ProductId;
 use platform::audit::{self, Actor, Recorded};
 use platform::bus::Subscription;
 use platform::module::Schema;
 use platform::outbox;
 use platform::sql::{self, Db};
-use platform::tasks::Tasks;
 use platform::verify::Check;
 use uuid::Uuid;
 
@@ -49,20 +49,22 @@ pub use pages::Settings as CacheSettings;
 pub use search::{
     Audience, Explanation, FacetValue, Facets, PriceBucket, PriceFacet, SearchError, StockFacet,
 };
+pub use settings::{SearchSettings, Settings};
 pub use usecase::list::{After, Item, List, ListQuery, Sort};
 pub use usecase::pricing::{Price, PriceQuery};
-pub use usecase::{BulkItem, BulkStatus, Derivation, Put};
+pub use usecase::{BulkItem, BulkStatus, Derivation, PricesImported, Put};
 
 use import::ImportFolder;
 use media::Media;
 use pages::Pages;
 use search::SearchIndex;
-use usecase::searches::{Searches, TELL_EVERY};
+use usecase::searches::Searches;
 
 platform::migrations! {
     "catalog": "0001_catalog", "0002_products", "0003_categories", "0004_prices",
     "0005_media_and_jobs", "0006_search", "0007_collections", "0009_synonyms",
-    "0010_sold", "0011_lists_by_search"
+    "0010_sold", "0011_price_history_ended", "0012_attribute_kinds",
+    "0013_lists_by_search"
 }
 
 /// The catalogue's tables and statements.
@@ -80,6 +82,7 @@ pub const SCHEMA: Schema = Schema {
         store::synonyms::STATEMENTS,
         store::listing::STATEMENTS,
         store::markets::STATEMENTS,
+        store::price_history::STATEMENTS,
         store::price_lists::STATEMENTS,
         store::pricing::STATEMENTS,
         store::searching::STATEMENTS,
@@ -97,64 +100,8 @@ pub const SUGGESTIONS_MAX: usize = 10;
 /// The most products whose offers can be asked for at once.
 pub const OFFERS_MAX: usize = 1_000;
 
-/// How often the events are looked for that make pages old, when no commit woke the follower.
-const PAGES_POLL: Duration = Duration::from_secs(1);
-/// How often products are ranked by what was sold of them.
-const RANK_EVERY: Duration = Duration::from_mins(10);
-/// How often products are looked for whose time has come.
-const PUBLISH_POLL: Duration = Duration::from_secs(1);
-
-/// How often prices are looked for that may be others now.
-const PRICE_POLL: Duration = Duration::from_secs(1);
-
 /// How many products are shown at a time.
 const PUBLISH_BATCH: i64 = 500;
-
-/// How the catalogue is set up.
-#[derive(Debug, Clone, serde::Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Settings {
-    /// The shop's currency: of imported prices that name none, and of price filters.
-    pub currency: Currency,
-    /// How often the search index looks for changes when no commit woke it, in milliseconds.
-    pub search_poll_ms: u64,
-    /// How products are searched.
-    #[serde(default)]
-    pub search: SearchSettings,
-    /// What is done with uploaded images.
-    pub images: ImageSettings,
-    /// How much memory the pages may take that are kept ready.
-    pub cache: CacheSettings,
-    /// The longest file that can be uploaded to be imported, in bytes.
-    pub import_bytes_max: u64,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        let images = ImageSettings::default();
-        let cache = CacheSettings::default();
-        let search = SearchSettings::default();
-        let (currency, search_poll_ms, import_bytes_max) = (Currency::USD, 1_000, 1 << 30);
-        Self { currency, search_poll_ms, search, images, cache, import_bytes_max }
-    }
-}
-
-/// How products are searched.
-#[derive(Debug, Clone, serde::Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct SearchSettings {
-    /// The languages of the shop, its own one first, as BCP 47 tags. When they change, the index
-    /// is built again at the next start.
-    pub languages: Vec<String>,
-    /// What makes a product fit a text better than another one.
-    pub ranking: Ranking,
-}
-
-impl Default for SearchSettings {
-    fn default() -> Self {
-        Self { languages: vec!["en".to_owned()], ranking: Ranking::default() }
-    }
-}
 
 /// What a text may become.
 #[derive(Debug, Clone, Default)]
@@ -236,46 +183,6 @@ impl Catalog {
                 react::sales::Sales,
             ),
         ]
-    }
-
-    /// Shows products whose time has come, does the imports that are asked for, and keeps the
-    /// pages and the search index of this node up to date.
-    pub fn start(&self, tasks: &Tasks) {
-        let (pages, db) = (self.pages.clone(), self.db.clone());
-        tasks.every("catalog.pages", PAGES_POLL, Some(self.db.published()), move || {
-            let (pages, db) = (pages.clone(), db.clone());
-            async move { pages.follow(&db).await }
-        });
-        let db = self.db.clone();
-        tasks.every("catalog.publish", PUBLISH_POLL, None, move || {
-            let db = db.clone();
-            async move { usecase::publish::publish(&db).await.map(|shown| shown == PUBLISH_BATCH) }
-        });
-        let db = self.db.clone();
-        tasks.every("catalog.prices", PRICE_POLL, None, move || {
-            let db = db.clone();
-            async move { usecase::pricing::price_due(&db).await }
-        });
-        let catalog = self.clone();
-        tasks.every("catalog.popularity", RANK_EVERY, None, move || {
-            let catalog = catalog.clone();
-            async move { catalog.rank_by_sales().await.map(|()| false) }
-        });
-        let (searches, db) = (self.searches.clone(), self.db.clone());
-        tasks.every("catalog.searches", TELL_EVERY, None, move || {
-            let (searches, db) = (searches.clone(), db.clone());
-            async move { searches.tell(&db).await.map(|()| false) }
-        });
-        if let Some(imports) = &self.imports {
-            self.start_imports(imports, tasks);
-        }
-        let Some(search) = &self.search else { return };
-        let (search, db) = (search.clone(), self.db.clone());
-        let poll = Duration::from_millis(self.settings.search_poll_ms);
-        tasks.every("catalog.search", poll, Some(self.db.published()), move || {
-            let (search, db) = (search.clone(), db.clone());
-            async move { search.follow(&db).await }
-        });
     }
 
     /// Shows products whose time has come, a batch of them: how many it were.
@@ -422,7 +329,13 @@ impl Catalog {
     /// All products in every status, as a file that [`Catalog::import`] reads: imported into the
     /// same shop it changes nothing.
     pub fn export(&self, format: Format) -> Export {
-        Export::new(self.db.clone(), format)
+        Export::products(self.db.clone(), format)
+    }
+
+    /// Everything that is defined besides products and prices, as JSON lines of `kind` and
+    /// `definition`, which is what its endpoint takes.
+    pub fn export_definitions(&self) -> Export {
+        Export::definitions(self.db.clone())
     }
 
     /// Asks every node to build its search index again; any process may.

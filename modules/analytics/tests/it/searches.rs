@@ -1,14 +1,16 @@
+use chrono::TimeDelta;
 use kernel::events::{ClickCount, SearchCount, SearchPerformed};
 use kernel::id::{EventId, ProductId};
 use kernel::ports::Role;
 use platform::bus::replay;
-use platform::sql::Db;
+use platform::sql::{Db, Sql};
 use serde_json::Value;
 
 use super::Shop;
 
 platform::on_both_engines!(analytics::SCHEMA =>
     search_terms_follow_the_events_and_a_replay_counts_the_same,
+    texts_of_long_ago_are_forgotten,
     bad_input_names_the_field,
 );
 
@@ -66,6 +68,29 @@ async fn search_terms_follow_the_events_and_a_replay_counts_the_same(db: Db) {
         replay(&shop.analytics.subscriptions()[1]).await.unwrap();
         shop.bus("b").drain().await.unwrap();
     }
+}
+
+async fn texts_of_long_ago_are_forgotten(db: Db) {
+    let shop = Shop::new(&db).await;
+    let insert = Sql::new(
+        "insert into search_term (day, text, searches, without_results, clicks, positions)
+         values ($1, $2, 1, 0, 0, 0)",
+    );
+    let today = db.clock().now();
+    let mut tx = db.begin("test.terms").await.unwrap();
+    for (days, texts) in [(401, 1_001), (400, 1), (0, 1)] {
+        let day = (today - TimeDelta::days(days)).date_naive().to_string();
+        for n in 0..texts {
+            let text = format!("{days}-{n}");
+            tx.query(insert).bind(day.as_str()).bind(text).execute().await.unwrap();
+        }
+    }
+    tx.commit().await.unwrap();
+    assert!(shop.analytics.trim().await.unwrap(), "there is more");
+    assert!(!shop.analytics.trim().await.unwrap());
+    let left: Vec<(String,)> =
+        db.query(Sql::new("select text from search_term order by text")).all().await.unwrap();
+    assert_eq!(left, [("0-0".to_owned(),), ("400-0".to_owned(),)]);
 }
 
 async fn bad_input_names_the_field(db: Db) {

@@ -101,7 +101,7 @@ pub struct Image {
     pub width: u32,
     /// In pixels, as it is to be seen.
     pub height: u32,
-    /// The length of the upload.
+    /// The length of the upload, without its metadata.
     pub bytes: i64,
     /// What is said where it cannot be seen; may be empty.
     pub alt: String,

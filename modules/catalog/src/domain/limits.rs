@@ -72,6 +72,10 @@ pub const TIERS_MAX: i64 = 20;
 pub const TIER_QUANTITY_MAX: i64 = 1_000_000;
 /// The most prices that are written to a list at once.
 pub const LISTED_MAX: usize = 500;
+/// The most lines of a file of prices.
+pub const PRICE_LINES_MAX: usize = 10_000;
+/// The longest file of prices, in bytes.
+pub const PRICE_FILE_MAX: usize = 2 << 20;
 /// The most products whose prices are derived at once.
 pub const DERIVED_MAX: i64 = 500;
 /// The most collections of the shop.

@@ -14,6 +14,7 @@ mod market;
 mod plan;
 mod popularity;
 mod price_list;
+mod price_row;
 pub(crate) mod pricing;
 mod product;
 mod ranking;
@@ -40,15 +41,18 @@ pub use image::{Image, ImageType, Variant, check_alt, is_sha256, smaller, upload
 pub use job::{Format, Job, JobStatus};
 pub use limits::*;
 pub use market::{Market, MarketInput, is_code, is_country};
-pub(crate) use plan::{Known, Plan, plan, wanted_slug};
+pub(crate) use plan::{Known, Plan, plan, wanted_slugs};
 pub(crate) use popularity::{POPULARITY_MAX, SALES_DAYS, popularity};
 pub use price_list::{Listed, ListedInput, PriceList, PriceListInput};
+pub(crate) use price_row::{
+    ListedChange, PlacedPrice, PriceRow, change_of, error_at, place_prices, price_row,
+};
 pub use pricing::{Asked, Candidate, Picked, Verdict, explain, pick};
 pub use product::{
     Change, NewProduct, PriceTag, Product, ProductInput, PublicPrice, Status, UnknownStatus, change,
 };
 pub use ranking::{FieldWeight, Ranking, real};
-pub(crate) use relation::check_relations;
+pub(crate) use relation::{Related, check_relations, relations_of};
 pub use relation::{Relation, RelationKind};
 pub use rounding::{Rounding, RoundingMode};
 pub(crate) use row::{ImportRow, row};

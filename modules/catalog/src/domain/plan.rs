@@ -7,7 +7,7 @@ use kernel::{Currency, Money, Timestamp};
 
 use super::{
     Change, Content, Definitions, ImportRow, LineError, NewProduct, Product, Status, TAX_CATEGORY,
-    change, check, slug_of,
+    change, check, is_slug, slug_of,
 };
 
 /// What is stored already of what a batch names.
@@ -26,6 +26,8 @@ pub(crate) struct Plan {
     pub inserts: Vec<NewProduct>,
     pub updates: Vec<Update>,
     pub unchanged: u64,
+    /// Former slugs that are new.
+    pub former_slugs: Vec<(ProductId, Vec<String>)>,
     pub errors: Vec<LineError>,
 }
 
@@ -38,10 +40,11 @@ pub(crate) struct Update {
     pub slug_changed: bool,
 }
 
-/// The slug that a row would like to have.
-pub(crate) fn wanted_slug(row: &ImportRow) -> Option<String> {
+/// The slugs that a row would like to have, former ones too.
+pub(crate) fn wanted_slugs(row: &ImportRow) -> impl Iterator<Item = String> {
     let made = || row.name.as_ref().map(|name| slug_of(name, &row.sku));
-    row.slug.clone().or_else(made)
+    let own = row.slug.clone().or_else(made);
+    own.into_iter().chain(row.former_slugs.iter().flatten().cloned())
 }
 
 /// Decides what to do with a batch in which no SKU comes twice.
@@ -55,12 +58,18 @@ pub(crate) fn plan(
     let mut plan = Plan::default();
     for (line, row) in batch {
         let sku = row.sku.clone();
+        let former = new_slugs(&row, &known);
         let decided = match known.products.get(&sku) {
-            Some(before) => existing(row, before, &known).map(Decision::from),
+            Some(before) => existing(row, before, &known, !former.is_empty()).map(Decision::from),
             None => created(row, &known, currency, now, &mut new_id)
                 .map(|new| Decision::Insert(Box::new(new))),
         };
-        let decided = decided.and_then(|decision| free_slug(decision, &mut known.slugs));
+        let decided = decided.and_then(|decision| free_slugs(decision, &former, &mut known.slugs));
+        if let Some(id) = decided.as_ref().ok().and_then(Decision::product).map(|one| one.id)
+            && !former.is_empty()
+        {
+            plan.former_slugs.push((id, former));
+        }
         match decided {
             Ok(Decision::Insert(new)) => {
                 known.products.insert(sku, new.product.clone());
@@ -84,32 +93,50 @@ enum Decision {
     Nothing,
 }
 
+impl Decision {
+    fn product(&self) -> Option<&Product> {
+        match self {
+            Self::Insert(new) => Some(&new.product),
+            Self::Update(update) => Some(&update.product),
+            Self::Nothing => None,
+        }
+    }
+}
+
 impl From<Option<Update>> for Decision {
     fn from(update: Option<Update>) -> Self {
         update.map_or(Self::Nothing, |update| Self::Update(Box::new(update)))
     }
 }
 
-/// Refuses what wants the slug of another product, and notes whose the slug is now.
-fn free_slug(
+/// The former slugs of a row that do not lead to its product yet.
+fn new_slugs(row: &ImportRow, known: &Known) -> Vec<String> {
+    let id = known.products.get(&row.sku).map(|product| product.id);
+    let is_new = |slug: &&String| id.is_none() || known.slugs.get(*slug).copied() != id;
+    row.former_slugs.iter().flatten().filter(is_new).cloned().collect()
+}
+
+/// Refuses what wants the slug of another product, and notes whose the slugs are now.
+fn free_slugs(
     decision: Decision,
+    former: &[String],
     slugs: &mut HashMap<String, ProductId>,
 ) -> Result<Decision, Refused> {
-    let product = match &decision {
-        Decision::Insert(new) => &new.product,
-        Decision::Update(update) if update.slug_changed => &update.product,
-        Decision::Update(_) | Decision::Nothing => return Ok(decision),
-    };
-    let Some(slug) = &product.content.slug else { return Ok(decision) };
-    match slugs.get(slug) {
-        Some(owner) if *owner != product.id => {
-            Err(refuse("slug", &format!("{slug:?} belongs to another product, or did")))
-        }
-        _ => {
-            slugs.insert(slug.clone(), product.id);
-            Ok(decision)
+    let Some(product) = decision.product() else { return Ok(decision) };
+    let keeps_slug = matches!(&decision, Decision::Update(update) if !update.slug_changed);
+    let own = product.content.slug.as_ref().filter(|_| !keeps_slug);
+    if let Some(slug) = former.iter().find(|slug| !is_slug(slug)) {
+        return Err(refuse("former_slugs", &format!("{slug:?} is no slug")));
+    }
+    let wanted = own.map(|slug| ("slug", slug));
+    let wanted = wanted.into_iter().chain(former.iter().map(|slug| ("former_slugs", slug)));
+    for (field, slug) in wanted.clone() {
+        if slugs.get(slug).is_some_and(|owner| *owner != product.id) {
+            return Err(refuse(field, &format!("{slug:?} belongs to another product, or did")));
         }
     }
+    slugs.extend(wanted.map(|(_, slug)| (slug.clone(), product.id)));
+    Ok(decision)
 }
 
 type Refused = Vec<FieldError>;
@@ -175,7 +202,12 @@ fn created(
     Ok(NewProduct { product, opening_stock })
 }
 
-fn existing(row: ImportRow, before: &Product, known: &Known) -> Result<Option<Update>, Refused> {
+fn existing(
+    row: ImportRow,
+    before: &Product,
+    known: &Known,
+    has_new_slugs: bool,
+) -> Result<Option<Update>, Refused> {
     if let Some(parent) = parent(&row, known)?
         && before.parent_id != Some(parent.id)
     {
@@ -183,10 +215,11 @@ fn existing(row: ImportRow, before: &Product, known: &Known) -> Result<Option<Up
     }
     let is_variant = before.parent_id.is_some();
     let content = merged(row, &before.content, is_variant, &known.definitions)?;
-    let change = change(&before.content, &content);
-    if change == Change::Nothing {
-        return Ok(None);
-    }
+    let change = match change(&before.content, &content) {
+        Change::Nothing if !has_new_slugs => return Ok(None),
+        Change::Nothing => Change::Content,
+        change => change,
+    };
     let slug_changed = content.slug != before.content.slug;
     let product = Product { content, ..before.clone() };
     let before = before.content.clone();

@@ -161,22 +161,22 @@ pub struct Listed {
 }
 
 impl ListedInput {
-    /// The fields of one price that are not allowed, each below `path`.
-    pub(crate) fn check(&self, currency: Currency, path: &str) -> Vec<FieldError> {
+    /// The fields that are not allowed in a list of this currency.
+    pub(crate) fn check(&self, currency: Currency) -> Vec<FieldError> {
         let mut found = Findings::default();
         if self.product_id.is_none() && self.sku.is_none() {
-            found.add(&format!("{path}.sku"), "must be there, or product_id instead".to_owned());
+            found.add("sku", "must be there, or product_id instead".to_owned());
         }
         if !(1..=TIER_QUANTITY_MAX).contains(&self.min_quantity) {
             let message = format!("must be 1 to {TIER_QUANTITY_MAX}");
-            found.add(&format!("{path}.min_quantity"), message);
+            found.add("min_quantity", message);
         }
         if self.price.currency() != currency {
             let message = format!("must be in {currency}, the list's currency");
-            found.add(&format!("{path}.price"), message);
+            found.add("price", message);
         } else if !(0..=PRICE_MAX).contains(&self.price.minor()) {
             let most = Money::from_minor(PRICE_MAX, currency);
-            found.add(&format!("{path}.price"), format!("must be 0 to {most}"));
+            found.add("price", format!("must be 0 to {most}"));
         }
         found.0
     }

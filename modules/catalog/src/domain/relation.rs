@@ -1,4 +1,4 @@
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::str::FromStr;
 
 use kernel::id::ProductId;
@@ -9,7 +9,9 @@ use utoipa::ToSchema;
 use super::{Findings, RELATED_MAX};
 
 /// How a product belongs to another one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum RelationKind {
     /// Goes with it.
@@ -48,6 +50,9 @@ pub struct Relation {
     pub product_id: ProductId,
 }
 
+/// The SKUs of the products that belong to one, by how they do.
+pub(crate) type Related = BTreeMap<RelationKind, Vec<String>>;
+
 /// What is not allowed of the relations of a product.
 pub(crate) fn check_relations(of: ProductId, relations: &[Relation]) -> Vec<FieldError> {
     let mut found = Findings::default();
@@ -62,4 +67,23 @@ pub(crate) fn check_relations(of: ProductId, relations: &[Relation]) -> Vec<Fiel
         }
     }
     found.0
+}
+
+/// The relations that a file says, whose products are found by SKU; or why they are not allowed.
+pub(crate) fn relations_of(
+    of: ProductId,
+    related: &Related,
+    products: &HashMap<String, ProductId>,
+) -> Result<Vec<Relation>, FieldError> {
+    let wrong = |message| FieldError { field: "related".to_owned(), message };
+    let mut relations = Vec::new();
+    for (kind, sku) in related.iter().flat_map(|(kind, skus)| skus.iter().map(|sku| (*kind, sku))) {
+        let product = products.get(sku);
+        let missing = || wrong(format!("{sku:?} is no product of this shop"));
+        relations.push(Relation { kind, product_id: *product.ok_or_else(missing)? });
+    }
+    match check_relations(of, &relations).into_iter().next() {
+        Some(error) => Err(wrong(error.message)),
+        None => Ok(relations),
+    }
 }

@@ -3,13 +3,13 @@ use std::collections::BTreeMap;
 use kernel::problem::FieldError;
 use kernel::{Currency, Timestamp};
 use rust_decimal::Decimal;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{STOCK_MAX, Status, Translation, normalize};
+use super::{Related, STOCK_MAX, Status, Translation, normalize};
 
 /// A line of an import that was left out, with why.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct LineError {
     /// The line of the file, from 1.
     pub line: u64,
@@ -46,6 +46,9 @@ pub(crate) struct ImportRow {
     pub status: Option<Status>,
     pub publish_at: Option<Timestamp>,
     pub slug: Option<String>,
+    /// Slugs that lead to it too; it keeps those it has.
+    pub former_slugs: Option<Vec<String>>,
+    pub related: Option<Related>,
     pub tax_category: Option<String>,
     pub weight_g: Option<i64>,
     pub barcode: Option<String>,
@@ -84,6 +87,8 @@ pub(crate) fn row(
         status: status(record)?,
         publish_at: take(record, "publish_at", "a time such as 2026-12-01T08:00:00Z")?,
         slug: take(record, "slug", "a text")?,
+        former_slugs: take(record, "former_slugs", "a list of texts")?,
+        related: take(record, "related", "lists of skus by accessory, alternative and upsell")?,
         tax_category: take(record, "tax_category", "a text")?,
         weight_g: take(record, "weight_g", "a whole number of grams")?,
         barcode: take(record, "barcode", "a text")?,
@@ -93,11 +98,11 @@ pub(crate) fn row(
     Ok(row)
 }
 
-fn wrong(field: &str, message: impl Into<String>) -> FieldError {
+pub(super) fn wrong(field: &str, message: impl Into<String>) -> FieldError {
     FieldError { field: field.to_owned(), message: message.into() }
 }
 
-fn take<T: for<'de> Deserialize<'de>>(
+pub(super) fn take<T: for<'de> Deserialize<'de>>(
     record: &mut Map<String, Value>,
     field: &str,
     what: &str,

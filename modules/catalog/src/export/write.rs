@@ -5,7 +5,7 @@ use platform::sql::{Error, Result};
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::domain::{Format, Product, Status, Translation};
+use crate::domain::{Format, Product, Related, Status, Translation};
 
 /// A product on its way out, with what the import knows it by.
 pub(crate) struct Exported {
@@ -13,10 +13,12 @@ pub(crate) struct Exported {
     pub parent_sku: Option<String>,
     /// How many units of itself can be promised.
     pub stock: i64,
+    pub former_slugs: Vec<String>,
+    pub related: Related,
 }
 
 /// The names of the fields, as an import reads them.
-const NAMES: [&str; 19] = [
+pub(super) const NAMES: [&str; 21] = [
     "sku",
     "parent_sku",
     "name",
@@ -32,10 +34,12 @@ const NAMES: [&str; 19] = [
     "status",
     "publish_at",
     "slug",
+    "former_slugs",
     "tax_category",
     "weight_g",
     "barcode",
     "translations",
+    "related",
 ];
 
 /// A line of JSON.
@@ -60,12 +64,16 @@ struct Line<'p> {
     publish_at: Option<Timestamp>,
     #[serde(skip_serializing_if = "Option::is_none")]
     slug: Option<&'p str>,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    former_slugs: &'p [String],
     tax_category: &'p str,
     #[serde(skip_serializing_if = "Option::is_none")]
     weight_g: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     barcode: Option<&'p str>,
     translations: &'p BTreeMap<String, Translation>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    related: &'p Related,
 }
 
 fn line(exported: &Exported) -> Line<'_> {
@@ -86,42 +94,47 @@ fn line(exported: &Exported) -> Line<'_> {
         status: content.status,
         publish_at: content.publish_at,
         slug: content.slug.as_deref(),
+        former_slugs: &exported.former_slugs,
         tax_category: &content.tax_category,
         weight_g: content.weight_g,
         barcode: content.barcode.as_deref(),
         translations: &content.translations,
-    }
-}
-
-/// What stands before the first product.
-pub(super) fn begin(out: &mut Vec<u8>, format: Format) -> Result<()> {
-    match format {
-        Format::Jsonl => Ok(()),
-        Format::Csv => csv::Writer::from_writer(out).write_record(NAMES).map_err(failed),
+        related: &exported.related,
     }
 }
 
 /// Products, one after another.
 pub(super) fn products(out: &mut Vec<u8>, format: Format, page: &[Exported]) -> Result<()> {
+    let lines: Vec<Line<'_>> = page.iter().map(line).collect();
     match format {
-        Format::Jsonl => {
-            for exported in page {
-                serde_json::to_writer(&mut *out, &line(exported)).map_err(failed)?;
-                out.push(b'\n');
-            }
-        }
+        Format::Jsonl => json_lines(out, &lines),
         Format::Csv => {
-            let mut csv = csv::Writer::from_writer(out);
-            for exported in page {
-                csv.write_record(cells(&line(exported))?).map_err(failed)?;
-            }
+            let rows: Result<Vec<_>> = lines.iter().map(cells).collect();
+            csv_rows(out, rows?)
         }
+    }
+}
+
+/// Objects of JSON, one a line.
+pub(super) fn json_lines(out: &mut Vec<u8>, lines: &[impl Serialize]) -> Result<()> {
+    for line in lines {
+        serde_json::to_writer(&mut *out, line).map_err(failed)?;
+        out.push(b'\n');
+    }
+    Ok(())
+}
+
+/// Rows of comma separated values.
+pub(super) fn csv_rows<const N: usize>(out: &mut Vec<u8>, rows: Vec<[String; N]>) -> Result<()> {
+    let mut csv = csv::Writer::from_writer(out);
+    for row in rows {
+        csv.write_record(row).map_err(failed)?;
     }
     Ok(())
 }
 
 /// A row under [`NAMES`].
-fn cells(line: &Line<'_>) -> Result<[String; 19]> {
+fn cells(line: &Line<'_>) -> Result<[String; 21]> {
     let number = |number: Option<i64>| number.map(|number| number.to_string()).unwrap_or_default();
     let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
     Ok([
@@ -140,10 +153,12 @@ fn cells(line: &Line<'_>) -> Result<[String; 19]> {
         line.status.word().to_owned(),
         line.publish_at.map(|at| at.to_rfc3339()).unwrap_or_default(),
         text(line.slug),
+        list(line.former_slugs)?,
         line.tax_category.to_owned(),
         number(line.weight_g),
         text(line.barcode),
         object(line.translations)?,
+        if line.related.is_empty() { String::new() } else { object(line.related)? },
     ])
 }
 
@@ -157,10 +172,10 @@ fn list(texts: &[String]) -> Result<String> {
 }
 
 /// JSON.
-fn object<V: Serialize>(members: &BTreeMap<String, V>) -> Result<String> {
+fn object<K: Serialize, V: Serialize>(members: &BTreeMap<K, V>) -> Result<String> {
     serde_json::to_string(members).map_err(failed)
 }
 
-fn failed(error: impl std::error::Error) -> Error {
+pub(super) fn failed(error: impl std::error::Error) -> Error {
     Error::Inconsistent(format!("an export: {error}"))
 }

@@ -1,10 +1,10 @@
-use actix_web::http::header::{ETAG, LOCATION};
-use actix_web::{HttpResponse, web};
+use actix_web::web;
 use kernel::Problem;
 use kernel::page::Page;
-use platform::http::{Answer, Body, Editor, IfMatch, Staff, etag, no_content, ok};
+use platform::http::{Answer, Body, Editor, IfMatch, Staff, no_content, ok};
 use utoipa::OpenApi;
 
+use super::defined::{made, shown};
 use super::told::told;
 use crate::{Attribute, AttributeInput, Catalog};
 
@@ -28,10 +28,6 @@ pub(super) fn routes(config: &mut web::ServiceConfig) {
         .route("/v1/admin/attributes/{code}", web::delete().to(delete));
 }
 
-fn versioned(mut response: actix_web::HttpResponseBuilder, attribute: &Attribute) -> HttpResponse {
-    response.insert_header((ETAG, etag(attribute.version))).json(attribute)
-}
-
 /// Every attribute that is defined.
 #[utoipa::path(
     get, path = "/v1/admin/attributes", tag = "catalog admin",
@@ -53,9 +49,8 @@ async fn list(_: Staff, catalog: web::Data<Catalog>) -> Answer {
 )]
 async fn create(editor: Editor, catalog: web::Data<Catalog>, body: Body<AttributeInput>) -> Answer {
     let attribute = catalog.define_attribute(body.value, &editor.0).await?;
-    let mut response = HttpResponse::Created();
-    response.insert_header((LOCATION, format!("/v1/admin/attributes/{}", attribute.code)));
-    told(&catalog, versioned(response, &attribute)).await
+    let location = format!("/v1/admin/attributes/{}", attribute.code);
+    told(&catalog, made(location, &attribute)).await
 }
 
 /// The definition of an attribute.
@@ -68,7 +63,8 @@ async fn create(editor: Editor, catalog: web::Data<Catalog>, body: Body<Attribut
     )
 )]
 async fn show(_: Staff, catalog: web::Data<Catalog>, code: web::Path<String>) -> Answer {
-    Ok(versioned(HttpResponse::Ok(), &catalog.attribute(&code).await?))
+    let found = catalog.attribute(&code).await?;
+    Ok(shown(found.version, &found))
 }
 
 /// Replaces the definition of an attribute; code and kind stay.
@@ -93,7 +89,7 @@ async fn replace(
     body: Body<AttributeInput>,
 ) -> Answer {
     let changed = catalog.redefine_attribute(&code, version.0, body.value, &editor.0).await?;
-    told(&catalog, versioned(HttpResponse::Ok(), &changed)).await
+    told(&catalog, shown(changed.version, &changed)).await
 }
 
 /// Forgets the definition of an attribute; products keep their values.

@@ -1,12 +1,12 @@
-use actix_web::http::header::{ETAG, LOCATION};
-use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
+use actix_web::{HttpRequest, web};
 use kernel::Problem;
 use kernel::page::Page;
 use platform::cache::Loaded;
-use platform::http::{Answer, Body, Editor, Failure, IfMatch, Staff, etag, no_content, ok};
+use platform::http::{Answer, Body, Editor, Failure, IfMatch, Staff, no_content, ok};
 use utoipa::OpenApi;
 use uuid::Uuid;
 
+use super::defined::{made, shown};
 use super::told::{After, told};
 use crate::domain::{Category, CategoryInput, CategoryNode};
 use crate::pages::{CATEGORY_TTL, ListPage};
@@ -50,10 +50,6 @@ async fn tree_page(catalog: &Catalog) -> Result<Loaded<ListPage>, Failure> {
     ListPage::loaded(&page, true, CATEGORY_TTL)
 }
 
-fn versioned(mut response: HttpResponseBuilder, category: &Category) -> HttpResponse {
-    response.insert_header((ETAG, etag(category.version))).json(category)
-}
-
 fn category_id(text: &str) -> Result<Uuid, Error> {
     Uuid::try_parse(text).map_err(|_| Error::NotFound)
 }
@@ -77,9 +73,8 @@ async fn list(_: Staff, catalog: web::Data<Catalog>) -> Answer {
 )]
 async fn create(editor: Editor, catalog: web::Data<Catalog>, body: Body<CategoryInput>) -> Answer {
     let category = catalog.create_category(body.value, &editor.0).await?;
-    let mut response = HttpResponse::Created();
-    response.insert_header((LOCATION, format!("/v1/admin/categories/{}", category.id)));
-    told(&catalog, versioned(response, &category)).await
+    let location = format!("/v1/admin/categories/{}", category.id);
+    told(&catalog, made(location, &category)).await
 }
 
 /// One category.
@@ -93,7 +88,7 @@ async fn create(editor: Editor, catalog: web::Data<Catalog>, body: Body<Category
 )]
 async fn show(_: Staff, catalog: web::Data<Catalog>, id: web::Path<String>) -> Answer {
     let category = catalog.category(&category_id(&id)?.to_string()).await?;
-    Ok(versioned(HttpResponse::Ok(), &category))
+    Ok(shown(category.version, &category))
 }
 
 /// Renames, moves or describes a category; what is below it goes along.
@@ -119,7 +114,7 @@ async fn replace(
 ) -> Answer {
     let id = category_id(&id)?;
     let changed = catalog.update_category(id, version.0, body.value, &editor.0).await?;
-    told(&catalog, versioned(HttpResponse::Ok(), &changed)).await
+    told(&catalog, shown(changed.version, &changed)).await
 }
 
 /// Deletes a category that is empty.

@@ -1,13 +1,14 @@
-use actix_web::http::header::{CACHE_CONTROL, ETAG, LOCATION};
-use actix_web::{HttpResponse, HttpResponseBuilder, web};
+use actix_web::http::header::CACHE_CONTROL;
+use actix_web::{HttpResponse, web};
 use kernel::Problem;
 use kernel::id::ProductId;
 use kernel::page::Page;
-use platform::http::{Answer, Body, Editor, IfMatch, Staff, etag, no_content, ok};
+use platform::http::{Answer, Body, Editor, IfMatch, Staff, no_content, ok};
 use serde::Deserialize;
 use utoipa::{OpenApi, ToSchema};
 use uuid::Uuid;
 
+use super::defined::{made, shown};
 use super::told::told;
 use crate::domain::{Collection, CollectionInput, Rule};
 use crate::pages::CACHED;
@@ -42,10 +43,6 @@ pub(super) fn routes(config: &mut web::ServiceConfig) {
 struct ChoiceInput {
     /// At most 1,000 ids.
     items: Vec<ProductId>,
-}
-
-fn versioned(mut response: HttpResponseBuilder, collection: &Collection) -> HttpResponse {
-    response.insert_header((ETAG, etag(collection.version))).json(collection)
 }
 
 fn collection_id(text: &str) -> Result<Uuid, Error> {
@@ -91,9 +88,8 @@ async fn create(
     body: Body<CollectionInput>,
 ) -> Answer {
     let collection = catalog.create_collection(body.value, &editor.0).await?;
-    let mut response = HttpResponse::Created();
-    response.insert_header((LOCATION, format!("/v1/admin/collections/{}", collection.id)));
-    told(&catalog, versioned(response, &collection)).await
+    let location = format!("/v1/admin/collections/{}", collection.id);
+    told(&catalog, made(location, &collection)).await
 }
 
 /// One collection. Its ETag is what a change of it sends as If-Match.
@@ -107,7 +103,7 @@ async fn create(
 )]
 async fn show(_: Staff, catalog: web::Data<Catalog>, id: web::Path<String>) -> Answer {
     let collection = catalog.collection(&collection_id(&id)?.to_string()).await?;
-    Ok(versioned(HttpResponse::Ok(), &collection))
+    Ok(shown(collection.version, &collection))
 }
 
 /// Replaces what a collection is called and its rule.
@@ -133,7 +129,7 @@ async fn replace(
 ) -> Answer {
     let id = collection_id(&id)?;
     let changed = catalog.update_collection(id, version.0, body.value, &editor.0).await?;
-    told(&catalog, versioned(HttpResponse::Ok(), &changed)).await
+    told(&catalog, shown(changed.version, &changed)).await
 }
 
 /// The products that were chosen for a collection, those that are not in the shop too.
@@ -170,7 +166,7 @@ async fn choose(
 ) -> Answer {
     let id = collection_id(&id)?;
     let changed = catalog.choose(id, version.0, body.value.items, &editor.0).await?;
-    told(&catalog, versioned(HttpResponse::Ok(), &changed)).await
+    told(&catalog, shown(changed.version, &changed)).await
 }
 
 /// Deletes a collection; its products stay.

@@ -1,10 +1,8 @@
-use actix_web::dev::Decompress;
 use actix_web::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE, LOCATION};
 use actix_web::{HttpRequest, HttpResponse, web};
 use futures_util::StreamExt;
 use kernel::id::ImportId;
 use kernel::page::{Page, PageQuery};
-use kernel::problem::code;
 use kernel::{Problem, Timestamp};
 use platform::audit::Actor;
 use platform::http::{Answer, Editor, Failure, OptionalKey, Params, Staff, answer, stored};
@@ -108,11 +106,11 @@ impl From<Job> for ImportView {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct ImportParams {
-    /// How the file holds its products.
-    format: Format,
+    /// How the file holds what is in it.
+    pub(super) format: Format,
     /// Decide about every line, tell what would be left out, and write nothing.
     #[serde(default)]
-    dry_run: bool,
+    pub(super) dry_run: bool,
 }
 
 /// Takes a file of products and imports it when its turn has come. `Content-Encoding: gzip` is
@@ -180,13 +178,9 @@ async fn take(
     request: &HttpRequest,
     payload: web::Payload,
 ) -> Result<(), Failure> {
-    let mut body = Decompress::from_headers(payload, request.headers());
+    let mut body = files::unpacked(request, payload);
     while let Some(piece) = body.next().await {
-        let cut = |error| {
-            let detail = format!("The file ended too early or cannot be unpacked: {error}.");
-            Problem::new(code::INVALID_REQUEST, detail)
-        };
-        upload.write(&piece.map_err(cut)?).await?;
+        upload.write(&piece?).await?;
     }
     Ok(())
 }

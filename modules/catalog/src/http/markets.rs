@@ -1,10 +1,10 @@
-use actix_web::http::header::{ETAG, LOCATION};
-use actix_web::{HttpResponse, HttpResponseBuilder, web};
+use actix_web::web;
 use kernel::Problem;
 use kernel::page::Page;
-use platform::http::{Answer, Body, Editor, IfMatch, Staff, etag, no_content, ok};
+use platform::http::{Answer, Body, Editor, IfMatch, Staff, no_content, ok};
 use utoipa::OpenApi;
 
+use super::defined::{made, shown};
 use super::told::told;
 use crate::domain::Rounding;
 use crate::{Catalog, Market, MarketInput};
@@ -29,10 +29,6 @@ pub(super) fn routes(config: &mut web::ServiceConfig) {
         .route("/v1/admin/markets/{code}", web::delete().to(delete));
 }
 
-fn versioned(mut response: HttpResponseBuilder, market: &Market) -> HttpResponse {
-    response.insert_header((ETAG, etag(market.version))).json(market)
-}
-
 /// Every market. A shop without one sells everything at its base price.
 #[utoipa::path(
     get, path = "/v1/admin/markets", tag = "prices",
@@ -54,9 +50,8 @@ async fn list(_: Staff, catalog: web::Data<Catalog>) -> Answer {
 )]
 async fn create(editor: Editor, catalog: web::Data<Catalog>, body: Body<MarketInput>) -> Answer {
     let market = catalog.create_market(body.value, &editor.0).await?;
-    let mut response = HttpResponse::Created();
-    response.insert_header((LOCATION, format!("/v1/admin/markets/{}", market.code)));
-    told(&catalog, versioned(response, &market)).await
+    let location = format!("/v1/admin/markets/{}", market.code);
+    told(&catalog, made(location, &market)).await
 }
 
 /// One market.
@@ -69,7 +64,8 @@ async fn create(editor: Editor, catalog: web::Data<Catalog>, body: Body<MarketIn
     )
 )]
 async fn show(_: Staff, catalog: web::Data<Catalog>, code: web::Path<String>) -> Answer {
-    Ok(versioned(HttpResponse::Ok(), &catalog.market(&code).await?))
+    let found = catalog.market(&code).await?;
+    Ok(shown(found.version, &found))
 }
 
 /// Replaces a market that still is in the version of If-Match; code and currency stay.
@@ -93,7 +89,7 @@ async fn replace(
     body: Body<MarketInput>,
 ) -> Answer {
     let changed = catalog.update_market(&code, version.0, body.value, &editor.0).await?;
-    told(&catalog, versioned(HttpResponse::Ok(), &changed)).await
+    told(&catalog, shown(changed.version, &changed)).await
 }
 
 /// Deletes a market that no price list is for; the default one goes last.

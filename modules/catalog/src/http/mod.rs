@@ -6,12 +6,14 @@ mod bulk;
 mod categories;
 mod clicks;
 mod collections;
+mod defined;
 mod exports;
 mod files;
 mod images;
 mod imports;
 mod listing;
 mod markets;
+mod price_files;
 mod price_lists;
 mod prices;
 mod problem;
@@ -52,6 +54,7 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
         .merge_from(clicks::openapi())
         .merge_from(markets::openapi())
         .merge_from(price_lists::openapi())
+        .merge_from(price_files::openapi())
         .merge_from(prices::openapi())
         .merge_from(collections::openapi())
         .merge_from(related::openapi())
@@ -85,6 +88,7 @@ pub(crate) fn routes(catalog: &Catalog, config: &mut web::ServiceConfig) {
         .configure(categories::routes)
         .configure(markets::routes)
         .configure(price_lists::routes)
+        .configure(price_files::routes)
         .configure(prices::routes)
         .configure(collections::routes)
         .configure(related::routes);

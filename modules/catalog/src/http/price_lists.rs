@@ -1,15 +1,15 @@
-use actix_web::http::header::{ETAG, LOCATION};
-use actix_web::{HttpResponse, HttpResponseBuilder, web};
+use actix_web::web;
 use kernel::Problem;
 use kernel::id::ProductId;
 use kernel::page::{Page, PageQuery};
-use platform::http::{Answer, Body, Editor, IfMatch, Params, Staff, etag, no_content, ok};
+use platform::http::{Answer, Body, Editor, IfMatch, Params, Staff, no_content, ok};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, OpenApi, ToSchema};
 use uuid::Uuid;
 
 use super::admin::product_id;
+use super::defined::{made, shown};
 use super::told::told;
 use crate::{Catalog, Derivation, Listed, ListedInput, PriceList, PriceListInput};
 
@@ -46,12 +46,8 @@ pub(super) fn routes(config: &mut web::ServiceConfig) {
         .route("/v1/admin/price-lists/{id}/derive", web::post().to(derive));
 }
 
-fn list_id(text: &str) -> Result<Uuid, Problem> {
+pub(super) fn list_id(text: &str) -> Result<Uuid, Problem> {
     text.parse().map_err(|_| Problem::not_found("such price list"))
-}
-
-fn versioned(mut response: HttpResponseBuilder, list: &PriceList) -> HttpResponse {
-    response.insert_header((ETAG, etag(list.version))).json(list)
 }
 
 /// Every price list.
@@ -74,9 +70,8 @@ async fn list(_: Staff, catalog: web::Data<Catalog>) -> Answer {
 )]
 async fn create(editor: Editor, catalog: web::Data<Catalog>, body: Body<PriceListInput>) -> Answer {
     let list = catalog.create_price_list(body.value, &editor.0).await?;
-    let mut response = HttpResponse::Created();
-    response.insert_header((LOCATION, format!("/v1/admin/price-lists/{}", list.id)));
-    told(&catalog, versioned(response, &list)).await
+    let location = format!("/v1/admin/price-lists/{}", list.id);
+    told(&catalog, made(location, &list)).await
 }
 
 /// One price list, without its prices.
@@ -89,7 +84,8 @@ async fn create(editor: Editor, catalog: web::Data<Catalog>, body: Body<PriceLis
     )
 )]
 async fn show(_: Staff, catalog: web::Data<Catalog>, id: web::Path<String>) -> Answer {
-    Ok(versioned(HttpResponse::Ok(), &catalog.price_list(list_id(&id)?).await?))
+    let found = catalog.price_list(list_id(&id)?).await?;
+    Ok(shown(found.version, &found))
 }
 
 /// Replaces a price list that still is in the version of If-Match; currency and prices stay.
@@ -115,7 +111,7 @@ async fn replace(
 ) -> Answer {
     let id = list_id(&id)?;
     let changed = catalog.update_price_list(id, version.0, body.value, &editor.0).await?;
-    told(&catalog, versioned(HttpResponse::Ok(), &changed)).await
+    told(&catalog, shown(changed.version, &changed)).await
 }
 
 /// Deletes a price list with its prices.

@@ -1,7 +1,9 @@
 use kernel::problem::{Problem, code};
 use platform::http::Failure;
 
+use crate::domain::LineError;
 use crate::error::Error;
+use crate::import::ERRORS_MAX;
 use crate::search::SearchError;
 
 impl From<Error> for Failure {
@@ -14,6 +16,7 @@ impl From<Error> for Failure {
                 problem.errors = errors;
                 problem.into()
             }
+            Error::Lines(errors) => lines(&errors).into(),
             Error::NotFound => Problem::not_found("such thing in the catalogue").into(),
             Error::SkuTaken(sku) => {
                 let message = format!("{sku:?} belongs to another product");
@@ -75,4 +78,12 @@ impl From<Error> for Failure {
             ) => Self::internal(error),
         }
     }
+}
+
+/// Names the wrong lines of a file in `lines`, while there is room.
+fn lines(errors: &[LineError]) -> Problem {
+    let count = errors.len();
+    let first = errors.first().map(|error| format!(" The first: {error}.")).unwrap_or_default();
+    let detail = format!("{count} times something is not allowed; nothing was changed.{first}");
+    Problem::new(code::INVALID_VALUE, detail).with("lines", &errors[..count.min(ERRORS_MAX)])
 }

@@ -1,11 +1,11 @@
-use actix_web::http::header::{ETAG, LOCATION};
-use actix_web::{HttpResponse, web};
+use actix_web::web;
 use kernel::Problem;
 use kernel::page::Page;
-use platform::http::{Answer, Body, Editor, IfMatch, Staff, etag, no_content, ok};
+use platform::http::{Answer, Body, Editor, IfMatch, Staff, no_content, ok};
 use utoipa::OpenApi;
 use uuid::Uuid;
 
+use super::defined::{made, shown};
 use super::told::told;
 use crate::{Catalog, Synonym, SynonymInput};
 
@@ -24,10 +24,6 @@ pub(super) fn routes(config: &mut web::ServiceConfig) {
         .route("/v1/admin/synonyms/{id}", web::get().to(show))
         .route("/v1/admin/synonyms/{id}", web::put().to(replace))
         .route("/v1/admin/synonyms/{id}", web::delete().to(delete));
-}
-
-fn versioned(mut response: actix_web::HttpResponseBuilder, synonym: &Synonym) -> HttpResponse {
-    response.insert_header((ETAG, etag(synonym.version))).json(synonym)
 }
 
 fn synonym_id(text: &str) -> Result<Uuid, Problem> {
@@ -53,9 +49,8 @@ async fn list(_: Staff, catalog: web::Data<Catalog>) -> Answer {
 )]
 async fn create(editor: Editor, catalog: web::Data<Catalog>, body: Body<SynonymInput>) -> Answer {
     let synonym = catalog.create_synonym(body.value, &editor.0).await?;
-    let mut response = HttpResponse::Created();
-    response.insert_header((LOCATION, format!("/v1/admin/synonyms/{}", synonym.id)));
-    told(&catalog, versioned(response, &synonym)).await
+    let location = format!("/v1/admin/synonyms/{}", synonym.id);
+    told(&catalog, made(location, &synonym)).await
 }
 
 /// Some synonyms. Their ETag is what a change of them sends as If-Match.
@@ -68,7 +63,8 @@ async fn create(editor: Editor, catalog: web::Data<Catalog>, body: Body<SynonymI
     )
 )]
 async fn show(_: Staff, catalog: web::Data<Catalog>, id: web::Path<String>) -> Answer {
-    Ok(versioned(HttpResponse::Ok(), &catalog.synonym(synonym_id(&id)?).await?))
+    let found = catalog.synonym(synonym_id(&id)?).await?;
+    Ok(shown(found.version, &found))
 }
 
 /// Replaces synonyms.
@@ -93,7 +89,7 @@ async fn replace(
 ) -> Answer {
     let id = synonym_id(&id)?;
     let changed = catalog.update_synonym(id, version.0, body.value, &editor.0).await?;
-    told(&catalog, versioned(HttpResponse::Ok(), &changed)).await
+    told(&catalog, shown(changed.version, &changed)).await
 }
 
 /// Forgets synonyms.

@@ -17,6 +17,9 @@ pub(crate) struct Batch {
     pub records: i64,
     /// How much of the file is read with it.
     pub bytes: u64,
+    /// Its lines are read once more, for nothing but the products that belong to theirs: these may
+    /// come later in the file.
+    pub relates: bool,
     /// Nothing comes after it.
     pub is_last: bool,
 }
@@ -24,21 +27,29 @@ pub(crate) struct Batch {
 /// A record with its line, read or not.
 type Numbered = (u64, Result<ImportRow, FieldError>);
 
-/// The records of a file in batches.
+/// The records of a file in batches; behind them, once more, those that name related products.
 pub(crate) struct Batches<'f> {
     reader: Reader<'f>,
     /// Read, but of the next batch.
     kept: Option<Numbered>,
+    has_relations: bool,
+    /// How much was read when the file was through for the first time.
+    first_pass: Option<u64>,
 }
 
 impl<'f> Batches<'f> {
     pub(crate) fn new(reader: Reader<'f>) -> Self {
-        Self { reader, kept: None }
+        Self { reader, kept: None, has_relations: false, first_pass: None }
+    }
+
+    /// How many bytes are read.
+    fn bytes(&self) -> u64 {
+        self.first_pass.unwrap_or_else(|| self.reader.bytes())
     }
 
     pub(crate) fn skip(&mut self, records: i64) -> Result<(), ImportError> {
         for _ in 0..records {
-            self.reader.next()?;
+            self.read(&mut Report::default())?;
         }
         Ok(())
     }
@@ -46,12 +57,12 @@ impl<'f> Batches<'f> {
     /// The next records, among which no SKU comes twice: a product has one event a commit.
     pub(crate) fn next(&mut self, report: &mut Report) -> Result<Batch, ImportError> {
         let mut batch = self.fill(report)?;
-        batch.bytes = self.reader.bytes();
+        batch.bytes = self.bytes();
         Ok(batch)
     }
 
     fn fill(&mut self, report: &mut Report) -> Result<Batch, ImportError> {
-        let mut batch = Batch::default();
+        let mut batch = Batch { relates: self.first_pass.is_some(), ..Batch::default() };
         let mut skus = HashSet::new();
         loop {
             let next = match self.kept.take() {
@@ -64,7 +75,8 @@ impl<'f> Batches<'f> {
             };
             let comes_twice =
                 record.as_ref().is_ok_and(|row: &ImportRow| !skus.insert(row.sku.clone()));
-            if comes_twice || batch.records == BATCH {
+            let goes_back = batch.relates != self.first_pass.is_some();
+            if comes_twice || goes_back || batch.records == BATCH {
                 self.kept = Some((line, record));
                 return Ok(batch);
             }
@@ -79,12 +91,33 @@ impl<'f> Batches<'f> {
     }
 
     fn read(&mut self, report: &mut Report) -> Result<Option<Numbered>, ImportError> {
+        if self.first_pass.is_none() {
+            let record = self.read_one(report)?;
+            if record.is_some() || !self.has_relations {
+                return Ok(record);
+            }
+            self.first_pass = Some(self.reader.bytes());
+            self.reader.rewind()?;
+        }
+        let relates =
+            |one: &Numbered| one.1.as_ref().is_ok_and(|row: &ImportRow| row.related.is_some());
+        loop {
+            match self.read_one(report)? {
+                Some(record) if !relates(&record) => {}
+                record => return Ok(record),
+            }
+        }
+    }
+
+    fn read_one(&mut self, report: &mut Report) -> Result<Option<Numbered>, ImportError> {
         let Some((line, record)) = self.reader.next()? else { return Ok(None) };
         let ignored = |name: &str| {
             if report.ignored_fields.len() < IGNORED_MAX {
                 report.ignored_fields.insert(name.to_owned());
             }
         };
-        Ok(Some((line, record.and_then(|record| row(record, ignored)))))
+        let row = record.and_then(|record| row(record, ignored));
+        self.has_relations |= row.as_ref().is_ok_and(|row| row.related.is_some());
+        Ok(Some((line, row)))
     }
 }

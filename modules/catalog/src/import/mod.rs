@@ -4,6 +4,7 @@ mod batch;
 mod errors;
 mod folder;
 mod overlay;
+mod prices;
 mod read;
 
 use std::collections::BTreeSet;
@@ -19,6 +20,7 @@ pub(crate) use batch::{Batch, Batches};
 pub(crate) use errors::ErrorFile;
 pub(crate) use folder::{ImportFolder, Upload};
 pub(crate) use overlay::Overlay;
+pub(crate) use prices::PriceRows;
 pub(crate) use read::{Reader, fingerprint, object};
 
 /// How a file is imported.

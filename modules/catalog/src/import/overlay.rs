@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::Batch;
-use crate::domain::{Content, Known, Plan, Product, wanted_slug};
+use crate::domain::{Content, Known, Plan, Product, wanted_slugs};
 
 /// What a trial run would have written: laid over what is stored, so that later lines are decided
 /// as they would be. Products are in a temporary file; in memory is only where, some 60 bytes each.
@@ -48,10 +48,25 @@ impl Overlay {
                     known.products.insert(sku.clone(), product);
                 }
             }
-            if let Some(slug) = wanted_slug(row)
-                && let Some(owner) = self.slugs.get(&digested(&slug))
-            {
-                known.slugs.insert(slug, *owner);
+            for slug in wanted_slugs(row) {
+                if let Some(owner) = self.slugs.get(&digested(&slug)) {
+                    known.slugs.insert(slug, *owner);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The ids of the products among these that this run would have made or changed, by SKU.
+    pub(crate) fn cover_ids<'s>(
+        &mut self,
+        skus: impl IntoIterator<Item = &'s str>,
+        products: &mut HashMap<String, ProductId>,
+    ) -> Result<()> {
+        let known = Known::default();
+        for sku in skus {
+            if let Some(product) = self.product(sku, &known)? {
+                products.insert(sku.to_owned(), product.id);
             }
         }
         Ok(())
@@ -92,6 +107,9 @@ impl Overlay {
                 self.slugs.insert(digested(slug), id);
             }
             text.extend_from_slice(&json);
+        }
+        for (id, slugs) in &plan.former_slugs {
+            self.slugs.extend(slugs.iter().map(|slug| (digested(slug), *id)));
         }
         self.file.seek(SeekFrom::Start(self.end))?;
         self.file.write_all(&text)?;

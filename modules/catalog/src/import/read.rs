@@ -1,5 +1,5 @@
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader, Read, SeekFrom};
+use std::io::{BufRead, BufReader, Read, Seek, SeekFrom};
 
 use kernel::problem::FieldError;
 use serde_json::value::RawValue;
@@ -36,7 +36,7 @@ pub(crate) fn fingerprint(file: &mut dyn Source) -> Result<(String, u64), Import
 /// Reads the records of a file, one after another.
 pub(crate) enum Reader<'f> {
     Jsonl { file: BufReader<&'f mut dyn Source>, line: u64, bytes: u64 },
-    Csv { file: csv::Reader<&'f mut dyn Source>, names: csv::StringRecord },
+    Csv { file: csv::Reader<&'f mut dyn Source>, names: csv::StringRecord, first: csv::Position },
 }
 
 impl<'f> Reader<'f> {
@@ -50,8 +50,17 @@ impl<'f> Reader<'f> {
                 let mut builder = csv::ReaderBuilder::new();
                 let mut file = builder.buffer_capacity(BUFFER).flexible(false).from_reader(file);
                 let names = file.headers()?.clone();
-                Ok(Self::Csv { file, names })
+                let first = file.position().clone();
+                Ok(Self::Csv { file, names, first })
             }
+        }
+    }
+
+    /// The names of the columns; JSON lines have none.
+    pub(crate) fn columns(&self) -> Option<&csv::StringRecord> {
+        match self {
+            Self::Jsonl { .. } => None,
+            Self::Csv { names, .. } => Some(names),
         }
     }
 
@@ -63,11 +72,23 @@ impl<'f> Reader<'f> {
         }
     }
 
+    /// Goes back to the first record.
+    pub(crate) fn rewind(&mut self) -> Result<(), ImportError> {
+        match self {
+            Self::Jsonl { file, line, bytes } => {
+                (*line, *bytes) = (0, 0);
+                file.seek(SeekFrom::Start(0))?;
+            }
+            Self::Csv { file, first, .. } => file.seek(first.clone())?,
+        }
+        Ok(())
+    }
+
     /// The next record and the line it begins on; none at the end.
     pub(crate) fn next(&mut self) -> Result<Option<(u64, Record)>, ImportError> {
         match self {
             Self::Jsonl { file, line, bytes } => next_line(file, line, bytes),
-            Self::Csv { file, names } => next_row(file, names),
+            Self::Csv { file, names, .. } => next_row(file, names),
         }
     }
 }
@@ -181,11 +202,11 @@ fn cells(names: &csv::StringRecord, row: &csv::StringRecord) -> Map<String, Valu
             continue;
         }
         let value = match name {
-            "categories" | "images" => list(cell),
-            "attributes" | "options" | "translations" => {
+            "categories" | "images" | "former_slugs" => list(cell),
+            "attributes" | "options" | "translations" | "related" => {
                 serde_json::from_str(cell).unwrap_or(Value::from(cell))
             }
-            "stock" | "weight_g" => {
+            "stock" | "weight_g" | "min_quantity" => {
                 cell.trim().parse::<i64>().map_or(Value::from(cell), Value::from)
             }
             _ => Value::from(cell),

@@ -4,6 +4,7 @@
 //! upload that finds its image there already, or dies, leaves files that no row names, and deleting
 //! an image can never take away another's.
 
+mod metadata;
 mod render;
 
 use std::fs::File;
@@ -74,7 +75,7 @@ impl Media {
             // The turn ends with the work, also when nobody waits for it any more.
             let _turn = turn;
             let rendered = render(&bytes, &settings)?;
-            write(&folder, &bytes, &rendered).map_err(Error::Folder)?;
+            write(&folder, &rendered).map_err(Error::Folder)?;
             Ok(rendered)
         });
         work.await.map_err(|error| Error::Folder(error.into()))?
@@ -98,10 +99,10 @@ impl Media {
 
 /// Writes the files of an image under another name, and gives the folder its own once they are on
 /// the disk.
-fn write(folder: &Path, original: &[u8], rendered: &Rendered) -> std::io::Result<()> {
+fn write(folder: &Path, rendered: &Rendered) -> std::io::Result<()> {
     let unfinished = folder.with_extension("new");
     std::fs::create_dir_all(&unfinished)?;
-    write_file(&unfinished.join(rendered.file()), original)?;
+    write_file(&unfinished.join(rendered.file()), &rendered.original)?;
     for (variant, bytes) in &rendered.variants {
         write_file(&unfinished.join(variant.file()), bytes)?;
     }

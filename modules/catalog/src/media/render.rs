@@ -5,9 +5,11 @@ use std::io::Cursor;
 use fast_image_resize::Resizer;
 use image::codecs::jpeg::JpegEncoder;
 use image::codecs::png::PngEncoder;
+use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageEncoder, ImageError, ImageReader, Limits};
 
 use super::Settings;
+use super::metadata::without_metadata;
 use crate::domain::{ImageType, Variant, smaller};
 use crate::error::{Error, Result};
 
@@ -25,6 +27,8 @@ pub(crate) struct Rendered {
     /// In pixels, as it is to be seen.
     pub width: u32,
     pub height: u32,
+    /// The upload without what was written beside the picture.
+    pub original: Vec<u8>,
     /// The smaller ones, encoded.
     pub variants: Vec<(Variant, Vec<u8>)>,
 }
@@ -42,7 +46,9 @@ pub(crate) fn render(bytes: &[u8], settings: &Settings) -> Result<Rendered> {
     let refuse = |message: String| Error::invalid("file", message);
     let kind = ImageType::sniff(bytes)
         .ok_or_else(|| refuse("must be a JPEG, PNG, WebP or GIF image".to_owned()))?;
-    let (picture, colours) = decode(bytes, kind, settings.pixels_max)?;
+    let (picture, colours, orientation) = decode(bytes, kind, settings.pixels_max)?;
+    let original = without_metadata(bytes, kind, orientation)
+        .ok_or_else(|| refuse("is broken: its parts cannot be told from each other".to_owned()))?;
     let (width, height) = (picture.width(), picture.height());
     let mut resizer = Resizer::new();
     let mut variants = Vec::new();
@@ -55,15 +61,16 @@ pub(crate) fn render(bytes: &[u8], settings: &Settings) -> Result<Rendered> {
             .map_err(|error| refuse(format!("cannot be made smaller: {error}")))?;
         variants.push((Variant { width: to_width, height: to_height, kind }, bytes));
     }
-    Ok(Rendered { kind, width, height, variants })
+    Ok(Rendered { kind, width, height, original, variants })
 }
 
-/// The picture with 8 bits a channel, with the meaning of its colours when it has one of its own.
+/// The picture with 8 bits a channel as it is to be seen, the meaning of its colours when it has
+/// one of its own, and how the camera was held.
 fn decode(
     bytes: &[u8],
     kind: ImageType,
     pixels_max: u64,
-) -> Result<(DynamicImage, Option<Vec<u8>>)> {
+) -> Result<(DynamicImage, Option<Vec<u8>>, Orientation)> {
     let broken = |error: ImageError| match error {
         ImageError::Limits(_) => Error::invalid("file", "takes too much memory to read"),
         error => Error::invalid("file", format!("is broken: {error}")),
@@ -88,7 +95,7 @@ fn decode(
         DynamicImage::from(picture.into_rgb8())
     };
     let is_rgb = |profile: &Vec<u8>| profile.get(ICC_COLOURS) == Some(&b"RGB "[..]);
-    Ok((picture, colours.filter(is_rgb)))
+    Ok((picture, colours.filter(is_rgb), orientation))
 }
 
 const fn format(kind: ImageType) -> image::ImageFormat {

@@ -33,6 +33,9 @@ platform::statements! {
            from jsonb_array_elements_text($2) with ordinality as e(value, n)";
     CHOSEN = "select product_id from collection_product where collection_id = $1
                order by position, product_id";
+    CHOSEN_SKUS = "select c.collection_id, p.sku
+                     from collection_product c join product p on p.id = c.product_id
+                    order by c.collection_id, c.position, p.sku";
 }
 
 #[derive(platform::sql::Record)]
@@ -149,4 +152,9 @@ pub(crate) async fn choose(tx: &mut Tx, id: Uuid, products: &[ProductId]) -> Res
 pub(crate) async fn chosen(db: &Db, id: Uuid) -> Result<Vec<Uuid>> {
     let rows: Vec<(Uuid,)> = db.query(CHOSEN).bind(id).all().await?;
     Ok(rows.into_iter().map(|(id,)| id).collect())
+}
+
+/// The SKUs of the products that were chosen for any collection, in their order.
+pub(crate) async fn chosen_skus(db: &Db) -> Result<Vec<(Uuid, String)>> {
+    db.query(CHOSEN_SKUS).all().await
 }

@@ -2,10 +2,11 @@
 
 use std::collections::HashMap;
 
-use platform::sql::{Db, Result};
+use platform::sql::{Db, Error, Result};
 use uuid::Uuid;
 
 use super::{ProductRow, columns, id_list, products};
+use crate::domain::Related;
 use crate::export::Exported;
 
 platform::statements! {
@@ -20,6 +21,22 @@ platform::statements! {
         "select p.id, r.sku as parent_sku, p.inventory_count as stock
            from product p left join product r on r.id = p.parent_id
           where p.id in (select cast(jsonb_array_elements_text($1) as uuid))";
+    FORMER_SLUGS =
+        "select s.product_id, s.slug from product_slug s join product p on p.id = s.product_id
+          where s.product_id in (select unhex(value, '-') from json_each($1))
+            and (p.slug is null or p.slug <> s.slug) order by s.product_id, s.slug",
+        "select s.product_id, s.slug from product_slug s join product p on p.id = s.product_id
+          where s.product_id in (select cast(jsonb_array_elements_text($1) as uuid))
+            and (p.slug is null or p.slug <> s.slug) order by s.product_id, s.slug";
+    RELATED =
+        "select r.product_id, r.kind, p.sku
+           from product_relation r join product p on p.id = r.related_id
+          where r.product_id in (select unhex(value, '-') from json_each($1))
+          order by r.product_id, r.kind, r.position, p.sku",
+        "select r.product_id, r.kind, p.sku
+           from product_relation r join product p on p.id = r.related_id
+          where r.product_id in (select cast(jsonb_array_elements_text($1) as uuid))
+          order by r.product_id, r.kind, r.position, p.sku";
 }
 
 /// Who comes first.
@@ -57,14 +74,28 @@ pub(crate) async fn page(db: &Db, rank: Rank, after: Uuid, limit: i64) -> Result
     let rows: Vec<ProductRow> = db.query(sql).bind(after).bind(limit).all().await?;
     let page = products(rows)?;
     let ids = id_list(page.iter().map(|product| product.id.uuid()));
-    let besides: Vec<Beside> = db.query(BESIDES).bind(ids).all().await?;
+    let besides: Vec<Beside> = db.query(BESIDES).bind(ids.clone()).all().await?;
     let mut besides: HashMap<Uuid, Beside> =
         besides.into_iter().map(|beside| (beside.id, beside)).collect();
+    let mut slugs: HashMap<Uuid, Vec<String>> = HashMap::new();
+    let rows: Vec<(Uuid, String)> = db.query(FORMER_SLUGS).bind(ids.clone()).all().await?;
+    for (id, slug) in rows {
+        slugs.entry(id).or_default().push(slug);
+    }
+    let mut related: HashMap<Uuid, Related> = HashMap::new();
+    let rows: Vec<(Uuid, String, String)> = db.query(RELATED).bind(ids).all().await?;
+    for (id, kind, sku) in rows {
+        let kind = kind.parse().map_err(|error| Error::Inconsistent(format!("{id}: {error}")))?;
+        related.entry(id).or_default().entry(kind).or_default().push(sku);
+    }
     let exported = page.into_iter().map(|product| {
-        let beside = besides.remove(&product.id.uuid());
+        let id = product.id.uuid();
+        let beside = besides.remove(&id);
         let (parent_sku, stock) =
             beside.map(|beside| (beside.parent_sku, beside.stock)).unwrap_or_default();
-        Exported { product, parent_sku, stock }
+        let former_slugs = slugs.remove(&id).unwrap_or_default();
+        let related = related.remove(&id).unwrap_or_default();
+        Exported { product, parent_sku, stock, former_slugs, related }
     });
     Ok(exported.collect())
 }

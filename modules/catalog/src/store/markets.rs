@@ -26,7 +26,8 @@ platform::statements! {
         market!("json_group_array(c.country order by c.country)", "where m.code = $1"),
         market!("jsonb_agg(c.country order by c.country)", "where m.code = $1");
     PLACES = "select code, currency, is_default from market order by code limit $1";
-    /// Who works prices out holds this row with others, so that the markets stay as they are.
+    /// Who works prices out, or makes a list for a market, holds this row with others, so that the
+    /// markets stay as they are.
     KEEP_SET =
         "select version from market_set",
         "select version from market_set for share";
@@ -119,9 +120,14 @@ pub(crate) async fn by_code(tx: &mut Tx, code: &str) -> Result<Option<Market>> {
     row.map(Row::market).transpose()
 }
 
+/// Keeps every market as it is until the unit of work is over.
+pub(crate) async fn keep(tx: &mut Tx) -> Result<()> {
+    tx.query(KEEP_SET).one::<(i64,)>().await.map(drop)
+}
+
 /// Every market as far as prices depend on it. None is changed until the unit of work is over.
 pub(crate) async fn places(tx: &mut Tx) -> Result<Vec<Place>> {
-    tx.query(KEEP_SET).one::<(i64,)>().await?;
+    keep(tx).await?;
     let rows: Vec<(String, String, bool)> = tx.query(PLACES).bind(MARKETS_MAX).all().await?;
     rows.into_iter()
         .map(|(market, currency, is_default)| {

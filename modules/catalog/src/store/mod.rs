@@ -10,6 +10,7 @@ pub(crate) mod jobs;
 pub(crate) mod listing;
 pub(crate) mod markets;
 pub(crate) mod popularity;
+pub(crate) mod price_history;
 pub(crate) mod price_lists;
 pub(crate) mod pricing;
 pub(crate) mod products;

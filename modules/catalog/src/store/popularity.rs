@@ -76,6 +76,7 @@ pub(crate) async fn rank(
     tx: &mut Tx,
     ranks: &[(Uuid, i64, i64)],
 ) -> Result<Vec<(Uuid, String, i64)>> {
+    super::products::hold(tx, ranks.iter().map(|(id, _, _)| *id)).await?;
     let records: Vec<Value> =
         ranks.iter().map(|(id, was, rank)| json!({"id": id, "was": was, "rank": rank})).collect();
     tx.query(RANK).bind(Json(records)).all().await

@@ -1,5 +1,7 @@
 //! Price lists and their prices.
 
+use std::collections::HashMap;
+
 use kernel::id::ProductId;
 use kernel::{Currency, Money, Timestamp};
 use platform::sql::{Db, Error, Json, Result, Tx};
@@ -70,9 +72,10 @@ platform::statements! {
           where id in (select cast(jsonb_array_elements_text($1) as uuid))
              or sku in (select jsonb_array_elements_text($2))";
     PRICES =
-        concat!("select e.product_id, e.min_quantity, e.amount from price_list_entry e
-                   join ", keys!(sqlite), " x on x.id = e.product_id and x.quantity = e.min_quantity
-                  where e.list_id = $1"),
+        // Crossed, so that SQLite looks each key up and does not go through the list for it.
+        concat!("select e.product_id, e.min_quantity, e.amount
+                   from ", keys!(sqlite), " x cross join price_list_entry e
+                  where e.list_id = $1 and e.product_id = x.id and e.min_quantity = x.quantity"),
         concat!("select e.product_id, e.min_quantity, e.amount from price_list_entry e
                    join ", keys!(postgres), " on x.id = e.product_id and x.quantity = e.min_quantity
                   where e.list_id = $1");
@@ -85,14 +88,19 @@ platform::statements! {
                  select $1, x.id, x.quantity, x.amount from ", keys!(postgres), "
                  on conflict (list_id, product_id, min_quantity)
                  do update set amount = excluded.amount");
+    REMOVE =
+        concat!("delete from price_list_entry where list_id = $1
+                    and (product_id, min_quantity) in (select x.id, x.quantity from ", keys!(sqlite), " x)"),
+        concat!("delete from price_list_entry where list_id = $1
+                    and (product_id, min_quantity) in (select x.id, x.quantity from ", keys!(postgres), ")");
     TOO_MANY_TIERS =
         "select e.product_id from price_list_entry e
           where e.list_id = $1 and e.product_id in (select unhex(value, '-') from json_each($2))
-          group by e.product_id having count(*) > $3 limit 1",
+          group by e.product_id having count(*) > $3",
         "select e.product_id from price_list_entry e
           where e.list_id = $1
             and e.product_id in (select cast(jsonb_array_elements_text($2) as uuid))
-          group by e.product_id having count(*) > $3 limit 1";
+          group by e.product_id having count(*) > $3";
     TAKE = "delete from price_list_entry
              where list_id = $1 and product_id = $2 and min_quantity = $3 returning amount";
     PAGE = "select e.product_id, p.sku, e.min_quantity, e.amount
@@ -238,37 +246,58 @@ pub(crate) async fn products(
     tx.query(PRODUCTS).bind(id_list(ids)).bind(Json(skus)).all().await
 }
 
-fn keys(prices: &[Listed]) -> Json<Vec<Value>> {
+fn keys<'l>(prices: impl IntoIterator<Item = &'l Listed>) -> Json<Vec<Value>> {
     let key = |one: &Listed| {
         let amount = one.price.minor();
         json!({"id": one.product_id, "quantity": one.min_quantity, "amount": amount})
     };
-    Json(prices.iter().map(key).collect())
+    Json(prices.into_iter().map(key).collect())
 }
 
+/// The prices of a list, by product and quantity.
+pub(crate) type Stored = HashMap<(ProductId, i64), Money>;
+
 /// What a list says now where prices are to be put.
-pub(crate) async fn prices(
+pub(crate) async fn prices<'l>(
     tx: &mut Tx,
-    list: Uuid,
-    at: &[Listed],
-) -> Result<Vec<(Uuid, i64, i64)>> {
-    tx.query(PRICES).bind(list).bind(keys(at)).all().await
+    list: &PriceList,
+    at: impl IntoIterator<Item = &'l Listed>,
+) -> Result<Stored> {
+    let query = tx.query(PRICES).bind(list.id).bind(keys(at));
+    let rows: Vec<(Uuid, i64, i64)> = query.all().await?;
+    let price = |(product, quantity, amount): (Uuid, i64, i64)| {
+        ((product.into(), quantity), Money::from_minor(amount, list.currency))
+    };
+    Ok(rows.into_iter().map(price).collect())
 }
 
 /// Puts prices into a list, in place of those for the same product and quantity.
-pub(crate) async fn put(tx: &mut Tx, list: Uuid, prices: &[Listed]) -> Result<()> {
+pub(crate) async fn put<'l>(
+    tx: &mut Tx,
+    list: Uuid,
+    prices: impl IntoIterator<Item = &'l Listed>,
+) -> Result<()> {
     tx.query(PUT).bind(list).bind(keys(prices)).execute().await.map(drop)
 }
 
-/// A product among these that has more prices in a list than are allowed.
+/// Takes prices out of a list.
+pub(crate) async fn remove<'l>(
+    tx: &mut Tx,
+    list: Uuid,
+    at: impl IntoIterator<Item = &'l Listed>,
+) -> Result<()> {
+    tx.query(REMOVE).bind(list).bind(keys(at)).execute().await.map(drop)
+}
+
+/// The products among these that have more prices in a list than are allowed.
 pub(crate) async fn too_many_tiers(
     tx: &mut Tx,
     list: Uuid,
     products: impl IntoIterator<Item = Uuid>,
-) -> Result<Option<Uuid>> {
+) -> Result<Vec<Uuid>> {
     let query = tx.query(TOO_MANY_TIERS).bind(list).bind(id_list(products)).bind(TIERS_MAX);
-    let found: Option<(Uuid,)> = query.optional().await?;
-    Ok(found.map(|(id,)| id))
+    let found: Vec<(Uuid,)> = query.all().await?;
+    Ok(found.into_iter().map(|(id,)| id).collect())
 }
 
 /// Takes a price out of a list: what it was, in minor units.

@@ -2,14 +2,13 @@
 
 use std::collections::HashMap;
 
-use kernel::id::ProductId;
 use kernel::{Currency, Money, Timestamp};
 use platform::sql::{Db, Error, Json, Query, Result, Tx};
-use serde_json::{Value, json};
+use serde_json::json;
 use uuid::Uuid;
 
-use super::id_list;
-use crate::domain::{Applied, Candidate, LOWEST_WINDOW, Repriced};
+use super::{id_list, price_history};
+use crate::domain::{Applied, Candidate, Repriced};
 
 macro_rules! candidates {
     ($of:literal, $valid:literal) => {
@@ -63,55 +62,6 @@ platform::statements! {
                 p.public_lowest from product p
           where p.id in (select cast(jsonb_array_elements_text($1) as uuid))
           order by p.id for no key update";
-    /// Prices that apply, or did in the time that counts.
-    APPLIED =
-        "select product_id, market, amount, currency, from_at, until_at, lowest_before
-           from price_history
-          where product_id in (select unhex(value, '-') from json_each($1))
-            and (until_at is null or until_at > $2) order by from_at",
-        "select product_id, market, amount, currency, from_at, until_at, lowest_before
-           from price_history
-          where product_id in (select cast(jsonb_array_elements_text($1) as uuid))
-            and (until_at is null or until_at > $2) order by from_at";
-    PRESENT = "select amount, currency, lowest_before from price_history
-                where product_id = $1 and market = $2 and until_at is null";
-    HISTORY = "select product_id, market, amount, currency, from_at, until_at, lowest_before
-                 from price_history
-                where product_id = $1 and market = $2 and from_at < $3
-                order by from_at desc limit $4";
-    /// What began at the very moment that it ends at never was.
-    FORGET =
-        "delete from price_history
-          where until_at is null and from_at >= $2
-            and (product_id, market) in (select unhex(value->>'id', '-'), value->>'market'
-                                           from json_each($1))",
-        "delete from price_history
-          where until_at is null and from_at >= $2
-            and (product_id, market) in (select x.id, x.market
-                                           from jsonb_to_recordset($1) as x(id uuid, market text))";
-    END =
-        "update price_history set until_at = $2
-          where until_at is null
-            and (product_id, market) in (select unhex(value->>'id', '-'), value->>'market'
-                                           from json_each($1))",
-        "update price_history set until_at = $2
-          where until_at is null
-            and (product_id, market) in (select x.id, x.market
-                                           from jsonb_to_recordset($1) as x(id uuid, market text))";
-    BEGIN =
-        "insert into price_history (product_id, market, amount, currency, from_at, lowest_before)
-         select unhex(value->>'id', '-'), value->>'market', value->>'amount',
-                value->>'currency', $2, value->>'lowest' from json_each($1) where true
-         on conflict (product_id, market, from_at)
-         do update set amount = excluded.amount, currency = excluded.currency, until_at = null,
-                       lowest_before = excluded.lowest_before",
-        "insert into price_history (product_id, market, amount, currency, from_at, lowest_before)
-         select x.id, x.market, x.amount, x.currency, $2, x.lowest
-           from jsonb_to_recordset($1) as x(id uuid, market text, amount bigint, currency text,
-                lowest bigint)
-         on conflict (product_id, market, from_at)
-         do update set amount = excluded.amount, currency = excluded.currency, until_at = null,
-                       lowest_before = excluded.lowest_before";
     SET_PUBLIC =
         "update product set public_price = l.amount, public_currency = l.currency,
                 public_lowest = l.lowest
@@ -165,7 +115,7 @@ struct CandidateRow {
     amount: i64,
 }
 
-fn currency(code: &str, of: impl std::fmt::Display) -> Result<Currency> {
+pub(super) fn currency(code: &str, of: impl std::fmt::Display) -> Result<Currency> {
     code.parse().map_err(|_| Error::Inconsistent(format!("{of}: currency")))
 }
 
@@ -257,59 +207,6 @@ pub(crate) async fn shown(db: &Db, key: &str) -> Result<Option<(Uuid, String, Mo
         .transpose()
 }
 
-/// What every shopper of a market pays for one unit, and the lowest price of the 30 days before.
-pub(crate) async fn present(
-    db: &Db,
-    id: Uuid,
-    market: &str,
-) -> Result<Option<(Money, Option<Money>)>> {
-    let row: Option<(i64, String, Option<i64>)> =
-        db.query(PRESENT).bind(id).bind(market).optional().await?;
-    row.map(|(amount, code, lowest)| {
-        let currency = currency(&code, id)?;
-        let lowest = lowest.map(|lowest| Money::from_minor(lowest, currency));
-        Ok((Money::from_minor(amount, currency), lowest))
-    })
-    .transpose()
-}
-
-#[derive(platform::sql::Record)]
-struct AppliedRow {
-    product_id: Uuid,
-    market: String,
-    amount: i64,
-    currency: String,
-    from_at: Timestamp,
-    until_at: Option<Timestamp>,
-    lowest_before: Option<i64>,
-}
-
-impl AppliedRow {
-    fn applied(self) -> Result<Applied> {
-        let currency = currency(&self.currency, self.product_id)?;
-        Ok(Applied {
-            market: self.market,
-            price: Money::from_minor(self.amount, currency),
-            from: self.from_at,
-            until: self.until_at,
-            lowest_before: self.lowest_before,
-        })
-    }
-}
-
-/// The prices a product had in a market before an instant, the newest first.
-pub(crate) async fn history(
-    db: &Db,
-    id: ProductId,
-    market: &str,
-    before: Timestamp,
-    limit: i64,
-) -> Result<Vec<Applied>> {
-    let query = db.query(HISTORY).bind(id.uuid()).bind(market).bind(before).bind(limit);
-    let rows: Vec<AppliedRow> = query.all().await?;
-    rows.into_iter().map(AppliedRow::applied).collect()
-}
-
 #[derive(platform::sql::Record)]
 struct LockedRow {
     id: Uuid,
@@ -339,13 +236,8 @@ pub(crate) async fn locked(tx: &mut Tx, ids: &[Uuid]) -> Result<Vec<Priced>> {
     let now = tx.now();
     let list = id_list(ids.iter().copied());
     let rows: Vec<LockedRow> = tx.query(LOCKED).bind(list.clone()).all().await?;
-    let mut candidates = by_product(tx.query(CANDIDATES).bind(list.clone()).bind(now)).await?;
-    let since = now - LOWEST_WINDOW;
-    let applied: Vec<AppliedRow> = tx.query(APPLIED).bind(list).bind(since).all().await?;
-    let mut by_id: HashMap<Uuid, Vec<Applied>> = HashMap::new();
-    for row in applied {
-        by_id.entry(row.product_id).or_default().push(row.applied()?);
-    }
+    let mut candidates = by_product(tx.query(CANDIDATES).bind(list).bind(now)).await?;
+    let mut applied = price_history::applied(tx, ids).await?;
     let priced = |row: LockedRow| {
         let public = currency(&row.public_currency, row.id)?;
         Ok(Priced {
@@ -354,7 +246,7 @@ pub(crate) async fn locked(tx: &mut Tx, ids: &[Uuid]) -> Result<Vec<Priced>> {
             public: Money::from_minor(row.public_price, public),
             lowest_before: row.public_lowest,
             candidates: candidates.remove(&row.id).unwrap_or_default(),
-            applied: by_id.remove(&row.id).unwrap_or_default(),
+            applied: applied.remove(&row.id).unwrap_or_default(),
             id: row.id,
         })
     };
@@ -363,30 +255,16 @@ pub(crate) async fn locked(tx: &mut Tx, ids: &[Uuid]) -> Result<Vec<Priced>> {
 
 /// Writes what the prices of products came to.
 pub(crate) async fn write(tx: &mut Tx, repriced: &[(&Priced, Repriced)]) -> Result<()> {
-    let now = tx.now();
-    let (mut ended, mut begun, mut public) = (Vec::new(), Vec::new(), Vec::new());
+    let mut public = Vec::new();
     for (product, come) in repriced {
-        let id = product.id;
-        ended.extend(come.ended.iter().map(|market| json!({"id": id, "market": market})));
-        begun.extend(come.begun.iter().map(|one| {
-            json!({
-                "id": id, "market": one.market, "amount": one.price.minor(),
-                "currency": one.price.currency(), "lowest": one.lowest_before,
-            })
-        }));
         if product.public != come.public || product.lowest_before != come.lowest_before {
             public.push(json!({
-                "id": id, "amount": come.public.minor(), "currency": come.public.currency(),
-                "lowest": come.lowest_before,
+                "id": product.id, "amount": come.public.minor(),
+                "currency": come.public.currency(), "lowest": come.lowest_before,
             }));
         }
     }
-    let write: [(_, Vec<Value>); 2] = [(FORGET, ended.clone()), (END, ended)];
-    for (sql, records) in write.into_iter().chain([(BEGIN, begun)]) {
-        if !records.is_empty() {
-            tx.query(sql).bind(Json(records)).bind(now).execute().await?;
-        }
-    }
+    price_history::write(tx, repriced.iter().map(|(product, come)| (product.id, come))).await?;
     if !public.is_empty() {
         tx.query(SET_PUBLIC).bind(Json(public)).execute().await?;
     }

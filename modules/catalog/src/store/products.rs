@@ -99,6 +99,14 @@ platform::statements! {
                 barcode text, translations jsonb, shown boolean)
           where p.id = l.id and p.revision = l.revision
          returning p.id, p.version";
+    /// Whoever changes several products holds them in this order first, so that nobody waits for
+    /// each other.
+    HOLD =
+        "select p.id from product p
+          where p.id in (select unhex(value, '-') from json_each($1)) order by p.id",
+        "select p.id from product p
+          where p.id in (select cast(jsonb_array_elements_text($1) as uuid))
+          order by p.id for no key update";
     STATUS = "select status from product where id = $1";
     ARCHIVE = "update product set status = 'archived', shown = false, revision = revision + 1,
                       version = version + 1, updated_at = $2
@@ -206,6 +214,12 @@ fn written<'p>(product: &'p Product, places: &Places, now: Timestamp) -> Written
     }
 }
 
+/// Holds products, so that nobody else changes them until the unit of work is over.
+pub(crate) async fn hold(tx: &mut Tx, ids: impl IntoIterator<Item = Uuid>) -> Result<()> {
+    let _: Vec<(Uuid,)> = tx.query(HOLD).bind(id_list(ids)).all().await?;
+    Ok(())
+}
+
 /// Creates products; those whose SKU is taken are left out. Returns how many were created.
 pub(crate) async fn insert(tx: &mut Tx, new: &[NewProduct], places: &Places) -> Result<u64> {
     let now = tx.now();
@@ -239,7 +253,9 @@ pub(crate) async fn show_due(tx: &mut Tx, limit: i64) -> Result<Vec<(Uuid, Strin
     if due.is_empty() {
         return Ok(Vec::new());
     }
-    tx.query(SHOW).bind(id_list(due.into_iter().map(|(id,)| id))).all().await
+    let due: Vec<Uuid> = due.into_iter().map(|(id,)| id).collect();
+    hold(tx, due.iter().copied()).await?;
+    tx.query(SHOW).bind(id_list(due)).all().await
 }
 
 /// Whether products wait for their time and it has come.

@@ -37,8 +37,11 @@ pub(crate) async fn claim(tx: &mut Tx, wanted: &[(&str, ProductId)]) -> Result<O
     if wanted.is_empty() {
         return Ok(None);
     }
+    // In one order, so that two who want the same slugs do not wait for each other.
+    let mut ordered = wanted.to_vec();
+    ordered.sort_unstable();
     let records: Vec<Value> =
-        wanted.iter().map(|(slug, id)| json!({"slug": slug, "id": id})).collect();
+        ordered.iter().map(|(slug, id)| json!({"slug": slug, "id": id})).collect();
     let now = tx.now();
     let claimed = tx.query(CLAIM).bind(Json(records)).bind(now).execute().await?;
     if claimed == wanted.len() as u64 {

@@ -145,6 +145,9 @@ fn asked(item: &RawValue) -> std::result::Result<Asked, FieldError> {
     };
     let mut unknown = None;
     let row = row(record, |name| unknown = Some(name.to_owned()))?;
+    if row.related.is_some() {
+        return Err(wrong("related", "is replaced at /v1/admin/products/{id}/related"));
+    }
     match unknown {
         Some(name) => Err(wrong(&name, "is no field of a product")),
         None => Ok(Asked { row, version }),

@@ -22,7 +22,7 @@ impl Catalog {
         if let Some(known) = images::by_sha256(&self.db, &sha256).await? {
             return Ok((known, false));
         }
-        let (id, length) = (ImageId::new(), i64::try_from(bytes.len()).unwrap_or(i64::MAX));
+        let id = ImageId::new();
         let rendered = media.add(id, bytes, self.settings.images.clone()).await?;
         // The files are on the disk before there is a row, so a row never points to nothing.
         let mut tx = self.db.begin("catalog.image.create").await?;
@@ -33,7 +33,7 @@ impl Catalog {
             kind: rendered.kind,
             width: rendered.width,
             height: rendered.height,
-            bytes: length,
+            bytes: i64::try_from(rendered.original.len()).unwrap_or(i64::MAX),
             alt: String::new(),
             variants: rendered.variants.iter().map(|(variant, _)| *variant).collect(),
             version: 1,

@@ -4,10 +4,12 @@ use kernel::id::{ImportId, ProductId};
 use kernel::{Currency, Timestamp};
 use platform::audit::{Actor, Entry, record};
 use platform::sql::{self, Db, Tx};
+use serde_json::json;
 use uuid::Uuid;
 
+use super::import_relations::{Relating, named, relate, relating, skus};
 use super::pricing;
-use crate::domain::{Definitions, Known, LineError, Plan, plan, wanted_slug};
+use crate::domain::{Definitions, Known, LineError, Plan, plan, wanted_slugs};
 use crate::error::Error;
 use crate::import::{
     Batch, Batches, ErrorFile, Import, ImportError, Overlay, Progress, Reader, Report, Source,
@@ -119,16 +121,14 @@ impl Step<'_> {
         let Run { db, mark, .. } = *self.run;
         for _ in 0..TRIES_MAX {
             let mut tx = db.begin("catalog.import").await?;
-            let known = known(&mut tx, self.batch).await?;
-            let plan = self.plan(known, tx.now());
-            match write(&mut tx, &plan, actor).await {
-                Ok(true) => {}
-                Ok(false) => continue,
+            let decided = match self.write(&mut tx, actor).await {
+                Ok(Some(decided)) => decided,
+                Ok(None) => continue,
                 Err(Error::Storage(error)) if error.is_conflict() => continue,
                 Err(Error::Storage(error)) => return Err(error.into()),
                 Err(error) => return Err(ImportError::Refused(error.to_string())),
-            }
-            let (after, refused) = self.refused(plan, errors.as_deref_mut())?;
+            };
+            let (after, refused) = self.refused(decided, errors.as_deref_mut())?;
             if !imports::advance(&mut tx, mark, self.before, after).await?
                 || self.ends() && !imports::finish(&mut tx, mark, after).await?
             {
@@ -144,15 +144,32 @@ impl Step<'_> {
         Err(ImportError::Disturbed)
     }
 
+    /// Writes the batch; nothing when somebody else changed one of its products meanwhile.
+    async fn write(&self, tx: &mut Tx, actor: &Actor) -> Result<Option<Decided>, Error> {
+        if self.batch.relates {
+            return Ok(Some(relate(tx, self.batch, actor).await?.into()));
+        }
+        let known = known(tx, self.batch).await?;
+        let plan = self.plan(known, tx.now());
+        Ok(write(tx, &plan, actor).await?.then(|| plan.into()))
+    }
+
     /// Decides about the batch as if it and those before it were written.
     async fn try_out(&self, overlay: &mut Overlay, errors: Option<&mut ErrorFile>) -> Stepped {
         let mut tx = self.run.db.snapshot().await?;
-        let mut known = known(&mut tx, self.batch).await?;
-        overlay.cover(self.batch, &mut known)?;
-        let plan = self.plan(known, tx.now());
+        let decided = if self.batch.relates {
+            let mut products = named(&mut tx, self.batch).await?;
+            overlay.cover_ids(skus(self.batch), &mut products)?;
+            relating(&mut tx, self.batch, &products).await?.into()
+        } else {
+            let mut known = known(&mut tx, self.batch).await?;
+            overlay.cover(self.batch, &mut known)?;
+            let plan = self.plan(known, tx.now());
+            overlay.note(&plan)?;
+            plan.into()
+        };
         drop(tx);
-        overlay.note(&plan)?;
-        let (after, refused) = self.refused(plan, errors)?;
+        let (after, refused) = self.refused(decided, errors)?;
         if self.run.job.is_some() {
             let mut tx = self.run.db.begin("catalog.import.trial").await?;
             self.tell_job(&mut tx, after).await?;
@@ -172,10 +189,10 @@ impl Step<'_> {
 
     /// What is done when the batch is, and which lines of it are left out, in their order; those
     /// are in the file of errors before the mark says so.
-    fn refused(&self, mut plan: Plan, file: Option<&mut ErrorFile>) -> Stepped {
-        let mut after = counted(self.before, self.batch, &plan);
+    fn refused(&self, mut decided: Decided, file: Option<&mut ErrorFile>) -> Stepped {
+        let mut after = counted(self.before, self.batch, &decided);
         let mut refused = self.batch.unreadable.clone();
-        refused.append(&mut plan.errors);
+        refused.append(&mut decided.errors);
         refused.sort_by_key(|error| error.line);
         if let Some(file) = file {
             after.error_bytes = file.write(self.before.error_bytes, &refused)?;
@@ -200,7 +217,7 @@ pub(super) async fn known(tx: &mut Tx, batch: &Batch) -> sql::Result<Known> {
         .filter(|sku| !sku.contains('\0'))
         .collect();
     let products = products::by_skus(tx, named.into_iter().collect()).await?;
-    let wanted = batch.rows.iter().filter_map(|(_, row)| wanted_slug(row));
+    let wanted = batch.rows.iter().flat_map(|(_, row)| wanted_slugs(row));
     let wanted: Vec<String> = wanted.filter(|slug| !slug.contains('\0')).collect();
     let has_attributes = batch.rows.iter().any(|(_, row)| row.attributes.is_some());
     let stored = products.iter().any(|product| !product.content.attributes.is_empty());
@@ -213,14 +230,37 @@ pub(super) async fn known(tx: &mut Tx, batch: &Batch) -> sql::Result<Known> {
     })
 }
 
-fn counted(before: Done, batch: &Batch, plan: &Plan) -> Done {
+/// What becomes of a batch.
+struct Decided {
+    created: usize,
+    updated: usize,
+    unchanged: u64,
+    errors: Vec<LineError>,
+}
+
+impl From<Plan> for Decided {
+    fn from(plan: Plan) -> Self {
+        let (created, updated) = (plan.inserts.len(), plan.updates.len());
+        Self { created, updated, unchanged: plan.unchanged, errors: plan.errors }
+    }
+}
+
+impl From<Relating> for Decided {
+    /// Lines whose relations stay were counted when they were read for the first time.
+    fn from(relating: Relating) -> Self {
+        let updated = relating.changed();
+        Self { created: 0, updated, unchanged: 0, errors: relating.errors }
+    }
+}
+
+fn counted(before: Done, batch: &Batch, decided: &Decided) -> Done {
     let number = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
-    let broken: HashSet<u64> = plan.errors.iter().map(|error| error.line).collect();
+    let broken: HashSet<u64> = decided.errors.iter().map(|error| error.line).collect();
     Done {
         records: before.records + batch.records,
-        created: before.created + number(plan.inserts.len()),
-        updated: before.updated + number(plan.updates.len()),
-        unchanged: before.unchanged + plan.unchanged.cast_signed(),
+        created: before.created + number(decided.created),
+        updated: before.updated + number(decided.updated),
+        unchanged: before.unchanged + decided.unchanged.cast_signed(),
         failed: before.failed + number(batch.unreadable.len()) + number(broken.len()),
         error_bytes: before.error_bytes,
     }
@@ -245,6 +285,7 @@ pub(super) async fn write(tx: &mut Tx, plan: &Plan, actor: &Actor) -> Result<boo
     }
     if !plan.updates.is_empty() {
         let changed: Vec<_> = plan.updates.iter().map(|update| &update.product).collect();
+        products::hold(tx, changed.iter().map(|product| product.id.uuid())).await?;
         let versions = products::update(tx, &changed, &places).await?;
         if versions.len() != changed.len() {
             return Ok(false);
@@ -264,7 +305,13 @@ pub(super) async fn write(tx: &mut Tx, plan: &Plan, actor: &Actor) -> Result<boo
             super::update::emit(tx, &product, &change)?;
         }
     }
+    for (id, added) in &plan.former_slugs {
+        let (was, is) = (json!({"former_slugs": []}), json!({"former_slugs": added}));
+        entries.push(Entry::changed("product.slugs", id.uuid(), &was, &is)?);
+    }
     record(tx, actor, &entries).await?;
+    let former = plan.former_slugs.iter();
+    let former = former.flat_map(|(id, slugs)| slugs.iter().map(|slug| (slug.as_str(), *id)));
     let renamed = plan.updates.iter().filter(|update| update.slug_changed);
     let slugs: Vec<(&str, ProductId)> = plan
         .inserts
@@ -272,6 +319,7 @@ pub(super) async fn write(tx: &mut Tx, plan: &Plan, actor: &Actor) -> Result<boo
         .map(|new| &new.product)
         .chain(renamed.map(|update| &update.product))
         .filter_map(|product| Some((product.content.slug.as_deref()?, product.id)))
+        .chain(former)
         .collect();
     Ok(slugs::claim(tx, &slugs).await?.is_none())
 }

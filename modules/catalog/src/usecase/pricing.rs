@@ -1,4 +1,4 @@
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use std::collections::HashMap;
 
 use kernel::events::ProductPriceChanged;
@@ -9,11 +9,11 @@ use uuid::Uuid;
 
 use crate::Catalog;
 use crate::domain::{
-    Applied, Asked, Candidate, Change, DEFAULT_MARKET, Market, Place, Verdict, explain, pick,
-    places, reprice,
+    Applied, Asked, Candidate, Change, DEFAULT_MARKET, LOWEST_WINDOW, Market, Place, Verdict,
+    explain, pick, places, reprice,
 };
 use crate::error::{Error, Result};
-use crate::store::{markets, price_lists, pricing};
+use crate::store::{markets, price_history, price_lists, pricing};
 
 /// How many products are priced again in one unit of work.
 const BATCH: i64 = 500;
@@ -75,6 +75,16 @@ pub(crate) async fn price_due(db: &Db) -> sql::Result<bool> {
     price_and_tell(&mut tx, &due).await?;
     tx.commit().await?;
     Ok(i64::try_from(due.len()) == Ok(BATCH))
+}
+
+/// Deletes a batch of prices that no reduction of the last 30 days is measured by and that ended
+/// more than so long before. Answers whether there may be more.
+pub(crate) async fn trim_history(db: &Db, kept: TimeDelta) -> sql::Result<bool> {
+    let mut tx = db.begin("catalog.price_history").await?;
+    let ended_before = tx.now() - LOWEST_WINDOW - kept;
+    let trimmed = price_history::trim(&mut tx, ended_before, BATCH).await?;
+    tx.commit().await?;
+    Ok(trimmed == BATCH.unsigned_abs())
 }
 
 /// Whose price is wanted.
@@ -179,7 +189,7 @@ impl Catalog {
             price.looked_at = candidates.into_iter().zip(verdicts).collect();
         }
         if price.list_price().is_some() {
-            let present = pricing::present(&self.db, id, &price.market).await?;
+            let present = price_history::present(&self.db, id, &price.market).await?;
             // A reduction that only some get is not announced to everybody.
             let present = present.filter(|(public, _)| Some(*public) == price.price);
             price.lowest_30d = present.and_then(|(_, lowest)| lowest);
@@ -201,7 +211,12 @@ impl Catalog {
         let default = markets.iter().find(|market| market.is_default);
         let default = default.map_or(DEFAULT_MARKET, |market| market.code.as_str());
         let market = market.unwrap_or(default);
-        Ok(pricing::history(&self.db, id, market, before, i64::from(limit)).await?)
+        Ok(price_history::history(&self.db, id, market, before, i64::from(limit)).await?)
+    }
+
+    /// Deletes a batch of prices that are older than is kept; answers whether there may be more.
+    pub async fn trim_price_history(&self) -> sql::Result<bool> {
+        trim_history(&self.db, TimeDelta::days(self.settings.price_history_days.into())).await
     }
 
     /// Works out prices that may be others now, a batch of them; answers whether there may be more.

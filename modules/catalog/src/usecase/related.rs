@@ -3,9 +3,7 @@ use std::collections::BTreeMap;
 use kernel::events::ProductUpdated;
 use kernel::id::ProductId;
 use platform::audit::{Actor, Entry, record};
-use platform::sql;
 use serde_json::json;
-use uuid::Uuid;
 
 use crate::Catalog;
 use crate::domain::{Card, Product, Relation, RelationKind, check_relations};
@@ -15,8 +13,7 @@ use crate::store::{listing, products, related};
 impl Catalog {
     /// The relations of a product, in any status, in their order.
     pub async fn relations(&self, id: ProductId) -> Result<Vec<Relation>> {
-        let rows = related::all(&self.db, id).await?;
-        rows.into_iter().map(|(kind, other)| relation(&kind, other)).collect()
+        Ok(related::all(&self.db, id).await?)
     }
 
     /// Replaces the relations of a product that no editor has changed since `revision`.
@@ -66,11 +63,4 @@ impl Catalog {
             .filter_map(|one| Some((one.kind, (*by_id.get(&one.product_id)?).clone())));
         Ok(found.collect())
     }
-}
-
-fn relation(kind: &str, other: Uuid) -> Result<Relation> {
-    let kind = kind
-        .parse()
-        .map_err(|error| sql::Error::Inconsistent(format!("relation to {other}: {error}")))?;
-    Ok(Relation { kind, product_id: other.into() })
 }

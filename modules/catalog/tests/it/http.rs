@@ -17,15 +17,15 @@ platform::on_both_engines!(super::SCHEMA =>
     prices_are_edited_and_asked_for,
 );
 
-struct Answered {
-    status: StatusCode,
+pub struct Answered {
+    pub status: StatusCode,
     etag: String,
     cache: String,
-    json: Value,
+    pub json: Value,
 }
 
 /// Sends a request as a member of staff, or as nobody.
-async fn send(catalog: &Catalog, request: TestRequest, staff: bool) -> Answered {
+pub async fn send(catalog: &Catalog, request: TestRequest, staff: bool) -> Answered {
     let app = init_service(App::new().configure(|config| catalog.routes(config))).await;
     let request = request.to_request();
     if staff {
@@ -43,7 +43,7 @@ async fn send(catalog: &Catalog, request: TestRequest, staff: bool) -> Answered 
     Answered { status, etag, cache, json: serde_json::from_slice(&body).unwrap_or_default() }
 }
 
-async fn get(catalog: &Catalog, uri: &str) -> Answered {
+pub async fn get(catalog: &Catalog, uri: &str) -> Answered {
     send(catalog, TestRequest::get().uri(uri), false).await
 }
 

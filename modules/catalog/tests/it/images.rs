@@ -186,8 +186,15 @@ async fn a_picture_stands_as_the_camera_was_held(db: Db) {
     assert_eq!(small.dimensions(), (10, 20));
     let (top, bottom) = (small.get_pixel(5, 2).0, small.get_pixel(5, 17).0);
     assert!(top[0] > 200 && bottom[2] > 200, "{top:?} {bottom:?}");
-    let bytes = read_body(shop.get(url).await).await;
-    assert!(!bytes.windows(6).any(|window| window == b"SECRET"));
+    let original = image["url"].as_str().unwrap();
+    for url in [url, original] {
+        let bytes = read_body(shop.get(url).await).await;
+        assert!(!bytes.windows(6).any(|window| window == b"SECRET"), "{url}");
+    }
+    let bytes = read_body(shop.get(original).await).await;
+    assert_eq!(image["bytes"], json!(bytes.len()));
+    let (status, again) = shop.upload(bytes.to_vec()).await;
+    assert_eq!((status, &again["width"]), (201, &json!(40)), "it is still seen as it was held");
 }
 
 async fn what_shines_through_stays_so(db: Db) {

@@ -15,6 +15,7 @@ platform::on_both_engines!(super::SCHEMA =>
     an_import_changes_only_what_differs,
     a_repeated_sku_is_changed_in_a_later_commit,
     a_killed_import_goes_on_where_it_stopped,
+    a_killed_import_goes_on_with_the_relations,
     two_imports_of_one_file_do_not_mix,
 );
 
@@ -188,6 +189,26 @@ async fn a_killed_import_goes_on_where_it_stopped(db: Db) {
     assert_eq!(catalog.shown("S0").await.unwrap().0.content.name, "Edited");
     assert_eq!(catalog.product_count().await.unwrap(), 1_700);
     assert_eq!(import(&catalog, &text, Format::Jsonl).await.resumed_after, 0);
+}
+
+/// It dies where the relations are read, after all products were.
+async fn a_killed_import_goes_on_with_the_relations(db: Db) {
+    let catalog = catalog(&db);
+    let line = |n: i32| {
+        let related = json!({"upsell": [format!("S{}", (n + 1) % 1_200)]});
+        json!({"sku": format!("S{n}"), "name": "N", "price": n, "related": related}).to_string()
+    };
+    let text: Vec<String> = (0..1_200).map(line).collect();
+    let text = text.join("\n");
+    let mut failing = Failing::new(&text, text.len() * 7 / 4);
+    let died = catalog.import(&mut failing, Format::Jsonl, &mut |_| {}).await;
+    assert!(matches!(died, Err(ImportError::File(_))));
+    let report = import(&catalog, &text, Format::Jsonl).await;
+    assert_eq!((report.resumed_after, report.created, report.updated), (1_700, 1_200, 1_200));
+    assert_eq!(kinds(&db).await.len(), 2_400, "nothing is done twice");
+    assert_eq!(catalog.related("S1199").await.unwrap()[0].1.sku, "S0");
+    let again = import(&catalog, &text, Format::Jsonl).await;
+    assert_eq!((again.unchanged, again.updated), (1_200, 0));
 }
 
 async fn two_imports_of_one_file_do_not_mix(db: Db) {

@@ -1,19 +1,22 @@
 //! Markets, price lists, what shoppers pay, and its history.
 
 use catalog::{
-    Catalog, Derivation, Error, ListedInput, Market, MarketInput, Price, PriceList, PriceListInput,
-    PriceQuery, Put, SCHEMA, Settings, Verdict,
+    Catalog, Derivation, Error, ListedInput, MarketInput, PriceQuery, Put, SCHEMA, Settings,
+    Verdict,
 };
 use chrono::TimeDelta;
 use kernel::events::ProductPriceChanged;
 use kernel::id::ProductId;
 use kernel::ports::{Catalog as _, Wanted};
 use kernel::{Clock, Money};
-use platform::audit::Actor;
 use platform::sql::{Db, Engine};
 use serde_json::{Value, json};
 
-use crate::world::{USD, catalog, input, told};
+use crate::priced::{
+    SYSTEM, create, dollars, field, list, list_input, listed, market, of, price, public, put,
+    settle,
+};
+use crate::world::{catalog, input, told};
 
 platform::on_both_engines!(catalog::SCHEMA =>
     a_price_is_picked_and_explained,
@@ -28,79 +31,6 @@ platform::on_both_engines!(catalog::SCHEMA =>
     two_writers_agree_on_the_public_price,
     an_import_keeps_the_public_price,
 );
-
-const SYSTEM: Actor = Actor::SYSTEM;
-
-fn dollars(minor: i64) -> Money {
-    Money::from_minor(minor, USD)
-}
-
-async fn market(catalog: &Catalog, fields: Value) -> Market {
-    let input: MarketInput = serde_json::from_value(fields).unwrap();
-    catalog.create_market(input, &SYSTEM).await.unwrap()
-}
-
-fn list_input(code: &str, fields: &Value) -> PriceListInput {
-    let mut list = json!({"code": code, "currency": "USD"});
-    for (name, value) in fields.as_object().unwrap() {
-        list[name] = value.clone();
-    }
-    serde_json::from_value(list).unwrap()
-}
-
-async fn list(catalog: &Catalog, code: &str, fields: Value) -> PriceList {
-    catalog.create_price_list(list_input(code, &fields), &SYSTEM).await.unwrap()
-}
-
-fn listed(sku: &str, min_quantity: i64, minor: i64) -> ListedInput {
-    ListedInput { product_id: None, sku: Some(sku.to_owned()), min_quantity, price: dollars(minor) }
-}
-
-async fn put(catalog: &Catalog, list: &PriceList, sku: &str, min_quantity: i64, minor: i64) {
-    let prices = vec![listed(sku, min_quantity, minor)];
-    catalog.put_prices(list.id, prices, &SYSTEM).await.unwrap();
-}
-
-async fn create(catalog: &Catalog, sku: &str) -> ProductId {
-    catalog.create(input(sku, json!({})), &SYSTEM).await.unwrap().id
-}
-
-fn of(sku: &str) -> PriceQuery {
-    PriceQuery {
-        key: sku.to_owned(),
-        market: None,
-        country: None,
-        group: None,
-        quantity: 1,
-        explain: false,
-    }
-}
-
-async fn price(catalog: &Catalog, sku: &str) -> Price {
-    catalog.price(of(sku)).await.unwrap()
-}
-
-async fn settle(catalog: &Catalog) {
-    while catalog.price_due().await.unwrap() {}
-    catalog.price_due().await.unwrap();
-}
-
-/// What lists and carts say a product costs, which is the same.
-async fn public(catalog: &Catalog, sku: &str) -> i64 {
-    let (product, _) = catalog.shown(sku).await.unwrap();
-    let wanted = Wanted { product_id: product.id, quantity: 1 };
-    let offer = catalog.offers(&[wanted]).await.unwrap().remove(0);
-    assert_eq!(offer.price, product.public.price, "{sku}");
-    assert_eq!(price(catalog, sku).await.price, Some(offer.price), "{sku}");
-    offer.price.minor()
-}
-
-fn field(error: Error) -> String {
-    match error {
-        Error::Invalid(errors) => errors[0].field.clone(),
-        other => panic!("{other:?}"),
-    }
-}
 
 async fn a_price_is_picked_and_explained(db: Db) {
     let catalog = catalog(&db);

@@ -130,8 +130,18 @@ fn to_sqlite(line: &str, out: &mut String) {
         out.push_str(") strict;");
         return;
     }
+    for (n, part) in line.split('\'').enumerate() {
+        if n > 0 {
+            out.push('\'');
+        }
+        // Every other part stands between quotes.
+        if n % 2 == 0 { types_to_sqlite(part, out) } else { out.push_str(part) }
+    }
+}
+
+fn types_to_sqlite(text: &str, out: &mut String) {
     let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    let mut rest = line;
+    let mut rest = text;
     while !rest.is_empty() {
         let (word, tail) = rest.split_at(rest.find(|c| !is_word(c)).unwrap_or(rest.len()));
         out.push_str(TYPES.iter().find(|(pg, _)| *pg == word).map_or(word, |(_, sqlite)| sqlite));
@@ -154,6 +164,9 @@ mod tests {
         assert!(sqlite.contains("uuid_note text"));
         assert!(!sqlite.contains("timestamptz"));
         assert!(sqlite.contains(") strict;"));
+        let values = "    kind text check (kind in ('uuid', 'boolean')), is boolean default true";
+        let expected = values.replace("is boolean", "is integer");
+        assert_eq!(render(values, Engine::Sqlite).trim_end(), expected);
         let postgres = render(text, Engine::Postgres);
         assert!(postgres.contains("id uuid primary key"));
         assert!(!postgres.contains("-- only: sqlite"));
