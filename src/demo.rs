@@ -3,7 +3,9 @@
 use std::path::Path;
 use std::time::Duration;
 
+use catalog::{AttributeInput, AttributeKind};
 use kernel::ports::Role;
+use platform::audit::Actor;
 use secrecy::SecretString;
 use tokio::process::Command;
 
@@ -16,6 +18,16 @@ const IMPORT_WAIT_MAX: Duration = Duration::from_mins(2);
 const ACCOUNTS: [(&str, &str, &str, Role); 2] = [
     ("staff@demo.example", "demo-staff-pass", "Sam Staff", Role::Staff),
     ("ada@demo.example", "demo-customer-pass", "Ada Lovelace", Role::Customer),
+];
+
+/// The attributes that lists can be narrowed by: what products call them, and what shoppers read.
+const FACETS: [(&str, &str); 6] = [
+    ("brand_compatibility", "Made for"),
+    ("connectivity_technology", "Connectivity"),
+    ("material", "Material"),
+    ("print_technology", "Print technology"),
+    ("product_colour", "Colour"),
+    ("type", "Type"),
 ];
 
 /// Fills a shop that has no products, makes the accounts, and returns a line about each of them.
@@ -40,7 +52,27 @@ async fn accounts(shop: &Shop) -> Result<Vec<String>, Failure> {
 
 async fn import_once(shop: &Shop, config: Option<&Path>) -> Result<(), Failure> {
     if shop.catalog.product_count().await? == 0 {
+        define(shop).await?;
         import(shop, config).await?;
+    }
+    Ok(())
+}
+
+async fn define(shop: &Shop) -> Result<(), Failure> {
+    for (code, label) in FACETS {
+        let attribute = AttributeInput {
+            code: code.to_owned(),
+            label: Some(label.to_owned()),
+            kind: AttributeKind::Text,
+            unit: String::new(),
+            options: Vec::new(),
+            facet: true,
+        };
+        match shop.catalog.define_attribute(attribute, &Actor::SYSTEM).await {
+            // A first start that was interrupted has defined it already.
+            Ok(_) | Err(catalog::Error::CodeTaken(_)) => {}
+            Err(error) => return Err(error.into()),
+        }
     }
     Ok(())
 }

@@ -34,6 +34,7 @@ use platform::sql::{self, Db};
 use platform::verify::Check;
 use uuid::Uuid;
 
+pub use domain::Kind as AttributeKind;
 pub use domain::{
     Applied, Attribute, AttributeInput, Candidate, Card, Category, CategoryInput, CategoryNode,
     Collection, CollectionInput, FieldWeight, Listed, ListedInput, Market, MarketInput, PriceList,
