@@ -147,8 +147,11 @@ async fn lists_are_filtered(db: Db) {
     assert_eq!(counted(&catalog).await, [("X".to_owned(), 2), ("X > Y".to_owned(), 1)]);
 }
 
+/// Categories, brand, price, whether it is in stock, colours.
+type Made = (Vec<String>, String, i64, bool, Vec<String>);
+
 /// Products, each with category, brand, price, stock and attributes that repeat, as `n` says.
-fn made(n: u64) -> (Vec<String>, String, i64, bool, Vec<String>) {
+fn made(n: u64) -> Made {
     let digit = |by: u64, of: u64| (n / by) % of;
     let category = [vec!["Home"], vec!["Home", "Light"], vec!["Garden"]]
         [usize::try_from(digit(1, 3)).unwrap()]
@@ -166,20 +169,38 @@ async fn facets_are_what_counting_by_hand_gives(db: Db) {
     let colour = json!({"code": "colour", "kind": "list", "facet": true});
     let definition = serde_json::from_value(colour).unwrap();
     catalog.define_attribute(definition, &Actor::SYSTEM).await.unwrap();
-    let products: Vec<_> = (0..60).map(|n| made(n * 7 + n * n)).collect();
-    for (n, (categories, brand, price, stocked, colours)) in products.iter().enumerate() {
-        let amount = Money::from_minor(*price, USD);
-        let fields = json!({
-            "categories": categories, "brand": brand, "price": amount,
-            "attributes": {"colour": colours},
-        });
-        let product = input(&format!("P{n:02}"), fields);
-        let product = catalog.create(product, &Actor::SYSTEM).await.unwrap();
-        if *stocked {
-            set_stock(&db, &catalog, product.id, 1, 0).await;
-        }
+    let mut products: Vec<Made> = (0..60).map(|n| made(n * 7 + n * n)).collect();
+    let mut ids = Vec::new();
+    for (n, product) in products.iter().enumerate() {
+        let created = catalog.create(input(&format!("P{n:02}"), fields(product)), &Actor::SYSTEM);
+        ids.push(created.await.unwrap().id);
+        set_stock(&db, &catalog, ids[n], i64::from(product.3), 0).await;
     }
     catalog.refresh_search().await.unwrap();
+    counted_by_hand(&catalog, &products).await;
+    // Counts are kept from list to list: edits of some products must not leave them as they were.
+    for round in 1..4 {
+        for n in (0..products.len()).filter(|n| n % 4 == round % 4) {
+            products[n] = made((n * 13 + round * 101) as u64);
+            let revision = catalog.find(ids[n]).await.unwrap().revision;
+            let change = fields(&products[n]);
+            catalog.patch(ids[n], revision, change, &Actor::SYSTEM).await.unwrap();
+            set_stock(&db, &catalog, ids[n], i64::from(products[n].3), 0).await;
+        }
+        catalog.refresh_search().await.unwrap();
+        counted_by_hand(&catalog, &products).await;
+    }
+}
+
+fn fields((categories, brand, price, _, colours): &Made) -> serde_json::Value {
+    json!({
+        "categories": categories, "brand": brand, "price": Money::from_minor(*price, USD),
+        "attributes": {"colour": colours},
+    })
+}
+
+/// Lists in every combination of filters, beside what a loop over the products gives.
+async fn counted_by_hand(catalog: &Catalog, products: &[Made]) {
     for n in 0..32_u32 {
         let asks = |bit: u32| n & (1 << bit) != 0;
         let mut query = ListQuery { facets: true, ..everything(Sort::Newest) };
@@ -191,14 +212,7 @@ async fn facets_are_what_counting_by_hand_gives(db: Db) {
             query.values.insert("attr.colour".to_owned(), vec!["blue".to_owned()]);
         }
         let found = catalog.list(query).await.unwrap();
-        let passes = |(categories, brand, price, stocked, colours): &(
-            Vec<String>,
-            String,
-            i64,
-            bool,
-            Vec<String>,
-        ),
-                      but: u32| {
+        let passes = |(categories, brand, price, stocked, colours): &Made, but: u32| {
             (!asks(0) || but == 0 || categories[0] == "Home")
                 && (!asks(1) || but == 1 || brand == "Acme")
                 && (!asks(2) || but == 2 || *price <= 999)
@@ -213,7 +227,7 @@ async fn facets_are_what_counting_by_hand_gives(db: Db) {
         };
         let mut by = [BTreeMap::new(), BTreeMap::new(), BTreeMap::new()];
         let (mut yes, mut no, mut prices) = (0, 0, BTreeSet::new());
-        for product in &products {
+        for product in products {
             let (categories, brand, price, stocked, colours) = product;
             let mut add =
                 |facet: usize, value: String| *by[facet].entry(value).or_default() += 1_u64;
