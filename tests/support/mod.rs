@@ -46,6 +46,7 @@ impl Shop {
             ("STOA__SERVER__LISTEN".to_owned(), "127.0.0.1:0".to_owned()),
             ("STOA__SERVER__OPS_LISTEN".to_owned(), "127.0.0.1:0".to_owned()),
             ("STOA__SERVER__WORKERS".to_owned(), "2".to_owned()),
+            ("STOA__EDGE__THROTTLE".to_owned(), "false".to_owned()),
             ("STOA__SAGA__LEASE_MS".to_owned(), "20000".to_owned()),
             ("STOA__SAGA__POLL_MS".to_owned(), "100".to_owned()),
             ("STOA__BUS__POLL_MS".to_owned(), "100".to_owned()),
@@ -243,6 +244,17 @@ impl Customer {
         let text = response.text().await?;
         let body = serde_json::from_str(&text).unwrap_or(Value::Null);
         Ok(Answer { status, body, text, headers })
+    }
+
+    /// The same somebody with another token.
+    pub fn with(&self, token: &str) -> Self {
+        Self { token: token.to_owned(), ..self.clone() }
+    }
+
+    /// A request without a body.
+    pub async fn call(&self, method: &str, path: &str) -> Answer {
+        let method = method.parse().unwrap();
+        self.send(self.client.request(method, format!("{}{path}", self.base))).await.unwrap()
     }
 
     pub async fn get(&self, path: &str) -> Answer {

@@ -59,8 +59,10 @@ pub mod code {
         INVALID_VALUE = "invalid_value", 422, "A field has a value that is not allowed";
         IDEMPOTENCY_KEY_REUSED = "idempotency_key_reused", 422, "The Idempotency-Key was used with another request";
         TOO_MANY_ATTEMPTS = "too_many_attempts", 429, "Too many attempts";
+        TOO_MANY_REQUESTS = "too_many_requests", 429, "Too many requests";
         INTERNAL = "internal", 500, "Something went wrong on our side";
         UNAVAILABLE = "unavailable", 503, "The service cannot do this right now";
+        OVERLOADED = "overloaded", 503, "Too many requests are being answered";
         TIMEOUT = "timeout", 504, "The request took too long";
     }
 }
