@@ -210,7 +210,8 @@ impl Shop {
     pub fn serve(&self) -> std::io::Result<(Server, Vec<SocketAddr>)> {
         let shop = self.clone();
         let server = &self.settings.server;
-        let gate = Gate::new(Arc::new(self.accounts.clone()), &self.settings.edge);
+        let identity = Arc::new(self.accounts.clone());
+        let gate = Gate::new(identity, &self.settings.edge);
         let gate = Data::new(gate.map_err(std::io::Error::other)?);
         let forgetting = gate.clone();
         self.tasks.every("edge.clients", FORGET_CLIENTS_EVERY, None, move || {

@@ -16,9 +16,9 @@ use actix_web::http::header::{
 use actix_web::middleware::Next;
 use actix_web::web::Data;
 use kernel::id::EventId;
-use kernel::ports::{Identity, IdentityError, Principal, Role};
+use kernel::ports::{Identity, IdentityError, Principal};
 use kernel::problem::{Problem, code};
-use platform::http::{ClientAddress, Failure};
+use platform::http::{ClientAddress, Failure, demand};
 use platform::trace;
 
 use super::Edge;
@@ -100,22 +100,26 @@ impl Gate {
             return Err(Problem::new(code::BODY_TOO_LARGE, detail).into());
         }
         let caller = identify(self, request).await?;
-        let role = caller.as_ref().map(|caller| caller.role);
+        let may = match (route.access, &caller) {
+            (Access::Optional, _) | (Access::Required, Some(_)) => Ok(()),
+            (Access::Staff, Some(caller)) => demanded(route, caller),
+            (Access::Required | Access::Staff, None) => {
+                let detail = "Send Authorization: Bearer and an access token.";
+                Err(Problem::new(code::UNAUTHENTICATED, detail))
+            }
+        };
         if let Some(caller) = caller {
             request.extensions_mut().insert(caller);
         }
-        match (route.access, role) {
-            (Access::Optional, _) | (Access::Required, Some(_)) => Ok(()),
-            (Access::Staff, Some(role)) if role >= Role::Staff => Ok(()),
-            (_, None) => {
-                let detail = "Send Authorization: Bearer and an access token.";
-                Err(Problem::new(code::UNAUTHENTICATED, detail).into())
-            }
-            (Access::Staff, Some(_)) => {
-                Err(Problem::new(code::FORBIDDEN, "Only the staff of the shop may do this.").into())
-            }
-        }
+        may.map_err(Failure::from)
     }
+}
+
+/// Whether a caller has what the staff needs on a route. The table has no route for the staff that
+/// names nothing.
+fn demanded(route: &Route, caller: &Principal) -> Result<(), Problem> {
+    let shut = || Problem::new(code::FORBIDDEN, "This route names no permission.");
+    demand(caller, route.permission.ok_or_else(shut)?)
 }
 
 /// Lets a request through.

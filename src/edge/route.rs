@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use actix_web::http::Method;
+use kernel::Permission;
 use serde::Deserialize;
 
 /// Who may come in.
@@ -13,7 +14,7 @@ pub enum Access {
     Optional,
     /// Whoever sends a valid access token.
     Required,
-    /// The staff.
+    /// The staff, with the permission that the route names.
     Staff,
 }
 
@@ -39,6 +40,9 @@ pub struct Route {
     pub methods: Vec<String>,
     /// Who may come in.
     pub access: Access,
+    /// What the staff needs to come in.
+    #[serde(default)]
+    pub permission: Option<Permission>,
     /// How many requests a client may send in a second; without it, as many as it likes.
     #[serde(default)]
     pub per_second: Option<u32>,
@@ -94,6 +98,9 @@ pub enum TableError {
     /// A limit would let nothing through.
     #[error("edge.routes: {0}: per_second must be at least 1; leave it out for no limit")]
     NoRequests(String),
+    /// The staff would need no permission.
+    #[error("edge.routes: {0}: access \"staff\" needs a permission, and only that access has one")]
+    NoPermission(String),
     /// An endpoint is in no route.
     #[error("edge.routes: no route is for {method} {path}; it would be shut to everybody")]
     Unlisted {
@@ -113,7 +120,10 @@ const METHODS: [&str; 5] = ["GET", "POST", "PUT", "PATCH", "DELETE"];
 impl Table {
     /// A table that has a route for each of these endpoints, methods and path templates.
     pub fn new(mut routes: Vec<Route>, endpoints: &[(String, String)]) -> Result<Self, TableError> {
-        for Route { prefix, methods, per_second, .. } in &routes {
+        for Route { prefix, methods, per_second, access, permission, .. } in &routes {
+            if (*access == Access::Staff) != permission.is_some() {
+                return Err(TableError::NoPermission(prefix.clone()));
+            }
             if !prefix.starts_with('/') {
                 return Err(TableError::Prefix(prefix.clone()));
             }
@@ -161,11 +171,11 @@ pub fn listed(
     let table = Table::new(routes, endpoints)?;
     let line = |(method, path): &(String, String)| {
         let (_, route) = table.find(method, path)?;
-        let Route { access, per_second, body_max, timeout_ms, .. } = route;
+        let Route { access, permission, per_second, body_max, timeout_ms, .. } = route;
         let per_second = per_second.map_or("any".to_owned(), |number| number.to_string());
-        let access = access.word();
+        let access = permission.map_or(access.word(), Permission::word);
         Some(format!(
-            "{method:6} {path:55} {access:8} {per_second:>4}/s {body_max:>10} B {timeout_ms:>6} ms"
+            "{method:6} {path:55} {access:16} {per_second:>4}/s {body_max:>10} B {timeout_ms:>6} ms"
         ))
     };
     Ok(endpoints.iter().filter_map(line).collect())
@@ -180,6 +190,7 @@ mod tests {
             prefix: prefix.to_owned(),
             methods: methods.iter().map(|method| (*method).to_owned()).collect(),
             access,
+            permission: (access == Access::Staff).then_some(Permission::ProductsRead),
             per_second: None,
             body_max: 1,
             timeout_ms: 1,

@@ -124,6 +124,7 @@ mod tests {
             prefix: "/".to_owned(),
             methods: Vec::new(),
             access: Access::Optional,
+            permission: None,
             per_second: Some(per_second),
             body_max: 1,
             timeout_ms: 1,

@@ -36,6 +36,8 @@ pub mod code {
         INVALID_CREDENTIALS = "invalid_credentials", 401, "The e-mail address or the password is wrong";
         PAYMENT_DECLINED = "payment_declined", 402, "The payment was declined";
         FORBIDDEN = "forbidden", 403, "The caller may not do this";
+        MFA_REQUIRED = "mfa_required", 403, "A second factor is needed";
+        CSRF_REFUSED = "csrf_refused", 403, "The request may come from another site";
         NOT_FOUND = "not_found", 404, "There is no such thing";
         METHOD_NOT_ALLOWED = "method_not_allowed", 405, "The resource does not know this method";
         CONFLICT = "conflict", 409, "The state of the resource does not allow this";
