@@ -2,6 +2,7 @@
 //! the headers of every answer.
 
 use std::net::{IpAddr, Ipv4Addr};
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
@@ -16,7 +17,7 @@ use actix_web::http::header::{
 use actix_web::middleware::Next;
 use actix_web::web::Data;
 use kernel::id::EventId;
-use kernel::ports::{Identity, IdentityError, Principal};
+use kernel::ports::{Identity, IdentityError, Principal, Proof};
 use kernel::problem::{Problem, code};
 use platform::http::{ClientAddress, Failure, demand};
 use platform::trace;
@@ -27,7 +28,7 @@ use super::figures::measure;
 use super::headers::protect;
 use super::pages::{PAGES, endpoints, no_endpoint};
 use super::route::{Access, Route, Table, TableError};
-use super::throttle::{Throttle, Told};
+use super::throttle::{KeyRates, Throttle, Told};
 
 /// The longest request id that is taken over from the caller, in characters.
 const REQUEST_ID_MAX: usize = 64;
@@ -40,6 +41,7 @@ pub struct Gate {
     table: Table,
     /// None where something else limits how often clients come.
     throttle: Option<Throttle>,
+    key_rates: KeyRates,
     proxies: Proxies,
     /// How many requests are being answered, and how many may be.
     in_flight: AtomicUsize,
@@ -64,6 +66,7 @@ impl Gate {
         Ok(Self {
             identity,
             throttle: settings.throttle.then(|| Throttle::new(table.routes())),
+            key_rates: KeyRates::default(),
             table,
             proxies,
             in_flight: AtomicUsize::new(0),
@@ -76,6 +79,7 @@ impl Gate {
         if let Some(throttle) = &self.throttle {
             throttle.forget();
         }
+        self.key_rates.forget();
     }
 
     fn place(&self) -> Result<Place<'_>, Failure> {
@@ -89,6 +93,14 @@ impl Gate {
 
     fn limit(&self, route: usize, client: IpAddr) -> Option<Told> {
         self.throttle.as_ref()?.count(route, client)
+    }
+
+    /// What a caller is told who is a key with a rate of its own.
+    fn limit_of_key(&self, request: &ServiceRequest) -> Option<Told> {
+        let extensions = request.extensions();
+        let caller = extensions.get::<Principal>()?;
+        let Proof::Key { rate_per_s: Some(rate) } = caller.proof else { return None };
+        Some(self.key_rates.count(caller.id.uuid(), NonZeroU32::new(rate)?))
     }
 
     /// Whether somebody may come in on a route.
@@ -162,15 +174,19 @@ async fn pass(
         // Whatever answers there: it is shut until the table says who may come in.
         return Ok(request.error_response(Failure::from(no_endpoint())));
     };
-    let told = gate.limit(number, client);
-    let refused = match told.and_then(|told| told.wait) {
-        Some(_) => {
-            let detail = "You come too often; Retry-After says when to come again, in seconds.";
-            Err(Failure::from(Problem::new(code::TOO_MANY_REQUESTS, detail)))
-        }
-        None => gate.admit(route, &request).await,
+    let mut told = gate.limit(number, client);
+    let mut admitted = match told {
+        Some(Told { wait: Some(_), .. }) => Err(too_often()),
+        _ => gate.admit(route, &request).await,
     };
-    let mut response = match refused {
+    // A key that has a rate of its own is told of that.
+    if admitted.is_ok()
+        && let Some(of_key) = gate.limit_of_key(&request)
+    {
+        told = Some(of_key);
+        admitted = if of_key.wait.is_some() { Err(too_often()) } else { Ok(()) };
+    }
+    let mut response = match admitted {
         Err(failure) => request.error_response(failure),
         Ok(()) => match tokio::time::timeout(route.timeout(), next.call(request)).await {
             Ok(response) => response?.map_into_boxed_body(),
@@ -182,6 +198,11 @@ async fn pass(
         told.tell(response.headers_mut());
     }
     Ok(response)
+}
+
+fn too_often() -> Failure {
+    let detail = "You come too often; Retry-After says when to come again, in seconds.";
+    Problem::new(code::TOO_MANY_REQUESTS, detail).into()
 }
 
 fn retry_soon(mut response: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody> {

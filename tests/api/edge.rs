@@ -98,6 +98,24 @@ async fn whoever_comes_too_often_is_told_when_to_come_again() {
 }
 
 #[tokio::test]
+async fn a_key_comes_as_often_as_it_was_made_for() {
+    let mut shop = shop();
+    shop.start(&[]);
+    let admin = shop.admin().await;
+    let key = json!({"name": "scanner", "permissions": ["stock.read"], "rate_per_s": 5});
+    let made = admin.post("/v1/admin/api-keys", &key).await;
+    assert_eq!(made.status, 201, "{made:?}");
+    let scanner = admin.with(made.body["key"].as_str().unwrap());
+    let path = format!("/v1/admin/stock/{NOBODY}");
+    let all = join_all((0..100).map(|_| scanner.get(&path))).await;
+    let refused: Vec<&Answer> = all.iter().filter(|answer| answer.status == 429).collect();
+    assert!(!refused.is_empty() && refused.len() <= 95, "{} refused", refused.len());
+    assert_eq!(refused[0].body["code"], "too_many_requests");
+    assert_eq!(refused[0].headers["ratelimit-policy"], "\"key\";q=5;w=1");
+    assert!(refused[0].headers.contains_key("retry-after"));
+}
+
+#[tokio::test]
 async fn a_shop_that_is_full_says_so_at_once() {
     let mut shop = shop();
     shop.start(&[("STOA__EDGE__IN_FLIGHT_MAX", "0")]);
