@@ -5,6 +5,7 @@ mod dead_letters;
 mod events;
 mod export;
 mod import;
+mod keys;
 mod migrate;
 mod replay;
 mod sagas;
@@ -86,6 +87,9 @@ enum Command {
     /// Accounts of people who work in the shop
     #[command(subcommand)]
     Admin(account::Admin),
+    /// The keys that sign access tokens
+    #[command(subcommand)]
+    Keys(keys::Keys),
     /// Print the API's description
     Openapi,
     /// Print the settings in effect, with secrets hidden
@@ -135,6 +139,7 @@ fn start(line: CommandLine) -> Result<ExitCode, Failure> {
             Command::DeadLetters(letters) => dead_letters::dead_letters(settings, letters).await,
             Command::Sagas(sagas) => sagas::sagas(&settings, sagas).await,
             Command::Admin(admin) => account::admin(settings, admin).await,
+            Command::Keys(what) => keys::keys(&settings, &what),
             Command::Openapi => {
                 say(crate::edge::openapi().to_pretty_json()?);
                 Ok(ExitCode::SUCCESS)

@@ -7,13 +7,13 @@ use actix_web::HttpMessage;
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::Method;
-use actix_web::http::header::{AUTHORIZATION, HeaderName, HeaderValue};
+use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::middleware::Next;
 use actix_web::web::Data;
 use kernel::id::EventId;
-use kernel::ports::{Identity, IdentityError, Principal};
+use kernel::ports::Identity;
 use kernel::problem::{Problem, code};
-use platform::http::Failure;
+use platform::http::{Failure, identify};
 use platform::trace;
 
 use super::figures::measure;
@@ -69,7 +69,7 @@ async fn pass(
     let Some(gate) = request.app_data::<Data<Gate>>().cloned() else {
         return Ok(request.error_response(Failure::internal("the gate is not set")));
     };
-    match identify(&gate, &request).await {
+    match identify(gate.identity.as_ref(), request.request()).await {
         Ok(None) => {}
         Ok(Some(caller)) => {
             request.extensions_mut().insert(caller);
@@ -84,34 +84,6 @@ async fn pass(
         return Err(Failure::from(problem).into());
     };
     Ok(response?.map_into_boxed_body())
-}
-
-async fn identify(gate: &Gate, request: &ServiceRequest) -> Result<Option<Principal>, Failure> {
-    let Some(token) = bearer(request)? else { return Ok(None) };
-    gate.identity.authenticate(&token).await.map(Some).map_err(refused)
-}
-
-fn refused(error: IdentityError) -> Failure {
-    match error {
-        IdentityError::Refused => {
-            let detail = "The access token is not valid (any more); log in or refresh it.";
-            Problem::new(code::UNAUTHENTICATED, detail).into()
-        }
-        IdentityError::Unavailable(error) => error.into(),
-    }
-}
-
-fn bearer(request: &ServiceRequest) -> Result<Option<String>, Failure> {
-    let Some(value) = request.headers().get(AUTHORIZATION) else { return Ok(None) };
-    let token = value.to_str().ok().and_then(|value| {
-        let (scheme, token) = value.split_once(' ')?;
-        scheme.eq_ignore_ascii_case("bearer").then(|| token.trim().to_owned())
-    });
-    let wrong = || {
-        let detail = "The Authorization header must be \"Bearer\" and an access token.";
-        Failure::from(Problem::new(code::UNAUTHENTICATED, detail))
-    };
-    token.map(Some).ok_or_else(wrong)
 }
 
 fn request_id(request: &ServiceRequest) -> Arc<str> {
