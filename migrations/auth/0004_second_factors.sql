@@ -16,7 +16,7 @@ create table recovery_code (
     customer_id uuid        not null references customer (id),
     used_at     timestamptz
 );
-create index recovery_code_customer_id on recovery_code (customer_id) where used_at is null;
+create index recovery_code_customer_id on recovery_code (customer_id);
 
 create table passkey (
     id            uuid        primary key,
