@@ -27,6 +27,7 @@ use platform::tasks::Tasks;
 
 use crate::command::Failure;
 use crate::edge::{self, Gate};
+use crate::mailer::mailer;
 use crate::notifier::LogNotifier;
 use crate::settings::{Database, EngineName, Role, Settings};
 
@@ -123,8 +124,9 @@ impl Shop {
             .map_err(|_| Error::Unusable("a schema has no database".to_owned()))?;
 
         let folder = &settings.server.data_dir;
+        let mailer = mailer(&settings.mail, &folder.join("mail"), &clock)?;
         let accounts =
-            Accounts::open(auth, settings.auth.clone(), &folder.join("signing.key")).await?;
+            Accounts::open(auth, settings.auth.clone(), &settings.keys_folder(), mailer).await?;
         let catalog = if serving {
             Catalog::open(catalog, settings.catalog.clone(), &folder.join("search")).await?
         } else {
@@ -147,6 +149,7 @@ impl Shop {
         let analytics = Analytics::new(analytics);
 
         let subscriptions = [
+            accounts.subscriptions(),
             catalog.subscriptions(),
             inventory.subscriptions(),
             orders.subscriptions(),

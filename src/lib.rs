@@ -5,5 +5,6 @@ pub mod books;
 pub mod command;
 pub mod demo;
 pub mod edge;
+mod mailer;
 mod notifier;
 pub mod settings;

@@ -29,6 +29,8 @@ pub struct Settings {
     pub saga: Saga,
     /// What is written to the log.
     pub log: Log,
+    /// How mail is sent.
+    pub mail: Mail,
     /// The modules.
     pub auth: auth::Settings,
     /// The modules.
@@ -141,6 +143,22 @@ pub struct Saga {
     pub pause_max_ms: i64,
 }
 
+/// How mail is sent.
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Mail {
+    /// The server, `smtps://user:password@host`; empty writes mails into the data folder.
+    pub url: String,
+    /// Who they are from.
+    pub from: String,
+}
+
+impl std::fmt::Debug for Mail {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Mail").field("from", &self.from).finish_non_exhaustive()
+    }
+}
+
 /// What is written to the log.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -199,6 +217,11 @@ impl Settings {
         }
         toml::to_string(&all)
             .map_err(|error| config::ConfigError::Message(error.to_string()).into())
+    }
+
+    /// The folder of the keys that sign access tokens, and of the secret that goes with them.
+    pub fn keys_folder(&self) -> PathBuf {
+        self.server.data_dir.join("keys")
     }
 
     /// Whether this process has a role.

@@ -5,6 +5,7 @@ mod dead_letters;
 mod events;
 mod export;
 mod import;
+mod keys;
 mod migrate;
 mod replay;
 mod routes;
@@ -89,6 +90,9 @@ enum Command {
     Admin(account::Admin),
     /// Print every endpoint: who may come in, how often, with how much and for how long
     Routes,
+    /// The keys that sign access tokens
+    #[command(subcommand)]
+    Keys(keys::Keys),
     /// Print the API's description
     Openapi,
     /// Print the settings in effect, with secrets hidden
@@ -139,6 +143,7 @@ fn start(line: CommandLine) -> Result<ExitCode, Failure> {
             Command::Sagas(sagas) => sagas::sagas(&settings, sagas).await,
             Command::Admin(admin) => account::admin(settings, admin).await,
             Command::Routes => routes::routes(&settings),
+            Command::Keys(what) => keys::keys(&settings, &what),
             Command::Openapi => {
                 say(crate::edge::openapi().to_pretty_json()?);
                 Ok(ExitCode::SUCCESS)

@@ -11,15 +11,13 @@ use actix_web::HttpMessage;
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::Method;
-use actix_web::http::header::{
-    AUTHORIZATION, CONTENT_LENGTH, HeaderName, HeaderValue, RETRY_AFTER,
-};
+use actix_web::http::header::{CONTENT_LENGTH, HeaderName, HeaderValue, RETRY_AFTER};
 use actix_web::middleware::Next;
 use actix_web::web::Data;
 use kernel::id::EventId;
-use kernel::ports::{Identity, IdentityError, Principal, Proof};
+use kernel::ports::{Identity, Principal, Proof};
 use kernel::problem::{Problem, code};
-use platform::http::{ClientAddress, Failure, demand};
+use platform::http::{ClientAddress, Failure, demand, identify};
 use platform::trace;
 
 use super::Edge;
@@ -111,7 +109,7 @@ impl Gate {
             let detail = format!("A body has at most {} bytes here.", route.body_max);
             return Err(Problem::new(code::BODY_TOO_LARGE, detail).into());
         }
-        let caller = identify(self, request).await?;
+        let caller = identify(self.identity.as_ref(), request.request()).await?;
         let may = match (route.access, &caller) {
             (Access::Optional, _) | (Access::Required, Some(_)) => Ok(()),
             (Access::Staff, Some(caller)) => demanded(route, caller),
@@ -215,34 +213,6 @@ fn late() -> actix_web::Error {
     let mut problem = Problem::new(code::TIMEOUT, detail);
     problem.request_id = Some(trace::current());
     Failure::from(problem).into()
-}
-
-async fn identify(gate: &Gate, request: &ServiceRequest) -> Result<Option<Principal>, Failure> {
-    let Some(token) = bearer(request)? else { return Ok(None) };
-    gate.identity.authenticate(&token).await.map(Some).map_err(refused)
-}
-
-fn refused(error: IdentityError) -> Failure {
-    match error {
-        IdentityError::Refused => {
-            let detail = "The access token is not valid (any more); log in or refresh it.";
-            Problem::new(code::UNAUTHENTICATED, detail).into()
-        }
-        IdentityError::Unavailable(error) => error.into(),
-    }
-}
-
-fn bearer(request: &ServiceRequest) -> Result<Option<String>, Failure> {
-    let Some(value) = request.headers().get(AUTHORIZATION) else { return Ok(None) };
-    let token = value.to_str().ok().and_then(|value| {
-        let (scheme, token) = value.split_once(' ')?;
-        scheme.eq_ignore_ascii_case("bearer").then(|| token.trim().to_owned())
-    });
-    let wrong = || {
-        let detail = "The Authorization header must be \"Bearer\" and an access token.";
-        Failure::from(Problem::new(code::UNAUTHENTICATED, detail))
-    };
-    token.map(Some).ok_or_else(wrong)
 }
 
 fn request_id(request: &ServiceRequest) -> Arc<str> {

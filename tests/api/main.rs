@@ -1,6 +1,7 @@
 //! The shop as its users meet it: through HTTP and the command line, on both engines.
 #![cfg(test)]
 
+mod accounts;
 mod bad_input;
 mod books;
 mod checkout;

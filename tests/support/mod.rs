@@ -248,6 +248,15 @@ impl Customer {
         }
     }
 
+    /// The same somebody logged in, or what was said instead.
+    pub async fn log_in(&self, credentials: &Value) -> Result<Self, Answer> {
+        let answer = self.post("/v1/auth/login", credentials).await;
+        match answer.body["access_token"].as_str() {
+            Some(token) => Ok(Self { token: token.to_owned(), ..self.clone() }),
+            None => Err(answer),
+        }
+    }
+
     /// The same somebody after the shop was started again at another address.
     pub fn at(&self, shop: &Shop) -> Self {
         Self { base: shop.base.clone(), ..self.clone() }

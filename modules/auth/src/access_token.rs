@@ -2,11 +2,9 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, TimeDelta};
 use hashlink::LruCache;
-use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
+use jsonwebtoken::{Algorithm, Validation};
 use kernel::Timestamp;
 use kernel::id::{CustomerId, SessionId};
 use kernel::ports::{Factor, Proof};
@@ -14,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::domain::Account;
-use crate::keys::Keys;
+use crate::keys::{Key, Keys};
 use crate::settings::Settings;
 
 /// The longest token that is looked at, in bytes.
@@ -23,8 +21,6 @@ const TOKEN_MAX: usize = 2_048;
 const KNOWN_MAX: usize = 4_096;
 /// How much the clock of the node that signed may be ahead of ours.
 const SKEW_MAX: TimeDelta = TimeDelta::seconds(5);
-/// The `typ` of access tokens (RFC 9068): no other kind of JWT is ever taken for one.
-const TYPE: &str = "at+jwt";
 
 /// The session a token is for.
 pub(crate) struct Login<'a> {
@@ -60,12 +56,6 @@ struct Claims {
 
 /// Signs and checks access tokens.
 pub(crate) struct AccessTokens {
-    header: Header,
-    /// The encoded header with its dot. Every good token begins with exactly these bytes, which
-    /// pins algorithm, type and key and leaves no room for `jku`, `jwk`, `crit` and their like.
-    prefix: String,
-    signing: EncodingKey,
-    verifying: DecodingKey,
     validation: Validation,
     issuer: String,
     audience: String,
@@ -76,33 +66,26 @@ pub(crate) struct AccessTokens {
 }
 
 impl AccessTokens {
-    pub(crate) fn new(keys: &Keys, settings: &Settings) -> jsonwebtoken::errors::Result<Self> {
-        let mut header = Header::new(Algorithm::EdDSA);
-        header.typ = Some(TYPE.to_owned());
-        header.kid = Some(keys.kid.clone());
-        let prefix = format!("{}.", URL_SAFE_NO_PAD.encode(serde_json::to_vec(&header)?));
+    pub(crate) fn new(settings: &Settings) -> Self {
         let mut validation = Validation::new(Algorithm::EdDSA);
         validation.set_issuer(&[&settings.issuer]);
         validation.set_audience(&[&settings.audience]);
         validation.set_required_spec_claims(&["exp", "nbf", "sub", "iss", "aud"]);
         // The library would ask the machine for the time; `good_at` asks the house's clock.
         validation.validate_exp = false;
-        Ok(Self {
-            header,
-            prefix,
-            signing: keys.signing.clone(),
-            verifying: DecodingKey::from_jwk(&keys.public)?,
+        Self {
             validation,
             issuer: settings.issuer.clone(),
             audience: settings.audience.clone(),
             lifetime: settings.access_token(),
             known: Mutex::new(LruCache::new(KNOWN_MAX)),
-        })
+        }
     }
 
     /// A token for a login, good from `now` on.
     pub(crate) fn issue(
         &self,
+        key: &Key,
         login: &Login<'_>,
         now: Timestamp,
     ) -> jsonwebtoken::errors::Result<String> {
@@ -119,16 +102,17 @@ impl AccessTokens {
             exp: (now + self.lifetime).timestamp(),
             jti: hex::encode(platform::random::bytes::<16>()),
         };
-        jsonwebtoken::encode(&self.header, &claims, &self.signing)
+        jsonwebtoken::encode(&key.header, &claims, &key.signing)
     }
 
     /// What a token says, if it is one of ours and good now. Whether its session was ended, and what
     /// its role may do, is not known here.
-    pub(crate) fn check(&self, token: &str, now: Timestamp) -> Option<Told> {
-        if token.len() > TOKEN_MAX || !token.starts_with(&self.prefix) {
+    pub(crate) fn check(&self, keys: &Keys, token: &str, now: Timestamp) -> Option<Told> {
+        if token.len() > TOKEN_MAX {
             return None;
         }
-        let claims = self.claims_of(token)?;
+        let key = keys.of_token(token, now)?;
+        let claims = self.claims_of(&key, token)?;
         let auth_time = DateTime::from_timestamp(claims.auth_time, 0)?;
         self.good_at(&claims, now).then_some(Told {
             id: claims.sub,
@@ -139,14 +123,14 @@ impl AccessTokens {
     }
 
     /// What a token says, if its signature and all that does not depend on the time are good.
-    fn claims_of(&self, token: &str) -> Option<Claims> {
+    fn claims_of(&self, key: &Key, token: &str) -> Option<Claims> {
         let digest: [u8; 32] = Sha256::digest(token).into();
         let known = || self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(claims) = known().get(&digest) {
             return Some(claims.clone());
         }
         let claims: Claims =
-            jsonwebtoken::decode(token, &self.verifying, &self.validation).ok()?.claims;
+            jsonwebtoken::decode(token, &key.verifying, &self.validation).ok()?.claims;
         known().insert(digest, claims.clone());
         Some(claims)
     }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use kernel::Permissions;
 use platform::sql;
+use webauthn_rs::prelude::WebauthnError;
 
 /// Why something asked of the accounts was not done.
 #[derive(Debug, thiserror::Error)]
@@ -26,6 +27,27 @@ pub enum AccountError {
     /// The session ended, or never was.
     #[error("the session has ended; log in again")]
     NoSession,
+    /// A code is wrong, or was used.
+    #[error("the code is wrong, or was used")]
+    WrongCode,
+    /// A passkey is not known, or its answer is not good.
+    #[error("the passkey was refused")]
+    PasskeyRefused,
+    /// There is such a second factor already.
+    #[error("the second factor is there already")]
+    FactorThere,
+    /// A letter with a code is for who has nothing better.
+    #[error("the account has a stronger second factor")]
+    StrongerFactor,
+    /// A second factor could not be sealed or opened.
+    #[error("a second factor could not be sealed or opened")]
+    Sealing,
+    /// What a link opens was opened, has closed, or never was.
+    #[error("the link was used, has expired, or never was")]
+    LinkInvalid,
+    /// A guest, or somebody of another issuer, has no account here.
+    #[error("there is no account here")]
+    NoAccount,
     /// There is no such thing.
     #[error("there is no such {0}")]
     Absent(&'static str),
@@ -72,6 +94,14 @@ pub enum AccountError {
     Storage(#[from] sql::Error),
 }
 
+/// What is wrong with an answer is for the log of whoever made the authenticator.
+impl From<WebauthnError> for AccountError {
+    fn from(error: WebauthnError) -> Self {
+        tracing::debug!(%error, "a passkey was refused");
+        Self::PasskeyRefused
+    }
+}
+
 /// A value that is not allowed, and what is.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{field}: {message}")]
@@ -99,6 +129,12 @@ pub enum OpenError {
         /// Why.
         #[source]
         source: std::io::Error,
+    },
+    /// The file of the module's secret holds something else.
+    #[error("key file {file} must hold 32 bytes in hex")]
+    Secret {
+        /// The file.
+        file: PathBuf,
     },
     /// The key file holds something else.
     #[error("key file {file} must hold an Ed25519 private key (PKCS #8, PEM)")]

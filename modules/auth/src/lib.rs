@@ -15,8 +15,11 @@ mod domain;
 mod error;
 mod hasher;
 mod http;
+mod key_file;
 mod keys;
+mod react;
 mod revocations;
+mod secrets;
 mod settings;
 mod store;
 mod usecase;
@@ -28,13 +31,16 @@ use std::time::Duration;
 
 use actix_web::web::ServiceConfig;
 use async_trait::async_trait;
-use kernel::id::CustomerId;
-use kernel::ports::{Identity, IdentityError, Principal, Proof, Role, Unavailable};
+use kernel::Timestamp;
+use kernel::id::{CustomerId, SessionId};
+use kernel::ports::{Identity, IdentityError, Mailer, Principal, Proof, Role, Unavailable};
+use platform::bus::Subscription;
 use platform::module::Schema;
 use platform::sql::{self, Db};
 use platform::tasks::Tasks;
 use platform::verify::Check;
 use secrecy::SecretString;
+use webauthn_rs::prelude::Webauthn;
 
 pub use error::{AccountError, Invalid, OpenError};
 pub use settings::Settings;
@@ -47,16 +53,20 @@ use domain::api_key::KEY_HEAD;
 use hasher::Hasher;
 use keys::Keys;
 use revocations::Revocations;
+use secrets::Secrets;
 
 /// How often an account that another one is making is looked for, ...
 const ENSURE_TRIES_MAX: u32 = 20;
 /// ... and the pause in between.
 const ENSURE_PAUSE: Duration = Duration::from_millis(20);
 
+/// The secret's file in the folder of keys.
+const SECRET_FILE: &str = "root.key";
+
 /// What the role of a caller by API key is called.
 const KEY_ROLE: &str = "api_key";
 
-platform::migrations! { "auth": "0001_auth", "0002_roles_and_keys" }
+platform::migrations! { "auth": "0001_auth", "0002_roles_and_keys", "0003_letters", "0004_second_factors" }
 
 /// The module's schema.
 pub const SCHEMA: Schema = Schema {
@@ -66,12 +76,21 @@ pub const SCHEMA: Schema = Schema {
         store::accounts::STATEMENTS,
         store::api_keys::STATEMENTS,
         store::attempts::STATEMENTS,
+        store::factors::STATEMENTS,
+        store::letters::STATEMENTS,
+        store::passkeys::STATEMENTS,
         store::roles::STATEMENTS,
         store::sessions::STATEMENTS,
         verify::STATEMENTS,
     ],
     guards: &[LOGIN_ATTEMPTS],
 };
+
+/// Makes a new key that signs access tokens, in the folder of keys, and removes those whose tokens have
+/// all expired. Returns from when on it signs; servers that run find it by themselves.
+pub fn rotate_keys(folder: &Path, now: Timestamp) -> Result<Timestamp, OpenError> {
+    keys::rotate(folder, now)
+}
 
 /// The accounts of the shop. Cheap to clone.
 #[derive(Clone)]
@@ -81,25 +100,46 @@ struct Inner {
     db: Db,
     settings: Settings,
     keys: Keys,
+    secrets: Secrets,
     tokens: AccessTokens,
     hasher: Hasher,
     revocations: Revocations,
     authority: Authority,
+    passkeys: Webauthn,
+    mailer: Arc<dyn Mailer>,
 }
 
 impl Accounts {
-    /// Opens the accounts of a migrated database. `key_file` holds the Ed25519 private key (PKCS #8,
-    /// PEM) that signs access tokens; nodes share it, and it is made when it is missing.
-    pub async fn open(db: Db, settings: Settings, key_file: &Path) -> Result<Self, OpenError> {
+    /// Opens the accounts of a migrated database. The folder holds the keys that sign access tokens
+    /// and the secret that everything else is derived from; nodes share it, and what is missing in it
+    /// is made.
+    pub async fn open(
+        db: Db,
+        settings: Settings,
+        keys: &Path,
+        mailer: Arc<dyn Mailer>,
+    ) -> Result<Self, OpenError> {
         settings.check()?;
-        let keys = Keys::open(key_file)?;
-        let tokens = AccessTokens::new(&keys, &settings).map_err(AccountError::from)?;
+        let (keys, secrets) = (Keys::open(keys)?, Secrets::open(&keys.join(SECRET_FILE))?);
+        let tokens = AccessTokens::new(&settings);
+        let passkeys = settings.passkeys().map_err(AccountError::from)?;
         let hasher = Hasher::new(&settings).await?;
         let revocations = Revocations::new(settings.access_token());
         revocations.refresh(&db).await.map_err(AccountError::from)?;
         let authority = Authority::default();
         authority.refresh(&db).await.map_err(AccountError::from)?;
-        Ok(Self(Arc::new(Inner { db, settings, keys, tokens, hasher, revocations, authority })))
+        Ok(Self(Arc::new(Inner {
+            db,
+            settings,
+            keys,
+            secrets,
+            tokens,
+            hasher,
+            revocations,
+            authority,
+            passkeys,
+            mailer,
+        })))
     }
 
     /// The endpoints under `/v1/auth`, and `/.well-known/jwks.json`.
@@ -110,6 +150,12 @@ impl Accounts {
     /// The description of the endpoints.
     pub fn openapi() -> utoipa::openapi::OpenApi {
         http::openapi()
+    }
+
+    /// What the module does with events: it sends the letters it wrote.
+    pub fn subscriptions(&self) -> Vec<Subscription> {
+        let send = react::send_letters::SendLetters { accounts: self.clone() };
+        vec![Subscription::effect("auth.letters", self.db(), react::send_letters::TOPICS, send)]
     }
 
     /// Starts looking up the logouts of other nodes and deleting what has expired.
@@ -168,6 +214,9 @@ impl Accounts {
     /// Looks up the sessions that were ended since the last time, and what roles and keys may do
     /// now; [`Accounts::start`] does so regularly.
     pub async fn poll_revocations(&self) -> sql::Result<()> {
+        if let Err(error) = self.keys().refresh() {
+            tracing::error!(%error, "the folder of keys cannot be read; the keys known are kept");
+        }
         self.revocations().refresh(self.db()).await?;
         self.authority().write_uses(self.db()).await?;
         self.authority().refresh(self.db()).await
@@ -179,8 +228,10 @@ impl Accounts {
         let mut tx = self.db().begin("auth.prune").await?;
         let sessions = store::sessions::prune(&mut tx, store::PRUNE_MAX).await?;
         let attempts = store::attempts::prune(&mut tx, store::PRUNE_MAX).await?;
+        let letters = store::letters::prune(&mut tx, store::PRUNE_MAX).await?;
+        let asked = store::passkeys::prune(&mut tx, store::PRUNE_MAX).await?;
         tx.commit().await?;
-        Ok(sessions.max(attempts) >= store::PRUNE_MAX.unsigned_abs())
+        Ok(sessions.max(attempts).max(letters).max(asked) >= store::PRUNE_MAX.unsigned_abs())
     }
 
     pub(crate) fn db(&self) -> &Db {
@@ -193,6 +244,18 @@ impl Accounts {
 
     pub(crate) fn keys(&self) -> &Keys {
         &self.0.keys
+    }
+
+    pub(crate) fn secrets(&self) -> &Secrets {
+        &self.0.secrets
+    }
+
+    pub(crate) fn passkeys(&self) -> &Webauthn {
+        &self.0.passkeys
+    }
+
+    pub(crate) fn mailer(&self) -> &dyn Mailer {
+        self.0.mailer.as_ref()
     }
 
     pub(crate) fn tokens(&self) -> &AccessTokens {
@@ -212,7 +275,7 @@ impl Accounts {
     }
 
     async fn person(&self, token: &str) -> sql::Result<Option<Principal>> {
-        let told = self.tokens().check(token, self.db().clock().now());
+        let told = self.tokens().check(self.keys(), token, self.db().clock().now());
         let told = told.filter(|told| !self.revocations().contains(told.session));
         let Some(Told { id, role, proof, .. }) = told else { return Ok(None) };
         let permissions = self.authority().permissions(self.db(), &role).await?;
@@ -240,5 +303,9 @@ impl Identity for Accounts {
             self.person(token).await
         };
         found.map_err(|error| Unavailable::new("auth", error))?.ok_or(IdentityError::Refused)
+    }
+
+    fn csrf_token(&self, session: SessionId) -> String {
+        self.secrets().csrf_token(session)
     }
 }

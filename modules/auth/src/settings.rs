@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use chrono::TimeDelta;
+use webauthn_rs::prelude::{Url, Webauthn, WebauthnBuilder, WebauthnError, WebauthnResult};
 
 use crate::error::OpenError;
 
@@ -22,6 +23,14 @@ pub struct Settings {
     pub revocation_poll_ms: u64,
     /// How often expired rows are deleted, in milliseconds.
     pub prune_every_ms: u64,
+    /// Where the shop's pages are, for the links in letters.
+    pub site_url: String,
+    /// Letters that one address may ask for in one window.
+    pub letters_max: u32,
+    /// Wrong codes allowed for one account in one window ...
+    pub code_failures_max: u32,
+    /// ... and in one day.
+    pub code_failures_a_day_max: u32,
     /// Argon2id's memory, in KiB.
     pub argon2_memory_kib: u32,
     /// Argon2id's passes over it.
@@ -50,6 +59,10 @@ impl Default for Settings {
             refresh_grace_s: 10,
             revocation_poll_ms: 1_000,
             prune_every_ms: 60_000,
+            site_url: "http://localhost:8080".to_owned(),
+            letters_max: 5,
+            code_failures_max: 5,
+            code_failures_a_day_max: 20,
             argon2_memory_kib: 19_456,
             argon2_passes: 2,
             argon2_lanes: 1,
@@ -83,6 +96,16 @@ impl Settings {
         Duration::from_millis(self.prune_every_ms)
     }
 
+    /// Passkeys of the host of the shop's pages (WebAuthn's relying party), asked for by them alone.
+    pub(crate) fn passkeys(&self) -> WebauthnResult<Webauthn> {
+        let origin = Url::parse(&self.site_url).map_err(|_| WebauthnError::Configuration)?;
+        if !matches!(origin.scheme(), "http" | "https") {
+            return Err(WebauthnError::Configuration);
+        }
+        let host = origin.domain().unwrap_or_default();
+        WebauthnBuilder::new(host, &origin)?.rp_name(&self.issuer).build()
+    }
+
     /// Refuses what would make the house unsafe or unusable. Argon2 checks its own costs.
     pub(crate) fn check(&self) -> Result<(), OpenError> {
         let refuse = |what| Err(OpenError::Settings(what));
@@ -104,8 +127,20 @@ impl Settings {
         if self.revocation_poll_ms == 0 || self.prune_every_ms == 0 || self.failure_window_s == 0 {
             return refuse("auth.*_ms and auth.failure_window_s must be at least 1");
         }
-        if self.account_failures_max == 0 || self.address_failures_max == 0 {
-            return refuse("auth.*_failures_max must be at least 1");
+        if self.passkeys().is_err() {
+            return refuse(
+                "auth.site_url must be http:// or https:// and a host that is no IP address",
+            );
+        }
+        let limits = [
+            self.account_failures_max,
+            self.address_failures_max,
+            self.code_failures_max,
+            self.code_failures_a_day_max,
+            self.letters_max,
+        ];
+        if limits.contains(&0) {
+            return refuse("auth.*_failures*_max and auth.letters_max must be at least 1");
         }
         Ok(())
     }
@@ -130,5 +165,9 @@ mod tests {
         assert!(Settings { argon2_permits: 0, ..Settings::default() }.check().is_err());
         assert!(Settings { account_failures_max: 0, ..Settings::default() }.check().is_err());
         assert!(Settings { issuer: String::new(), ..Settings::default() }.check().is_err());
+        for site_url in ["", "shop", "ftp://shop.example", "http://127.0.0.1:8080"] {
+            let settings = Settings { site_url: site_url.to_owned(), ..Settings::default() };
+            assert!(settings.check().is_err(), "{site_url}");
+        }
     }
 }

@@ -16,12 +16,12 @@ platform::statements! {
         "select cast(s.id as text) from session s
           where s.generation <> (select coalesce(max(t.generation), 0) from refresh_token t
                                   where t.session_id = s.id) limit 20";
-    ACCOUNTS = "select count(*) from customer where version > 0";
+    ACCOUNTS = "select count(*) from customer where role <> 'guest'";
     ACCOUNTS_UNTOLD =
-        "select lower(hex(c.id)) from customer c where c.version > 0 and not exists
+        "select lower(hex(c.id)) from customer c where c.role <> 'guest' and not exists
             (select 1 from outbox o where o.subject = c.id and o.version = 1
                 and o.kind = 'customer.registered') limit 20",
-        "select cast(c.id as text) from customer c where c.version > 0 and not exists
+        "select cast(c.id as text) from customer c where c.role <> 'guest' and not exists
             (select 1 from outbox o where o.subject = c.id and o.version = 1
                 and o.kind = 'customer.registered') limit 20";
     ENDED = "select count(*) from session where revoked_at is not null";

@@ -34,6 +34,8 @@ pub mod code {
         IDEMPOTENCY_KEY_REQUIRED = "idempotency_key_required", 400, "This command needs an Idempotency-Key header";
         UNAUTHENTICATED = "unauthenticated", 401, "A valid access token is needed";
         INVALID_CREDENTIALS = "invalid_credentials", 401, "The e-mail address or the password is wrong";
+        INVALID_CODE = "invalid_code", 401, "The code is wrong, or was used";
+        PASSKEY_REFUSED = "passkey_refused", 401, "The passkey was refused";
         PAYMENT_DECLINED = "payment_declined", 402, "The payment was declined";
         FORBIDDEN = "forbidden", 403, "The caller may not do this";
         MFA_REQUIRED = "mfa_required", 403, "A second factor is needed";
@@ -55,6 +57,7 @@ pub mod code {
         SLUG_TAKEN = "slug_taken", 409, "Another product has, or had, this slug";
         CODE_TAKEN = "code_taken", 409, "The code is in use";
         IDEMPOTENCY_IN_PROGRESS = "idempotency_in_progress", 409, "The same command is still running";
+        LINK_INVALID = "link_invalid", 410, "The link opens nothing (any more)";
         VERSION_CONFLICT = "version_conflict", 412, "The resource was changed meanwhile";
         BODY_TOO_LARGE = "body_too_large", 413, "The body is too large";
         UNSUPPORTED_MEDIA_TYPE = "unsupported_media_type", 415, "The body is not JSON";

@@ -159,6 +159,12 @@ impl Orders {
         vec![
             Subscription::reaction("order.payments", db, react::payment_settled::TOPICS, settled),
             Subscription::effect("order.notify", db, react::notify::TOPICS, notify),
+            Subscription::reaction(
+                "order.guests",
+                db,
+                react::guest_merged::TOPICS,
+                react::guest_merged::MergeCarts,
+            ),
         ]
     }
 

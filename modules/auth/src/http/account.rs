@@ -1,8 +1,8 @@
 use actix_web::HttpResponse;
 use actix_web::http::header::CACHE_CONTROL;
 use actix_web::web::Data;
-use jsonwebtoken::jwk::JwkSet;
 use kernel::Problem;
+use kernel::id::SessionId;
 use kernel::ports::Role;
 use platform::http::{Answer, Body, Caller, created, ok};
 use secrecy::SecretString;
@@ -11,7 +11,9 @@ use utoipa::ToSchema;
 
 use super::answer::CustomerAnswer;
 use crate::Accounts;
+use crate::domain::Account;
 use crate::error::AccountError;
+use crate::keys::PUBLISHED_CACHE_S;
 use crate::{store, usecase};
 
 /// What somebody tells to open an account.
@@ -52,6 +54,20 @@ pub(super) async fn register(accounts: Data<Accounts>, body: Body<Registration>)
     created("/v1/auth/me", &CustomerAnswer::from(account))
 }
 
+/// The account of a person who has one here.
+pub(super) async fn own_account(
+    accounts: &Accounts,
+    caller: &Caller,
+) -> Result<Account, AccountError> {
+    let account = store::accounts::find(accounts.db(), caller.id).await?;
+    account.filter(|account| account.email.is_some()).ok_or(AccountError::NoAccount)
+}
+
+/// The session of a person who logged in here.
+pub(super) fn own_session(caller: &Caller) -> Result<SessionId, AccountError> {
+    caller.session().ok_or(AccountError::NoAccount)
+}
+
 /// Who am I
 #[utoipa::path(get, path = "/v1/auth/me", tag = "auth",
     responses(
@@ -68,6 +84,7 @@ pub(super) async fn me(accounts: Data<Accounts>, caller: Caller) -> Answer {
 #[utoipa::path(get, path = "/.well-known/jwks.json", tag = "auth",
     responses((status = 200, description = "A JWK set", body = Object)))]
 pub(super) async fn jwks(accounts: Data<Accounts>) -> HttpResponse {
-    let keys = JwkSet { keys: vec![accounts.keys().public.clone()] };
-    HttpResponse::Ok().insert_header((CACHE_CONTROL, "public, max-age=300")).json(keys)
+    let keys = accounts.keys().published(accounts.db().clock().now());
+    let control = format!("public, max-age={PUBLISHED_CACHE_S}");
+    HttpResponse::Ok().insert_header((CACHE_CONTROL, control)).json(keys)
 }

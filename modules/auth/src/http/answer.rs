@@ -39,7 +39,8 @@ impl From<Account> for CustomerAnswer {
     }
 }
 
-/// An access token and whose it is. The refresh token comes only as the cookie `stoa_refresh`.
+/// An access token, which comes as the cookie `__Host-stoa_session` too, and whose it is. The refresh
+/// token comes only as the cookie `stoa_refresh`.
 #[derive(Serialize, ToSchema)]
 pub(super) struct SessionAnswer {
     /// A JWT for the header `Authorization: Bearer`.
@@ -50,6 +51,8 @@ pub(super) struct SessionAnswer {
     /// How long the access token is good, in seconds.
     #[schema(example = 900)]
     expires_in: u32,
+    /// What pages of the shop send as `X-CSRF-Token` when they change something by cookie.
+    csrf_token: String,
     /// Whose it is.
     customer: CustomerAnswer,
 }
@@ -61,13 +64,16 @@ pub(super) fn session(
     accounts: &Accounts,
     granted: Granted,
 ) -> HttpResponse {
-    let cookie = cookie::keep(request, &granted);
-    HttpResponse::build(status).cookie(cookie).insert_header((CACHE_CONTROL, "no-store")).json(
-        SessionAnswer {
-            access_token: granted.access_token,
-            token_type: "Bearer",
-            expires_in: accounts.settings().access_token_s,
-            customer: granted.account.into(),
-        },
-    )
+    let expires_in = accounts.settings().access_token_s;
+    let mut response = HttpResponse::build(status);
+    for cookie in cookie::keep(request, &granted, expires_in) {
+        response.cookie(cookie);
+    }
+    response.insert_header((CACHE_CONTROL, "no-store")).json(SessionAnswer {
+        access_token: granted.access_token,
+        token_type: "Bearer",
+        expires_in,
+        csrf_token: accounts.secrets().csrf_token(granted.session),
+        customer: granted.account.into(),
+    })
 }

@@ -4,9 +4,13 @@ mod account;
 mod answer;
 mod api_keys;
 mod cookie;
+mod factors;
+mod passkeys;
 mod problem;
+mod recovery;
 mod roles;
 mod session;
+mod sessions;
 
 use actix_web::web::{Data, ServiceConfig, get, post};
 use utoipa::OpenApi;
@@ -27,6 +31,10 @@ struct Api;
 
 pub(crate) fn openapi() -> utoipa::openapi::OpenApi {
     let mut api = Api::openapi();
+    api.merge(recovery::openapi());
+    api.merge(sessions::openapi());
+    api.merge(factors::openapi());
+    api.merge(passkeys::openapi());
     api.merge(roles::openapi());
     api.merge(api_keys::openapi());
     api
@@ -42,6 +50,10 @@ pub(crate) fn routes(accounts: &Accounts, config: &mut ServiceConfig) {
         .route("/v1/auth/refresh", post().to(session::refresh))
         .route("/v1/auth/logout", post().to(session::logout))
         .route("/.well-known/jwks.json", get().to(account::jwks))
+        .configure(recovery::routes)
+        .configure(sessions::routes)
+        .configure(factors::routes)
+        .configure(passkeys::routes)
         .configure(roles::routes)
         .configure(api_keys::routes);
 }

@@ -26,6 +26,31 @@ impl From<AccountError> for Failure {
             AccountError::NoSession => {
                 Problem::new(code::UNAUTHENTICATED, "The session has ended; log in again.").into()
             }
+            AccountError::WrongCode => {
+                let detail = "The code is wrong, too old, or was used; take the next one.";
+                Problem::new(code::INVALID_CODE, detail).into()
+            }
+            AccountError::PasskeyRefused => {
+                let detail =
+                    "The passkey is not known here, or its answer is too old; begin again.";
+                Problem::new(code::PASSKEY_REFUSED, detail).into()
+            }
+            AccountError::FactorThere => {
+                let detail = "There is such a second factor already: remove it first.";
+                Problem::new(code::CONFLICT, detail).into()
+            }
+            AccountError::StrongerFactor => {
+                let detail = "Codes by e-mail are for accounts without a device and a passkey.";
+                Problem::new(code::CONFLICT, detail).into()
+            }
+            error @ AccountError::Sealing => Self::internal(error),
+            AccountError::LinkInvalid => {
+                let detail = "The link was used, has expired, or never was; ask for another one.";
+                Problem::new(code::LINK_INVALID, detail).into()
+            }
+            AccountError::NoAccount => {
+                Problem::new(code::FORBIDDEN, "This is for people with an account here.").into()
+            }
             AccountError::Absent(what) => Problem::not_found(format_args!("such {what}")).into(),
             AccountError::Stale { current } => {
                 let detail =

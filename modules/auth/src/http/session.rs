@@ -3,8 +3,8 @@ use actix_web::http::header::USER_AGENT;
 use actix_web::web::Data;
 use actix_web::{HttpMessage, HttpRequest, HttpResponse, ResponseError};
 use kernel::Problem;
-use kernel::ports::Principal;
-use platform::http::{Answer, Body, ClientAddress, Failure};
+use kernel::ports::{Principal, Role};
+use platform::http::{Answer, Body, ClientAddress, Failure, refuse_foreign};
 use secrecy::SecretString;
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -15,7 +15,7 @@ use super::cookie;
 use crate::Accounts;
 use crate::domain::Device;
 use crate::error::AccountError;
-use crate::usecase;
+use crate::usecase::{self, Guest, Visitor};
 
 /// What somebody tells to log in.
 #[derive(Deserialize, ToSchema)]
@@ -46,7 +46,7 @@ pub(super) async fn login(
     body: Body<Credentials>,
 ) -> Answer {
     let Credentials { email, password } = body.value;
-    let granted = usecase::login(&accounts, &email, password, &device(&request)).await?;
+    let granted = usecase::login(&accounts, &email, password, &visitor(&request)).await?;
     Ok(answer::session(StatusCode::OK, &request, &accounts, granted))
 }
 
@@ -54,7 +54,7 @@ pub(super) async fn login(
 #[utoipa::path(post, path = "/v1/auth/guest", tag = "auth",
     responses((status = 201, description = "A guest's session", body = SessionAnswer)))]
 pub(super) async fn guest(accounts: Data<Accounts>, request: HttpRequest) -> Answer {
-    let granted = usecase::guest(&accounts, &device(&request)).await?;
+    let granted = usecase::guest(&accounts, &newcomer(&request)).await?;
     Ok(answer::session(StatusCode::CREATED, &request, &accounts, granted))
 }
 
@@ -67,6 +67,7 @@ pub(super) async fn guest(accounts: Data<Accounts>, request: HttpRequest) -> Ans
         (status = 401, description = "`unauthenticated`: log in again", body = Problem),
     ))]
 pub(super) async fn refresh(accounts: Data<Accounts>, request: HttpRequest) -> Answer {
+    refuse_foreign(&request)?;
     let Some(presented) = cookie::read(&request) else {
         return Ok(signed_out(&request));
     };
@@ -86,6 +87,7 @@ pub(super) async fn refresh(accounts: Data<Accounts>, request: HttpRequest) -> A
         (status = 401, description = "`unauthenticated`: there is no session", body = Problem),
     ))]
 pub(super) async fn logout(accounts: Data<Accounts>, request: HttpRequest) -> Answer {
+    refuse_foreign(&request)?;
     let session = request.extensions().get::<Principal>().and_then(Principal::session);
     let ended = match (session, cookie::read(&request)) {
         (Some(session), _) => usecase::logout(&accounts, session).await,
@@ -93,22 +95,38 @@ pub(super) async fn logout(accounts: Data<Accounts>, request: HttpRequest) -> An
         (None, None) => Err(AccountError::NoSession),
     };
     match ended {
-        Ok(()) => Ok(HttpResponse::NoContent().cookie(cookie::forget(&request)).finish()),
+        Ok(()) => {
+            let mut response = HttpResponse::NoContent();
+            for cookie in cookie::forget(&request) {
+                response.cookie(cookie);
+            }
+            Ok(response.finish())
+        }
         Err(AccountError::NoSession) => Ok(signed_out(&request)),
         Err(error) => Err(error.into()),
     }
 }
 
-/// What the request comes from.
-fn device(request: &HttpRequest) -> Device {
+/// Who logs in, and which guest they were until now.
+pub(super) fn visitor(request: &HttpRequest) -> Visitor {
+    let caller = request.extensions().get::<Principal>().cloned();
+    let guest = caller.filter(|caller| caller.role == Role::Guest.word());
+    let guest = guest.and_then(|guest| Some(Guest { id: guest.id, session: guest.session()? }));
+    Visitor { guest, ..newcomer(request) }
+}
+
+fn newcomer(request: &HttpRequest) -> Visitor {
     let user_agent = request.headers().get(USER_AGENT).and_then(|value| value.to_str().ok());
-    Device::new(user_agent.unwrap_or_default(), ClientAddress::of(request).0)
+    let device = Device::new(user_agent.unwrap_or_default(), ClientAddress::of(request).0);
+    Visitor { device, guest: None }
 }
 
 /// 401, and the browser forgets the cookie that is of no use any more.
 fn signed_out(request: &HttpRequest) -> HttpResponse {
     let mut response = Failure::from(AccountError::NoSession).error_response();
     // A cookie made of constants is always a valid header.
-    let _ = response.add_cookie(&cookie::forget(request));
+    for cookie in cookie::forget(request) {
+        let _ = response.add_cookie(&cookie);
+    }
     response
 }

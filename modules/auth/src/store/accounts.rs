@@ -21,6 +21,20 @@ platform::statements! {
                 coalesce(own_role, role) as role, password_hash from customer where email = $1";
     ID_OF_EMAIL = "select id from customer where email = $1";
     REPLACE_HASH = "update customer set password_hash = $1 where id = $2 and password_hash = $3";
+    BY_EMAIL =
+        "select id, email, email_verified_at is not null as verified, name,
+                coalesce(own_role, role) as role from customer where email = $1";
+    RESET_PASSWORD = "update customer set password_hash = $3 where id = $1 and email = $2";
+    VERIFY =
+        "update customer set email_verified_at = $3, version = version + 1
+          where id = $1 and email = $2 and email_verified_at is null returning version";
+    /// A verified address stays told of: the event of it is published once.
+    CHANGE_EMAIL =
+        "update customer set email = $3,
+                email_verified_at = case when email_verified_at is null then email_verified_at else $4 end
+          where id = $1 and email = $2
+            and not exists (select 1 from customer other where other.email = $3)";
+    LEAVE_GUEST = "update customer set version = 1 where id = $1 and role = 'guest' and version = 0";
     SET_ROLE =
         "update customer set role = $2, own_role = $3
           where id = $1 and coalesce(own_role, role) = $4";
@@ -109,9 +123,56 @@ pub(crate) async fn credentials(db: &Db, email: &Email) -> Result<Option<Credent
     Ok(row.map(|row| Credentials { account: row.account.into(), password_hash: row.password_hash }))
 }
 
-/// Replaces a password's hash, unless the password was changed meanwhile.
-pub(crate) async fn replace_hash(tx: &mut Tx, id: CustomerId, old: &str, new: &str) -> Result<()> {
-    tx.query(REPLACE_HASH).bind(new).bind(id.uuid()).bind(old).execute().await.map(drop)
+pub(crate) async fn by_email(tx: &mut Tx, email: &Email) -> Result<Option<Account>> {
+    let row: Option<AccountRow> = tx.query(BY_EMAIL).bind(email.as_str()).optional().await?;
+    Ok(row.map(Account::from))
+}
+
+/// Replaces a password's hash. False when the password was changed meanwhile.
+pub(crate) async fn replace_hash(
+    tx: &mut Tx,
+    id: CustomerId,
+    old: &str,
+    new: &str,
+) -> Result<bool> {
+    Ok(tx.query(REPLACE_HASH).bind(new).bind(id.uuid()).bind(old).execute().await? == 1)
+}
+
+/// Gives an account that still has an address a password. False when it has not.
+pub(crate) async fn reset_password(
+    tx: &mut Tx,
+    id: CustomerId,
+    email: &Email,
+    hash: &str,
+) -> Result<bool> {
+    let query = tx.query(RESET_PASSWORD).bind(id.uuid()).bind(email.as_str()).bind(hash);
+    Ok(query.execute().await? == 1)
+}
+
+/// Notes that an address reaches its owner: the account's version then. None when that was known or
+/// the address is another one.
+pub(crate) async fn verify(tx: &mut Tx, id: CustomerId, email: &str) -> Result<Option<i64>> {
+    let now = tx.now();
+    let query = tx.query(VERIFY).bind(id.uuid()).bind(email).bind(now);
+    let row: Option<(i64,)> = query.optional().await?;
+    Ok(row.map(|(version,)| version))
+}
+
+/// Exchanges an address. False when another account has the new one.
+pub(crate) async fn change_email(
+    tx: &mut Tx,
+    id: CustomerId,
+    old: &str,
+    new: &str,
+) -> Result<bool> {
+    let now = tx.now();
+    let query = tx.query(CHANGE_EMAIL).bind(id.uuid()).bind(old).bind(new).bind(now);
+    Ok(query.execute().await? == 1)
+}
+
+/// A guest is somebody with an account now. False when they were before.
+pub(crate) async fn leave_guest(tx: &mut Tx, id: CustomerId) -> Result<bool> {
+    Ok(tx.query(LEAVE_GUEST).bind(id.uuid()).execute().await? == 1)
 }
 
 /// Gives an account that still has the role `before` another one. False when it has not.

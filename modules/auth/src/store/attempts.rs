@@ -2,6 +2,7 @@
 
 use kernel::Timestamp;
 use platform::sql::{Json, Result, Tx};
+use serde::Serialize;
 
 platform::guard! {
     /// Wrong passwords and codes of one account, or from one client, in one window.
@@ -12,25 +13,29 @@ platform::guard! {
 platform::statements! {
     OPEN =
         "insert into login_attempt (key, failures, failures_max, window_ends, version)
-         select value->>'key', 0, value->>'max', $2, 1 from json_each($1) where true
-             on conflict (key) do nothing",
+         select value->>'key', 0, value->>'failures_max', value->>'ends', 1
+           from json_each($1) where true on conflict (key) do nothing",
         "insert into login_attempt (key, failures, failures_max, window_ends, version)
-         select a.key, 0, a.max, $2, 1 from jsonb_to_recordset($1) as a(key text, max bigint)
+         select a.key, 0, a.failures_max, a.ends, 1
+           from jsonb_to_recordset($1) as a(key text, failures_max bigint, ends timestamptz)
           order by a.key on conflict (key) do nothing";
     PRUNE =
         "delete from login_attempt where key in
             (select key from login_attempt where window_ends <= $1 order by window_ends limit $2)";
 }
 
-/// Makes the rows that guesses are taken from, each with its limit, where they are not there yet.
-pub(crate) async fn open(
-    tx: &mut Tx,
-    keys: &[(String, u32)],
-    window_ends: Timestamp,
-) -> Result<()> {
-    let rows: Vec<_> =
-        keys.iter().map(|(key, max)| serde_json::json!({"key": key, "max": max})).collect();
-    tx.query(OPEN).bind(Json(rows)).bind(window_ends).execute().await.map(drop)
+/// A row that guesses are taken from.
+#[derive(Serialize)]
+pub(crate) struct Window {
+    pub key: String,
+    pub failures_max: u32,
+    #[serde(serialize_with = "platform::sql::spell")]
+    pub ends: Timestamp,
+}
+
+/// Makes the rows that guesses are taken from, where they are not there yet.
+pub(crate) async fn open(tx: &mut Tx, windows: &[Window]) -> Result<()> {
+    tx.query(OPEN).bind(Json(windows)).execute().await.map(drop)
 }
 
 /// Deletes windows that are over, so many at most.

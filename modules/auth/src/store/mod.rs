@@ -3,6 +3,9 @@
 pub(crate) mod accounts;
 pub(crate) mod api_keys;
 pub(crate) mod attempts;
+pub(crate) mod factors;
+pub(crate) mod letters;
+pub(crate) mod passkeys;
 pub(crate) mod roles;
 pub(crate) mod sessions;
 

@@ -36,6 +36,13 @@ platform::statements! {
     ROTATE =
         "update session set generation = generation + 1, rotated_at = $1
           where id = $2 and generation = $3 and revoked_at is null";
+    /// PostgreSQL locks the session; SQLite has one writer.
+    HOLD =
+        "select amr, expires_at from session
+          where id = $1 and revoked_at is null and expires_at > $2",
+        "select amr, expires_at from session
+          where id = $1 and revoked_at is null and expires_at > $2 for update";
+    SET_FACTORS = "update session set amr = $2, auth_time = $3 where id = $1";
     REVOKE =
         "update session set revoked_at = $1, revoked_reason = $2, version = version + 1
           where id = $3 and revoked_at is null returning customer_id, version";
@@ -44,6 +51,11 @@ platform::statements! {
         "update session set revoked_at = $1, revoked_reason = $2, version = version + 1
           where customer_id = $3 and id <> $4 and revoked_at is null and expires_at > $1
          returning id, version";
+    OWNER = "select customer_id from session where id = $1";
+    OF_OWNER =
+        "select id, user_agent, address, amr, started_at, rotated_at, expires_at from session
+          where customer_id = $1 and revoked_at is null and expires_at > $2
+          order by id desc limit $3";
     REVOKED_SINCE =
         "select revoked_at, id from session
           where revoked_at is not null and (revoked_at > $1 or (revoked_at = $1 and id > $2))
@@ -83,6 +95,28 @@ struct LoginRow {
     revoked_at: Option<Timestamp>,
     #[record(flatten)]
     account: AccountRow,
+}
+
+/// A session that has not ended.
+pub(crate) struct LiveSession {
+    pub id: SessionId,
+    pub user_agent: String,
+    pub address: String,
+    pub amr: Vec<Factor>,
+    pub started_at: Timestamp,
+    pub last_used_at: Timestamp,
+    pub expires_at: Timestamp,
+}
+
+#[derive(platform::sql::Record)]
+struct LiveRow {
+    id: Uuid,
+    user_agent: String,
+    address: String,
+    amr: Json<Vec<Factor>>,
+    started_at: Timestamp,
+    rotated_at: Timestamp,
+    expires_at: Timestamp,
 }
 
 /// Stores a session that begins now.
@@ -152,6 +186,27 @@ pub(crate) async fn rotate(tx: &mut Tx, session: SessionId, newest: i64) -> Resu
     Ok(rows == 1)
 }
 
+/// A session that goes on, as it is until the unit of work ends.
+pub(crate) struct HeldSession {
+    pub factors: Vec<Factor>,
+    pub expires_at: Timestamp,
+}
+
+/// None when it has ended.
+pub(crate) async fn hold(tx: &mut Tx, id: SessionId) -> Result<Option<HeldSession>> {
+    let now = tx.now();
+    let row: Option<(Json<Vec<Factor>>, Timestamp)> =
+        tx.query(HOLD).bind(id.uuid()).bind(now).optional().await?;
+    Ok(row.map(|(amr, expires_at)| HeldSession { factors: amr.0, expires_at }))
+}
+
+/// Notes how its owner has proved who they are, the last time now.
+pub(crate) async fn set_factors(tx: &mut Tx, id: SessionId, factors: &[Factor]) -> Result<()> {
+    let now = tx.now();
+    let query = tx.query(SET_FACTORS).bind(id.uuid()).bind(Json(factors)).bind(now);
+    query.execute().await.map(drop)
+}
+
 /// Ends a session: whose it was, and its version. None when it had ended before.
 pub(crate) async fn revoke(
     tx: &mut Tx,
@@ -176,6 +231,28 @@ pub(crate) async fn revoke_others(
     let query = tx.query(REVOKE_OTHERS).bind(now).bind(reason).bind(customer.uuid()).bind(but);
     let rows: Vec<(Uuid, i64)> = query.all().await?;
     Ok(rows.into_iter().map(|(id, version)| (id.into(), version)).collect())
+}
+
+pub(crate) async fn owner(db: &Db, id: SessionId) -> Result<Option<CustomerId>> {
+    let row: Option<(Uuid,)> = db.query(OWNER).bind(id.uuid()).optional().await?;
+    Ok(row.map(|(id,)| id.into()))
+}
+
+/// The live sessions of somebody, the newest first, so many at most.
+pub(crate) async fn of_owner(db: &Db, owner: CustomerId, most: i64) -> Result<Vec<LiveSession>> {
+    let now = db.clock().now();
+    let rows: Vec<LiveRow> =
+        db.query(OF_OWNER).bind(owner.uuid()).bind(now).bind(most).all().await?;
+    let live = |row: LiveRow| LiveSession {
+        id: row.id.into(),
+        user_agent: row.user_agent,
+        address: row.address,
+        amr: row.amr.0,
+        started_at: row.started_at,
+        last_used_at: row.rotated_at,
+        expires_at: row.expires_at,
+    };
+    Ok(rows.into_iter().map(live).collect())
 }
 
 /// The sessions that were ended since, with when.

@@ -3,8 +3,9 @@ use kernel::id::CustomerId;
 use kernel::ports::Role;
 use secrecy::SecretString;
 
+use super::letters;
 use crate::Accounts;
-use crate::domain::{Account, Email, Name, Password};
+use crate::domain::{Account, Email, LetterKind, Name, Password};
 use crate::error::{AccountError, Invalid};
 use crate::store::accounts::{self as stored, New};
 
@@ -32,6 +33,7 @@ pub(crate) async fn create(
         return Err(AccountError::EmailTaken);
     }
     tx.emit(&CustomerRegistered { customer_id: id }, 1)?;
+    letters::write(accounts, &mut tx, id, LetterKind::VerifyEmail, email.as_str()).await?;
     tx.commit().await?;
     let (email, name) = (email.as_str().to_owned(), name.as_str().to_owned());
     let role = role.word().to_owned();

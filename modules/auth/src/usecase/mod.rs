@@ -1,13 +1,21 @@
 //! One file per use case.
 
 mod api_keys;
+pub(crate) mod code;
 mod create;
+pub(crate) mod email;
+mod guess;
 mod guest;
+mod letters;
 mod login;
 mod logout;
+pub(crate) mod passkeys;
+pub(crate) mod password;
 mod refresh;
 mod roles;
 mod session;
+pub(crate) mod sessions;
+pub(crate) mod totp;
 
 pub(crate) use api_keys::{create_key, revoke_key};
 pub(crate) use create::create;
@@ -16,4 +24,4 @@ pub(crate) use login::login;
 pub(crate) use logout::{logout, logout_by_refresh};
 pub(crate) use refresh::refresh;
 pub(crate) use roles::{change_role, create_role, delete_role, give_role, role};
-pub(crate) use session::Granted;
+pub(crate) use session::{Granted, Guest, Visitor};

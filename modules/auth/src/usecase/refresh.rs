@@ -25,7 +25,7 @@ pub(crate) async fn refresh(
         return Err(AccountError::NoSession);
     }
     let grace = accounts.settings().refresh_grace();
-    let successor = accounts.keys().successor(presented);
+    let successor = accounts.secrets().successor(presented);
     match judge(login.presented, login.newest, login.rotated_at, now, grace) {
         Verdict::Rotate => rotate(&mut tx, &login, &successor).await?,
         Verdict::SameChild => {}
@@ -64,7 +64,8 @@ fn grant(
         factors: &stored.factors,
         at: stored.auth_time,
     };
-    let access_token = accounts.tokens().issue(&login, now)?;
-    let StoredLogin { account, expires_at, .. } = stored;
-    Ok(Granted { access_token, refresh_token, account, expires_at, now })
+    let access_token = accounts.tokens().issue(&accounts.keys().signer(now), &login, now)?;
+    let StoredLogin { account, session, expires_at, .. } = stored;
+    let refresh_token = Some(refresh_token);
+    Ok(Granted { access_token, refresh_token, session, account, expires_at, now })
 }

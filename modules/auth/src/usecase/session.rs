@@ -1,5 +1,5 @@
 use kernel::Timestamp;
-use kernel::events::SessionRevoked;
+use kernel::events::{GuestMerged, SessionRevoked};
 use kernel::id::{CustomerId, SessionId};
 use kernel::ports::Factor;
 use platform::sql::{self, Tx};
@@ -8,7 +8,7 @@ use crate::Accounts;
 use crate::access_token::Login;
 use crate::domain::{Account, Device, RefreshToken};
 use crate::error::AccountError;
-use crate::store::sessions;
+use crate::store::{accounts as stored, sessions};
 
 /// Why a session ended.
 #[derive(Debug, Clone, Copy)]
@@ -16,6 +16,10 @@ pub(super) enum Ended {
     Logout,
     RefreshReused,
     RoleChanged,
+    PasswordChanged,
+    EmailChanged,
+    Merged,
+    Revoked,
 }
 
 impl Ended {
@@ -24,36 +28,94 @@ impl Ended {
             Self::Logout => "logout",
             Self::RefreshReused => "refresh_reused",
             Self::RoleChanged => "role_changed",
+            Self::PasswordChanged => "password_changed",
+            Self::EmailChanged => "email_changed",
+            Self::Merged => "merged",
+            Self::Revoked => "revoked",
         }
     }
+}
+
+/// Who comes to log in.
+pub(crate) struct Visitor {
+    pub device: Device,
+    /// Who they were in the shop until now.
+    pub guest: Option<Guest>,
+}
+
+/// Somebody without an account, with the session they shop in.
+pub(crate) struct Guest {
+    pub id: CustomerId,
+    pub session: SessionId,
 }
 
 /// What somebody gets who proved who they are.
 pub(crate) struct Granted {
     pub access_token: String,
-    pub refresh_token: RefreshToken,
+    /// None when the session goes on with the one it has.
+    pub refresh_token: Option<RefreshToken>,
+    pub session: SessionId,
     pub account: Account,
     /// When the session ends and its refresh token with it.
     pub expires_at: Timestamp,
     pub now: Timestamp,
 }
 
-/// Begins a session in the unit of work of its login.
+/// Begins a session in the unit of work of its login. What a guest has gathered goes along.
 pub(super) async fn begin(
     accounts: &Accounts,
     tx: &mut Tx,
     account: Account,
     factors: &[Factor],
-    device: &Device,
+    visitor: &Visitor,
 ) -> Result<Granted, AccountError> {
     let (session, now) = (SessionId::new(), tx.now());
     let expires_at = now + accounts.settings().session();
     let refresh_token = RefreshToken::from_bytes(platform::random::bytes());
-    sessions::insert(tx, session, account.id, factors, device, expires_at).await?;
+    sessions::insert(tx, session, account.id, factors, &visitor.device, expires_at).await?;
     sessions::insert_refresh(tx, session, &refresh_token, 1).await?;
+    if let Some(guest) = &visitor.guest {
+        take_in(accounts, tx, guest, account.id).await?;
+    }
     let login = Login { session, account: &account, factors, at: now };
-    let access_token = accounts.tokens().issue(&login, now)?;
-    Ok(Granted { access_token, refresh_token, account, expires_at, now })
+    let access_token = accounts.tokens().issue(&accounts.keys().signer(now), &login, now)?;
+    let refresh_token = Some(refresh_token);
+    Ok(Granted { access_token, refresh_token, session, account, expires_at, now })
+}
+
+/// Notes that a session was proved by one more factor: an access token that says so.
+pub(super) async fn strengthen(
+    accounts: &Accounts,
+    tx: &mut Tx,
+    account: Account,
+    session: SessionId,
+    factor: Factor,
+) -> Result<Granted, AccountError> {
+    let now = tx.now();
+    let held = sessions::hold(tx, session).await?.ok_or(AccountError::NoSession)?;
+    let mut factors = held.factors;
+    if !factors.contains(&factor) {
+        factors.push(factor);
+    }
+    sessions::set_factors(tx, session, &factors).await?;
+    let login = Login { session, account: &account, factors: &factors, at: now };
+    let access_token = accounts.tokens().issue(&accounts.keys().signer(now), &login, now)?;
+    let expires_at = held.expires_at;
+    Ok(Granted { access_token, refresh_token: None, session, account, expires_at, now })
+}
+
+/// Tells that a guest has turned out to be somebody, once, and ends the guest's session.
+async fn take_in(
+    accounts: &Accounts,
+    tx: &mut Tx,
+    guest: &Guest,
+    customer_id: CustomerId,
+) -> sql::Result<()> {
+    if !stored::leave_guest(tx, guest.id).await? {
+        return Ok(());
+    }
+    tx.emit(&GuestMerged { guest_id: guest.id, customer_id }, 1)?;
+    revoke(accounts, tx, guest.session, Ended::Merged).await
 }
 
 /// Ends a session and commits; nothing happens when it had ended before. Its access tokens are
@@ -64,13 +126,23 @@ pub(super) async fn end(
     session: SessionId,
     why: Ended,
 ) -> sql::Result<()> {
-    let now = tx.now();
-    if let Some((customer_id, version)) = sessions::revoke(&mut tx, session, why.word()).await? {
+    revoke(accounts, &mut tx, session, why).await?;
+    tx.commit().await
+}
+
+/// Ends a session with the unit of work, after which this node refuses its access tokens.
+async fn revoke(
+    accounts: &Accounts,
+    tx: &mut Tx,
+    session: SessionId,
+    why: Ended,
+) -> sql::Result<()> {
+    if let Some((customer_id, version)) = sessions::revoke(tx, session, why.word()).await? {
         let reason = why.word().to_owned();
         tx.emit(&SessionRevoked { session_id: session, customer_id, reason }, version)?;
     }
-    tx.commit().await?;
-    accounts.revocations().insert(session, now);
+    let (accounts, now) = (accounts.clone(), tx.now());
+    tx.after_commit(move || accounts.revocations().insert(session, now));
     Ok(())
 }
 

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use auth::{Accounts, SCHEMA, Settings};
+use auth::{SCHEMA, Settings};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::TimeDelta;
@@ -12,7 +12,7 @@ use kernel::ports::Identity;
 use platform::sql::Db;
 use serde_json::{Value, json};
 
-use crate::shop::{Browser, at_a_standstill, cheap, key_file};
+use crate::shop::{Browser, at_a_standstill, cheap, keys, open, open_at};
 
 platform::on_both_engines!(super::SCHEMA => bad_tokens_are_refused);
 
@@ -171,12 +171,15 @@ fn unsigned(good: &str, file: &Path) -> Vec<(String, String)> {
 }
 
 async fn bad_tokens_are_refused(db: Db) {
-    let file = key_file();
-    let accounts = Accounts::open(db, cheap(), &file).await.unwrap();
+    let folder = keys();
+    let accounts = open_at(&db, cheap(), &folder).await;
     let browser = Browser::new(&accounts).await;
     let good = browser.enter().await.access_token();
     assert!(accounts.authenticate(&good).await.is_ok());
-    let bad: Vec<_> = signed(&good, &file).into_iter().chain(unsigned(&good, &file)).collect();
+    let bad: Vec<_> = signed(&good, &folder.join("signing-0.pem"))
+        .into_iter()
+        .chain(unsigned(&good, &folder.join("signing-0.pem")))
+        .collect();
     assert!(bad.len() >= 40, "{}", bad.len());
     for (name, token) in bad {
         assert!(accounts.authenticate(&token).await.is_err(), "{name}: {token}");
@@ -187,8 +190,8 @@ async fn bad_tokens_are_refused(db: Db) {
 #[tokio::test]
 async fn a_token_says_who_how_and_since_when() {
     for (db, hand) in at_a_standstill().await {
-        let file = key_file();
-        let accounts = Accounts::open(db, cheap(), &file).await.unwrap();
+        let folder = keys();
+        let accounts = open_at(&db, cheap(), &folder).await;
         let browser = Browser::new(&accounts).await;
         let login = browser.enter().await;
         hand.advance(TimeDelta::seconds(100));
@@ -231,7 +234,7 @@ async fn a_token_says_who_how_and_since_when() {
 #[tokio::test]
 async fn a_logout_is_remembered_as_long_as_it_matters() {
     for (db, hand) in at_a_standstill().await {
-        let accounts = Accounts::open(db, Settings::default(), &key_file()).await.unwrap();
+        let accounts = open(&db, Settings::default()).await;
         let browser = Browser::new(&accounts).await;
         let guest = actix_web::test::TestRequest::post().uri("/v1/auth/guest");
         let token = browser.send(guest).await.access_token();

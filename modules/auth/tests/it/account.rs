@@ -34,7 +34,7 @@ async fn a_session_from_registration_to_logout(db: Db) {
     assert_eq!(login.json["customer"], registered.json);
     assert_eq!(login.header("cache-control"), "no-store");
     assert!(!login.json.to_string().contains(&login.refresh_token()));
-    let cookie = login.set_cookie();
+    let cookie = login.cookie("stoa_refresh");
     assert_eq!(cookie.http_only(), Some(true));
     assert_eq!(cookie.secure(), Some(true));
     assert_eq!(cookie.path(), Some("/v1/auth"));

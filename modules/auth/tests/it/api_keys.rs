@@ -1,12 +1,12 @@
 use actix_web::http::Method;
-use auth::{Accounts, SCHEMA};
+use auth::SCHEMA;
 use chrono::TimeDelta;
 use kernel::Permission;
 use kernel::ports::{Identity, Proof, Role};
 use platform::sql::{Db, Sql};
 use serde_json::{Value, json};
 
-use crate::shop::{Browser, at_a_standstill, cheap, key_file, open};
+use crate::shop::{Browser, at_a_standstill, cheap, keys, open, open_at};
 
 platform::on_both_engines!(super::SCHEMA =>
     a_key_works_until_it_is_revoked,
@@ -22,9 +22,9 @@ fn scanner() -> Value {
 }
 
 async fn a_key_works_until_it_is_revoked(db: Db) {
-    let folder = key_file();
-    let here = Accounts::open(db.clone(), cheap(), &folder).await.unwrap();
-    let there = Accounts::open(db.clone(), cheap(), &folder).await.unwrap();
+    let folder = keys();
+    let here = open_at(&db, cheap(), &folder).await;
+    let there = open_at(&db, cheap(), &folder).await;
     let browser = Browser::new(&here).await;
     let (root, admin) = browser.enter_as(&here, "root@example.com", Role::Admin).await;
     let made = browser.ask(Method::POST, KEYS, &admin, scanner()).await;

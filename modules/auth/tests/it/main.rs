@@ -4,8 +4,13 @@
 mod access_token;
 mod account;
 mod api_keys;
+mod authenticator;
 mod contract;
+mod factors;
 mod login;
+mod passkeys;
+mod recovery;
 mod refresh;
 mod roles;
+mod sessions;
 mod shop;

@@ -1,12 +1,14 @@
 use std::collections::HashSet;
 
-use auth::{Accounts, SCHEMA, Settings};
+use auth::{SCHEMA, Settings};
 use chrono::TimeDelta;
 use futures_util::future::join_all;
 use kernel::ports::Identity;
 use platform::sql::Db;
 
-use crate::shop::{Browser, Reply, assert_books, at_a_standstill, cheap, events, key_file, open};
+use crate::shop::{
+    Browser, Reply, assert_books, at_a_standstill, cheap, events, keys, open, open_at,
+};
 
 platform::on_both_engines!(super::SCHEMA =>
     fifty_tabs_get_one_child,
@@ -75,7 +77,7 @@ async fn the_parent_has_grace_for_a_moment_only() {
         assert_eq!(browser.refresh(&child.refresh_token()).await.status, 401);
         platform::outbox::sequence(&db).await.unwrap();
         let all = platform::outbox::read_after(&db, 0, 10).await.unwrap();
-        assert_eq!(all[1].envelope.data["reason"], "refresh_reused");
+        assert_eq!(all[2].envelope.data["reason"], "refresh_reused");
     }
 }
 
@@ -85,10 +87,10 @@ async fn a_session_has_an_end_and_is_then_deleted() {
         let accounts = open(&db, Settings { session_s: 3_600, ..cheap() }).await;
         let browser = Browser::new(&accounts).await;
         let login = browser.enter().await;
-        assert_eq!(login.set_cookie().max_age().unwrap().whole_seconds(), 3_600);
+        assert_eq!(login.cookie("stoa_refresh").max_age().unwrap().whole_seconds(), 3_600);
         hand.advance(TimeDelta::seconds(3_599));
         let last = browser.refresh(&login.refresh_token()).await;
-        assert_eq!(last.set_cookie().max_age().unwrap().whole_seconds(), 1);
+        assert_eq!(last.cookie("stoa_refresh").max_age().unwrap().whole_seconds(), 1);
         hand.advance(TimeDelta::seconds(1));
         assert_eq!(browser.refresh(&last.refresh_token()).await.status, 401);
         accounts.prune().await.unwrap();
@@ -145,9 +147,9 @@ async fn tokens_are_stored_only_as_hashes(db: Db) {
 }
 
 async fn a_logout_elsewhere_is_picked_up(db: Db) {
-    let file = key_file();
-    let here = Accounts::open(db.clone(), cheap(), &file).await.unwrap();
-    let there = Accounts::open(db.clone(), cheap(), &file).await.unwrap();
+    let folder = keys();
+    let here = open_at(&db, cheap(), &folder).await;
+    let there = open_at(&db, cheap(), &folder).await;
     let browser = Browser::new(&there).await;
     let login = browser.enter().await;
     let stays = browser.login(crate::shop::PASSWORD).await;
@@ -158,7 +160,7 @@ async fn a_logout_elsewhere_is_picked_up(db: Db) {
     assert!(here.authenticate(&token).await.is_err());
     assert!(here.authenticate(&stays.access_token()).await.is_ok());
     // A node that starts later knows it from the beginning.
-    let later = Accounts::open(db.clone(), cheap(), &file).await.unwrap();
+    let later = open_at(&db, cheap(), &folder).await;
     assert!(later.authenticate(&token).await.is_err());
     assert!(later.authenticate(&stays.access_token()).await.is_ok());
 }

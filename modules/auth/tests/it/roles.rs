@@ -6,7 +6,7 @@ use kernel::ports::{Identity, Role};
 use platform::sql::Db;
 use serde_json::{Value, json};
 
-use crate::shop::{Browser, assert_books, cheap, key_file, open};
+use crate::shop::{Browser, assert_books, cheap, keys, open, open_at};
 
 platform::on_both_engines!(super::SCHEMA =>
     a_role_is_made_given_changed_and_deleted,
@@ -22,9 +22,9 @@ const PUT: Method = Method::PUT;
 const DELETE: Method = Method::DELETE;
 
 async fn a_role_is_made_given_changed_and_deleted(db: Db) {
-    let folder = key_file();
-    let here = auth::Accounts::open(db.clone(), cheap(), &folder).await.unwrap();
-    let there = auth::Accounts::open(db.clone(), cheap(), &folder).await.unwrap();
+    let folder = keys();
+    let here = open_at(&db, cheap(), &folder).await;
+    let there = open_at(&db, cheap(), &folder).await;
     let browser = Browser::new(&here).await;
     let (_, admin) = browser.enter_as(&here, "root@example.com", Role::Admin).await;
     let (sam, before) = browser.enter_as(&here, "sam@example.com", Role::Customer).await;

@@ -1,8 +1,9 @@
 //! A shop with accounts only, and a browser for it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::rc::Rc;
+use std::sync::{Arc, Mutex};
 
 use actix_web::body::BoxBody;
 use actix_web::cookie::Cookie;
@@ -16,7 +17,8 @@ use auth::{Accounts, SCHEMA, Settings};
 use chrono::DateTime;
 use kernel::Clock;
 use kernel::clock::ClockHand;
-use kernel::ports::{Identity, Principal, Role};
+use kernel::ports::{Mail, Mailer, Principal, Role, Unavailable};
+use platform::bus::Bus;
 use platform::sql::{Db, Engine};
 use serde_json::{Value, json};
 
@@ -34,12 +36,62 @@ pub fn cheap() -> Settings {
     }
 }
 
-pub fn key_file() -> PathBuf {
-    platform::testing::folder().join("auth.pem")
+pub fn keys() -> PathBuf {
+    platform::testing::folder().join("keys")
 }
 
 pub async fn open(db: &Db, settings: Settings) -> Accounts {
-    Accounts::open(db.clone(), settings, &key_file()).await.unwrap()
+    open_at(db, settings, &keys()).await
+}
+
+/// A node that shares its keys with others.
+pub async fn open_at(db: &Db, settings: Settings, keys: &Path) -> Accounts {
+    let mailer = Arc::new(LetterBox::default());
+    Accounts::open(db.clone(), settings, keys, mailer).await.unwrap()
+}
+
+/// Accounts whose letters are kept.
+pub async fn open_with_letters(db: &Db, settings: Settings) -> (Accounts, LetterBox) {
+    let letters = LetterBox::default();
+    let mailer = Arc::new(letters.clone());
+    (Accounts::open(db.clone(), settings, &keys(), mailer).await.unwrap(), letters)
+}
+
+/// Where letters arrive.
+#[derive(Clone, Default)]
+pub struct LetterBox(Arc<Mutex<Vec<Mail>>>);
+
+#[async_trait::async_trait]
+impl Mailer for LetterBox {
+    async fn send(&self, mail: &Mail) -> Result<(), Unavailable> {
+        self.0.lock().unwrap().push(mail.clone());
+        Ok(())
+    }
+}
+
+impl LetterBox {
+    /// Lets the bus deliver what was written, and takes it out.
+    pub async fn collect(&self, accounts: &Accounts, db: &Db) -> Vec<Mail> {
+        let settings = platform::bus::Settings { node: "one".to_owned(), ..Default::default() };
+        let bus = Bus::new(vec![db.clone()], accounts.subscriptions(), settings);
+        bus.register().await.unwrap();
+        bus.drain().await.unwrap();
+        std::mem::take(&mut *self.0.lock().unwrap())
+    }
+
+    /// The one letter of a kind.
+    pub async fn only(&self, accounts: &Accounts, db: &Db, kind: &str) -> Mail {
+        let mut all = self.collect(accounts, db).await;
+        all.retain(|mail| mail.kind == kind);
+        assert_eq!(all.len(), 1, "letters of kind {kind}");
+        all.remove(0)
+    }
+}
+
+/// What the link of a letter holds.
+pub fn token_of(mail: &Mail) -> String {
+    let (_, rest) = mail.text.split_once("#token=").expect("a link");
+    rest.split_whitespace().next().unwrap().to_owned()
 }
 
 /// A database on each engine that is there, with a clock that stands still.
@@ -72,14 +124,15 @@ impl Reply {
         self.headers.get(name).expect("the header").to_str().unwrap()
     }
 
-    pub fn set_cookie(&self) -> Cookie<'static> {
-        let header = self.header("set-cookie").to_owned();
-        Cookie::parse(header).unwrap()
+    /// The cookie of a name that the answer sets.
+    pub fn cookie(&self, name: &str) -> Cookie<'static> {
+        let all = self.headers.get_all("set-cookie").map(|value| value.to_str().unwrap());
+        let mut all = all.map(|value| Cookie::parse(value.to_owned()).unwrap());
+        all.find(|cookie| cookie.name() == name).expect("the cookie")
     }
 
     pub fn refresh_token(&self) -> String {
-        let cookie = self.set_cookie();
-        assert_eq!(cookie.name(), "stoa_refresh");
+        let cookie = self.cookie("stoa_refresh");
         cookie.value().to_owned()
     }
 
@@ -100,12 +153,10 @@ impl Browser {
         let gate = from_fn(move |request: ServiceRequest, next: Next<BoxBody>| {
             let identity = identity.clone();
             async move {
-                let header = request.headers().get("authorization");
-                let token = header.and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
-                if let Some(token) = token
-                    && let Ok(who) = identity.authenticate(token).await
-                {
-                    request.extensions_mut().insert::<Principal>(who);
+                match platform::http::identify(&identity, request.request()).await {
+                    Ok(Some(who)) => drop(request.extensions_mut().insert::<Principal>(who)),
+                    Ok(None) => {}
+                    Err(failure) => return Ok(request.error_response(failure)),
                 }
                 next.call(request).await
             }
@@ -201,9 +252,10 @@ pub async fn assert_books(accounts: &Accounts) {
     }
 }
 
-/// The types of all events so far, with their subjects' versions.
+/// The types of all events so far but letters, with their subjects' versions.
 pub async fn events(db: &Db) -> Vec<(String, i64)> {
     platform::outbox::sequence(db).await.unwrap();
     let read = platform::outbox::read_after(db, 0, 1_000).await.unwrap();
-    read.into_iter().map(|event| (event.envelope.kind, event.envelope.version)).collect()
+    let told = read.into_iter().map(|event| (event.envelope.kind, event.envelope.version));
+    told.filter(|(kind, _)| kind != "letter.written").collect()
 }

@@ -229,6 +229,9 @@ pub enum IdentityError {
 pub trait Identity: Send + Sync {
     /// The caller behind an access token or an API key.
     async fn authenticate(&self, token: &str) -> Result<Principal, IdentityError>;
+
+    /// What a page of the shop's own shows beside the cookie of a session, and no other site knows.
+    fn csrf_token(&self, session: SessionId) -> String;
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 mod catalog;
 mod identity;
 mod logistics;
+mod mailer;
 mod notifier;
 mod payments;
 mod stock;
@@ -11,6 +12,7 @@ mod stock;
 pub use catalog::*;
 pub use identity::*;
 pub use logistics::*;
+pub use mailer::*;
 pub use notifier::*;
 pub use payments::*;
 pub use stock::*;

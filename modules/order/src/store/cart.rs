@@ -34,6 +34,26 @@ platform::statements! {
                where id = $1 and order_id = $2";
     LET_GO_ORDERED = "update cart set order_id = null, coupon = null, version = version + 1
                where id = $1 and order_id = $2";
+    /// PostgreSQL holds the guest's cart, so that no line comes into it meanwhile; SQLite has one writer.
+    TO_MERGE =
+        "select id, order_id is not null from cart where owner = $1",
+        "select id, order_id is not null from cart where owner = $1 for update";
+    MERGE_SAME =
+        "update cart_line set quantity = case when cart_line.quantity + g.quantity > $3 then $3
+                                              else cart_line.quantity + g.quantity end
+           from cart_line g
+          where cart_line.cart_id = $2 and g.cart_id = $1 and g.product_id = cart_line.product_id";
+    MERGE_OTHERS =
+        "update cart_line set cart_id = $2
+          where id in (select id from cart_line g
+                        where g.cart_id = $1 and not exists
+                              (select 1 from cart_line o
+                                where o.cart_id = $2 and o.product_id = g.product_id)
+                        order by g.id
+                        limit (select $3 - count(*) from cart_line where cart_id = $2))";
+    MERGE_COUPON =
+        "update cart set coupon = (select g.coupon from cart g where g.id = $1)
+          where id = $2 and coupon is null";
     HELD_COUNT = "select count(*) from cart where order_id is not null";
     HELD_BY_ENDED = "select coalesce(o.number, 'an order that is not there')
                        from cart c left join orders o on o.id = c.order_id
@@ -132,6 +152,31 @@ pub async fn remove_line(tx: &mut Tx, cart: CartId, line: LineId) -> Result<bool
 /// Puts a coupon to the cart, or takes it away.
 pub async fn set_coupon(tx: &mut Tx, cart: CartId, coupon: Option<&str>) -> Result<()> {
     tx.query(SET_COUPON).bind(cart.uuid()).bind(coupon).execute().await.map(drop)
+}
+
+/// The cart of a guest who turned out to be somebody.
+pub struct ToMerge {
+    /// The cart.
+    pub id: CartId,
+    /// Whether an order is being made of it.
+    pub ordering: bool,
+}
+
+/// The guest's cart, which stays as it is until the unit of work is over; none when nothing was ever
+/// put into it.
+pub async fn to_merge(tx: &mut Tx, guest: CustomerId) -> Result<Option<ToMerge>> {
+    let row: Option<(Uuid, bool)> = tx.query(TO_MERGE).bind(guest.uuid()).optional().await?;
+    Ok(row.map(|(id, ordering)| ToMerge { id: id.into(), ordering }))
+}
+
+/// Moves what is in one cart into another: units are added up as far as a line goes, and lines come
+/// as long as there is room. A coupon goes along where there is none.
+pub async fn merge(tx: &mut Tx, from: CartId, into: CartId) -> Result<()> {
+    let (from, into) = (from.uuid(), into.uuid());
+    tx.query(MERGE_SAME).bind(from).bind(into).bind(QUANTITY_MAX).execute().await?;
+    tx.query(MERGE_OTHERS).bind(from).bind(into).bind(LINES_MAX).execute().await?;
+    tx.query(MERGE_COUPON).bind(from).bind(into).execute().await?;
+    tx.query(EMPTY).bind(from).execute().await.map(drop)
 }
 
 /// Holds a cart for an order. False when it has changed or another order holds it.

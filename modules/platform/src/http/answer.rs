@@ -17,6 +17,11 @@ pub fn created(location: &str, body: &impl Serialize) -> Answer {
     Ok(HttpResponse::Created().insert_header((LOCATION, location)).json(body))
 }
 
+/// 202 without a body: what was asked for will be done.
+pub fn accepted() -> Answer {
+    Ok(HttpResponse::Accepted().finish())
+}
+
 /// 204.
 pub fn no_content() -> Answer {
     Ok(HttpResponse::NoContent().finish())

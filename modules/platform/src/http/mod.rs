@@ -6,15 +6,17 @@ mod body;
 mod cached;
 mod caller;
 mod client;
+mod credential;
 mod failure;
 mod key;
 mod version;
 
-pub use answer::{answer, created, no_content, ok, stored};
+pub use answer::{accepted, answer, created, no_content, ok, stored};
 pub use body::{BODY_MAX, Body, Params, check_query, from_json, from_query};
 pub use cached::CachedBody;
 pub use caller::{Caller, Editor, Staff, demand, demand_second_factor, demand_step_up};
 pub use client::ClientAddress;
+pub use credential::{identify, is_plain_loopback, refuse_foreign, session_cookie};
 pub use failure::{Failure, PROBLEM_JSON};
 pub use key::{OptionalKey, RequiredKey};
 pub use version::{IfMatch, etag, knows};

@@ -1,0 +1,3 @@
+//! What the module does when events are published.
+
+pub(crate) mod send_letters;

@@ -1,0 +1,121 @@
+//! A new password: by a letter for who forgot it, by the old one for who knows it.
+
+use std::net::IpAddr;
+
+use kernel::id::SessionId;
+use secrecy::SecretString;
+
+use super::guess::{self, Limit};
+use super::letters;
+use super::session::{self, Ended};
+use crate::Accounts;
+use crate::domain::{Account, Email, LetterKind, LetterToken, Password, attempt};
+use crate::error::AccountError;
+use crate::hasher::Checked;
+use crate::store::{accounts as stored, letters as stored_letters};
+
+/// Writes a letter that lets an account choose a new password. Whether there is one, nobody learns:
+/// for a strange address the same statements run.
+pub(crate) async fn ask_reset(
+    accounts: &Accounts,
+    email: &str,
+    client: IpAddr,
+) -> Result<(), AccountError> {
+    let email = Email::new(email)?;
+    let (settings, client) = (accounts.settings(), attempt::client(client));
+    let limits = [
+        Limit::of("letters", email.as_str(), settings.letters_max),
+        Limit::of("client", &client, settings.address_failures_max),
+    ];
+    let mut tx = accounts.db().begin("auth.reset.ask").await?;
+    guess::count_in(accounts, &mut tx, &limits).await?;
+    match stored::by_email(&mut tx, &email).await? {
+        Some(account) => {
+            letters::write(
+                accounts,
+                &mut tx,
+                account.id,
+                LetterKind::ResetPassword,
+                email.as_str(),
+            )
+            .await?;
+        }
+        None => letters::write_nothing(accounts, &mut tx).await?,
+    }
+    Ok(tx.commit().await?)
+}
+
+/// Gives an account a new password by the token of a letter, and ends all its sessions.
+pub(crate) async fn reset(
+    accounts: &Accounts,
+    token: &str,
+    password: SecretString,
+) -> Result<(), AccountError> {
+    let token = LetterToken::parse(token).ok_or(AccountError::LinkInvalid)?;
+    let kind = LetterKind::ResetPassword;
+    let opened = stored_letters::opened_by(accounts.db(), &token, kind).await?;
+    let address = Email::new(&opened.ok_or(AccountError::LinkInvalid)?.address)?;
+    let password = Password::chosen(password, &address)?;
+    let hash = accounts.hasher().hash(password).await?;
+
+    let mut tx = accounts.db().begin("auth.reset").await?;
+    let opened = stored_letters::take(&mut tx, &token, kind).await?;
+    let id = opened.ok_or(AccountError::LinkInvalid)?.customer;
+    if !stored::reset_password(&mut tx, id, &address, &hash).await? {
+        return Err(AccountError::LinkInvalid);
+    }
+    super::email::note_verified(&mut tx, id, address.as_str()).await?;
+    letters::write(accounts, &mut tx, id, LetterKind::PasswordChanged, address.as_str()).await?;
+    session::end_others(accounts, &mut tx, id, None, Ended::PasswordChanged).await?;
+    Ok(tx.commit().await?)
+}
+
+/// Gives an account a new password for whoever knows the old one, and ends its other sessions.
+pub(crate) async fn change(
+    accounts: &Accounts,
+    session: SessionId,
+    account: Account,
+    old: SecretString,
+    new: SecretString,
+    client: IpAddr,
+) -> Result<(), AccountError> {
+    let email = Email::new(account.email.as_deref().unwrap_or_default())?;
+    let new = Password::chosen(new, &email)?;
+    let stored_hash = confirm(accounts, &email, old, client).await?;
+    let hash = accounts.hasher().hash(new).await?;
+    let mut tx = accounts.db().begin("auth.password").await?;
+    if !stored::replace_hash(&mut tx, account.id, &stored_hash, &hash).await? {
+        return Err(AccountError::WrongCredentials);
+    }
+    stored_letters::supersede(&mut tx, account.id, LetterKind::ResetPassword).await?;
+    letters::write(accounts, &mut tx, account.id, LetterKind::PasswordChanged, email.as_str())
+        .await?;
+    session::end_others(accounts, &mut tx, account.id, Some(session), Ended::PasswordChanged)
+        .await?;
+    Ok(tx.commit().await?)
+}
+
+/// Makes sure that somebody knows the password of an account, whose hash it returns. A wrong one is
+/// counted as in a login.
+pub(super) async fn confirm(
+    accounts: &Accounts,
+    email: &Email,
+    password: SecretString,
+    client: IpAddr,
+) -> Result<String, AccountError> {
+    let password = Password::presented(password)?;
+    let counted = guess::count(accounts, email.as_str(), client).await?;
+    let found = stored::credentials(accounts.db(), email).await?;
+    let hash = found.and_then(|found| found.password_hash);
+    match (accounts.hasher().check(password, hash.clone()).await, hash) {
+        (Ok(Checked::Right | Checked::RightAt(_)), Some(hash)) => {
+            guess::uncount(accounts, &counted).await?;
+            Ok(hash)
+        }
+        (Ok(_), _) => Err(AccountError::WrongCredentials),
+        (Err(error), _) => {
+            guess::uncount(accounts, &counted).await?;
+            Err(error)
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! People: what a guest gathered, letters, keys.
+
+use std::time::{Duration, Instant};
+
+use futures_util::future::join_all;
+use serde_json::{Value, json};
+
+use crate::support::{APPROVED, Customer, Engine, Shop, id_of, on_both_engines, product};
+
+on_both_engines![
+    a_guests_cart_goes_into_the_account,
+    a_cart_that_is_being_ordered_is_waited_for,
+    a_letter_is_in_the_folder_and_not_in_the_log,
+    keys_are_rotated_beside_a_server,
+];
+
+const PASSWORD: &str = "correct horse battery";
+
+fn ada() -> Value {
+    json!({"email": "ada@example.com", "password": PASSWORD})
+}
+
+async fn register(shop: &Shop) {
+    let mut body = ada();
+    body["name"] = json!("Ada");
+    let answer = Customer::anyone(shop).post("/v1/auth/register", &body).await;
+    assert_eq!(answer.status, 201, "{answer:?}");
+}
+
+/// What is in a cart: quantities by product.
+async fn cart(customer: &Customer) -> Vec<(String, i64)> {
+    let answer = customer.get("/v1/cart").await;
+    let lines = answer.body["lines"].as_array().unwrap_or_else(|| panic!("{answer:?}"));
+    let line = |line: &Value| {
+        (line["product_id"].as_str().unwrap().to_owned(), line["quantity"].as_i64().unwrap())
+    };
+    let mut lines: Vec<_> = lines.iter().map(line).collect();
+    lines.sort_unstable();
+    lines
+}
+
+async fn until_cart_is(customer: &Customer, wanted: &[(&str, i64)]) {
+    let mut wanted: Vec<(String, i64)> =
+        wanted.iter().map(|(id, quantity)| ((*id).to_owned(), *quantity)).collect();
+    wanted.sort_unstable();
+    let began = Instant::now();
+    loop {
+        let now = cart(customer).await;
+        if now == wanted {
+            return;
+        }
+        assert!(began.elapsed() < Duration::from_secs(20), "{now:?} is not {wanted:?}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+async fn a_guests_cart_goes_into_the_account(engine: Engine) {
+    let products = [product("LAMP-1", "19.99", 50), product("DESK-1", "250.00", 20)];
+    let Some(shop) = Shop::running(engine, &products) else { return };
+    register(&shop).await;
+    let account = Customer::anyone(&shop).log_in(&ada()).await.unwrap();
+    let (lamp, desk) = (id_of(&account, "LAMP-1").await, id_of(&account, "DESK-1").await);
+    account.fill_cart(&lamp, 2).await;
+    let guest = Customer::guest(&shop).await;
+    guest.fill_cart(&lamp, 3).await;
+    guest.fill_cart(&desk, 1).await;
+
+    // Many tabs log in at once, and the cart is taken over once.
+    let body = ada();
+    let tabs = join_all((0..8).map(|_| guest.log_in(&body))).await;
+    let entered = tabs.into_iter().flatten().next().expect("a tab has logged in");
+    until_cart_is(&entered, &[(&lamp, 5), (&desk, 1)]).await;
+    assert_eq!(guest.get("/v1/cart").await.status, 401, "the guest is gone");
+
+    // A second guest's cart comes on top, and a large one goes as far as a line does.
+    let guest = Customer::guest(&shop).await;
+    guest.fill_cart(&lamp, 9_999).await;
+    guest.log_in(&body).await.unwrap();
+    until_cart_is(&entered, &[(&lamp, 10_000), (&desk, 1)]).await;
+    shop.settle();
+}
+
+async fn a_cart_that_is_being_ordered_is_waited_for(engine: Engine) {
+    let Some(shop) = Shop::running(engine, &[product("LAMP-1", "20.00", 50)]) else { return };
+    register(&shop).await;
+    let account = Customer::anyone(&shop).log_in(&ada()).await.unwrap();
+    let lamp = id_of(&account, "LAMP-1").await;
+    for n in 0..5 {
+        account.fill_cart(&lamp, 1).await;
+        let guest = Customer::guest(&shop).await;
+        guest.fill_cart(&lamp, 2).await;
+        let card = account.card(APPROVED).await;
+        let (key, body) = (format!("order {n}"), ada());
+        let (order, login) = tokio::join!(account.order(&key, &card), guest.log_in(&body));
+        assert!(login.is_ok());
+        // Either the order has taken the guest's units too, or they are in the cart afterwards.
+        assert_eq!(order.status, 201, "{order:?}");
+        let bought = order.body["lines"][0]["quantity"].as_i64().unwrap();
+        let left = 3 - bought;
+        let wanted = [(lamp.as_str(), left)];
+        until_cart_is(&account, if left == 0 { &[] } else { &wanted }).await;
+        shop.settle();
+        if left > 0 {
+            let card = account.card(APPROVED).await;
+            assert_eq!(account.order(&format!("rest {n}"), &card).await.status, 201);
+        }
+    }
+}
+
+async fn a_letter_is_in_the_folder_and_not_in_the_log(engine: Engine) {
+    let Some(mut shop) = Shop::new(engine, &[]) else { return };
+    shop.set("STOA__LOG__LEVEL", "trace");
+    shop.start(&[]);
+    register(&shop).await;
+    let folder = shop.folder.join("mail");
+    let began = Instant::now();
+    let letter = loop {
+        let files = std::fs::read_dir(&folder).into_iter().flatten().flatten();
+        let mut files = files.map(|file| file.path());
+        if let Some(file) = files.find(|path| path.extension().is_some_and(|kind| kind == "eml")) {
+            break std::fs::read_to_string(file).unwrap();
+        }
+        assert!(began.elapsed() < Duration::from_secs(20), "{}", shop.log());
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    };
+    // Quoted-printable: long lines are broken by `=`.
+    let letter = letter.replace("=\r\n", "").replace("=3D", "=");
+    let token = letter.split_once("#token=").expect("a link").1.split_whitespace().next().unwrap();
+    let anyone = Customer::anyone(&shop);
+    let verified = anyone.post("/v1/auth/email/verify", &json!({"token": token})).await;
+    assert_eq!(verified.status, 204, "{verified:?} {letter}");
+    let account = anyone.log_in(&ada()).await.unwrap();
+    assert_eq!(account.get("/v1/auth/me").await.body["email_verified"], true);
+    shop.stop();
+    let log = shop.log();
+    assert!(log.contains("verify_email"), "its kind is logged");
+    assert!(!log.contains(token) && !log.contains(PASSWORD) && !log.contains("ada@example.com"));
+}
+
+async fn keys_are_rotated_beside_a_server(engine: Engine) {
+    let Some(shop) = Shop::running(engine, &[]) else { return };
+    let anyone = Customer::anyone(&shop);
+    let published = async || {
+        let keys = anyone.get("/.well-known/jwks.json").await;
+        keys.body["keys"].as_array().unwrap().len()
+    };
+    assert_eq!(published().await, 1);
+    let guest = Customer::guest(&shop).await;
+    let rotated = shop.run(&["keys", "rotate"]);
+    assert!(rotated.status.success(), "{rotated:?}");
+    let began = Instant::now();
+    while published().await < 2 {
+        assert!(began.elapsed() < Duration::from_secs(20));
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert_eq!(guest.get("/v1/auth/me").await.status, 200, "older tokens stay good");
+    assert_eq!(Customer::guest(&shop).await.get("/v1/auth/me").await.status, 200);
+}
