@@ -160,7 +160,7 @@ mod tests {
         format!("{}.{}.c2ln", part(head), part(claims))
     }
 
-    fn claims(value: Value) -> ForeignClaims {
+    fn claims(value: &Value) -> ForeignClaims {
         let mut all = json!({"iss": "https://id.example", "sub": "ada", "exp": 2_000});
         all.as_object_mut().unwrap().extend(value.as_object().unwrap().clone());
         serde_json::from_value(all).unwrap()
@@ -199,15 +199,15 @@ mod tests {
             (json!({"aud": 1}), false),
             (json!({}), false),
         ] {
-            assert_eq!(claims(said.clone()).is_for("shop"), is, "{said}");
+            assert_eq!(claims(&said).is_for("shop"), is, "{said}");
         }
         let at = |seconds| DateTime::from_timestamp(seconds, 0).unwrap();
-        assert!(claims(json!({})).is_good_at(at(1_999)));
-        assert!(!claims(json!({})).is_good_at(at(2_000)));
-        assert!(!claims(json!({"nbf": 1_000})).is_good_at(at(969)));
-        assert!(claims(json!({"iat": 1_000})).is_good_at(at(970)));
-        assert!(!claims(json!({"exp": i64::MAX})).is_good_at(at(0)));
-        assert_eq!(claims(json!({})).auth_time(), at(0));
+        assert!(claims(&json!({})).is_good_at(at(1_999)));
+        assert!(!claims(&json!({})).is_good_at(at(2_000)));
+        assert!(!claims(&json!({"nbf": 1_000})).is_good_at(at(969)));
+        assert!(claims(&json!({"iat": 1_000})).is_good_at(at(970)));
+        assert!(!claims(&json!({"exp": i64::MAX})).is_good_at(at(0)));
+        assert_eq!(claims(&json!({})).auth_time(), at(0));
     }
 
     #[test]
@@ -215,16 +215,16 @@ mod tests {
         let roles = [("boss", "admin"), ("help", "support")]
             .map(|(word, role)| (word.to_owned(), role.to_owned()));
         let role =
-            |said: Value| claims(json!({"groups": said})).role("groups", &roles).map(String::from);
+            |said: Value| claims(&json!({"groups": said})).role("groups", &roles).map(String::from);
         assert_eq!(role(json!(["help", "boss"])).as_deref(), Some("admin"));
         assert_eq!(role(json!("help")).as_deref(), Some("support"));
         for said in [json!([]), json!("bos"), json!(1), json!({"boss": true}), json!([["boss"]])] {
             assert_eq!(role(said.clone()), None, "{said}");
         }
-        assert_eq!(claims(json!({})).role("groups", &roles), None);
-        assert_ne!(claims(json!({"sub": "bob"})).id(), claims(json!({})).id());
-        assert_ne!(claims(json!({"iss": "https://x"})).id(), claims(json!({})).id());
-        let amr = claims(json!({"amr": ["pwd", "mfa", "retina"]})).amr();
+        assert_eq!(claims(&json!({})).role("groups", &roles), None);
+        assert_ne!(claims(&json!({"sub": "bob"})).id(), claims(&json!({})).id());
+        assert_ne!(claims(&json!({"iss": "https://x"})).id(), claims(&json!({})).id());
+        let amr = claims(&json!({"amr": ["pwd", "mfa", "retina"]})).amr();
         assert_eq!(amr, [Factor::Pwd, Factor::Mfa]);
     }
 }
