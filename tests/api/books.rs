@@ -24,6 +24,12 @@ const WOUNDS: &[(&str, &str, &str)] = &[
         "update session set revoked_at = started_at, revoked_reason = 'logout', version = 1",
         "ended session was told",
     ),
+    ("auth", "delete from outbox where kind = 'letter.written'", "letter was handed to the bus"),
+    (
+        "auth",
+        "update customer set version = 1 where role = 'guest'",
+        "guest who logged in was told",
+    ),
     ("catalog", "update product set price = -1", "price is within its bounds"),
     ("catalog", "update product set parent_id = id", "variant has a parent"),
     ("catalog", "update product set parent_id = randomblob(16)", "variant has a parent"),

@@ -145,6 +145,9 @@ pub enum OpenError {
         #[source]
         source: jsonwebtoken::errors::Error,
     },
+    /// Other issuers cannot be asked.
+    #[error("the client for other issuers")]
+    Client(#[source] reqwest::Error),
     /// The first password could not be hashed or the sessions not be read.
     #[error(transparent)]
     Account(#[from] AccountError),

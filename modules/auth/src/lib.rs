@@ -15,6 +15,7 @@ mod domain;
 mod error;
 mod hasher;
 mod http;
+mod issuers;
 mod key_file;
 mod keys;
 mod react;
@@ -43,7 +44,7 @@ use secrecy::SecretString;
 use webauthn_rs::prelude::Webauthn;
 
 pub use error::{AccountError, Invalid, OpenError};
-pub use settings::Settings;
+pub use settings::{Issuer, Settings};
 pub use store::attempts::LOGIN_ATTEMPTS;
 
 use access_token::{AccessTokens, Told};
@@ -51,6 +52,7 @@ use authority::{Authority, KeyGrant};
 use domain::Email;
 use domain::api_key::KEY_HEAD;
 use hasher::Hasher;
+use issuers::{Introduced, Issuers};
 use keys::Keys;
 use revocations::Revocations;
 use secrets::Secrets;
@@ -106,6 +108,7 @@ struct Inner {
     revocations: Revocations,
     authority: Authority,
     passkeys: Webauthn,
+    issuers: Issuers,
     mailer: Arc<dyn Mailer>,
 }
 
@@ -122,6 +125,7 @@ impl Accounts {
         settings.check()?;
         let (keys, secrets) = (Keys::open(keys)?, Secrets::open(&keys.join(SECRET_FILE))?);
         let tokens = AccessTokens::new(&settings);
+        let issuers = Issuers::new(&settings.issuers)?;
         let passkeys = settings.passkeys().map_err(AccountError::from)?;
         let hasher = Hasher::new(&settings).await?;
         let revocations = Revocations::new(settings.access_token());
@@ -138,6 +142,7 @@ impl Accounts {
             revocations,
             authority,
             passkeys,
+            issuers,
             mailer,
         })))
     }
@@ -276,9 +281,24 @@ impl Accounts {
 
     async fn person(&self, token: &str) -> sql::Result<Option<Principal>> {
         let told = self.tokens().check(self.keys(), token, self.db().clock().now());
-        let told = told.filter(|told| !self.revocations().contains(told.session));
-        let Some(Told { id, role, proof, .. }) = told else { return Ok(None) };
+        let Some(Told { id, role, session, proof }) = told else {
+            return self.foreigner(token).await;
+        };
+        if self.revocations().contains(session) {
+            return Ok(None);
+        }
         let permissions = self.authority().permissions(self.db(), &role).await?;
+        Ok(permissions.map(|permissions| Principal { id, role, permissions, proof }))
+    }
+
+    /// Somebody whom another issuer knows has no session and no account here.
+    async fn foreigner(&self, token: &str) -> sql::Result<Option<Principal>> {
+        let introduced = self.0.issuers.check(token, self.db().clock().now()).await;
+        let Some(Introduced { claims, role }) = introduced else { return Ok(None) };
+        let role = role.unwrap_or_else(|| Role::Customer.word().to_owned());
+        let permissions = self.authority().permissions(self.db(), &role).await?;
+        let (id, amr, auth_time) = (claims.id(), claims.amr(), claims.auth_time());
+        let proof = Proof::Login { session: None, amr, auth_time };
         Ok(permissions.map(|permissions| Principal { id, role, permissions, proof }))
     }
 

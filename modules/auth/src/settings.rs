@@ -31,6 +31,9 @@ pub struct Settings {
     pub code_failures_max: u32,
     /// ... and in one day.
     pub code_failures_a_day_max: u32,
+    /// OpenID issuers that the shop trusts beside itself.
+    #[serde(default)]
+    pub issuers: Vec<Issuer>,
     /// Argon2id's memory, in KiB.
     pub argon2_memory_kib: u32,
     /// Argon2id's passes over it.
@@ -49,6 +52,40 @@ pub struct Settings {
     pub failure_window_s: u32,
 }
 
+/// An OpenID issuer whose tokens are taken.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Issuer {
+    /// What it calls itself (`iss`), where discovery is asked.
+    pub issuer: String,
+    /// What it calls this shop (`aud`, or `client_id` where it sends no `aud`).
+    pub audience: String,
+    /// The claim that holds somebody's groups or roles there.
+    #[serde(default = "role_claim")]
+    pub role_claim: String,
+    /// Pairs of a word of that claim and the name of a role here; the first that fits counts. Who has
+    /// none of the words is a customer.
+    #[serde(default)]
+    pub roles: Vec<(String, String)>,
+}
+
+fn role_claim() -> String {
+    "role".to_owned()
+}
+
+impl Issuer {
+    /// HTTP without TLS is for trials on one machine.
+    fn is_usable(&self) -> bool {
+        let url = Url::parse(&self.issuer).ok();
+        let safe = url.is_some_and(|url| {
+            let host = url.host_str().unwrap_or_default();
+            let local = matches!(host, "localhost" | "127.0.0.1" | "[::1]");
+            url.scheme() == "https" || (url.scheme() == "http" && local)
+        });
+        safe && !self.audience.is_empty() && !self.role_claim.is_empty()
+    }
+}
+
 impl Default for Settings {
     fn default() -> Self {
         Self {
@@ -63,6 +100,7 @@ impl Default for Settings {
             letters_max: 5,
             code_failures_max: 5,
             code_failures_a_day_max: 20,
+            issuers: Vec::new(),
             argon2_memory_kib: 19_456,
             argon2_passes: 2,
             argon2_lanes: 1,
@@ -130,6 +168,12 @@ impl Settings {
         if self.passkeys().is_err() {
             return refuse(
                 "auth.site_url must be http:// or https:// and a host that is no IP address",
+            );
+        }
+        let own = self.issuers.iter().any(|foreign| foreign.issuer == self.issuer);
+        if own || !self.issuers.iter().all(Issuer::is_usable) {
+            return refuse(
+                "auth.issuers must be https:// addresses of others, each with an audience",
             );
         }
         let limits = [

@@ -24,6 +24,22 @@ platform::statements! {
         "select cast(c.id as text) from customer c where c.role <> 'guest' and not exists
             (select 1 from outbox o where o.subject = c.id and o.version = 1
                 and o.kind = 'customer.registered') limit 20";
+    GUESTS_LEFT = "select count(*) from customer where role = 'guest' and version > 0";
+    GUESTS_UNTOLD =
+        "select lower(hex(c.id)) from customer c where c.role = 'guest' and c.version > 0
+            and not exists (select 1 from outbox o where o.subject = c.id and o.version = 1
+                and o.kind = 'guest.merged') limit 20",
+        "select cast(c.id as text) from customer c where c.role = 'guest' and c.version > 0
+            and not exists (select 1 from outbox o where o.subject = c.id and o.version = 1
+                and o.kind = 'guest.merged') limit 20";
+    LETTERS = "select count(*) from letter";
+    LETTERS_UNTOLD =
+        "select lower(hex(l.id)) from letter l where not exists
+            (select 1 from outbox o where o.subject = l.id and o.version = 1
+                and o.kind = 'letter.written') limit 20",
+        "select cast(l.id as text) from letter l where not exists
+            (select 1 from outbox o where o.subject = l.id and o.version = 1
+                and o.kind = 'letter.written') limit 20";
     ENDED = "select count(*) from session where revoked_at is not null";
     ENDED_UNTOLD =
         "select lower(hex(s.id)) from session s where s.revoked_at is not null and not exists
@@ -41,6 +57,8 @@ pub(crate) async fn all(db: &Db) -> Result<Vec<Check>> {
         ("a session's newest refresh token is the one it names", SESSIONS, SESSIONS_BROKEN),
         ("every opened account was told of", ACCOUNTS, ACCOUNTS_UNTOLD),
         ("every ended session was told of", ENDED, ENDED_UNTOLD),
+        ("every guest who logged in was told of", GUESTS_LEFT, GUESTS_UNTOLD),
+        ("every letter was handed to the bus", LETTERS, LETTERS_UNTOLD),
     ];
     let mut done = Vec::with_capacity(checks.len());
     for (invariant, count, broken) in checks {

@@ -5,6 +5,7 @@ pub(crate) mod api_key;
 pub(crate) mod attempt;
 pub(crate) mod device;
 pub(crate) mod email;
+pub(crate) mod foreign;
 pub(crate) mod letter;
 pub(crate) mod password;
 pub(crate) mod refresh;

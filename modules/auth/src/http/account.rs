@@ -3,8 +3,7 @@ use actix_web::http::header::CACHE_CONTROL;
 use actix_web::web::Data;
 use kernel::Problem;
 use kernel::id::SessionId;
-use kernel::ports::Role;
-use platform::http::{Answer, Body, Caller, created, ok};
+use platform::http::{Answer, Body, Caller, ClientAddress, created, ok};
 use secrecy::SecretString;
 use serde::{Deserialize, Deserializer};
 use utoipa::ToSchema;
@@ -46,11 +45,16 @@ pub(super) fn secret<'de, D: Deserializer<'de>>(from: D) -> Result<SecretString,
         (status = 201, description = "The account is open; log in next", body = CustomerAnswer),
         (status = 409, description = "`email_taken`", body = Problem),
         (status = 422, description = "`invalid_value`", body = Problem),
+        (status = 429, description = "`too_many_attempts`: too many addresses that are taken", body = Problem),
         (status = 503, description = "`unavailable`: too many passwords at once", body = Problem),
     ))]
-pub(super) async fn register(accounts: Data<Accounts>, body: Body<Registration>) -> Answer {
+pub(super) async fn register(
+    accounts: Data<Accounts>,
+    client: ClientAddress,
+    body: Body<Registration>,
+) -> Answer {
     let Registration { email, password, name } = body.value;
-    let account = usecase::create(&accounts, &email, password, &name, Role::Customer).await?;
+    let account = usecase::register(&accounts, &email, password, &name, client.0).await?;
     created("/v1/auth/me", &CustomerAnswer::from(account))
 }
 
@@ -75,9 +79,11 @@ pub(super) fn own_session(caller: &Caller) -> Result<SessionId, AccountError> {
         (status = 401, description = "`unauthenticated`", body = Problem),
     ))]
 pub(super) async fn me(accounts: Data<Accounts>, caller: Caller) -> Answer {
-    let account =
-        store::accounts::find(accounts.db(), caller.id).await?.ok_or(AccountError::NoSession)?;
-    ok(&CustomerAnswer::from(account))
+    match store::accounts::find(accounts.db(), caller.id).await? {
+        Some(account) => ok(&CustomerAnswer::from(account)),
+        None if caller.session().is_none() => ok(&CustomerAnswer::foreign(&caller)),
+        None => Err(AccountError::NoSession.into()),
+    }
 }
 
 /// The keys that access tokens are checked with (RFC 7517)

@@ -2,6 +2,7 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::CACHE_CONTROL;
 use actix_web::{HttpRequest, HttpResponse};
 use kernel::id::CustomerId;
+use kernel::ports::Principal;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -29,6 +30,14 @@ pub(super) struct CustomerAnswer {
     /// The name of their role.
     #[schema(example = "customer")]
     role: String,
+}
+
+impl CustomerAnswer {
+    /// Somebody of another issuer, who has no account here.
+    pub(super) fn foreign(caller: &Principal) -> Self {
+        let role = caller.role.clone();
+        Self { id: caller.id, email: None, name: None, email_verified: None, role }
+    }
 }
 
 impl From<Account> for CustomerAnswer {

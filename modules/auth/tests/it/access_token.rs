@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use actix_web::http::header::HeaderValue;
 use auth::{SCHEMA, Settings};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -61,6 +62,8 @@ fn signed(good: &str, file: &Path) -> Vec<(String, String)> {
         ("kid", json!("../../../dev/null")),
         ("kid", json!("' or 1=1 --")),
         ("kid", json!(null)),
+        ("alg", json!("ES256")),
+        ("alg", json!("RS256")),
         ("jku", json!("https://evil.example/jwks.json")),
         ("x5u", json!("https://evil.example/cert.pem")),
         ("jwk", json!({"kty": "OKP", "crv": "Ed25519", "x": "AAAA"})),
@@ -183,6 +186,13 @@ async fn bad_tokens_are_refused(db: Db) {
     assert!(bad.len() >= 40, "{}", bad.len());
     for (name, token) in bad {
         assert!(accounts.authenticate(&token).await.is_err(), "{name}: {token}");
+        let header = format!("Bearer {token}");
+        // What is no header reaches no shop, and spaces around a token are none of its own.
+        if header.parse::<HeaderValue>().is_ok() && token.trim() == token {
+            let reply = browser.me(&token).await;
+            assert_eq!((reply.status, reply.code()), (401, "unauthenticated"), "{name}");
+            assert_eq!(reply.header("www-authenticate"), "Bearer");
+        }
     }
     assert!(accounts.authenticate(&good).await.is_ok());
 }

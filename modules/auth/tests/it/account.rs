@@ -11,6 +11,7 @@ platform::on_both_engines!(super::SCHEMA =>
     a_session_from_registration_to_logout,
     a_guest_shops_without_an_account,
     of_two_registrations_one_wins,
+    taken_addresses_cannot_be_asked_for_without_end,
     bad_registrations_name_the_field_and_write_nothing,
     staff_are_created_once,
     the_real_cost_works,
@@ -87,6 +88,16 @@ async fn a_guest_shops_without_an_account(db: Db) {
     let nobody = browser.send(TestRequest::post().uri("/v1/auth/logout")).await;
     assert_eq!(nobody.status, 401);
     assert_eq!(events(&db).await, [("session.revoked".to_owned(), 1)]);
+    assert_books(&accounts).await;
+}
+
+async fn taken_addresses_cannot_be_asked_for_without_end(db: Db) {
+    let accounts = open(&db, Settings { address_failures_max: 3, ..cheap() }).await;
+    let browser = Browser::new(&accounts).await;
+    assert_eq!(browser.register().await.status, 201);
+    let replies = join_all((0..10).map(|_| browser.register())).await;
+    let count = |status| replies.iter().filter(|reply| reply.status == status).count();
+    assert_eq!((count(409), count(429)), (3, 7), "{replies:?}");
     assert_books(&accounts).await;
 }
 

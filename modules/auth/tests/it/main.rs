@@ -7,6 +7,7 @@ mod api_keys;
 mod authenticator;
 mod contract;
 mod factors;
+mod issuers;
 mod login;
 mod passkeys;
 mod recovery;

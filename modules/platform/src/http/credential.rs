@@ -6,7 +6,7 @@
 
 use actix_web::HttpRequest;
 use actix_web::http::Method;
-use actix_web::http::header::{AUTHORIZATION, HeaderName, HeaderValue, ORIGIN};
+use actix_web::http::header::{AUTHORIZATION, COOKIE, HeaderName, HeaderValue, ORIGIN};
 use kernel::ports::{Identity, IdentityError, Principal};
 use kernel::problem::{Problem, code};
 
@@ -28,6 +28,10 @@ pub async fn identify(
 ) -> Result<Option<Principal>, Failure> {
     if let Some(token) = bearer(request)? {
         return identity.authenticate(&token).await.map(Some).map_err(refused);
+    }
+    // Most readers have none, and which name it would have takes longer to tell.
+    if !request.headers().contains_key(COOKIE) {
+        return Ok(None);
     }
     let Some(cookie) = request.cookie(session_cookie(request)) else { return Ok(None) };
     let caller = match identity.authenticate(cookie.value()).await {
