@@ -214,7 +214,8 @@ impl Shop {
         let shop = self.clone();
         let server = &self.settings.server;
         let identity = Arc::new(self.accounts.clone());
-        let gate = Gate::new(identity, &self.settings.edge);
+        let clock = self.databases[0].clock().clone();
+        let gate = Gate::new(identity, clock, &self.settings.edge);
         let gate = Data::new(gate.map_err(std::io::Error::other)?);
         let forgetting = gate.clone();
         self.tasks.every("edge.clients", FORGET_CLIENTS_EVERY, None, move || {

@@ -14,10 +14,13 @@ use actix_web::http::Method;
 use actix_web::http::header::{CONTENT_LENGTH, HeaderName, HeaderValue, RETRY_AFTER};
 use actix_web::middleware::Next;
 use actix_web::web::Data;
+use kernel::Clock;
 use kernel::id::EventId;
 use kernel::ports::{Identity, Principal, Proof};
 use kernel::problem::{Problem, code};
-use platform::http::{ClientAddress, Failure, demand, identify};
+use platform::http::{
+    ClientAddress, Failure, demand, demand_second_factor, demand_step_up, identify,
+};
 use platform::trace;
 
 use super::Edge;
@@ -37,6 +40,8 @@ pub struct Gate {
     /// Tells who a token belongs to.
     identity: Arc<dyn Identity>,
     table: Table,
+    staff_second_factor: bool,
+    clock: Clock,
     /// None where something else limits how often clients come.
     throttle: Option<Throttle>,
     key_rates: KeyRates,
@@ -57,12 +62,18 @@ impl Drop for Place<'_> {
 
 impl Gate {
     /// The gate of these settings. Refused if an endpoint would be shut, or a route makes no sense.
-    pub fn new(identity: Arc<dyn Identity>, settings: &Edge) -> Result<Self, TableError> {
-        let table = Table::new(settings.routes.clone(), &endpoints())?;
+    pub fn new(
+        identity: Arc<dyn Identity>,
+        clock: Clock,
+        settings: &Edge,
+    ) -> Result<Self, TableError> {
+        let table = Table::new(settings.effective_routes(), &endpoints())?;
         let proxies =
             Proxies { networks: settings.trusted_proxies.clone(), header: settings.proxy_header };
         Ok(Self {
             identity,
+            clock,
+            staff_second_factor: settings.staff_second_factor,
             throttle: settings.throttle.then(|| Throttle::new(table.routes())),
             key_rates: KeyRates::default(),
             table,
@@ -112,8 +123,9 @@ impl Gate {
         let caller = identify(self.identity.as_ref(), request.request()).await?;
         let may = match (route.access, &caller) {
             (Access::Optional, _) | (Access::Required, Some(_)) => Ok(()),
-            (Access::Staff, Some(caller)) => demanded(route, caller),
-            (Access::Required | Access::Staff, None) => {
+            (Access::Mfa, Some(caller)) => demand_second_factor(caller),
+            (Access::Staff, Some(caller)) => self.admit_staff(route, caller),
+            (_, None) => {
                 let detail = "Send Authorization: Bearer and an access token.";
                 Err(Problem::new(code::UNAUTHENTICATED, detail))
             }
@@ -123,13 +135,17 @@ impl Gate {
         }
         may.map_err(Failure::from)
     }
-}
 
-/// Whether a caller has what the staff needs on a route. The table has no route for the staff that
-/// names nothing.
-fn demanded(route: &Route, caller: &Principal) -> Result<(), Problem> {
-    let shut = || Problem::new(code::FORBIDDEN, "This route names no permission.");
-    demand(caller, route.permission.ok_or_else(shut)?)
+    /// Whether a caller has what the staff needs on a route. The table has no route for the staff
+    /// that names nothing.
+    fn admit_staff(&self, route: &Route, caller: &Principal) -> Result<(), Problem> {
+        let shut = || Problem::new(code::FORBIDDEN, "This route names no permission.");
+        demand(caller, route.permission.ok_or_else(shut)?)?;
+        if self.staff_second_factor {
+            demand_second_factor(caller)?;
+        }
+        if route.step_up { demand_step_up(caller, self.clock.now()) } else { Ok(()) }
+    }
 }
 
 /// Lets a request through.

@@ -14,6 +14,8 @@ pub enum Access {
     Optional,
     /// Whoever sends a valid access token.
     Required,
+    /// Whoever has shown a second factor. A shop with `guest_checkout` asks for the token only.
+    Mfa,
     /// The staff, with the permission that the route names.
     Staff,
 }
@@ -24,6 +26,7 @@ impl Access {
         match self {
             Self::Optional => "optional",
             Self::Required => "required",
+            Self::Mfa => "mfa",
             Self::Staff => "staff",
         }
     }
@@ -43,6 +46,9 @@ pub struct Route {
     /// What the staff needs to come in.
     #[serde(default)]
     pub permission: Option<Permission>,
+    /// Whether the staff must have shown a strong second factor in the last quarter of an hour.
+    #[serde(default)]
+    pub step_up: bool,
     /// How many requests a client may send in a second; without it, as many as it likes.
     #[serde(default)]
     pub per_second: Option<u32>,
@@ -101,6 +107,9 @@ pub enum TableError {
     /// The staff would need no permission.
     #[error("edge.routes: {0}: access \"staff\" needs a permission, and only that access has one")]
     NoPermission(String),
+    /// Only the staff steps up.
+    #[error("edge.routes: {0}: step_up is for access \"staff\"; write access = \"mfa\"")]
+    NoStepUp(String),
     /// An endpoint is in no route.
     #[error("edge.routes: no route is for {method} {path}; it would be shut to everybody")]
     Unlisted {
@@ -120,9 +129,12 @@ const METHODS: [&str; 5] = ["GET", "POST", "PUT", "PATCH", "DELETE"];
 impl Table {
     /// A table that has a route for each of these endpoints, methods and path templates.
     pub fn new(mut routes: Vec<Route>, endpoints: &[(String, String)]) -> Result<Self, TableError> {
-        for Route { prefix, methods, per_second, access, permission, .. } in &routes {
+        for Route { prefix, methods, per_second, access, permission, step_up, .. } in &routes {
             if (*access == Access::Staff) != permission.is_some() {
                 return Err(TableError::NoPermission(prefix.clone()));
+            }
+            if *step_up && *access != Access::Staff {
+                return Err(TableError::NoStepUp(prefix.clone()));
             }
             if !prefix.starts_with('/') {
                 return Err(TableError::Prefix(prefix.clone()));
@@ -171,11 +183,12 @@ pub fn listed(
     let table = Table::new(routes, endpoints)?;
     let line = |(method, path): &(String, String)| {
         let (_, route) = table.find(method, path)?;
-        let Route { access, permission, per_second, body_max, timeout_ms, .. } = route;
+        let Route { access, permission, step_up, per_second, body_max, timeout_ms, .. } = route;
         let per_second = per_second.map_or("any".to_owned(), |number| number.to_string());
         let access = permission.map_or(access.word(), Permission::word);
+        let step_up = if *step_up { "+step-up" } else { "" };
         Some(format!(
-            "{method:6} {path:55} {access:16} {per_second:>4}/s {body_max:>10} B {timeout_ms:>6} ms"
+            "{method:6} {path:55} {access:16} {step_up:8} {per_second:>4}/s {body_max:>10} B {timeout_ms:>6} ms"
         ))
     };
     Ok(endpoints.iter().filter_map(line).collect())
@@ -191,6 +204,7 @@ mod tests {
             methods: methods.iter().map(|method| (*method).to_owned()).collect(),
             access,
             permission: (access == Access::Staff).then_some(Permission::ProductsRead),
+            step_up: false,
             per_second: None,
             body_max: 1,
             timeout_ms: 1,
@@ -227,6 +241,8 @@ mod tests {
         assert_eq!(refused(route("/v1", &["get"], all)), wrong);
         let none = Route { per_second: Some(0), ..route("/v1", &[], all) };
         assert_eq!(refused(none), TableError::NoRequests("/v1".to_owned()));
+        let nobody = Route { step_up: true, ..route("/v1", &[], Access::Mfa) };
+        assert_eq!(refused(nobody), TableError::NoStepUp("/v1".to_owned()));
         let endpoints = [("POST".to_owned(), "/v1/orders".to_owned())];
         let unlisted = Table::new(vec![route("/v1/orders", &["GET"], all)], &endpoints);
         assert!(matches!(unlisted.unwrap_err(), TableError::Unlisted { .. }));

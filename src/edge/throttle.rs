@@ -124,7 +124,9 @@ impl Told {
     /// (RFC 9110, section 10.2.3).
     pub fn tell(self, headers: &mut HeaderMap) {
         let Self { name, quota, remaining, wait } = self;
-        let seconds = wait.map_or(1, |wait| wait.as_secs() + u64::from(wait.subsec_nanos() > 0));
+        let up = |wait: Duration| wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+        // The wait may have passed since it was decided; "at once" would invite the next refusal.
+        let seconds = wait.map_or(1, up).max(1);
         let mut text = String::with_capacity(32);
         let mut insert = |header, value: std::fmt::Arguments<'_>| {
             text.clear();
@@ -165,6 +167,7 @@ mod tests {
             methods: Vec::new(),
             access: Access::Optional,
             permission: None,
+            step_up: false,
             per_second: Some(per_second),
             body_max: 1,
             timeout_ms: 1,

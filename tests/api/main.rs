@@ -7,6 +7,7 @@ mod books;
 mod checkout;
 mod edge;
 mod prices;
+mod second_factor;
 mod storm;
 #[path = "../support/mod.rs"]
 mod support;

@@ -8,6 +8,10 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+mod customer;
+
+pub use customer::Customer;
+
 /// How long a shop may take to start or to reach a state.
 const WAIT_MAX: Duration = Duration::from_secs(30);
 /// Accounts of those who work in the shop: e-mail address and password.
@@ -48,6 +52,7 @@ impl Shop {
             ("STOA__SERVER__OPS_LISTEN".to_owned(), "127.0.0.1:0".to_owned()),
             ("STOA__SERVER__WORKERS".to_owned(), "2".to_owned()),
             ("STOA__EDGE__THROTTLE".to_owned(), "false".to_owned()),
+            ("STOA__EDGE__GUEST_CHECKOUT".to_owned(), "true".to_owned()),
             ("STOA__SAGA__LEASE_MS".to_owned(), "20000".to_owned()),
             ("STOA__SAGA__POLL_MS".to_owned(), "100".to_owned()),
             ("STOA__BUS__POLL_MS".to_owned(), "100".to_owned()),
@@ -129,6 +134,27 @@ impl Shop {
         std::fs::read_to_string(self.folder.join("server.log")).unwrap_or_default()
     }
 
+    /// A letter with this subject that was written to nobody before, once it is in the folder.
+    pub fn letter(&self, subject: &str) -> String {
+        let began = Instant::now();
+        loop {
+            let files = std::fs::read_dir(self.folder.join("mail")).into_iter().flatten().flatten();
+            let paths = files.map(|file| file.path());
+            let letters = paths.filter(|path| path.extension().is_some_and(|kind| kind == "eml"));
+            let subject = format!("Subject: {subject}");
+            for path in letters {
+                let letter = std::fs::read_to_string(&path).unwrap();
+                if letter.contains(&subject) {
+                    std::fs::remove_file(path).unwrap();
+                    // Quoted-printable: long lines are broken by `=`.
+                    return letter.replace("=\r\n", "").replace("=3D", "=");
+                }
+            }
+            assert!(began.elapsed() < WAIT_MAX, "no letter: {}", self.log());
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
     /// Ends the server with SIGKILL.
     pub fn kill(&mut self) {
         if let Some(mut process) = self.process.take() {
@@ -201,7 +227,8 @@ impl Shop {
         let body = json!({"email": email, "password": password});
         let answer = anyone.post("/v1/auth/login", &body).await;
         assert_eq!(answer.status, 200, "{answer:?}");
-        Customer { token: answer.body["access_token"].as_str().unwrap().to_owned(), ..anyone }
+        let known = anyone.with(answer.body["access_token"].as_str().unwrap());
+        known.with_second_factor(&self.folder.join(format!("{role}.recovery"))).await
     }
 }
 
@@ -210,149 +237,6 @@ impl Drop for Shop {
         self.kill();
         // A folder that is left behind harms nobody.
         let _ = std::fs::remove_dir_all(&self.folder);
-    }
-}
-
-/// Somebody who talks to the shop.
-#[derive(Clone)]
-pub struct Customer {
-    client: reqwest::Client,
-    base: String,
-    token: String,
-}
-
-impl Customer {
-    /// Somebody without a token.
-    pub fn anyone(shop: &Shop) -> Self {
-        // A client wants to know who does its cryptography, though nothing here is encrypted.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let client = reqwest::Client::builder()
-            .timeout(WAIT_MAX)
-            // The server closes connections that stood idle; a command is not sent into one.
-            .pool_idle_timeout(Duration::from_secs(1))
-            .build()
-            .unwrap();
-        Self { client, base: shop.base.clone(), token: String::new() }
-    }
-
-    /// A guest.
-    pub async fn guest(shop: &Shop) -> Self {
-        Self::try_guest(shop).await.unwrap()
-    }
-
-    /// A guest, or what was said instead.
-    pub async fn try_guest(shop: &Shop) -> Result<Self, Answer> {
-        let anyone = Self::anyone(shop);
-        let answer = anyone.post("/v1/auth/guest", &json!({})).await;
-        match answer.body["access_token"].as_str() {
-            Some(token) => Ok(Self { token: token.to_owned(), ..anyone }),
-            None => Err(answer),
-        }
-    }
-
-    /// The same somebody logged in, or what was said instead.
-    pub async fn log_in(&self, credentials: &Value) -> Result<Self, Answer> {
-        let answer = self.post("/v1/auth/login", credentials).await;
-        match answer.body["access_token"].as_str() {
-            Some(token) => Ok(Self { token: token.to_owned(), ..self.clone() }),
-            None => Err(answer),
-        }
-    }
-
-    /// The same somebody after the shop was started again at another address.
-    pub fn at(&self, shop: &Shop) -> Self {
-        Self { base: shop.base.clone(), ..self.clone() }
-    }
-
-    async fn send(&self, request: reqwest::RequestBuilder) -> Result<Answer, reqwest::Error> {
-        let request =
-            if self.token.is_empty() { request } else { request.bearer_auth(&self.token) };
-        let response = request.send().await?;
-        let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        let text = response.text().await?;
-        let body = serde_json::from_str(&text).unwrap_or(Value::Null);
-        Ok(Answer { status, body, text, headers })
-    }
-
-    /// The same somebody with another token.
-    pub fn with(&self, token: &str) -> Self {
-        Self { token: token.to_owned(), ..self.clone() }
-    }
-
-    /// A request without a body.
-    pub async fn call(&self, method: &str, path: &str) -> Answer {
-        let method = method.parse().unwrap();
-        self.send(self.client.request(method, format!("{}{path}", self.base))).await.unwrap()
-    }
-
-    pub async fn get(&self, path: &str) -> Answer {
-        self.send(self.client.get(format!("{}{path}", self.base))).await.unwrap()
-    }
-
-    pub async fn post(&self, path: &str, body: &Value) -> Answer {
-        self.try_post(path, body).await.unwrap()
-    }
-
-    /// An error when the shop died before it answered.
-    pub async fn try_post(&self, path: &str, body: &Value) -> Result<Answer, reqwest::Error> {
-        self.send(self.client.post(format!("{}{path}", self.base)).json(body)).await
-    }
-
-    /// A body that is sent as it is.
-    pub async fn post_raw(&self, path: &str, kind: &str, body: &str) -> Answer {
-        let request = self.client.post(format!("{}{path}", self.base));
-        let request = request.header("content-type", kind).body(body.to_owned());
-        self.send(request.header("idempotency-key", "raw")).await.unwrap()
-    }
-
-    pub async fn command(&self, path: &str, key: &str, body: &Value) -> Answer {
-        self.try_command(path, key, body).await.unwrap()
-    }
-
-    pub async fn try_command(
-        &self,
-        path: &str,
-        key: &str,
-        body: &Value,
-    ) -> Result<Answer, reqwest::Error> {
-        let request = self.client.post(format!("{}{path}", self.base)).json(body);
-        self.send(request.header("idempotency-key", key)).await
-    }
-
-    /// Puts units of a product into the cart.
-    pub async fn fill_cart(&self, product: &str, quantity: i64) {
-        let line = json!({"product_id": product, "quantity": quantity});
-        let answer = self.post("/v1/cart/lines", &line).await;
-        assert_eq!(answer.status, 200, "{answer:?}");
-    }
-
-    /// A payment token of a card.
-    pub async fn card(&self, number: &str) -> String {
-        let card = json!({
-            "number": number, "exp_month": 12, "exp_year": 2030, "cvc": "123", "name": "Ada",
-        });
-        let answer = self.post("/v1/payment-tokens", &card).await;
-        assert_eq!(answer.status, 201, "{answer:?}");
-        answer.body["token"].as_str().unwrap().to_owned()
-    }
-
-    /// Orders what is in the cart.
-    pub async fn order(&self, key: &str, token: &str) -> Answer {
-        self.command("/v1/orders", key, &order_body(token)).await
-    }
-
-    /// Waits until an order has one of these states.
-    pub async fn until(&self, order: &str, states: &[&str]) -> Answer {
-        let began = Instant::now();
-        loop {
-            let answer = self.get(&format!("/v1/orders/{order}")).await;
-            let status = answer.body["status"].as_str().unwrap_or_default();
-            if states.contains(&status) {
-                return answer;
-            }
-            assert!(began.elapsed() < WAIT_MAX, "still {answer:?}");
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
     }
 }
 

@@ -85,6 +85,7 @@ impl Server {
         command.args(["serve", "--listen", &address.to_string(), "--data-dir"]);
         // All clients come from one address here.
         command.env("STOA__EDGE__THROTTLE", "false");
+        command.env("STOA__EDGE__GUEST_CHECKOUT", "true");
         command.arg(data).args(&more.server_args).envs(more.server_env.iter().cloned());
         Self::start(command, address, data.with_extension("log")).await
     }
