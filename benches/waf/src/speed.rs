@@ -1,0 +1,80 @@
+//! What typical requests cost.
+
+use std::hint::black_box;
+use std::time::Instant;
+
+use firewall::{Body, Firewall, Request, Settings};
+use serde_json::json;
+
+use crate::{Result, say};
+
+const ROUNDS: u32 = 20_000;
+
+const HEADERS: [(&str, &[u8]); 9] = [
+    ("host", b"shop.example"),
+    ("user-agent", b"Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"),
+    ("accept", b"application/json, text/plain, */*"),
+    ("accept-language", b"en-GB,en;q=0.7,fr;q=0.3"),
+    ("accept-encoding", b"gzip, deflate, br, zstd"),
+    ("referer", b"https://shop.example/collections/lamps?page=2"),
+    ("cookie", b"__Host-session=eyJhbGciOiJFZERTQSJ9.eyJzdWIiOiIwMTlhIn0.c2lnbmF0dXJl; locale=en"),
+    ("connection", b"keep-alive"),
+    ("x-request-id", b"019aaf2c-7b1e-7f00-8a55-0f6c0f6c0f6c"),
+];
+
+/// Prints the nanoseconds of a list of products and of an order.
+pub fn measure() -> Result<()> {
+    let firewall = Firewall::new(Settings::default())?;
+    let list = Request {
+        raw_path: b"/v1/products",
+        path: "/v1/products",
+        raw_query: b"q=desk+lamp&limit=24&facets=true&sort=price&brand=Acme+%26+Sons",
+        query: &[
+            ("q", "desk lamp"),
+            ("limit", "24"),
+            ("facets", "true"),
+            ("sort", "price"),
+            ("brand", "Acme & Sons"),
+        ],
+        repeatable: &[],
+        headers: &HEADERS,
+        body: Body::None,
+    };
+    let line = json!({"product_id": "019aaf2c-7b1e-7f00-8a55-0f6c0f6c0f6c", "quantity": 2, "note": "For Anne O'Reilly"});
+    let order = json!({
+        "cart_id": "019aaf2c-7b1e-7f00-8a55-0f6c0f6c0f6d",
+        "email": "anne.oreilly@example.com",
+        "address": {"name": "Anne O'Reilly", "line1": "Flat 4/2, 12 Main St.", "city": "Dublin", "postcode": "D02 X285", "country": "IE"},
+        "payment": {"token": "tok_019aaf2c7b1e7f008a55", "method": "card"},
+        "lines": [line, line, line, line, line],
+        "gift_message": "Happy birthday & all the best! See you on Sunday (around 5) <3",
+    });
+    let post = Request {
+        raw_path: b"/v1/orders",
+        path: "/v1/orders",
+        raw_query: b"",
+        query: &[],
+        body: Body::Json(&order),
+        ..list
+    };
+    for (name, request) in [("list of products", list), ("order", post)] {
+        let nanoseconds = time(&firewall, &request);
+        say(format!(
+            "{name}: {nanoseconds} ns, {} findings",
+            firewall.inspect(&request).findings.len()
+        ))?;
+    }
+    Ok(())
+}
+
+/// The least mean of ten series, which the machine's other work disturbed least.
+fn time(firewall: &Firewall, request: &Request<'_>) -> u128 {
+    let series = || {
+        let start = Instant::now();
+        for _ in 0..ROUNDS {
+            black_box(firewall.inspect(black_box(request)));
+        }
+        start.elapsed().as_nanos() / u128::from(ROUNDS)
+    };
+    (0..10).map(|_| series()).min().unwrap_or_default()
+}
