@@ -31,7 +31,7 @@ pub use settings::{Exception, Mode, Settings};
 #[derive(Debug, thiserror::Error)]
 pub enum FirewallError {
     /// A pattern does not compile.
-    #[error("a pattern of the firewall does not compile")]
+    #[error("a pattern of the firewall does not compile: {0}")]
     Pattern(#[from] regex::Error),
     /// The names of scanners do not compile.
     #[error("the names of scanners do not compile")]

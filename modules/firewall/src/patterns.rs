@@ -88,7 +88,7 @@ fn table() -> Vec<(Rule, String)> {
         ),
         (
             Rule::Code,
-            r"\b(?:system|passthru|shell_exec|proc_open|popen|pcntl_exec|phpinfo|base64_decode|assert|call_user_func|create_function|file_get_contents|fsockopen|gzinflate|str_rot13|child_process|require|__import__|os\.system|subprocess)\s*[.(]\s*['\x22$\[)a-z]|\b(?:var|let|const)\s+\w+\s*=\s*new\s+\w+\(|\bdb\.\w+\.(?:insert|find|drop|remove|update|aggregate)\w*\(|while\s*\([^)]*\)\s*[;{]|process\.(?:env|exit|mainmodule|binding)|o:\d+:\x22",
+            r"\b(?:system|passthru|shell_exec|proc_open|popen|pcntl_exec|phpinfo|base64_decode|assert|call_user_func|create_function|file_get_contents|fsockopen|gzinflate|str_rot13|child_process|require|__import__|os\.system|subprocess)[.(]\s*(?:['\x22$\[)]|\w+[.(])|\b(?:var|let|const)\s+\w+\s*=\s*new\s+\w+\(|\bdb\.\w+\.(?:insert|find|drop|remove|update|aggregate)\w*\(|while\s*\([^)]*\)\s*[;{]|process\.(?:env|exit|mainmodule|binding)|o:\d+:\x22",
         ),
         (
             Rule::NoSql,
@@ -100,7 +100,7 @@ fn table() -> Vec<(Rule, String)> {
         ),
         (
             Rule::LineBreak,
-            r"[\r\n]\s*(?:set-cookie|location|content-(?:type|length)|transfer-encoding|host|http/\d|rcpt to|mail from|bcc|cc|refresh|x-[a-z-]+)\s*:?\s*[<\w]+[=:\s/@;]|(?:%e5%98%8[ad]|\xe5\x98\x8[ad])",
+            r"[\r\n]\s*(?:set-cookie|location|content-(?:type|length)|transfer-encoding|host|http/\d|rcpt to|mail from|bcc|cc|refresh|x-[a-z-]+)\s*:?\s*[<\w]+[=:\s/@;]|\xe5\x98[\x8a\x8d]",
         ),
     ];
     let mut table: Vec<(Rule, String)> =

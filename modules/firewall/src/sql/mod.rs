@@ -135,6 +135,23 @@ impl<'a> Phrase<'a> {
         index
     }
 
+    /// The token after a comparison that begins here. Words compare only in company: `in (`,
+    /// `is null`, `not like`.
+    fn past_comparison(&self, index: usize) -> Option<usize> {
+        let token = self.at(index)?;
+        let next = self.at(index + 1);
+        let in_company = if token.is_word("not") {
+            return next.filter(|next| next.is(COMPARING)).map(|_| index + 2);
+        } else if token.is_word("in") {
+            next == Some(Token::Open)
+        } else if token.is_word("is") {
+            next.is_some_and(|next| next.is(VALUES) || next.is_word("not"))
+        } else {
+            token.compares()
+        };
+        in_company.then_some(index + 1)
+    }
+
     fn past_closing(&self, mut index: usize) -> usize {
         while self.at(index) == Some(Token::Close) {
             index += 1;
@@ -317,11 +334,10 @@ impl<'a> Phrase<'a> {
         let Some(comparison) = self.at(compared) else {
             return self.bare_condition(index, left);
         };
-        if !comparison.compares() {
+        let Some(next) = self.past_comparison(compared) else {
             return self.bare_condition(index, left);
-        }
-        let right =
-            self.operand(if comparison.is_word("not") { compared + 2 } else { compared + 1 });
+        };
+        let right = self.operand(next);
         match self.at(right) {
             Some(value) if operand.is_literal() => {
                 value.is_literal()
@@ -344,7 +360,9 @@ impl<'a> Phrase<'a> {
         let ends = self.is_end(end);
         let closes = matches!(self.at(end), Some(Token::Comment));
         match self.at(left) {
-            Some(Token::Text { open: true }) => self.quoted && index == 1,
+            Some(Token::Text { open: true, .. }) => {
+                self.quoted && index == 1 && self.tokens[index].joins()
+            }
             Some(Token::Number) => {
                 ends && index > 0
                     && match self.tokens[index - 1] {
@@ -369,7 +387,9 @@ impl<'a> Phrase<'a> {
             }
             Token::Word(name) => {
                 let schema = name.split(|byte| *byte == b'.').next().unwrap_or_default();
-                Token::Word(schema).is(SYSTEM) && (index > 0 || name.contains(&b'.'))
+                let telling = schema.iter().any(|byte| matches!(byte, b'_' | b'$'))
+                    || schema.starts_with(b"sys");
+                Token::Word(schema).is(SYSTEM) && (name.contains(&b'.') || telling && index > 0)
             }
             _ => false,
         }
@@ -446,28 +466,33 @@ impl<'a> Phrase<'a> {
 
     /// A quote that closes what was open, and goes on as a statement would.
     fn quote(&self, index: usize) -> bool {
-        if !self.quoted || index != 1 || self.tokens[0] != (Token::Text { open: false }) {
+        let Token::Text { open: false, quote } = self.tokens[0] else { return false };
+        if !self.quoted || index != 1 {
             return false;
         }
         let start = self.past_closing(1);
         match self.at(start) {
             Some(Token::Comment) => self.at(start + 1).is_none(),
             Some(Token::Semicolon) => matches!(self.at(start + 1), Some(Token::Comment)),
-            Some(token)
-                if token.compares()
-                    || token.joins()
-                    || matches!(token, Token::Operator | Token::Star | Token::Comma) =>
-            {
-                let value = self.operand(start + 1);
+            Some(token) => {
+                let compares = self.past_comparison(start);
+                let goes_on =
+                    token.joins() || matches!(token, Token::Operator | Token::Star | Token::Comma);
+                if compares.is_none() && !goes_on {
+                    return false;
+                }
+                let value = self.operand(compares.unwrap_or(start + 1));
                 match self.at(value) {
-                    Some(Token::Text { open: true }) => true,
+                    Some(Token::Text { open: true, quote: last }) => last == quote,
                     Some(Token::Number | Token::Variable | Token::Text { .. } | Token::Word(_)) => {
                         let after = self.past_closing(value + 1);
                         match self.at(after) {
                             Some(Token::Comment) => true,
-                            Some(Token::Text { open: true }) => token.compares(),
+                            Some(Token::Text { open: true, .. }) => compares.is_some(),
                             Some(next) => {
-                                (next.compares() || next.joins())
+                                let is_value = self.at(value).is_some_and(|side| side.is_literal());
+                                (is_value || token.joins())
+                                    && (next.compares() || next.joins())
                                     && self.at(after + 1).is_some_and(|last| last.is_literal())
                             }
                             None => token == Token::Compare,

@@ -6,7 +6,7 @@ pub(super) enum Token<'a> {
     /// A number in any notation.
     Number,
     /// A quoted string; `open` when the text ended before the closing quote did.
-    Text { open: bool },
+    Text { open: bool, quote: u8 },
     /// A word: a keyword or a name, as it was written.
     Word(&'a [u8]),
     /// A word directly before an opening parenthesis.
@@ -47,11 +47,13 @@ struct Scanner<'a> {
     text: &'a [u8],
     at: usize,
     spacers: usize,
+    last_line: usize,
 }
 
 /// The tokens of a text that stands in SQL after `quote`, or bare if there is none.
 pub(super) fn tokens(text: &[u8], quote: Option<u8>) -> Tokens<'_> {
-    let mut scanner = Scanner { text, at: 0, spacers: 0 };
+    let last_line = text.iter().rposition(|byte| *byte == b'\n').unwrap_or(0);
+    let mut scanner = Scanner { text, at: 0, spacers: 0, last_line };
     let mut all = Vec::with_capacity(32);
     if let Some(quote) = quote {
         all.push(scanner.string(quote));
@@ -68,11 +70,10 @@ impl<'a> Scanner<'a> {
     }
 
     fn take_while(&mut self, holds: impl Fn(u8) -> bool) -> &'a [u8] {
-        let from = self.at;
-        while self.at < self.text.len() && holds(self.text[self.at]) {
-            self.at += 1;
-        }
-        &self.text[from..self.at]
+        let rest = self.text.get(self.at..).unwrap_or_default();
+        let length = rest.iter().position(|byte| !holds(*byte)).unwrap_or(rest.len());
+        self.at += length;
+        &rest[..length]
     }
 
     /// What follows an opening quote; doubled and escaped quotes belong to the string.
@@ -86,11 +87,17 @@ impl<'a> Scanner<'a> {
                 if self.peek(0) == quote {
                     self.at += 1;
                 } else {
-                    return Token::Text { open: false };
+                    return Token::Text { open: false, quote };
                 }
             }
         }
-        Token::Text { open: true }
+        Token::Text { open: true, quote }
+    }
+
+    /// A mark of this length begins a comment; in the last line, one that touches a word is a
+    /// number sign or an excluded word (`#2`, `--infant`).
+    fn is_comment(&self, length: usize) -> bool {
+        self.at < self.last_line || !self.peek(length).is_ascii_alphanumeric()
     }
 
     fn rest_of_line(&mut self) -> Token<'a> {
@@ -146,8 +153,9 @@ impl<'a> Scanner<'a> {
         let word = self.take_while(|byte| {
             byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'$' | b'.') || byte >= 0x80
         });
-        let spaces = self.text[self.at..].iter().take_while(|byte| byte.is_ascii_whitespace());
-        match self.text.get(self.at + spaces.take(8).count()) {
+        let rest = self.text.get(self.at..).unwrap_or_default();
+        let spaces = rest.iter().take_while(|byte| byte.is_ascii_whitespace());
+        match rest.get(spaces.take(8).count()) {
             Some(b'(') => Token::Call(word),
             _ => Token::Word(word),
         }
@@ -171,7 +179,8 @@ impl<'a> Scanner<'a> {
             return None;
         }
         match (self.peek(0), self.peek(1)) {
-            (b'-', b'-') | (b'#', _) => Some(self.rest_of_line()),
+            (b'-', b'-') if self.is_comment(2) => Some(self.rest_of_line()),
+            (b'#', _) if self.is_comment(1) => Some(self.rest_of_line()),
             (b'\'' | b'"', _) => {
                 let quote = self.peek(0);
                 self.at += 1;
