@@ -210,10 +210,13 @@ impl Shop {
     pub fn serve(&self) -> std::io::Result<(Server, Vec<SocketAddr>)> {
         let shop = self.clone();
         let server = &self.settings.server;
-        let gate = Data::new(Gate {
-            identity: Arc::new(self.accounts.clone()),
-            timeout: Duration::from_millis(server.request_timeout_ms),
-            upload_timeout: Duration::from_millis(server.upload_timeout_ms),
+        let identity = Arc::new(self.accounts.clone());
+        let gate = Gate::new(identity, &self.settings.edge);
+        let gate = Data::new(gate.map_err(std::io::Error::other)?);
+        let forgetting = gate.clone();
+        self.tasks.every("edge.clients", FORGET_CLIENTS_EVERY, None, move || {
+            forgetting.forget_clients();
+            async { Ok::<bool, std::convert::Infallible>(false) }
         });
         let mut http = HttpServer::new(move || {
             App::new()
@@ -246,6 +249,8 @@ impl Shop {
     }
 }
 
+/// How often the gate forgets clients that have not come for a while.
+const FORGET_CLIENTS_EVERY: Duration = Duration::from_secs(1);
 const HOUR: Duration = Duration::from_hours(1);
 
 fn saga_settings(settings: &Settings, node: &str) -> platform::saga::Settings {

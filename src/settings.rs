@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use config::{Config, Environment, File, FileFormat};
 use serde::Deserialize;
 
+use crate::edge::Edge;
+
 /// Every key with its default and what it means.
 const DEFAULTS: &str = include_str!("../config/default.toml");
 /// Keys whose values are never shown.
@@ -17,6 +19,8 @@ const SECRET: [&str; 1] = ["url"];
 pub struct Settings {
     /// The web server.
     pub server: Server,
+    /// What every request passes.
+    pub edge: Edge,
     /// Where data is kept.
     pub database: Database,
     /// The relay of events.
@@ -51,10 +55,6 @@ pub struct Server {
     pub workers: usize,
     /// `web` serves requests, `worker` relays events and recovers sagas.
     pub roles: Vec<Role>,
-    /// After how many milliseconds a request is answered 504.
-    pub request_timeout_ms: u64,
-    /// After how many milliseconds an upload of an image or of a file to import is answered 504.
-    pub upload_timeout_ms: u64,
     /// How many seconds requests and sagas have to end after a stop was asked for.
     pub stop_wait_s: u64,
     /// The catalogue of `--demo`.

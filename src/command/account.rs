@@ -21,17 +21,20 @@ pub(super) enum Admin {
         /// How to call them
         #[arg(long, default_value = "Administrator")]
         name: String,
-        /// staff instead of admin
-        #[arg(long)]
+        /// What they may do: admin, staff, support, merchandiser, warehouse, finance or customer
+        #[arg(long, default_value = "admin")]
+        role: Role,
+        /// The same as --role staff
+        #[arg(long, conflicts_with = "role")]
         staff: bool,
     },
 }
 
 /// Creates an account.
 pub(super) async fn admin(settings: Settings, what: Admin) -> Result<ExitCode, Failure> {
-    let Admin::Create { email, name, staff } = what;
+    let Admin::Create { email, name, role, staff } = what;
     let password = read_password()?;
-    let role = if staff { Role::Staff } else { Role::Admin };
+    let role = if staff { Role::Staff } else { role };
     let shop = Shop::beside(settings).await?;
     let id = shop.accounts.create(&email, password, &name, role).await?;
     say(format!("{email} is {id}"));

@@ -7,6 +7,7 @@ mod export;
 mod import;
 mod migrate;
 mod replay;
+mod routes;
 mod sagas;
 mod serve;
 mod verify;
@@ -86,6 +87,8 @@ enum Command {
     /// Accounts of people who work in the shop
     #[command(subcommand)]
     Admin(account::Admin),
+    /// Print every endpoint: who may come in, how often, with how much and for how long
+    Routes,
     /// Print the API's description
     Openapi,
     /// Print the settings in effect, with secrets hidden
@@ -135,6 +138,7 @@ fn start(line: CommandLine) -> Result<ExitCode, Failure> {
             Command::DeadLetters(letters) => dead_letters::dead_letters(settings, letters).await,
             Command::Sagas(sagas) => sagas::sagas(&settings, sagas).await,
             Command::Admin(admin) => account::admin(settings, admin).await,
+            Command::Routes => routes::routes(&settings),
             Command::Openapi => {
                 say(crate::edge::openapi().to_pretty_json()?);
                 Ok(ExitCode::SUCCESS)

@@ -1,22 +1,34 @@
-//! One middleware: a request id, a deadline, who is calling, the headers of every answer.
+//! One middleware: a request id, where a request comes from, whether it may come in, a deadline, and
+//! the headers of every answer.
 
+use std::net::{IpAddr, Ipv4Addr};
+use std::num::NonZeroU32;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
 
 use actix_web::HttpMessage;
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::Method;
-use actix_web::http::header::{AUTHORIZATION, HeaderName, HeaderValue};
+use actix_web::http::header::{
+    AUTHORIZATION, CONTENT_LENGTH, HeaderName, HeaderValue, RETRY_AFTER,
+};
 use actix_web::middleware::Next;
 use actix_web::web::Data;
 use kernel::id::EventId;
-use kernel::ports::{Identity, IdentityError, Principal};
+use kernel::ports::{Identity, IdentityError, Principal, Proof};
 use kernel::problem::{Problem, code};
-use platform::http::Failure;
+use platform::http::{ClientAddress, Failure, demand};
 use platform::trace;
 
+use super::Edge;
+use super::client::Proxies;
 use super::figures::measure;
+use super::headers::protect;
+use super::pages::{PAGES, endpoints, no_endpoint};
+use super::route::{Access, Route, Table, TableError};
+use super::throttle::{KeyRates, Throttle, Told};
 
 /// The longest request id that is taken over from the caller, in characters.
 const REQUEST_ID_MAX: usize = 64;
@@ -25,21 +37,101 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// What the gate knows.
 pub struct Gate {
     /// Tells who a token belongs to.
-    pub identity: Arc<dyn Identity>,
-    /// After how long a request is answered 504.
-    pub timeout: Duration,
-    /// After how long an upload of a file is answered 504.
-    pub upload_timeout: Duration,
+    identity: Arc<dyn Identity>,
+    table: Table,
+    /// None where something else limits how often clients come.
+    throttle: Option<Throttle>,
+    key_rates: KeyRates,
+    proxies: Proxies,
+    /// How many requests are being answered, and how many may be.
+    in_flight: AtomicUsize,
+    in_flight_max: usize,
 }
 
-/// Where files are uploaded, which takes as long as the caller's line needs.
-const UPLOADS: [&str; 2] = ["/v1/admin/imports", "/v1/admin/images"];
+/// A place among the requests that are being answered.
+struct Place<'g>(&'g AtomicUsize);
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
 
 impl Gate {
-    fn timeout(&self, request: &ServiceRequest) -> Duration {
-        let uploads = request.method() == Method::POST && UPLOADS.contains(&request.path());
-        if uploads { self.upload_timeout } else { self.timeout }
+    /// The gate of these settings. Refused if an endpoint would be shut, or a route makes no sense.
+    pub fn new(identity: Arc<dyn Identity>, settings: &Edge) -> Result<Self, TableError> {
+        let table = Table::new(settings.routes.clone(), &endpoints())?;
+        let proxies =
+            Proxies { networks: settings.trusted_proxies.clone(), header: settings.proxy_header };
+        Ok(Self {
+            identity,
+            throttle: settings.throttle.then(|| Throttle::new(table.routes())),
+            key_rates: KeyRates::default(),
+            table,
+            proxies,
+            in_flight: AtomicUsize::new(0),
+            in_flight_max: settings.in_flight_max,
+        })
     }
+
+    /// Forgets clients that have not come for a while; to be called every second or so.
+    pub fn forget_clients(&self) {
+        if let Some(throttle) = &self.throttle {
+            throttle.forget();
+        }
+        self.key_rates.forget();
+    }
+
+    fn place(&self) -> Result<Place<'_>, Failure> {
+        let place = Place(&self.in_flight);
+        if self.in_flight.fetch_add(1, Ordering::Relaxed) < self.in_flight_max {
+            return Ok(place);
+        }
+        let detail = "Too many requests are being answered; nothing was begun. Try again soon.";
+        Err(Problem::new(code::OVERLOADED, detail).into())
+    }
+
+    fn limit(&self, route: usize, client: IpAddr) -> Option<Told> {
+        self.throttle.as_ref()?.count(route, client)
+    }
+
+    /// What a caller is told who is a key with a rate of its own.
+    fn limit_of_key(&self, request: &ServiceRequest) -> Option<Told> {
+        let extensions = request.extensions();
+        let caller = extensions.get::<Principal>()?;
+        let Proof::Key { rate_per_s: Some(rate) } = caller.proof else { return None };
+        Some(self.key_rates.count(caller.id.uuid(), NonZeroU32::new(rate)?))
+    }
+
+    /// Whether somebody may come in on a route.
+    async fn admit(&self, route: &Route, request: &ServiceRequest) -> Result<(), Failure> {
+        let length = request.headers().get(CONTENT_LENGTH).and_then(|it| it.to_str().ok());
+        let length = length.and_then(|length| length.parse::<u64>().ok());
+        if length.is_some_and(|length| length > route.body_max) {
+            let detail = format!("A body has at most {} bytes here.", route.body_max);
+            return Err(Problem::new(code::BODY_TOO_LARGE, detail).into());
+        }
+        let caller = identify(self, request).await?;
+        let may = match (route.access, &caller) {
+            (Access::Optional, _) | (Access::Required, Some(_)) => Ok(()),
+            (Access::Staff, Some(caller)) => demanded(route, caller),
+            (Access::Required | Access::Staff, None) => {
+                let detail = "Send Authorization: Bearer and an access token.";
+                Err(Problem::new(code::UNAUTHENTICATED, detail))
+            }
+        };
+        if let Some(caller) = caller {
+            request.extensions_mut().insert(caller);
+        }
+        may.map_err(Failure::from)
+    }
+}
+
+/// Whether a caller has what the staff needs on a route. The table has no route for the staff that
+/// names nothing.
+fn demanded(route: &Route, caller: &Principal) -> Result<(), Problem> {
+    let shut = || Problem::new(code::FORBIDDEN, "This route names no permission.");
+    demand(caller, route.permission.ok_or_else(shut)?)
 }
 
 /// Lets a request through.
@@ -54,14 +146,11 @@ pub async fn gate(
     }
     let id = request_id(&request);
     let mut response = trace::within(id.clone(), pass(request, next)).await?;
-    let headers = response.headers_mut();
     if let Ok(id) = HeaderValue::from_str(&id) {
-        headers.insert(REQUEST_ID, id);
+        response.headers_mut().insert(REQUEST_ID, id);
     }
-    headers.insert(
-        HeaderName::from_static("x-content-type-options"),
-        HeaderValue::from_static("nosniff"),
-    );
+    let is_page = response.request().path().starts_with(PAGES);
+    protect(response.headers_mut(), is_page);
     measure(&response, began.elapsed());
     Ok(response)
 }
@@ -73,21 +162,59 @@ async fn pass(
     let Some(gate) = request.app_data::<Data<Gate>>().cloned() else {
         return Ok(request.error_response(Failure::internal("the gate is not set")));
     };
-    match identify(&gate, &request).await {
-        Ok(None) => {}
-        Ok(Some(caller)) => {
-            request.extensions_mut().insert(caller);
-        }
-        Err(failure) => return Ok(request.error_response(failure)),
-    }
-    let timeout = gate.timeout(&request);
-    let Ok(response) = tokio::time::timeout(timeout, next.call(request)).await else {
-        let detail = "What it began is finished or undone; ask for its outcome.";
-        let mut problem = Problem::new(code::TIMEOUT, detail);
-        problem.request_id = Some(trace::current());
-        return Err(Failure::from(problem).into());
+    let place = match gate.place() {
+        Ok(place) => place,
+        Err(failure) => return Ok(retry_soon(request.error_response(failure))),
     };
-    Ok(response?.map_into_boxed_body())
+    let peer = request.peer_addr().map_or(Ipv4Addr::UNSPECIFIED.into(), |peer| peer.ip());
+    let client = gate.proxies.client(peer, request.headers());
+    request.extensions_mut().insert(ClientAddress(client));
+    let found = gate.table.of(request.method(), request.path());
+    let Some((number, route)) = found else {
+        // Whatever answers there: it is shut until the table says who may come in.
+        return Ok(request.error_response(Failure::from(no_endpoint())));
+    };
+    let mut told = gate.limit(number, client);
+    let mut admitted = match told {
+        Some(Told { wait: Some(_), .. }) => Err(too_often()),
+        _ => gate.admit(route, &request).await,
+    };
+    // A key that has a rate of its own is told of that.
+    if admitted.is_ok()
+        && let Some(of_key) = gate.limit_of_key(&request)
+    {
+        told = Some(of_key);
+        admitted = if of_key.wait.is_some() { Err(too_often()) } else { Ok(()) };
+    }
+    let mut response = match admitted {
+        Err(failure) => request.error_response(failure),
+        Ok(()) => match tokio::time::timeout(route.timeout(), next.call(request)).await {
+            Ok(response) => response?.map_into_boxed_body(),
+            Err(_) => return Err(late()),
+        },
+    };
+    drop(place);
+    if let Some(told) = told {
+        told.tell(response.headers_mut());
+    }
+    Ok(response)
+}
+
+fn too_often() -> Failure {
+    let detail = "You come too often; Retry-After says when to come again, in seconds.";
+    Problem::new(code::TOO_MANY_REQUESTS, detail).into()
+}
+
+fn retry_soon(mut response: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody> {
+    response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+    response
+}
+
+fn late() -> actix_web::Error {
+    let detail = "What it began is finished or undone; ask for its outcome.";
+    let mut problem = Problem::new(code::TIMEOUT, detail);
+    problem.request_id = Some(trace::current());
+    Failure::from(problem).into()
 }
 
 async fn identify(gate: &Gate, request: &ServiceRequest) -> Result<Option<Principal>, Failure> {

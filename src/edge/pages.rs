@@ -15,6 +15,21 @@ use utoipa_swagger_ui::{Config, SwaggerUi};
 
 const DESCRIPTION: &str = "/v1/openapi.json";
 
+/// Where the pages for people are.
+pub(super) const PAGES: &str = "/docs";
+/// What the edge serves besides the API.
+const OWN: [&str; 4] = [DESCRIPTION, "/docs/", "/problems/x", "/health/live"];
+
+/// Every endpoint of the program: its method, and its path with a template's names in place.
+pub(super) fn endpoints() -> Vec<(String, String)> {
+    let split = |(path, methods): &(String, String)| -> Vec<(String, String)> {
+        let methods = methods.split(", ").filter(|method| *method != "HEAD");
+        methods.map(|method| (method.to_owned(), path.clone())).collect()
+    };
+    let own = OWN.iter().map(|path| ("GET".to_owned(), (*path).to_owned()));
+    PATHS.iter().flat_map(split).chain(own).collect()
+}
+
 /// The paths of the API and the methods each knows.
 static PATHS: LazyLock<Vec<(String, String)>> = LazyLock::new(|| {
     openapi().paths.paths.into_iter().map(|(path, item)| (path, methods(&item))).collect()
@@ -65,8 +80,7 @@ async fn problem(word: Path<String>) -> Answer {
 /// What no route took: 405 with the methods that the path knows (RFC 9110, section 15.5.6), or 404.
 async fn nothing(request: HttpRequest) -> HttpResponse {
     let Some(methods) = known(request.path()) else {
-        let problem = Problem::not_found("such endpoint; /v1/openapi.json lists them");
-        return Failure::from(problem).error_response();
+        return Failure::from(no_endpoint()).error_response();
     };
     let detail = format!("This path knows {methods}, not {}.", request.method());
     let problem = Problem::new(code::METHOD_NOT_ALLOWED, detail);
@@ -75,6 +89,10 @@ async fn nothing(request: HttpRequest) -> HttpResponse {
         response.headers_mut().insert(ALLOW, methods);
     }
     response
+}
+
+pub(super) fn no_endpoint() -> Problem {
+    Problem::not_found("such endpoint; /v1/openapi.json lists them")
 }
 
 /// The methods of a path, if it is one of the API's.

@@ -4,6 +4,7 @@
 mod bad_input;
 mod books;
 mod checkout;
+mod edge;
 mod prices;
 mod storm;
 #[path = "../support/mod.rs"]

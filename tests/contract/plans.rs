@@ -8,7 +8,8 @@ use platform::sql::{Db, Engine, Sqlite};
 use stoa::app::SCHEMAS;
 
 /// Tables that stay small: what the staff defines, work that waits, one row for a whole shop.
-const SMALL: [&str; 15] = [
+const SMALL: [&str; 17] = [
+    "api_key",
     "attribute",
     "category",
     "category_tree",
@@ -21,6 +22,7 @@ const SMALL: [&str; 15] = [
     "price_due",
     "price_list",
     "product_sold",
+    "role",
     "sales_day",
     "search_generation",
     "synonym",

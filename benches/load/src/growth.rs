@@ -30,8 +30,12 @@ const MADE_WITHIN: Duration = Duration::from_secs(30);
 const ADMIN: (&str, &str) = ("bench@example.com", "a password for the bench alone");
 /// How many pages are turned before the page that is measured.
 const PAGES_TURNED: usize = 20;
-/// How many products are read by their ids.
-const READ_BY_ID: usize = 500;
+/// How many pages have the products that are read by their ids.
+const PAGES_READ: usize = 21;
+/// How many products a page has.
+const PAGE: usize = 24;
+/// How many words tell the editions of a name apart.
+const WORDS: usize = 97;
 /// Settings that keep no page ready.
 const NOTHING_KEPT: [&str; 2] =
     ["STOA__CATALOG__CACHE__PRODUCTS_BYTES", "STOA__CATALOG__CACHE__LISTS_BYTES"];
@@ -89,7 +93,8 @@ fn enlarge(entries: &[Value], products: usize, file: &Path) -> Result<()> {
         let mut entry = entry.clone();
         let edition = number / entries.len();
         if edition > 0 {
-            let name = format!("{} {edition}{}", entry["name"].as_str().unwrap_or(""), number % 97);
+            let name =
+                format!("{} {edition}{}", entry["name"].as_str().unwrap_or(""), number % WORDS);
             entry["name"] = json!(name);
             entry["slug"] = Value::Null;
             entry["barcode"] = Value::Null;
@@ -183,15 +188,16 @@ async fn indexed(client: &mut Client, products: usize) -> Result<()> {
 
 async fn scenarios(client: &mut Client) -> Result<Vec<Scenario>> {
     let mut ids = Vec::new();
-    let mut page = "/v1/products?limit=24".to_owned();
+    let first = format!("/v1/products?limit={PAGE}");
+    let mut page = first.clone();
     let mut turned = page.clone();
-    for turn in 0..READ_BY_ID.div_ceil(24) {
+    for turn in 0..PAGES_READ {
         let list = client.must_get(&page).await?;
         for item in list["items"].as_array().into_iter().flatten() {
             ids.push(format!("/v1/products/{}", scenario::text(item, "id")?));
         }
         let Some(cursor) = list["next_cursor"].as_str() else { break };
-        page = format!("/v1/products?limit=24&cursor={cursor}");
+        page = format!("{first}&cursor={cursor}");
         if turn < PAGES_TURNED {
             turned.clone_from(&page);
         }
@@ -200,17 +206,17 @@ async fn scenarios(client: &mut Client) -> Result<Vec<Scenario>> {
     let mut slugs = Vec::new();
     slugs_of(&tree["items"], &mut slugs);
     let in_category = |more| {
-        let path = |slug: &String| format!("/v1/products?limit=24&category={slug}{more}");
+        let path = |slug: &String| format!("{first}&category={slug}{more}");
         slugs.iter().map(path).collect::<Vec<_>>()
     };
     let searches = |more| shop::searches(more).collect::<Vec<_>>();
     let read = |name, paths| Scenario::Read { name, paths: Arc::new(paths) };
     Ok(vec![
         read("product by id", ids),
-        read("list", vec!["/v1/products?limit=24".to_owned()]),
+        read("list", vec![first.clone()]),
         read("list, 20 pages on", vec![turned]),
-        read("list by price", vec!["/v1/products?limit=24&sort=price".to_owned()]),
-        read("list with facets", vec!["/v1/products?limit=24&facets=true".to_owned()]),
+        read("list by price", vec![format!("{first}&sort=price")]),
+        read("list with facets", vec![format!("{first}&facets=true")]),
         read("category", in_category("")),
         read("category with facets", in_category("&facets=true")),
         read("search", searches("")),

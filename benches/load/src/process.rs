@@ -83,6 +83,8 @@ impl Server {
         let address = free_address()?;
         let mut command = Command::new(stoa);
         command.args(["serve", "--listen", &address.to_string(), "--data-dir"]);
+        // All clients come from one address here.
+        command.env("STOA__EDGE__THROTTLE", "false");
         command.arg(data).args(&more.server_args).envs(more.server_env.iter().cloned());
         Self::start(command, address, data.with_extension("log")).await
     }

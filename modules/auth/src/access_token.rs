@@ -9,7 +9,7 @@ use hashlink::LruCache;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use kernel::Timestamp;
 use kernel::id::{CustomerId, SessionId};
-use kernel::ports::{Principal, Role};
+use kernel::ports::{Factor, Proof};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -26,14 +26,6 @@ const SKEW_MAX: TimeDelta = TimeDelta::seconds(5);
 /// The `typ` of access tokens (RFC 9068): no other kind of JWT is ever taken for one.
 const TYPE: &str = "at+jwt";
 
-/// How somebody proved who they are (RFC 8176).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum Factor {
-    /// A password.
-    Pwd,
-}
-
 /// The session a token is for.
 pub(crate) struct Login<'a> {
     pub session: SessionId,
@@ -43,13 +35,21 @@ pub(crate) struct Login<'a> {
     pub at: Timestamp,
 }
 
+/// What a good token says.
+pub(crate) struct Told {
+    pub id: CustomerId,
+    pub role: String,
+    pub session: SessionId,
+    pub proof: Proof,
+}
+
 #[derive(Clone, Serialize, Deserialize)]
 struct Claims {
     iss: String,
     aud: String,
     sub: CustomerId,
     sid: SessionId,
-    role: Role,
+    role: String,
     amr: Vec<Factor>,
     auth_time: i64,
     iat: i64,
@@ -111,7 +111,7 @@ impl AccessTokens {
             aud: self.audience.clone(),
             sub: login.account.id,
             sid: login.session,
-            role: login.account.role,
+            role: login.account.role.clone(),
             amr: login.factors.to_vec(),
             auth_time: login.at.timestamp(),
             iat: now.timestamp(),
@@ -122,17 +122,19 @@ impl AccessTokens {
         jsonwebtoken::encode(&self.header, &claims, &self.signing)
     }
 
-    /// Who a token is for, if it is one of ours and good now. Whether its session was ended is not
-    /// known here.
-    pub(crate) fn check(&self, token: &str, now: Timestamp) -> Option<Principal> {
+    /// What a token says, if it is one of ours and good now. Whether its session was ended, and what
+    /// its role may do, is not known here.
+    pub(crate) fn check(&self, token: &str, now: Timestamp) -> Option<Told> {
         if token.len() > TOKEN_MAX || !token.starts_with(&self.prefix) {
             return None;
         }
         let claims = self.claims_of(token)?;
-        self.good_at(&claims, now).then_some(Principal {
+        let auth_time = DateTime::from_timestamp(claims.auth_time, 0)?;
+        self.good_at(&claims, now).then_some(Told {
             id: claims.sub,
             role: claims.role,
             session: claims.sid,
+            proof: Proof::Login { session: Some(claims.sid), amr: claims.amr, auth_time },
         })
     }
 

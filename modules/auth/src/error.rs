@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use kernel::Permissions;
 use platform::sql;
 
 /// Why something asked of the accounts was not done.
@@ -25,6 +26,38 @@ pub enum AccountError {
     /// The session ended, or never was.
     #[error("the session has ended; log in again")]
     NoSession,
+    /// There is no such thing.
+    #[error("there is no such {0}")]
+    Absent(&'static str),
+    /// It was changed since the caller read it.
+    #[error("it is at version {current} now")]
+    Stale {
+        /// Its version now.
+        current: i64,
+    },
+    /// Another role has the name.
+    #[error("the name {0:?} is in use")]
+    NameTaken(String),
+    /// Somebody has the role.
+    #[error("somebody has the role")]
+    RoleInUse,
+    /// Nobody changes their own role.
+    #[error("nobody changes their own role")]
+    OwnRole,
+    /// The role of the account was changed at the same time.
+    #[error("the role of the account was changed meanwhile")]
+    RoleChanged,
+    /// Nobody gives away what they may not do.
+    #[error("it needs more than the caller may: {0}")]
+    Beyond(Permissions),
+    /// The shop has as many as it can have.
+    #[error("a shop has at most {most} {what}")]
+    TooMany {
+        /// Of what.
+        what: &'static str,
+        /// How many.
+        most: i64,
+    },
     /// Too many passwords are being worked on.
     #[error("too many passwords are being checked right now")]
     HashersBusy,

@@ -10,6 +10,7 @@
 //! password. A registration that is sent again is refused by its e-mail address.
 
 mod access_token;
+mod authority;
 mod domain;
 mod error;
 mod hasher;
@@ -28,7 +29,7 @@ use std::time::Duration;
 use actix_web::web::ServiceConfig;
 use async_trait::async_trait;
 use kernel::id::CustomerId;
-use kernel::ports::{Identity, IdentityError, Principal, Role};
+use kernel::ports::{Identity, IdentityError, Principal, Proof, Role, Unavailable};
 use platform::module::Schema;
 use platform::sql::{self, Db};
 use platform::tasks::Tasks;
@@ -37,10 +38,12 @@ use secrecy::SecretString;
 
 pub use error::{AccountError, Invalid, OpenError};
 pub use settings::Settings;
-pub use store::LOGIN_ATTEMPTS;
+pub use store::attempts::LOGIN_ATTEMPTS;
 
-use access_token::AccessTokens;
+use access_token::{AccessTokens, Told};
+use authority::{Authority, KeyGrant};
 use domain::Email;
+use domain::api_key::KEY_HEAD;
 use hasher::Hasher;
 use keys::Keys;
 use revocations::Revocations;
@@ -50,13 +53,23 @@ const ENSURE_TRIES_MAX: u32 = 20;
 /// ... and the pause in between.
 const ENSURE_PAUSE: Duration = Duration::from_millis(20);
 
-platform::migrations! { "auth": "0001_auth" }
+/// What the role of a caller by API key is called.
+const KEY_ROLE: &str = "api_key";
+
+platform::migrations! { "auth": "0001_auth", "0002_roles_and_keys" }
 
 /// The module's schema.
 pub const SCHEMA: Schema = Schema {
     module: "auth",
     migrations: MIGRATIONS,
-    statements: &[store::STATEMENTS, verify::STATEMENTS],
+    statements: &[
+        store::accounts::STATEMENTS,
+        store::api_keys::STATEMENTS,
+        store::attempts::STATEMENTS,
+        store::roles::STATEMENTS,
+        store::sessions::STATEMENTS,
+        verify::STATEMENTS,
+    ],
     guards: &[LOGIN_ATTEMPTS],
 };
 
@@ -71,6 +84,7 @@ struct Inner {
     tokens: AccessTokens,
     hasher: Hasher,
     revocations: Revocations,
+    authority: Authority,
 }
 
 impl Accounts {
@@ -83,7 +97,9 @@ impl Accounts {
         let hasher = Hasher::new(&settings).await?;
         let revocations = Revocations::new(settings.access_token());
         revocations.refresh(&db).await.map_err(AccountError::from)?;
-        Ok(Self(Arc::new(Inner { db, settings, keys, tokens, hasher, revocations })))
+        let authority = Authority::default();
+        authority.refresh(&db).await.map_err(AccountError::from)?;
+        Ok(Self(Arc::new(Inner { db, settings, keys, tokens, hasher, revocations, authority })))
     }
 
     /// The endpoints under `/v1/auth`, and `/.well-known/jwks.json`.
@@ -137,7 +153,7 @@ impl Accounts {
     ) -> Result<CustomerId, AccountError> {
         let address = Email::new(email)?;
         for _ in 0..ENSURE_TRIES_MAX {
-            if let Some(id) = store::account_of_email(self.db(), &address).await? {
+            if let Some(id) = store::accounts::id_of_email(self.db(), &address).await? {
                 return Ok(id);
             }
             match self.create(email, password.clone(), name, role).await {
@@ -149,19 +165,22 @@ impl Accounts {
         Err(AccountError::EmailTaken)
     }
 
-    /// Looks up the sessions that were ended since the last time; [`Accounts::start`] does so
-    /// regularly.
+    /// Looks up the sessions that were ended since the last time, and what roles and keys may do
+    /// now; [`Accounts::start`] does so regularly.
     pub async fn poll_revocations(&self) -> sql::Result<()> {
-        self.revocations().refresh(self.db()).await
+        self.revocations().refresh(self.db()).await?;
+        self.authority().write_uses(self.db()).await?;
+        self.authority().refresh(self.db()).await
     }
 
     /// Deletes expired sessions and old windows of login attempts; [`Accounts::start`] does so
     /// regularly. True when there may be more.
     pub async fn prune(&self) -> sql::Result<bool> {
         let mut tx = self.db().begin("auth.prune").await?;
-        let deleted = store::prune(&mut tx).await?;
+        let sessions = store::sessions::prune(&mut tx, store::PRUNE_MAX).await?;
+        let attempts = store::attempts::prune(&mut tx, store::PRUNE_MAX).await?;
         tx.commit().await?;
-        Ok(deleted >= store::PRUNE_MAX.unsigned_abs())
+        Ok(sessions.max(attempts) >= store::PRUNE_MAX.unsigned_abs())
     }
 
     pub(crate) fn db(&self) -> &Db {
@@ -187,14 +206,39 @@ impl Accounts {
     pub(crate) fn revocations(&self) -> &Revocations {
         &self.0.revocations
     }
+
+    pub(crate) fn authority(&self) -> &Authority {
+        &self.0.authority
+    }
+
+    async fn person(&self, token: &str) -> sql::Result<Option<Principal>> {
+        let told = self.tokens().check(token, self.db().clock().now());
+        let told = told.filter(|told| !self.revocations().contains(told.session));
+        let Some(Told { id, role, proof, .. }) = told else { return Ok(None) };
+        let permissions = self.authority().permissions(self.db(), &role).await?;
+        Ok(permissions.map(|permissions| Principal { id, role, permissions, proof }))
+    }
+
+    async fn program(&self, key: &str) -> sql::Result<Option<Principal>> {
+        let now = self.db().clock().now();
+        let grant = self.authority().key(self.db(), &domain::api_key::hash(key)).await?;
+        let grant = grant.filter(|grant| grant.expires_at.is_none_or(|end| now < end));
+        Ok(grant.map(|KeyGrant { id, permissions, rate_per_s, .. }| {
+            self.authority().used(id, now);
+            let (id, role) = (CustomerId::from(id.uuid()), KEY_ROLE.to_owned());
+            Principal { id, role, permissions, proof: Proof::Key { rate_per_s } }
+        }))
+    }
 }
 
 #[async_trait]
 impl Identity for Accounts {
     async fn authenticate(&self, token: &str) -> Result<Principal, IdentityError> {
-        self.tokens()
-            .check(token, self.db().clock().now())
-            .filter(|principal| !self.revocations().contains(principal.session))
-            .ok_or(IdentityError::Refused)
+        let found = if token.starts_with(KEY_HEAD) {
+            self.program(token).await
+        } else {
+            self.person(token).await
+        };
+        found.map_err(|error| Unavailable::new("auth", error))?.ok_or(IdentityError::Refused)
     }
 }

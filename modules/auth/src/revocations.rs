@@ -11,7 +11,7 @@ use kernel::Timestamp;
 use kernel::id::SessionId;
 use platform::sql::{self, Db};
 
-use crate::store;
+use crate::store::sessions;
 
 /// How long after its time a revocation may become visible: a unit of work takes its time when it
 /// begins, and clocks differ between nodes.
@@ -46,7 +46,7 @@ impl Revocations {
         let now = db.clock().now();
         let seen = *self.seen.read().unwrap_or_else(PoisonError::into_inner);
         let since = seen.map_or(now - self.kept, |seen| seen - LATE_MAX);
-        let fresh = store::revoked_since(db, since).await?;
+        let fresh = sessions::revoked_since(db, since).await?;
         let mut ended = self.ended.write().unwrap_or_else(PoisonError::into_inner);
         ended.extend(fresh);
         ended.retain(|_, at| now - *at < self.kept);

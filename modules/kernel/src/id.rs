@@ -89,6 +89,14 @@ ids! {
     ShipmentId;
     /// A login that refresh tokens extend.
     SessionId;
+    /// An API key.
+    ApiKeyId;
+    /// A role that the shop made.
+    RoleId;
+    /// A letter to somebody, sent by e-mail.
+    LetterId;
+    /// A passkey.
+    PasskeyId;
     /// One published event.
     EventId;
     /// One run of a saga.

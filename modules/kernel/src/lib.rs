@@ -9,6 +9,7 @@ pub mod events;
 pub mod id;
 pub mod money;
 pub mod page;
+pub mod permission;
 pub mod ports;
 pub mod problem;
 
@@ -18,4 +19,5 @@ pub use currency::Currency;
 pub use event::{Envelope, Event};
 pub use money::{Money, MoneyError};
 pub use page::{Page, PageQuery};
+pub use permission::{Permission, Permissions};
 pub use problem::Problem;

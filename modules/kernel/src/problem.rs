@@ -36,6 +36,8 @@ pub mod code {
         INVALID_CREDENTIALS = "invalid_credentials", 401, "The e-mail address or the password is wrong";
         PAYMENT_DECLINED = "payment_declined", 402, "The payment was declined";
         FORBIDDEN = "forbidden", 403, "The caller may not do this";
+        MFA_REQUIRED = "mfa_required", 403, "A second factor is needed";
+        CSRF_REFUSED = "csrf_refused", 403, "The request may come from another site";
         NOT_FOUND = "not_found", 404, "There is no such thing";
         METHOD_NOT_ALLOWED = "method_not_allowed", 405, "The resource does not know this method";
         CONFLICT = "conflict", 409, "The state of the resource does not allow this";
@@ -59,8 +61,10 @@ pub mod code {
         INVALID_VALUE = "invalid_value", 422, "A field has a value that is not allowed";
         IDEMPOTENCY_KEY_REUSED = "idempotency_key_reused", 422, "The Idempotency-Key was used with another request";
         TOO_MANY_ATTEMPTS = "too_many_attempts", 429, "Too many attempts";
+        TOO_MANY_REQUESTS = "too_many_requests", 429, "Too many requests";
         INTERNAL = "internal", 500, "Something went wrong on our side";
         UNAVAILABLE = "unavailable", 503, "The service cannot do this right now";
+        OVERLOADED = "overloaded", 503, "Too many requests are being answered";
         TIMEOUT = "timeout", 504, "The request took too long";
     }
 }

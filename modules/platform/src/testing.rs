@@ -3,6 +3,9 @@
 mod attack;
 
 use kernel::Clock;
+use kernel::clock::Timestamp;
+use kernel::id::{CustomerId, SessionId};
+use kernel::ports::{Factor, Principal, Proof, Role};
 
 use crate::module::Schema;
 use crate::sql::{Db, Engine, Postgres, Sqlite};
@@ -11,6 +14,17 @@ pub use attack::attack;
 
 /// The variable that names a PostgreSQL server for tests; `scripts/with-postgres` sets it.
 pub const POSTGRES: &str = "STOA_TEST_POSTGRES";
+
+/// Somebody with a role who logged in by password.
+pub fn principal(role: Role) -> Principal {
+    let (session, auth_time) = (Some(SessionId::new()), Timestamp::UNIX_EPOCH);
+    Principal {
+        id: CustomerId::new(),
+        role: role.word().to_owned(),
+        permissions: role.permissions(),
+        proof: Proof::Login { session, amr: vec![Factor::Pwd], auth_time },
+    }
+}
 
 /// A migrated database that nobody else uses. None when the engine is not there, which is a skip on
 /// a laptop and a failure under `CI=true`.

@@ -8,8 +8,8 @@ use actix_web::HttpMessage;
 use actix_web::test::{TestRequest, call_service, init_service, read_body_json};
 use analytics::{Analytics, SCHEMA};
 use kernel::events::{OrderCancelled, OrderConfirmed, SoldLine};
-use kernel::id::{CustomerId, OrderId, ProductId, SessionId};
-use kernel::ports::{Principal, Role};
+use kernel::id::{CustomerId, OrderId, ProductId};
+use kernel::ports::Role;
 use kernel::{Clock, Currency, Money, Timestamp};
 use platform::bus::{Bus, Settings, dead_letters, replay};
 use platform::module::Schema;
@@ -90,8 +90,7 @@ impl Shop {
         let app = App::new().configure(|config| self.analytics.routes(config));
         let app = init_service(app).await;
         let request = TestRequest::get().uri(&format!("/v1/admin/analytics/{path}")).to_request();
-        let caller = Principal { id: CustomerId::new(), role, session: SessionId::new() };
-        request.extensions_mut().insert(caller);
+        request.extensions_mut().insert(platform::testing::principal(role));
         let response = call_service(&app, request).await;
         (response.status().as_u16(), read_body_json(response).await)
     }

@@ -1,5 +1,4 @@
 use kernel::id::CustomerId;
-use kernel::ports::Role;
 
 use crate::error::Invalid;
 
@@ -10,9 +9,12 @@ pub(crate) const NAME_CHARS_MAX: usize = 100;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Account {
     pub id: CustomerId,
-    pub role: Role,
+    /// The name of their role.
+    pub role: String,
     /// None for a guest.
     pub email: Option<String>,
+    /// Whether they have shown that letters to that address reach them.
+    pub verified: bool,
     /// None for a guest.
     pub name: Option<String>,
 }

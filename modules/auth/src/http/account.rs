@@ -59,7 +59,8 @@ pub(super) async fn register(accounts: Data<Accounts>, body: Body<Registration>)
         (status = 401, description = "`unauthenticated`", body = Problem),
     ))]
 pub(super) async fn me(accounts: Data<Accounts>, caller: Caller) -> Answer {
-    let account = store::account(accounts.db(), caller.id).await?.ok_or(AccountError::NoSession)?;
+    let account =
+        store::accounts::find(accounts.db(), caller.id).await?.ok_or(AccountError::NoSession)?;
     ok(&CustomerAnswer::from(account))
 }
 

@@ -2,7 +2,6 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::CACHE_CONTROL;
 use actix_web::{HttpRequest, HttpResponse};
 use kernel::id::CustomerId;
-use kernel::ports::Role;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -24,14 +23,19 @@ pub(super) struct CustomerAnswer {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "Ada Lovelace")]
     name: Option<String>,
-    /// What they may do.
-    role: Role,
+    /// Whether letters to that address reach them; left out for a guest.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    email_verified: Option<bool>,
+    /// The name of their role.
+    #[schema(example = "customer")]
+    role: String,
 }
 
 impl From<Account> for CustomerAnswer {
     fn from(account: Account) -> Self {
-        let Account { id, role, email, name } = account;
-        Self { id, email, name, role }
+        let Account { id, role, email, verified, name } = account;
+        let email_verified = email.is_some().then_some(verified);
+        Self { id, email, name, email_verified, role }
     }
 }
 

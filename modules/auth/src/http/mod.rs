@@ -2,8 +2,10 @@
 
 mod account;
 mod answer;
+mod api_keys;
 mod cookie;
 mod problem;
+mod roles;
 mod session;
 
 use actix_web::web::{Data, ServiceConfig, get, post};
@@ -24,7 +26,10 @@ use crate::Accounts;
 struct Api;
 
 pub(crate) fn openapi() -> utoipa::openapi::OpenApi {
-    Api::openapi()
+    let mut api = Api::openapi();
+    api.merge(roles::openapi());
+    api.merge(api_keys::openapi());
+    api
 }
 
 pub(crate) fn routes(accounts: &Accounts, config: &mut ServiceConfig) {
@@ -36,5 +41,7 @@ pub(crate) fn routes(accounts: &Accounts, config: &mut ServiceConfig) {
         .route("/v1/auth/guest", post().to(session::guest))
         .route("/v1/auth/refresh", post().to(session::refresh))
         .route("/v1/auth/logout", post().to(session::logout))
-        .route("/.well-known/jwks.json", get().to(account::jwks));
+        .route("/.well-known/jwks.json", get().to(account::jwks))
+        .configure(roles::routes)
+        .configure(api_keys::routes);
 }

@@ -26,6 +26,38 @@ impl From<AccountError> for Failure {
             AccountError::NoSession => {
                 Problem::new(code::UNAUTHENTICATED, "The session has ended; log in again.").into()
             }
+            AccountError::Absent(what) => Problem::not_found(format_args!("such {what}")).into(),
+            AccountError::Stale { current } => {
+                let detail =
+                    format!("It is at version {current} now: read it again, then change that.");
+                Problem::new(code::VERSION_CONFLICT, detail).with("current_version", current).into()
+            }
+            AccountError::NameTaken(name) => {
+                let message = format!("{name:?} is in use");
+                Problem::new(code::CODE_TAKEN, format!("name: {message}."))
+                    .field("name", message)
+                    .into()
+            }
+            AccountError::RoleInUse => {
+                let detail = "Somebody has this role: give them another one first.";
+                Problem::new(code::CONFLICT, detail).into()
+            }
+            AccountError::RoleChanged => {
+                let detail = "Somebody else changed the role of this account: look again.";
+                Problem::new(code::CONFLICT, detail).into()
+            }
+            AccountError::OwnRole => {
+                let detail = "Somebody else has to change your role.";
+                Problem::new(code::FORBIDDEN, detail).into()
+            }
+            AccountError::Beyond(permissions) => {
+                let detail = format!("You may not do this yourself: {permissions}.");
+                Problem::new(code::FORBIDDEN, detail).with("permissions", permissions).into()
+            }
+            AccountError::TooMany { what, most } => {
+                let detail = format!("A shop has at most {most} {what}.");
+                Problem::new(code::CONFLICT, detail).into()
+            }
             AccountError::HashersBusy => Self::unavailable(error),
             AccountError::Hashing(_) | AccountError::Signing(_) => Self::internal(error),
             AccountError::Storage(error) => error.into(),

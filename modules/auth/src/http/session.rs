@@ -1,4 +1,5 @@
 use actix_web::http::StatusCode;
+use actix_web::http::header::USER_AGENT;
 use actix_web::web::Data;
 use actix_web::{HttpMessage, HttpRequest, HttpResponse, ResponseError};
 use kernel::Problem;
@@ -12,6 +13,7 @@ use super::account::secret;
 use super::answer::{self, SessionAnswer};
 use super::cookie;
 use crate::Accounts;
+use crate::domain::Device;
 use crate::error::AccountError;
 use crate::usecase;
 
@@ -41,11 +43,10 @@ pub(super) struct Credentials {
 pub(super) async fn login(
     accounts: Data<Accounts>,
     request: HttpRequest,
-    client: ClientAddress,
     body: Body<Credentials>,
 ) -> Answer {
     let Credentials { email, password } = body.value;
-    let granted = usecase::login(&accounts, &email, password, client.0).await?;
+    let granted = usecase::login(&accounts, &email, password, &device(&request)).await?;
     Ok(answer::session(StatusCode::OK, &request, &accounts, granted))
 }
 
@@ -53,7 +54,7 @@ pub(super) async fn login(
 #[utoipa::path(post, path = "/v1/auth/guest", tag = "auth",
     responses((status = 201, description = "A guest's session", body = SessionAnswer)))]
 pub(super) async fn guest(accounts: Data<Accounts>, request: HttpRequest) -> Answer {
-    let granted = usecase::guest(&accounts).await?;
+    let granted = usecase::guest(&accounts, &device(&request)).await?;
     Ok(answer::session(StatusCode::CREATED, &request, &accounts, granted))
 }
 
@@ -85,9 +86,9 @@ pub(super) async fn refresh(accounts: Data<Accounts>, request: HttpRequest) -> A
         (status = 401, description = "`unauthenticated`: there is no session", body = Problem),
     ))]
 pub(super) async fn logout(accounts: Data<Accounts>, request: HttpRequest) -> Answer {
-    let caller = request.extensions().get::<Principal>().cloned();
-    let ended = match (caller, cookie::read(&request)) {
-        (Some(caller), _) => usecase::logout(&accounts, caller.session).await,
+    let session = request.extensions().get::<Principal>().and_then(Principal::session);
+    let ended = match (session, cookie::read(&request)) {
+        (Some(session), _) => usecase::logout(&accounts, session).await,
         (None, Some(token)) => usecase::logout_by_refresh(&accounts, &token).await,
         (None, None) => Err(AccountError::NoSession),
     };
@@ -96,6 +97,12 @@ pub(super) async fn logout(accounts: Data<Accounts>, request: HttpRequest) -> An
         Err(AccountError::NoSession) => Ok(signed_out(&request)),
         Err(error) => Err(error.into()),
     }
+}
+
+/// What the request comes from.
+fn device(request: &HttpRequest) -> Device {
+    let user_agent = request.headers().get(USER_AGENT).and_then(|value| value.to_str().ok());
+    Device::new(user_agent.unwrap_or_default(), ClientAddress::of(request).0)
 }
 
 /// 401, and the browser forgets the cookie that is of no use any more.

@@ -1,15 +1,16 @@
 use std::net::IpAddr;
 
+use kernel::ports::Factor;
 use platform::sql::{self, Tx};
 use secrecy::SecretString;
 
 use super::session::{self, Granted};
 use crate::Accounts;
-use crate::access_token::Factor;
-use crate::domain::{Email, Password, attempt};
+use crate::domain::{Device, Email, Password, attempt};
 use crate::error::AccountError;
 use crate::hasher::Checked;
-use crate::store::{self, Credentials, LOGIN_ATTEMPTS};
+use crate::store::accounts::{self as stored, Credentials};
+use crate::store::attempts::{self, LOGIN_ATTEMPTS};
 
 /// Begins a session for whoever knows the password.
 ///
@@ -20,13 +21,13 @@ pub(crate) async fn login(
     accounts: &Accounts,
     email: &str,
     password: SecretString,
-    client: IpAddr,
+    device: &Device,
 ) -> Result<Granted, AccountError> {
     let email = Email::new(email)?;
     let password = Password::presented(password)?;
-    let counted = count_failure(accounts, &email, client).await?;
+    let counted = count_failure(accounts, &email, device.address).await?;
 
-    let found = store::credentials(accounts.db(), &email).await?;
+    let found = stored::credentials(accounts.db(), &email).await?;
     let stored = found.as_ref().and_then(|found| found.password_hash.clone());
     let checked = accounts.hasher().check(password, stored).await;
 
@@ -47,9 +48,9 @@ pub(crate) async fn login(
     let mut tx = accounts.db().begin("auth.login").await?;
     give_back(&mut tx, &counted).await?;
     if let (Some(old), Some(new)) = (password_hash, fresh_hash) {
-        store::replace_hash(&mut tx, account.id, &old, &new).await?;
+        stored::replace_hash(&mut tx, account.id, &old, &new).await?;
     }
-    let granted = session::begin(accounts, &mut tx, account, &[Factor::Pwd]).await?;
+    let granted = session::begin(accounts, &mut tx, account, &[Factor::Pwd], device).await?;
     tx.commit().await?;
     Ok(granted)
 }
@@ -71,7 +72,7 @@ async fn count_failure(
         (format!("account:{account_key}:{number}"), settings.account_failures_max),
         (format!("client:{client_key}:{number}"), settings.address_failures_max),
     ];
-    store::open_attempts(&mut tx, &limits, ends).await?;
+    attempts::open(&mut tx, &limits, ends).await?;
     let taken: Vec<(String, i64)> = limits.into_iter().map(|(key, _)| (key, 1)).collect();
     if LOGIN_ATTEMPTS.take(&mut tx, &taken).await?.is_err() {
         let retry_after_s = attempt::seconds_until(ends, now);

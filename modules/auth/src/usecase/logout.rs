@@ -18,7 +18,7 @@ pub(crate) async fn logout_by_refresh(
     accounts: &Accounts,
     token: &RefreshToken,
 ) -> Result<(), AccountError> {
-    match store::session_of(accounts.db(), token).await? {
+    match store::sessions::session_of(accounts.db(), token).await? {
         Some(session) => logout(accounts, session).await,
         None => Err(AccountError::NoSession),
     }

@@ -6,7 +6,7 @@ use crate::access_token::Login;
 use crate::domain::RefreshToken;
 use crate::domain::refresh::{Verdict, judge};
 use crate::error::AccountError;
-use crate::store::{self, StoredLogin};
+use crate::store::sessions::{self, StoredLogin};
 
 /// Gives a new access token and the successor of a refresh token. An old one that comes back
 /// means that two parties have it: the session ends for both.
@@ -15,12 +15,12 @@ pub(crate) async fn refresh(
     presented: &RefreshToken,
 ) -> Result<Granted, AccountError> {
     // What nobody ever got does not need the writer to be refused.
-    if store::session_of(accounts.db(), presented).await?.is_none() {
+    if sessions::session_of(accounts.db(), presented).await?.is_none() {
         return Err(AccountError::NoSession);
     }
     let mut tx = accounts.db().begin("auth.refresh").await?;
     let now = tx.now();
-    let login = store::lock_login(&mut tx, presented).await?.ok_or(AccountError::NoSession)?;
+    let login = sessions::lock_login(&mut tx, presented).await?.ok_or(AccountError::NoSession)?;
     if login.revoked_at.is_some() || login.expires_at <= now {
         return Err(AccountError::NoSession);
     }
@@ -45,10 +45,10 @@ async fn rotate(
     login: &StoredLogin,
     successor: &RefreshToken,
 ) -> Result<(), AccountError> {
-    if !store::rotate(tx, login.session, login.newest).await? {
+    if !sessions::rotate(tx, login.session, login.newest).await? {
         return Err(AccountError::NoSession);
     }
-    store::insert_refresh(tx, login.session, successor, login.newest + 1).await?;
+    sessions::insert_refresh(tx, login.session, successor, login.newest + 1).await?;
     Ok(())
 }
 
@@ -62,7 +62,7 @@ fn grant(
         session: stored.session,
         account: &stored.account,
         factors: &stored.factors,
-        at: stored.started_at,
+        at: stored.auth_time,
     };
     let access_token = accounts.tokens().issue(&login, now)?;
     let StoredLogin { account, expires_at, .. } = stored;

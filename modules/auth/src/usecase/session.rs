@@ -1,19 +1,21 @@
 use kernel::Timestamp;
 use kernel::events::SessionRevoked;
-use kernel::id::SessionId;
+use kernel::id::{CustomerId, SessionId};
+use kernel::ports::Factor;
 use platform::sql::{self, Tx};
 
 use crate::Accounts;
-use crate::access_token::{Factor, Login};
-use crate::domain::{Account, RefreshToken};
+use crate::access_token::Login;
+use crate::domain::{Account, Device, RefreshToken};
 use crate::error::AccountError;
-use crate::store;
+use crate::store::sessions;
 
 /// Why a session ended.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Ended {
     Logout,
     RefreshReused,
+    RoleChanged,
 }
 
 impl Ended {
@@ -21,6 +23,7 @@ impl Ended {
         match self {
             Self::Logout => "logout",
             Self::RefreshReused => "refresh_reused",
+            Self::RoleChanged => "role_changed",
         }
     }
 }
@@ -41,12 +44,13 @@ pub(super) async fn begin(
     tx: &mut Tx,
     account: Account,
     factors: &[Factor],
+    device: &Device,
 ) -> Result<Granted, AccountError> {
     let (session, now) = (SessionId::new(), tx.now());
     let expires_at = now + accounts.settings().session();
     let refresh_token = RefreshToken::from_bytes(platform::random::bytes());
-    store::insert_session(tx, session, account.id, factors, expires_at).await?;
-    store::insert_refresh(tx, session, &refresh_token, 1).await?;
+    sessions::insert(tx, session, account.id, factors, device, expires_at).await?;
+    sessions::insert_refresh(tx, session, &refresh_token, 1).await?;
     let login = Login { session, account: &account, factors, at: now };
     let access_token = accounts.tokens().issue(&login, now)?;
     Ok(Granted { access_token, refresh_token, account, expires_at, now })
@@ -61,11 +65,34 @@ pub(super) async fn end(
     why: Ended,
 ) -> sql::Result<()> {
     let now = tx.now();
-    if let Some((customer_id, version)) = store::revoke(&mut tx, session, why.word()).await? {
+    if let Some((customer_id, version)) = sessions::revoke(&mut tx, session, why.word()).await? {
         let reason = why.word().to_owned();
         tx.emit(&SessionRevoked { session_id: session, customer_id, reason }, version)?;
     }
     tx.commit().await?;
     accounts.revocations().insert(session, now);
+    Ok(())
+}
+
+/// Ends all sessions of an account but one with the unit of work, after which this node refuses
+/// their access tokens.
+pub(super) async fn end_others(
+    accounts: &Accounts,
+    tx: &mut Tx,
+    customer_id: CustomerId,
+    but: Option<SessionId>,
+    why: Ended,
+) -> sql::Result<()> {
+    let ended = sessions::revoke_others(tx, customer_id, but, why.word()).await?;
+    for (session_id, version) in &ended {
+        let (session_id, reason) = (*session_id, why.word().to_owned());
+        tx.emit(&SessionRevoked { session_id, customer_id, reason }, *version)?;
+    }
+    let (accounts, now) = (accounts.clone(), tx.now());
+    tx.after_commit(move || {
+        for (session, _) in ended {
+            accounts.revocations().insert(session, now);
+        }
+    });
     Ok(())
 }

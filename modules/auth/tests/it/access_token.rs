@@ -8,7 +8,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::TimeDelta;
 use jsonwebtoken::crypto::sign;
 use jsonwebtoken::{Algorithm, EncodingKey};
-use kernel::ports::{Identity, Role};
+use kernel::ports::Identity;
 use platform::sql::Db;
 use serde_json::{Value, json};
 
@@ -216,7 +216,8 @@ async fn a_token_says_who_how_and_since_when() {
         jsonwebtoken::decode::<Value>(&token, &served, &validation).unwrap();
 
         let who = accounts.authenticate(&token).await.unwrap();
-        assert_eq!(who.role, Role::Customer);
+        assert_eq!(who.role, "customer");
+        assert!(!who.is_second_factor());
         hand.advance(TimeDelta::seconds(899));
         assert!(accounts.authenticate(&token).await.is_ok());
         hand.advance(TimeDelta::seconds(1));

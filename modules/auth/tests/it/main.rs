@@ -3,7 +3,9 @@
 
 mod access_token;
 mod account;
+mod api_keys;
 mod contract;
 mod login;
 mod refresh;
+mod roles;
 mod shop;

@@ -4,17 +4,19 @@ use std::path::PathBuf;
 use std::pin::Pin;
 use std::rc::Rc;
 
+use actix_web::body::BoxBody;
 use actix_web::cookie::Cookie;
-use actix_web::dev::Service;
+use actix_web::dev::ServiceRequest;
+use actix_web::http::Method;
 use actix_web::http::header::HeaderMap;
+use actix_web::middleware::{Next, from_fn};
 use actix_web::test::{self, TestRequest};
 use actix_web::{App, HttpMessage};
 use auth::{Accounts, SCHEMA, Settings};
 use chrono::DateTime;
-use futures_util::FutureExt;
 use kernel::Clock;
 use kernel::clock::ClockHand;
-use kernel::ports::{Identity, Principal};
+use kernel::ports::{Identity, Principal, Role};
 use platform::sql::{Db, Engine};
 use serde_json::{Value, json};
 
@@ -95,18 +97,20 @@ impl Browser {
     /// The routes behind what the edge does: a good access token becomes a `Principal`.
     pub async fn new(accounts: &Accounts) -> Self {
         let (routes, identity) = (accounts.clone(), accounts.clone());
-        let app = App::new().configure(move |config| routes.routes(config)).wrap_fn(
-            move |request, next| {
+        let gate = from_fn(move |request: ServiceRequest, next: Next<BoxBody>| {
+            let identity = identity.clone();
+            async move {
                 let header = request.headers().get("authorization");
                 let token = header.and_then(|value| value.to_str().ok()?.strip_prefix("Bearer "));
-                // A token is checked in memory, so there is nothing to wait for.
-                let who = token.map(|token| identity.authenticate(token).now_or_never().unwrap());
-                if let Some(Ok(who)) = who {
+                if let Some(token) = token
+                    && let Ok(who) = identity.authenticate(token).await
+                {
                     request.extensions_mut().insert::<Principal>(who);
                 }
-                next.call(request)
-            },
-        );
+                next.call(request).await
+            }
+        });
+        let app = App::new().configure(move |config| routes.routes(config)).wrap(gate);
         let service = Rc::new(test::init_service(app).await);
         Self(Box::new(move |request| {
             let service = service.clone();
@@ -144,6 +148,34 @@ impl Browser {
         let reply = self.login(PASSWORD).await;
         assert_eq!(reply.status, 200, "{reply:?}");
         reply
+    }
+
+    /// Asks with an access token or an API key.
+    pub async fn ask(&self, method: Method, path: &str, token: &str, body: Value) -> Reply {
+        let request = TestRequest::default().method(method).uri(path);
+        let request = request.insert_header(("authorization", format!("Bearer {token}")));
+        self.send(if body.is_null() { request } else { request.set_json(body) }).await
+    }
+
+    /// The same with the version that was read.
+    pub async fn edit(
+        &self,
+        method: Method,
+        path: &str,
+        token: &str,
+        version: &str,
+        body: Value,
+    ) -> Reply {
+        let request = TestRequest::default().method(method).uri(path);
+        let request = request.insert_header(("authorization", format!("Bearer {token}")));
+        self.send(request.insert_header(("if-match", version)).set_json(body)).await
+    }
+
+    /// Makes an account with a role and logs in: its id and its access token.
+    pub async fn enter_as(&self, accounts: &Accounts, email: &str, role: Role) -> (String, String) {
+        let id = accounts.create(email, PASSWORD.into(), "Sam", role).await.unwrap();
+        let login = self.post("/v1/auth/login", json!({"email": email, "password": PASSWORD}));
+        (id.to_string(), login.await.access_token())
     }
 
     pub async fn me(&self, access_token: &str) -> Reply {

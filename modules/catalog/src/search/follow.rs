@@ -17,7 +17,7 @@ use crate::store::{attributes, searching, synonyms};
 
 /// How many events are indexed at a time: more make fewer segments, which have to be merged, and
 /// fewer are found sooner.
-const EVENTS_MAX: i64 = 2_500;
+const EVENTS_MAX: i64 = 1_500;
 /// How many products are read at a time when the index is built.
 const PAGE: usize = 500;
 

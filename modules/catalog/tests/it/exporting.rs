@@ -4,8 +4,8 @@ use actix_web::http::header::CONTENT_TYPE;
 use actix_web::test::{TestRequest, call_service, init_service, read_body};
 use actix_web::{App, HttpMessage};
 use catalog::{Catalog, Format, Import, Relation, RelationKind, SCHEMA};
-use kernel::id::{CustomerId, ProductId, SessionId};
-use kernel::ports::{Principal, Role};
+use kernel::id::ProductId;
+use kernel::ports::Role;
 use platform::audit::Actor;
 use platform::sql::Db;
 use proptest::prelude::*;
@@ -155,8 +155,7 @@ async fn an_export_is_answered_piece_by_piece(db: Db) {
     let app = init_service(App::new().configure(|config| catalog.routes(config))).await;
     let get = async |uri: &str, role: Role| {
         let request = TestRequest::get().uri(uri).to_request();
-        let (id, session) = (CustomerId::new(), SessionId::new());
-        request.extensions_mut().insert(Principal { id, role, session });
+        request.extensions_mut().insert(platform::testing::principal(role));
         call_service(&app, request).await
     };
     let uri = "/v1/admin/products/export?format=csv";

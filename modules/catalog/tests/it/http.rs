@@ -3,8 +3,7 @@ use actix_web::http::header::{CACHE_CONTROL, ETAG, IF_MATCH, IF_NONE_MATCH};
 use actix_web::test::{TestRequest, call_service, init_service, read_body};
 use actix_web::{App, HttpMessage};
 use catalog::{Catalog, SCHEMA, Settings};
-use kernel::id::{CustomerId, SessionId};
-use kernel::ports::{Principal, Role};
+use kernel::ports::Role;
 use platform::sql::Db;
 use platform::testing::folder;
 use serde_json::{Value, json};
@@ -29,9 +28,7 @@ pub async fn send(catalog: &Catalog, request: TestRequest, staff: bool) -> Answe
     let app = init_service(App::new().configure(|config| catalog.routes(config))).await;
     let request = request.to_request();
     if staff {
-        let principal =
-            Principal { id: CustomerId::new(), role: Role::Staff, session: SessionId::new() };
-        request.extensions_mut().insert(principal);
+        request.extensions_mut().insert(platform::testing::principal(Role::Staff));
     }
     let response = call_service(&app, request).await;
     let header = |name| {
@@ -200,8 +197,7 @@ async fn bad_requests_name_the_field(db: Db) {
 
 async fn a_repeated_creation_is_answered_as_the_first(db: Db) {
     let catalog = catalog(&db);
-    let principal =
-        Principal { id: CustomerId::new(), role: Role::Staff, session: SessionId::new() };
+    let principal = platform::testing::principal(Role::Staff);
     let app = init_service(App::new().configure(|config| catalog.routes(config))).await;
     let mut bodies = Vec::new();
     for _ in 0..2 {

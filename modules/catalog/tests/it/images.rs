@@ -7,8 +7,8 @@ use actix_web::test::{TestRequest, call_service, init_service, read_body, read_b
 use actix_web::{App, HttpMessage};
 use catalog::{Catalog, ImageSettings, SCHEMA, Settings};
 use image::{DynamicImage, GenericImageView, ImageFormat, Rgb, RgbImage, Rgba, RgbaImage};
-use kernel::id::{CustomerId, ProductId, SessionId};
-use kernel::ports::{Principal, Role};
+use kernel::id::ProductId;
+use kernel::ports::Role;
 use platform::audit::{self, Actor};
 use platform::sql::{Db, Sql};
 use platform::testing::folder;
@@ -45,8 +45,7 @@ impl Shop {
     async fn send(&self, request: TestRequest) -> ServiceResponse {
         let app = init_service(App::new().configure(|config| self.catalog.routes(config))).await;
         let request = request.to_request();
-        let (id, session) = (CustomerId::new(), SessionId::new());
-        request.extensions_mut().insert(Principal { id, role: Role::Staff, session });
+        request.extensions_mut().insert(platform::testing::principal(Role::Staff));
         call_service(&app, request).await.map_into_boxed_body()
     }
 

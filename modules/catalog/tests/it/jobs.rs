@@ -10,7 +10,7 @@ use actix_web::{App, HttpMessage};
 use catalog::{Catalog, Format, Import, ImportError, Report, SCHEMA, Settings};
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use kernel::id::{CustomerId, SessionId};
+use kernel::id::CustomerId;
 use kernel::ports::{Principal, Role};
 use platform::audit;
 use platform::sql::{Db, Sql};
@@ -143,8 +143,8 @@ impl Shop {
     async fn send(&self, request: TestRequest) -> ServiceResponse {
         let app = init_service(App::new().configure(|config| self.catalog.routes(config))).await;
         let request = request.to_request();
-        let (id, session) = (self.staff, SessionId::new());
-        request.extensions_mut().insert(Principal { id, role: Role::Staff, session });
+        let staff = platform::testing::principal(Role::Staff);
+        request.extensions_mut().insert(Principal { id: self.staff, ..staff });
         call_service(&app, request).await.map_into_boxed_body()
     }
 

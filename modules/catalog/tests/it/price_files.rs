@@ -7,8 +7,7 @@ use actix_web::{App, HttpMessage};
 use catalog::{Catalog, Error, Format, PriceList, PricesImported};
 use kernel::Envelope;
 use kernel::events::ProductPriceChanged;
-use kernel::id::{CustomerId, SessionId};
-use kernel::ports::{Principal, Role};
+use kernel::ports::Role;
 use platform::sql::Db;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
@@ -187,8 +186,7 @@ async fn a_file_of_prices_goes_through_http(db: Db) {
     let app = init_service(App::new().configure(|config| catalog.routes(config))).await;
     let send = async |request: TestRequest, role: Role| {
         let request = request.to_request();
-        let (id, session) = (CustomerId::new(), SessionId::new());
-        request.extensions_mut().insert(Principal { id, role, session });
+        request.extensions_mut().insert(platform::testing::principal(role));
         let response = call_service(&app, request).await;
         let (status, headers) = (response.status(), response.headers().clone());
         (status, headers, read_body(response).await)

@@ -2,7 +2,6 @@ use actix_web::http::StatusCode;
 use actix_web::test::{TestRequest, call_service, init_service, read_body_json};
 use actix_web::{App, HttpMessage};
 use inventory::{Inventory, SCHEMA};
-use kernel::id::{CustomerId, SessionId};
 use kernel::ports::{Principal, Role};
 use platform::sql::Db;
 use serde_json::{Value, json};
@@ -29,7 +28,7 @@ struct Staff {
 
 impl Staff {
     fn new(db: &Db, role: Role) -> Self {
-        let principal = Principal { id: CustomerId::new(), role, session: SessionId::new() };
+        let principal = platform::testing::principal(role);
         Self { inventory: shop::inventory(db), principal }
     }
 

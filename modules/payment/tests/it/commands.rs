@@ -2,8 +2,7 @@ use actix_web::App;
 use actix_web::HttpMessage as _;
 use actix_web::dev::Service as _;
 use actix_web::test::{TestRequest, call_service, init_service};
-use kernel::id::{CustomerId, SessionId};
-use kernel::ports::{Principal, Role};
+use kernel::ports::Role;
 use platform::sql::Db;
 use serde_json::json;
 
@@ -17,7 +16,7 @@ platform::on_both_engines!(payment::SCHEMA =>
 /// Sends refunds of 10.00 at once, each from its own connection, and returns their statuses.
 async fn refunds(shop: &Shop, keys: Vec<String>) -> Vec<u16> {
     let (_, id) = shop.captured(10_000).await;
-    let staff = Principal { id: CustomerId::new(), role: Role::Staff, session: SessionId::new() };
+    let staff = platform::testing::principal(Role::Staff);
     let app = App::new().configure(|config| shop.payments.routes(config)).wrap_fn(
         move |request, next| {
             request.extensions_mut().insert(staff.clone());

@@ -2,7 +2,7 @@ use actix_web::dev::{Service as _, ServiceResponse};
 use actix_web::http::StatusCode;
 use actix_web::test::{TestRequest, call_service, init_service, read_body};
 use actix_web::{App, HttpMessage as _};
-use kernel::id::{CustomerId, OrderId, PaymentId, SessionId};
+use kernel::id::{CustomerId, OrderId, PaymentId};
 use kernel::ports::{Authorization, Payments as _, Principal, Role};
 use platform::sql::Db;
 use serde_json::{Value, json};
@@ -30,7 +30,7 @@ async fn send(shop: &Shop, role: Option<Role>, request: TestRequest) -> (StatusC
 async fn send_raw(shop: &Shop, role: Option<Role>, request: TestRequest) -> ServiceResponse {
     // One caller for all requests: keys belong to callers.
     let id = CustomerId::from(uuid::Uuid::from_u128(7));
-    let principal = role.map(|role| Principal { id, role, session: SessionId::new() });
+    let principal = role.map(|role| Principal { id, ..platform::testing::principal(role) });
     let app = App::new().configure(|config| shop.payments.routes(config)).wrap_fn(
         move |request, next| {
             if let Some(principal) = &principal {

@@ -13,7 +13,7 @@ mod version;
 pub use answer::{answer, created, no_content, ok, stored};
 pub use body::{BODY_MAX, Body, Params, check_query, from_json, from_query};
 pub use cached::CachedBody;
-pub use caller::{Caller, Editor, Staff};
+pub use caller::{Caller, Editor, Staff, demand, demand_second_factor, demand_step_up};
 pub use client::ClientAddress;
 pub use failure::{Failure, PROBLEM_JSON};
 pub use key::{OptionalKey, RequiredKey};

@@ -27,7 +27,7 @@ const WAL_KEPT: i64 = 67_108_864;
 const CHECKPOINT_PAGES: i64 = 4_096;
 /// How much a writer keeps of its database in memory, in KiB: what a large unit of work changes, so
 /// that it reaches the WAL once.
-const WRITER_CACHE_KIB: i64 = 32 << 10;
+const WRITER_CACHE_KIB: i64 = 16 << 10;
 /// How long SQLite itself waits for another process: to open a file and to recover one, never for
 /// the writer's lock.
 const BUSY_WAIT_MAX: Duration = Duration::from_secs(5);

@@ -1,0 +1,10 @@
+//! The module's tables, one file for each kind of thing.
+
+pub(crate) mod accounts;
+pub(crate) mod api_keys;
+pub(crate) mod attempts;
+pub(crate) mod roles;
+pub(crate) mod sessions;
+
+/// How many rows of a kind one round of pruning deletes.
+pub(crate) const PRUNE_MAX: i64 = 1_000;

@@ -1,0 +1,67 @@
+//! Keys for programs.
+
+use kernel::id::ApiKeyId;
+use kernel::ports::Principal;
+use platform::audit::{Actor, Entry, record};
+
+use super::roles::within;
+use crate::Accounts;
+use crate::domain::api_key::{self, ApiKey, FreshKey, KEYS_MAX, NewApiKey};
+use crate::error::AccountError;
+use crate::store::api_keys;
+
+/// Makes a key that may do no more than whoever makes it. Its text is known only now.
+pub(crate) async fn create_key(
+    accounts: &Accounts,
+    new: NewApiKey,
+    caller: &Principal,
+    actor: &Actor,
+) -> Result<(ApiKey, FreshKey), AccountError> {
+    let mut tx = accounts.db().begin("auth.key").await?;
+    let now = tx.now();
+    new.check(now)?;
+    within(new.permissions, caller)?;
+    if api_keys::count_live(&mut tx).await? >= KEYS_MAX {
+        return Err(AccountError::TooMany {
+            what: "API keys that are not revoked",
+            most: KEYS_MAX,
+        });
+    }
+    let fresh = FreshKey::from_bytes(platform::random::bytes(), platform::random::bytes());
+    let key = ApiKey {
+        id: ApiKeyId::new(),
+        name: new.name,
+        prefix: fresh.prefix.clone(),
+        permissions: new.permissions,
+        rate_per_s: new.rate_per_s,
+        made_by: caller.id,
+        created_at: now,
+        expires_at: new.expires_at,
+        last_used_at: None,
+        revoked_at: None,
+    };
+    api_keys::insert(&mut tx, &key, &api_key::hash(&fresh.text)).await?;
+    record(&mut tx, actor, &[Entry::created("api_key.create", key.id.uuid(), &key)?]).await?;
+    tx.commit().await?;
+    accounts.authority().refresh(accounts.db()).await?;
+    Ok((key, fresh))
+}
+
+/// Revokes a key; doing so again changes nothing.
+pub(crate) async fn revoke_key(
+    accounts: &Accounts,
+    id: ApiKeyId,
+    actor: &Actor,
+) -> Result<(), AccountError> {
+    let mut tx = accounts.db().begin("auth.key").await?;
+    let before = api_keys::by_id(&mut tx, id).await?.ok_or(AccountError::Absent("API key"))?;
+    if !api_keys::revoke(&mut tx, id).await? {
+        return Ok(());
+    }
+    let after = ApiKey { revoked_at: Some(tx.now()), ..before.clone() };
+    record(&mut tx, actor, &[Entry::changed("api_key.revoke", id.uuid(), &before, &after)?])
+        .await?;
+    tx.commit().await?;
+    accounts.authority().refresh(accounts.db()).await?;
+    Ok(())
+}

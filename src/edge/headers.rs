@@ -1,0 +1,36 @@
+//! What browsers are told about every answer (OWASP ASVS 5.0, chapter 3.4).
+
+use actix_web::http::header::{
+    CONTENT_SECURITY_POLICY, HeaderMap, HeaderName, HeaderValue, REFERRER_POLICY,
+    STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS,
+};
+
+const PERMISSIONS_POLICY: HeaderName = HeaderName::from_static("permissions-policy");
+
+/// An answer for programs: a browser that is led to it runs and loads nothing of it.
+const DATA: &str =
+    "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
+/// The page to try the API at: its own scripts and styles, and requests to the shop.
+const PAGE: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; \
+                    img-src 'self' data:; font-src 'self'; connect-src 'self'; \
+                    frame-ancestors 'none'; base-uri 'none'; form-action 'none'; object-src 'none'";
+/// Two years, as preload lists ask for; browsers heed it over TLS only (RFC 6797, section 8.1).
+const TRANSPORT: &str = "max-age=63072000; includeSubDomains";
+const PERMISSIONS: &str = "camera=(), geolocation=(), microphone=(), payment=()";
+
+/// Sets the headers that protect whoever looks at an answer in a browser. A page that needs more
+/// says itself what it may load.
+pub(super) fn protect(headers: &mut HeaderMap, is_page: bool) {
+    if !headers.contains_key(CONTENT_SECURITY_POLICY) {
+        let content = HeaderValue::from_static(if is_page { PAGE } else { DATA });
+        headers.insert(CONTENT_SECURITY_POLICY, content);
+    }
+    for (name, value) in [
+        (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (REFERRER_POLICY, "no-referrer"),
+        (STRICT_TRANSPORT_SECURITY, TRANSPORT),
+        (PERMISSIONS_POLICY, PERMISSIONS),
+    ] {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+}

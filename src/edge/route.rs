@@ -1,0 +1,234 @@
+//! The table of routes: who may come in where, how often, with how much, and for how long.
+
+use std::time::Duration;
+
+use actix_web::http::Method;
+use kernel::Permission;
+use serde::Deserialize;
+
+/// Who may come in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Access {
+    /// Everybody; an access token that is sent has to be valid.
+    Optional,
+    /// Whoever sends a valid access token.
+    Required,
+    /// The staff, with the permission that the route names.
+    Staff,
+}
+
+impl Access {
+    /// How it is written in the settings.
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Optional => "optional",
+            Self::Required => "required",
+            Self::Staff => "staff",
+        }
+    }
+}
+
+/// A route of the table.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Route {
+    /// What the path begins with, segment by segment; `{id}` stands for any one.
+    pub prefix: String,
+    /// The methods it is for; all without it. GET is HEAD too.
+    #[serde(default)]
+    pub methods: Vec<String>,
+    /// Who may come in.
+    pub access: Access,
+    /// What the staff needs to come in.
+    #[serde(default)]
+    pub permission: Option<Permission>,
+    /// How many requests a client may send in a second; without it, as many as it likes.
+    #[serde(default)]
+    pub per_second: Option<u32>,
+    /// The longest body, in bytes.
+    #[serde(default = "body_max")]
+    pub body_max: u64,
+    /// After how many milliseconds a request is answered 504. What it began is finished or undone.
+    #[serde(default = "timeout_ms")]
+    pub timeout_ms: u64,
+}
+
+const fn body_max() -> u64 {
+    1 << 20
+}
+
+const fn timeout_ms() -> u64 {
+    15_000
+}
+
+impl Route {
+    /// After how long a request is given up.
+    pub fn timeout(&self) -> Duration {
+        Duration::from_millis(self.timeout_ms)
+    }
+
+    fn fits(&self, method: &str, path: &str) -> bool {
+        let mut given = path.split('/');
+        let begins = self.prefix.split('/').all(|wanted| {
+            given.next().is_some_and(|given| {
+                given == wanted || (wanted.starts_with('{') && !given.is_empty())
+            })
+        });
+        begins && (self.methods.is_empty() || self.methods.iter().any(|known| known == method))
+    }
+}
+
+/// Why a table cannot be used.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum TableError {
+    /// A prefix is no path.
+    #[error("edge.routes: the prefix {0:?} must begin with /")]
+    Prefix(String),
+    /// A method is none of HTTP.
+    #[error(
+        "edge.routes: {prefix}: {method:?} is no method; write GET, POST, PUT, PATCH or DELETE"
+    )]
+    Method {
+        /// The route.
+        prefix: String,
+        /// What it names.
+        method: String,
+    },
+    /// A limit would let nothing through.
+    #[error("edge.routes: {0}: per_second must be at least 1; leave it out for no limit")]
+    NoRequests(String),
+    /// The staff would need no permission.
+    #[error("edge.routes: {0}: access \"staff\" needs a permission, and only that access has one")]
+    NoPermission(String),
+    /// An endpoint is in no route.
+    #[error("edge.routes: no route is for {method} {path}; it would be shut to everybody")]
+    Unlisted {
+        /// Its method.
+        method: String,
+        /// Its path.
+        path: String,
+    },
+}
+
+/// The routes, the one with the most segments first, and among equal ones those that name methods.
+#[derive(Debug)]
+pub struct Table(Vec<Route>);
+
+const METHODS: [&str; 5] = ["GET", "POST", "PUT", "PATCH", "DELETE"];
+
+impl Table {
+    /// A table that has a route for each of these endpoints, methods and path templates.
+    pub fn new(mut routes: Vec<Route>, endpoints: &[(String, String)]) -> Result<Self, TableError> {
+        for Route { prefix, methods, per_second, access, permission, .. } in &routes {
+            if (*access == Access::Staff) != permission.is_some() {
+                return Err(TableError::NoPermission(prefix.clone()));
+            }
+            if !prefix.starts_with('/') {
+                return Err(TableError::Prefix(prefix.clone()));
+            }
+            if let Some(method) = methods.iter().find(|known| !METHODS.contains(&known.as_str())) {
+                let (prefix, method) = (prefix.clone(), method.clone());
+                return Err(TableError::Method { prefix, method });
+            }
+            if *per_second == Some(0) {
+                return Err(TableError::NoRequests(prefix.clone()));
+            }
+        }
+        routes.sort_by_key(|route| {
+            (std::cmp::Reverse(route.prefix.split('/').count()), route.methods.is_empty())
+        });
+        let table = Self(routes);
+        for (method, path) in endpoints {
+            if table.find(method, path).is_none() {
+                let (method, path) = (method.clone(), path.clone());
+                return Err(TableError::Unlisted { method, path });
+            }
+        }
+        Ok(table)
+    }
+
+    /// The route of a request, and its number.
+    pub fn of(&self, method: &Method, path: &str) -> Option<(usize, &Route)> {
+        self.find(method.as_str(), path)
+    }
+
+    fn find(&self, method: &str, path: &str) -> Option<(usize, &Route)> {
+        self.0.iter().enumerate().find(|(_, route)| route.fits(method, path))
+    }
+
+    /// All routes, each at its number.
+    pub fn routes(&self) -> &[Route] {
+        &self.0
+    }
+}
+
+/// A line for each endpoint with what its route says.
+pub fn listed(
+    routes: Vec<Route>,
+    endpoints: &[(String, String)],
+) -> Result<Vec<String>, TableError> {
+    let table = Table::new(routes, endpoints)?;
+    let line = |(method, path): &(String, String)| {
+        let (_, route) = table.find(method, path)?;
+        let Route { access, permission, per_second, body_max, timeout_ms, .. } = route;
+        let per_second = per_second.map_or("any".to_owned(), |number| number.to_string());
+        let access = permission.map_or(access.word(), Permission::word);
+        Some(format!(
+            "{method:6} {path:55} {access:16} {per_second:>4}/s {body_max:>10} B {timeout_ms:>6} ms"
+        ))
+    };
+    Ok(endpoints.iter().filter_map(line).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn route(prefix: &str, methods: &[&str], access: Access) -> Route {
+        Route {
+            prefix: prefix.to_owned(),
+            methods: methods.iter().map(|method| (*method).to_owned()).collect(),
+            access,
+            permission: (access == Access::Staff).then_some(Permission::ProductsRead),
+            per_second: None,
+            body_max: 1,
+            timeout_ms: 1,
+        }
+    }
+
+    #[test]
+    fn the_longest_prefix_decides_then_the_method() {
+        let routes = vec![
+            route("/v1/products", &[], Access::Required),
+            route("/v1/products", &["GET"], Access::Optional),
+            route("/v1/products/secret", &[], Access::Staff),
+            route("/v1/products/{id}/page", &[], Access::Optional),
+        ];
+        let table = Table::new(routes, &[]).unwrap();
+        let access = |method: &str, path| table.find(method, path).map(|(_, route)| route.access);
+        assert_eq!(access("GET", "/v1/products"), Some(Access::Optional));
+        assert_eq!(access("GET", "/v1/products/1"), Some(Access::Optional));
+        assert_eq!(access("POST", "/v1/products/1"), Some(Access::Required));
+        assert_eq!(access("GET", "/v1/products/secret/1"), Some(Access::Staff));
+        assert_eq!(access("POST", "/v1/products/1/page"), Some(Access::Optional));
+        assert_eq!(access("POST", "/v1/products/1/pages"), Some(Access::Required));
+        for path in ["/v1/productsX", "/v1", "/", "", "/v2/products"] {
+            assert_eq!(access("GET", path), None, "{path}");
+        }
+    }
+
+    #[test]
+    fn a_table_that_would_surprise_is_refused() {
+        let refused = |route: Route| Table::new(vec![route], &[]).unwrap_err();
+        let all = Access::Optional;
+        assert_eq!(refused(route("v1", &[], all)), TableError::Prefix("v1".to_owned()));
+        let wrong = TableError::Method { prefix: "/v1".to_owned(), method: "get".to_owned() };
+        assert_eq!(refused(route("/v1", &["get"], all)), wrong);
+        let none = Route { per_second: Some(0), ..route("/v1", &[], all) };
+        assert_eq!(refused(none), TableError::NoRequests("/v1".to_owned()));
+        let endpoints = [("POST".to_owned(), "/v1/orders".to_owned())];
+        let unlisted = Table::new(vec![route("/v1/orders", &["GET"], all)], &endpoints);
+        assert!(matches!(unlisted.unwrap_err(), TableError::Unlisted { .. }));
+    }
+}

@@ -1,0 +1,178 @@
+//! The gate that every request passes.
+
+use std::process::Output;
+
+use futures_util::future::join_all;
+use serde_json::json;
+
+use crate::support::{Answer, Customer, Engine, Shop, on_both_engines, product};
+
+on_both_engines![nobody_passes_without_what_the_route_asks_for];
+
+/// An id of nothing.
+const NOBODY: &str = "019abf3e-5f0e-7c0c-8a44-9f6a3d1c2b10";
+
+/// Every endpoint of the program, as `stoa routes` lists it: method, path, access.
+fn endpoints(shop: &Shop) -> Vec<(String, String, String)> {
+    let Output { stdout, status, .. } = shop.run(&["routes"]);
+    assert!(status.success());
+    let text = String::from_utf8(stdout).unwrap();
+    let lines = text.lines().map(|line| {
+        let mut words = line.split_whitespace().map(str::to_owned);
+        (words.next().unwrap(), words.next().unwrap(), words.next().unwrap())
+    });
+    lines.collect()
+}
+
+/// The path with an id of nothing in the place of each name.
+fn filled(path: &str) -> String {
+    let fill = |part: &str| if part.starts_with('{') { NOBODY } else { part }.to_owned();
+    path.split('/').map(fill).collect::<Vec<_>>().join("/")
+}
+
+async fn nobody_passes_without_what_the_route_asks_for(engine: Engine) {
+    let Some(shop) = Shop::running(engine, &[product("LAMP-1", "20.00", 5)]) else { return };
+    let (anyone, guest) = (Customer::anyone(&shop), Customer::guest(&shop).await);
+    let staff = shop.staff().await;
+    let beyond_staff = ["roles.write", "keys.write"];
+    let endpoints = endpoints(&shop);
+    assert!(endpoints.len() > 80, "{}", endpoints.len());
+    for (method, path, access) in endpoints {
+        let call = async |who: &Customer| {
+            let answer = who.call(&method, &filled(&path)).await;
+            assert!(answer.status < 500, "{method} {path}: {answer:?}");
+            (answer.status, answer.body["code"].as_str().unwrap_or_default().to_owned())
+        };
+        if path == "/v1/auth/refresh" {
+            // It has a token of its own, in a cookie, and refuses by the same word.
+            continue;
+        }
+        let (nobody, forged) = (call(&anyone).await, call(&anyone.with("forged")).await);
+        let refused = (401, "unauthenticated".to_owned());
+        assert_eq!(nobody == refused, access != "optional", "{method} {path}: {nobody:?}");
+        assert_eq!(forged, refused, "{method} {path}");
+        let forbidden = (403, "forbidden".to_owned());
+        let for_staff = access.contains('.');
+        assert_eq!(call(&guest).await == forbidden, for_staff, "{method} {path}");
+        let is_beyond = beyond_staff.contains(&access.as_str());
+        assert_eq!(call(&staff).await == forbidden, is_beyond, "{method} {path}");
+    }
+}
+
+/// The shop on the embedded engines: what is tried here does not touch a database.
+fn shop() -> Shop {
+    Shop::new(Engine::Sqlite, &[product("LAMP-1", "20.00", 5)]).unwrap()
+}
+
+#[test]
+fn every_endpoint_has_the_access_that_was_decided() {
+    let Output { stdout, .. } = shop().run(&["routes"]);
+    insta::assert_snapshot!(String::from_utf8(stdout).unwrap());
+}
+
+#[tokio::test]
+async fn whoever_comes_too_often_is_told_when_to_come_again() {
+    let mut shop = shop();
+    shop.start(&[("STOA__EDGE__THROTTLE", "true")]);
+    let anyone = Customer::anyone(&shop);
+    let card = json!({});
+    let all = join_all((0..200).map(|_| anyone.post("/v1/payment-tokens", &card))).await;
+    let (passed, refused): (Vec<Answer>, Vec<Answer>) =
+        all.into_iter().partition(|answer| answer.status != 429);
+    assert!(passed.len() >= 20 && !refused.is_empty(), "{} passed", passed.len());
+    for answer in &passed {
+        assert_eq!(answer.status, 401);
+        assert_eq!(answer.headers["ratelimit-policy"], "\"route\";q=20;w=1");
+        assert!(!answer.headers.contains_key("retry-after"));
+    }
+    for answer in &refused {
+        assert_eq!(answer.body["code"], "too_many_requests");
+        assert_eq!(answer.headers["retry-after"], "1");
+        assert_eq!(answer.headers["ratelimit"], "\"route\";r=0;t=1");
+    }
+    assert_eq!(
+        anyone.get("/v1/products").await.status,
+        200,
+        "another route has a limit of its own"
+    );
+}
+
+#[tokio::test]
+async fn a_key_comes_as_often_as_it_was_made_for() {
+    let mut shop = shop();
+    shop.start(&[]);
+    let admin = shop.admin().await;
+    let key = json!({"name": "scanner", "permissions": ["stock.read"], "rate_per_s": 5});
+    let made = admin.post("/v1/admin/api-keys", &key).await;
+    assert_eq!(made.status, 201, "{made:?}");
+    let scanner = admin.with(made.body["key"].as_str().unwrap());
+    let path = format!("/v1/admin/stock/{NOBODY}");
+    let all = join_all((0..100).map(|_| scanner.get(&path))).await;
+    let refused: Vec<&Answer> = all.iter().filter(|answer| answer.status == 429).collect();
+    assert!(!refused.is_empty() && refused.len() <= 95, "{} refused", refused.len());
+    assert_eq!(refused[0].body["code"], "too_many_requests");
+    assert_eq!(refused[0].headers["ratelimit-policy"], "\"key\";q=5;w=1");
+    assert!(refused[0].headers.contains_key("retry-after"));
+}
+
+#[tokio::test]
+async fn a_shop_that_is_full_says_so_at_once() {
+    let mut shop = shop();
+    shop.start(&[("STOA__EDGE__IN_FLIGHT_MAX", "0")]);
+    let answer = Customer::anyone(&shop).get("/v1/products").await;
+    assert_eq!((answer.status, &answer.body["code"]), (503, &json!("overloaded")), "{answer:?}");
+    assert_eq!(answer.headers["retry-after"], "1");
+}
+
+#[tokio::test]
+async fn a_body_is_as_long_as_its_route_allows() {
+    let mut shop = shop();
+    shop.start(&[]);
+    let anyone = Customer::anyone(&shop);
+    let long = json!({"email": "ada@example.com", "password": "x".repeat(20_000)});
+    let answer = anyone.post("/v1/auth/login", &long).await;
+    assert_eq!((answer.status, &answer.body["code"]), (413, &json!("body_too_large")));
+}
+
+#[tokio::test]
+async fn browsers_are_told_what_an_answer_may_do() {
+    let mut shop = shop();
+    shop.start(&[]);
+    let anyone = Customer::anyone(&shop);
+    for path in ["/v1/products", "/v1/nothing", "/v1/cart", "/docs/"] {
+        let headers = anyone.get(path).await.headers;
+        assert_eq!(headers["x-content-type-options"], "nosniff", "{path}");
+        assert_eq!(headers["referrer-policy"], "no-referrer", "{path}");
+        assert!(headers["strict-transport-security"].to_str().unwrap().starts_with("max-age="));
+        let content = headers["content-security-policy"].to_str().unwrap();
+        assert!(
+            content.contains("default-src 'none'") && content.contains("frame-ancestors 'none'")
+        );
+    }
+}
+
+#[tokio::test]
+async fn head_is_get_without_the_body() {
+    let mut shop = shop();
+    shop.start(&[]);
+    let anyone = Customer::anyone(&shop);
+    let get = anyone.get("/v1/products/LAMP-1").await;
+    let head = anyone.call("HEAD", "/v1/products/LAMP-1").await;
+    assert_eq!((head.status, head.text.as_str()), (200, ""));
+    for name in ["etag", "content-length", "cache-control", "content-type"] {
+        assert_eq!(head.headers[name], get.headers[name], "{name}");
+    }
+    assert_eq!(anyone.call("HEAD", "/v1/products/NONE").await.status, 404);
+}
+
+#[test]
+fn a_table_that_forgets_an_endpoint_refuses_the_start() {
+    let shop = shop();
+    let file = shop.folder.join("own.toml");
+    let routes = "[[edge.routes]]\nprefix = \"/v1/products\"\naccess = \"optional\"\n";
+    std::fs::write(&file, routes).unwrap();
+    let Output { status, stderr, .. } = shop.run(&["--config", file.to_str().unwrap(), "serve"]);
+    let said = String::from_utf8(stderr).unwrap();
+    assert_eq!(status.code(), Some(2), "{said}");
+    assert!(said.contains("edge.routes: no route is for"), "{said}");
+}
