@@ -11,8 +11,12 @@ const REFUSED: [&[u8]; 14] = [
 /// Whether the folded text holds the address of something within, or of a scheme that is refused.
 pub(crate) fn is_inside(text: &[u8]) -> bool {
     let mut from = 0;
-    while let Some(found) = text[from..].windows(3).position(|three| three == b"://") {
+    while let Some(found) = text[from..].iter().position(|byte| *byte == b':') {
         let at = from + found;
+        if !text[at..].starts_with(b"://") {
+            from = at + 1;
+            continue;
+        }
         let before = text[from..at].iter().rev().take_while(|byte| byte.is_ascii_alphanumeric());
         let scheme = &text[at - before.take(12).count()..at];
         from = at + 3;

@@ -1,6 +1,6 @@
 //! Scanners, by the names that they give themselves.
 
-use aho_corasick::AhoCorasick;
+use aho_corasick::{AhoCorasick, AhoCorasickKind};
 
 use crate::FirewallError;
 
@@ -48,7 +48,12 @@ pub(crate) struct Scanners(AhoCorasick);
 impl Scanners {
     /// Compiles the names.
     pub(crate) fn new() -> Result<Self, FirewallError> {
-        Ok(Self(AhoCorasick::builder().ascii_case_insensitive(true).build(NAMES)?))
+        let names = AhoCorasick::builder()
+            .ascii_case_insensitive(true)
+            .kind(Some(AhoCorasickKind::DFA))
+            .prefilter(false)
+            .build(NAMES)?;
+        Ok(Self(names))
     }
 
     /// Whether a `User-Agent` names a scanner.

@@ -10,13 +10,7 @@ const LAYERS: usize = 2;
 pub(crate) fn fold(text: &str) -> Cow<'_, [u8]> {
     let mut folded = lower(text.as_bytes());
     for _ in 0..LAYERS {
-        if !folded.iter().any(|byte| matches!(byte, b'&' | b'%')) {
-            break;
-        }
-        let decoded = decode(&folded);
-        if decoded == *folded {
-            break;
-        }
+        let Some(decoded) = decode(&folded) else { break };
         folded = Cow::Owned(lower(&decoded).into_owned());
     }
     folded
@@ -26,23 +20,32 @@ fn lower(text: &[u8]) -> Cow<'_, [u8]> {
     if text.iter().all(|byte| !byte.is_ascii_uppercase() && *byte != 0) {
         return Cow::Borrowed(text);
     }
-    Cow::Owned(text.iter().filter(|byte| **byte != 0).map(u8::to_ascii_lowercase).collect())
+    let mut lower = text.to_ascii_lowercase();
+    lower.retain(|byte| *byte != 0);
+    Cow::Owned(lower)
 }
 
-fn decode(text: &[u8]) -> Vec<u8> {
+/// The text with what is written in escapes; none if nothing is.
+fn decode(text: &[u8]) -> Option<Vec<u8>> {
+    let first = text.iter().position(|byte| matches!(byte, b'%' | b'&'))?;
+    let mut at = (first..text.len()).find(|at| letter(&text[*at..]).is_some())?;
     let mut out = Vec::with_capacity(text.len());
-    let mut at = 0;
+    out.extend_from_slice(&text[..at]);
     while at < text.len() {
-        let (byte, length) = match text[at] {
-            b'%' => escape(&text[at..]),
-            b'&' => reference(&text[at..]),
-            _ => None,
-        }
-        .unwrap_or((text[at], 1));
+        let (byte, length) = letter(&text[at..]).unwrap_or((text[at], 1));
         out.push(byte);
         at += length;
     }
-    out
+    Some(out)
+}
+
+/// The character that is escaped here, and how much of the text it takes.
+fn letter(text: &[u8]) -> Option<(u8, usize)> {
+    match text.first()? {
+        b'%' => escape(text),
+        b'&' => reference(text),
+        _ => None,
+    }
 }
 
 /// `%2f`, and how much of the text it takes.
@@ -51,6 +54,22 @@ fn escape(text: &[u8]) -> Option<(u8, usize)> {
     let low = char::from(*text.get(2)?).to_digit(16)?;
     u8::try_from(high * 16 + low).ok().map(|byte| (byte, 3))
 }
+
+/// The named ones that attacks are written with, in lower case.
+const NAMED: [(&[u8], u8); 12] = [
+    (b"lt;", b'<'),
+    (b"gt;", b'>'),
+    (b"quot;", b'"'),
+    (b"apos;", b'\''),
+    (b"amp;", b'&'),
+    (b"colon;", b':'),
+    (b"tab;", b'\t'),
+    (b"newline;", b'\n'),
+    (b"lpar;", b'('),
+    (b"rpar;", b')'),
+    (b"sol;", b'/'),
+    (b"equals;", b'='),
+];
 
 /// A character reference of HTML for an ASCII character; browsers do without the semicolon.
 fn reference(text: &[u8]) -> Option<(u8, usize)> {
@@ -65,20 +84,6 @@ fn reference(text: &[u8]) -> Option<(u8, usize)> {
         let byte = u8::try_from(value).ok().filter(|byte| end > digits && byte.is_ascii())?;
         return Some((byte, end + usize::from(text.get(end) == Some(&b';'))));
     }
-    const NAMED: [(&[u8], u8); 12] = [
-        (b"lt;", b'<'),
-        (b"gt;", b'>'),
-        (b"quot;", b'"'),
-        (b"apos;", b'\''),
-        (b"amp;", b'&'),
-        (b"colon;", b':'),
-        (b"tab;", b'\t'),
-        (b"newline;", b'\n'),
-        (b"lpar;", b'('),
-        (b"rpar;", b')'),
-        (b"sol;", b'/'),
-        (b"equals;", b'='),
-    ];
     NAMED
         .iter()
         .find(|(name, _)| text[1..].starts_with(name))

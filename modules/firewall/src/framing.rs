@@ -3,54 +3,59 @@
 use crate::rules::Rule;
 use crate::settings::Settings;
 
-/// Checks the header fields; the error is the rule and the field that breaks it, empty for all.
-pub fn check<'a>(headers: &[(&'a str, &[u8])], settings: &Settings) -> Result<(), (Rule, &'a str)> {
-    if headers.len() > settings.max_headers {
-        return Err((Rule::HeaderLimit, ""));
-    }
-    for (name, value) in headers {
-        if value.len() > settings.max_header_bytes {
-            return Err((Rule::HeaderLimit, name));
-        }
-        if name.is_empty() || !name.bytes().all(is_token) || value.iter().any(is_control) {
-            return Err((Rule::HeaderMalformed, name));
-        }
-    }
-    check_length(headers)
+/// The header fields of one request, checked in the order they came.
+#[derive(Debug)]
+pub(crate) struct Framing<'s> {
+    settings: &'s Settings,
+    fields: usize,
+    length: bool,
+    coding: bool,
 }
 
-/// RFC 9112 section 6.3: a body has one length. Both kinds of length at once, two of one kind, and
-/// codings whose last is not `chunked` are refused, though the RFC would have some of them repaired.
-fn check_length<'a>(headers: &[(&'a str, &[u8])]) -> Result<(), (Rule, &'a str)> {
-    let mut lengths =
-        headers.iter().filter(|(name, _)| name.eq_ignore_ascii_case("content-length"));
-    let mut codings =
-        headers.iter().filter(|(name, _)| name.eq_ignore_ascii_case("transfer-encoding"));
-    let (length, coding) = (lengths.next(), codings.next());
-    if let (Some((name, _)), Some(_)) = (length, coding) {
-        return Err((Rule::Smuggling, name));
+impl<'s> Framing<'s> {
+    pub(crate) fn new(settings: &'s Settings) -> Self {
+        Self { settings, fields: 0, length: false, coding: false }
     }
-    if let Some((name, _)) = lengths.next().or_else(|| codings.next()) {
-        return Err((Rule::Smuggling, name));
+
+    /// The rule that the next field breaks.
+    pub(crate) fn next(&mut self, name: &str, value: &[u8]) -> Result<(), Rule> {
+        self.fields += 1;
+        if self.fields > self.settings.max_headers || value.len() > self.settings.max_header_bytes {
+            return Err(Rule::HeaderLimit);
+        }
+        if name.is_empty() || !name.bytes().all(is_token) || value.iter().copied().any(is_control) {
+            return Err(Rule::HeaderMalformed);
+        }
+        if name.eq_ignore_ascii_case("content-length") {
+            return self.length(value);
+        }
+        if name.eq_ignore_ascii_case("transfer-encoding") {
+            return self.coding(value);
+        }
+        Ok(())
     }
-    if let Some((name, value)) = length
-        && (value.is_empty() || value.len() > 18 || !value.iter().all(u8::is_ascii_digit))
-    {
-        return Err((Rule::Smuggling, name));
+
+    /// RFC 9112 section 6.3: a body has one length. Both kinds of length at once, two of one kind,
+    /// and codings other than `chunked` are refused, though the RFC would have some of them repaired.
+    fn length(&mut self, value: &[u8]) -> Result<(), Rule> {
+        let again = std::mem::replace(&mut self.length, true);
+        let is_number = (1..=18).contains(&value.len()) && value.iter().all(u8::is_ascii_digit);
+        if again || self.coding || !is_number { Err(Rule::Smuggling) } else { Ok(()) }
     }
-    if let Some((name, value)) = coding
-        && !value.eq_ignore_ascii_case(b"chunked")
-    {
-        return Err((Rule::Smuggling, name));
+
+    fn coding(&mut self, value: &[u8]) -> Result<(), Rule> {
+        let again = std::mem::replace(&mut self.coding, true);
+        let is_chunked = value.eq_ignore_ascii_case(b"chunked");
+        if again || self.length || !is_chunked { Err(Rule::Smuggling) } else { Ok(()) }
     }
-    Ok(())
 }
 
 /// RFC 9110 section 5.6.2.
 fn is_token(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+    matches!(byte, b'a'..=b'z' | b'-' | b'A'..=b'Z' | b'0'..=b'9')
+        || matches!(byte, b'!' | b'#'..=b'\'' | b'*' | b'+' | b'.' | b'^'..=b'`' | b'|' | b'~')
 }
 
-fn is_control(byte: &u8) -> bool {
-    *byte < b' ' && *byte != b'\t' || *byte == 0x7f
+fn is_control(byte: u8) -> bool {
+    byte < b' ' && byte != b'\t' || byte == 0x7f
 }

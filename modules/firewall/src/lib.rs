@@ -5,27 +5,35 @@
 //! refused here never had to rely on that.
 //!
 //! It reads the values that the handler's own parser produced, so that the two cannot read a request
-//! in different ways; what two parsers could read differently is refused by [`normalize`] and
-//! [`framing`].
+//! in different ways: `form_urlencoded` and `serde_json` read for it what they read for the handlers.
+//! What two readers of a path, a query or the header fields could read differently is refused. A
+//! parameter or a member that comes twice is read twice; whether it may is the parser's matter.
+//!
+//! Three steps, each on its own: [`Firewall::inspect_head`] before a request is routed, and
+//! [`Firewall::inspect_json`] or [`Firewall::inspect_form`] once there is a body.
 
 mod address;
 mod agent;
 mod detector;
+mod field;
 mod fold;
-pub mod framing;
+mod framing;
+mod glance;
 mod inspect;
+mod json;
 pub mod normalize;
 mod patterns;
-mod request;
+mod reading;
 mod rules;
 mod settings;
 mod sql;
+mod verdict;
 
 pub use detector::Detector;
 pub use inspect::Firewall;
-pub use request::{Action, Body, Finding, Part, Place, Request, Verdict};
 pub use rules::Rule;
 pub use settings::{Exception, Mode, Settings};
+pub use verdict::{Action, Finding, Part, Place, Verdict};
 
 /// Why a firewall cannot be made.
 #[derive(Debug, thiserror::Error)]
@@ -42,6 +50,6 @@ pub enum FirewallError {
         /// The setting.
         field: &'static str,
         /// What is wrong with it.
-        message: &'static str,
+        message: String,
     },
 }

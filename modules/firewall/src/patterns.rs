@@ -19,7 +19,7 @@ fn table() -> Vec<(Rule, String)> {
             r"<[\s/%]*(?:[a-z0-9]+:)?(?:script|iframe|frame|frameset|object|embed|applet|svg|math|style|link|meta|base|body|html|head|form|layer|ilayer|xml|xss|isindex|bgsound|import|template|noscript|marquee|portal|animate|set|foreignobject|stylesheet|handler|listener|vmlframe|event-source|keygen|plaintext|xmp|textarea|comment|noembed)(?:[\s/>&\x00-\x1f+.;\\'`]|<|$)",
         ),
         (Rule::XssElement, r"[\[<]\w?[\]<]?/?script\W"),
-        (Rule::XssHandler, r#"<[a-z!?/%][^>]*[^a-z0-9_-]on[a-z]{3,24}[\s\x00-\x1f]*="#),
+        (Rule::XssHandler, r"<[a-z!?/%][^>]*[^a-z0-9_-]on[a-z]{3,24}[\s\x00-\x1f]*="),
         (
             Rule::XssHandler,
             r#"["'`>][^<>]{0,200}?[\s/"'`+;\x00-\x1f]?\bon[a-z]{4,24}[\s\x00-\x1f]*=[\s"'`]*[a-z(/\[{!\\$_]"#,

@@ -26,6 +26,12 @@ macro_rules! rules {
             pub const fn score(self) -> u16 {
                 match self { $(Self::$name => $score,)+ }
             }
+
+            /// Whether this is the rule's name, or that of its family: `xss` for `xss-handler`.
+            pub fn is(self, name: &str) -> bool {
+                let rest = self.id().strip_prefix(name);
+                rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
+            }
         }
     };
 }
@@ -75,9 +81,10 @@ rules! {
     LineBreak = "crlf", 5;
     /// A program that looks for weaknesses, by its own name.
     Scanner = "scanner", 5;
-    /// A percent sign that two hexadecimal digits do not follow.
+    /// A percent sign in a path that two hexadecimal digits do not follow.
     EncodingEscape = "encoding-escape", 5;
-    /// An escape that is an escape again once it is decoded.
+    /// An escape in a path that is an escape again once it is decoded; in a query, only one of a zero
+    /// byte or of UTF-8 that is too long.
     EncodingDouble = "encoding-double", 5;
     /// UTF-8 that is longer than it need be (RFC 3629 section 3).
     EncodingOverlong = "encoding-overlong", 5;
@@ -93,8 +100,6 @@ rules! {
     PathEmpty = "path-empty", 5;
     /// A segment `.` or `..`, written plainly or escaped, or a slash that is escaped.
     PathDots = "path-dots", 5;
-    /// A parameter that is taken once and was sent more often.
-    QueryRepeated = "query-repeated", 5;
     /// More header fields, or longer ones, than are allowed.
     HeaderLimit = "header-limit", 5;
     /// A header's name that is not a token, or a value with control characters (RFC 9110 section 5.5).

@@ -18,25 +18,30 @@ pub enum Mode {
     Block,
 }
 
-/// Something that a part of the shop may be sent all the same. It names a rule, a field or both.
-#[derive(Debug, Clone, Deserialize)]
+/// Something that a part of the shop may be sent all the same. It names rules, fields or both.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Exception {
     /// The beginning of the paths it is for, in whole segments.
     pub prefix: String,
-    /// The rule that does not count there; all unless said.
-    pub rule: Option<Rule>,
-    /// The field in which nothing counts, as a verdict names it; all unless said.
-    pub field: Option<String>,
+    /// The rules that do not count there, each by its name (`xss-handler`) or its family's (`xss`); all
+    /// without any.
+    #[serde(default)]
+    pub rules: Vec<String>,
+    /// The fields in which they do not count; all without any. A field of JSON is named by the last
+    /// name that leads to it: `description` is `translations.de.description` too, and `tags` each of
+    /// the list's texts.
+    #[serde(default)]
+    pub fields: Vec<String>,
 }
 
 /// The settings of the firewall.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Settings {
     /// What happens to what is found.
     pub mode: Mode,
-    /// The score of one value from which on a request is refused.
+    /// The score of one value from which on a request is refused; a broken rule is 5, a hint 3.
     pub threshold: u16,
     /// The longest value that is looked at, in bytes; a longer one breaks `oversized`.
     pub max_value_bytes: usize,
@@ -48,12 +53,21 @@ pub struct Settings {
     pub max_headers: usize,
     /// The longest header value, in bytes.
     pub max_header_bytes: usize,
-    /// What may pass where.
+    /// What may pass where. Unless said otherwise, the markup of descriptions that the staff writes.
     pub exceptions: Vec<Exception>,
 }
 
+/// Where the staff writes descriptions, which may be HTML.
+const DESCRIBED: [&str; 3] =
+    ["/v1/admin/products", "/v1/admin/categories", "/v1/admin/collections"];
+
 impl Default for Settings {
     fn default() -> Self {
+        let described = |prefix: &str| Exception {
+            prefix: prefix.to_owned(),
+            rules: vec!["xss".to_owned(), "markup".to_owned()],
+            fields: vec!["description".to_owned()],
+        };
         Self {
             mode: Mode::Block,
             threshold: 5,
@@ -62,14 +76,15 @@ impl Default for Settings {
             max_depth: 32,
             max_headers: 64,
             max_header_bytes: 8 * 1024,
-            exceptions: Vec::new(),
+            exceptions: DESCRIBED.map(described).into(),
         }
     }
 }
 
 impl Settings {
-    /// Refuses what would let everything or nothing pass.
-    pub(crate) fn check(&self) -> Result<(), FirewallError> {
+    /// Refuses what would let everything or nothing pass, and rules that there are none of. The error
+    /// names the setting.
+    pub fn check(&self) -> Result<(), FirewallError> {
         let limits = [
             ("threshold", usize::from(self.threshold)),
             ("max_value_bytes", self.max_value_bytes),
@@ -79,32 +94,40 @@ impl Settings {
             ("max_header_bytes", self.max_header_bytes),
         ];
         if let Some((field, _)) = limits.into_iter().find(|(_, limit)| *limit == 0) {
-            return Err(FirewallError::Setting { field, message: "must be at least 1" });
+            return Err(FirewallError::Setting { field, message: "must be at least 1".to_owned() });
         }
-        for exception in &self.exceptions {
-            if !exception.prefix.starts_with('/') {
-                return Err(FirewallError::Setting {
-                    field: "exceptions.prefix",
-                    message: "must begin with a slash",
-                });
-            }
-            if exception.rule.is_none() && exception.field.is_none() {
-                return Err(FirewallError::Setting {
-                    field: "exceptions",
-                    message: "must name a rule or a field",
-                });
-            }
-        }
-        Ok(())
+        self.exceptions.iter().try_for_each(Exception::check)
     }
 }
 
 impl Exception {
+    fn check(&self) -> Result<(), FirewallError> {
+        let wrong = |field, message| Err(FirewallError::Setting { field, message });
+        let Self { prefix, rules, fields } = self;
+        if !prefix.starts_with('/') {
+            return wrong("exceptions.prefix", format!("{prefix:?} must begin with /"));
+        }
+        if rules.is_empty() && fields.is_empty() {
+            return wrong("exceptions", format!("{prefix} must name rules, fields or both"));
+        }
+        let is_known = |name: &String| Rule::ALL.iter().any(|rule| rule.is(name));
+        if let Some(name) = rules.iter().find(|name| !is_known(name)) {
+            return wrong(
+                "exceptions.rules",
+                format!("{name:?} is no rule and no family of rules"),
+            );
+        }
+        if fields.iter().any(String::is_empty) {
+            return wrong("exceptions.fields", format!("{prefix} names a field without a name"));
+        }
+        Ok(())
+    }
+
     /// Whether the exception is for this path, rule and field.
     pub(crate) fn covers(&self, path: &str, rule: Rule, field: &str) -> bool {
         let prefix = self.prefix.trim_end_matches('/');
         path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-            && self.rule.is_none_or(|excepted| excepted == rule)
-            && self.field.as_ref().is_none_or(|excepted| excepted == field)
+            && (self.rules.is_empty() || self.rules.iter().any(|name| rule.is(name)))
+            && (self.fields.is_empty() || self.fields.iter().any(|name| name == field))
     }
 }

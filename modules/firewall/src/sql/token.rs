@@ -1,5 +1,20 @@
 //! SQL as a scanner reads it, whatever the dialect: kinds of tokens, no tree.
 
+use super::words::{COMPARING, JOINING, Lists, VALUES, lists};
+
+/// A word as it was written, and the lists that it is in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Word<'a> {
+    pub(super) text: &'a [u8],
+    pub(super) lists: Lists,
+}
+
+impl<'a> Word<'a> {
+    fn new(text: &'a [u8]) -> Self {
+        Self { text, lists: lists(text) }
+    }
+}
+
 /// What a piece of text is to SQL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Token<'a> {
@@ -7,10 +22,10 @@ pub(super) enum Token<'a> {
     Number,
     /// A quoted string; `open` when the text ended before the closing quote did.
     Text { open: bool, quote: u8 },
-    /// A word: a keyword or a name, as it was written.
-    Word(&'a [u8]),
+    /// A keyword or a name.
+    Word(Word<'a>),
     /// A word directly before an opening parenthesis.
-    Call(&'a [u8]),
+    Call(Word<'a>),
     /// `@name` or `@@name`.
     Variable,
     /// `=`, `<`, `!=` and the like.
@@ -35,6 +50,49 @@ pub(super) enum Token<'a> {
     Comment,
     /// Anything else.
     Other,
+}
+
+impl<'a> Token<'a> {
+    pub(super) fn word(&self) -> Option<&'a [u8]> {
+        match self {
+            Self::Word(word) | Self::Call(word) => Some(word.text),
+            _ => None,
+        }
+    }
+
+    /// The lists that a word is in; a mark is in none.
+    fn lists(&self) -> Lists {
+        match self {
+            Self::Word(word) | Self::Call(word) => word.lists,
+            _ => Lists::default(),
+        }
+    }
+
+    pub(super) fn is(&self, lists: Lists) -> bool {
+        self.lists().meets(lists)
+    }
+
+    pub(super) fn is_word(&self, wanted: &str) -> bool {
+        self.word() == Some(wanted.as_bytes())
+    }
+
+    /// AND, OR and what does the same.
+    pub(super) fn joins(&self) -> bool {
+        matches!(self, Self::Ampersands | Self::Pipes) || self.is(JOINING)
+    }
+
+    pub(super) fn compares(&self) -> bool {
+        matches!(self, Self::Compare) || self.is(COMPARING)
+    }
+
+    pub(super) fn is_literal(&self) -> bool {
+        matches!(self, Self::Number | Self::Text { .. } | Self::Variable) || self.is(VALUES)
+    }
+
+    /// Whether a rule can begin here: at a word that SQL knows, or at a mark that goes on.
+    pub(super) fn begins(&self) -> bool {
+        matches!(self, Self::Ampersands | Self::Pipes | Self::Semicolon) || !self.lists().is_none()
+    }
 }
 
 /// A text in tokens, and how often a comment stood in place of a space.
@@ -153,6 +211,7 @@ impl<'a> Scanner<'a> {
         let word = self.take_while(|byte| {
             byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'$' | b'.') || byte >= 0x80
         });
+        let word = Word::new(word);
         let rest = self.text.get(self.at..).unwrap_or_default();
         let spaces = rest.iter().take_while(|byte| byte.is_ascii_whitespace());
         match rest.get(spaces.take(8).count()) {
@@ -161,14 +220,14 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    fn one(&mut self, token: Token<'a>) -> Option<Token<'a>> {
+    fn one(&mut self, token: Token<'a>) -> Token<'a> {
         self.at += 1;
-        Some(token)
+        token
     }
 
-    fn two(&mut self, token: Token<'a>) -> Option<Token<'a>> {
+    fn two(&mut self, token: Token<'a>) -> Token<'a> {
         self.at += 2;
-        Some(token)
+        token
     }
 
     fn next(&mut self) -> Option<Token<'a>> {
@@ -178,32 +237,30 @@ impl<'a> Scanner<'a> {
         if self.at >= self.text.len() {
             return None;
         }
-        match (self.peek(0), self.peek(1)) {
-            (b'-', b'-') if self.is_comment(2) => Some(self.rest_of_line()),
-            (b'#', _) if self.is_comment(1) => Some(self.rest_of_line()),
+        Some(match (self.peek(0), self.peek(1)) {
+            (b'-', b'-') if self.is_comment(2) => self.rest_of_line(),
+            (b'#', _) if self.is_comment(1) => self.rest_of_line(),
             (b'\'' | b'"', _) => {
                 let quote = self.peek(0);
                 self.at += 1;
-                Some(self.string(quote))
+                self.string(quote)
             }
             (b'`', _) => {
                 self.at += 1;
                 let name = self.take_while(|byte| byte != b'`');
-                self.one(Token::Word(name))
+                self.one(Token::Word(Word::new(name)))
             }
             (b'@', _) => {
                 self.take_while(|byte| byte == b'@');
                 self.take_while(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-                Some(Token::Variable)
+                Token::Variable
             }
-            (b'.', next) if next.is_ascii_digit() => Some(self.number()),
-            (byte, _) if byte.is_ascii_digit() => Some(self.number()),
-            (byte, _) if byte.is_ascii_alphabetic() || byte == b'_' || byte >= 0x80 => {
-                Some(self.word())
-            }
+            (b'.', next) if next.is_ascii_digit() => self.number(),
+            (byte, _) if byte.is_ascii_digit() => self.number(),
+            (byte, _) if byte.is_ascii_alphabetic() || byte == b'_' || byte >= 0x80 => self.word(),
             (b'&', b'&') => self.two(Token::Ampersands),
             (b'|', b'|') => self.two(Token::Pipes),
-            (b'<' | b'>' | b'!', b'=') | (b'<', b'>') | (b':', b'=') => self.two(Token::Compare),
+            (b'<' | b'>' | b'!' | b':', b'=') | (b'<', b'>') => self.two(Token::Compare),
             (b'<', b'<') | (b'>', b'>') | (b':', b':') => self.two(Token::Operator),
             (b'=' | b'<' | b'>', _) => self.one(Token::Compare),
             (b'+' | b'-' | b'/' | b'%' | b'^' | b'~' | b'&' | b'|' | b'!', _) => {
@@ -215,6 +272,6 @@ impl<'a> Scanner<'a> {
             (b',', _) => self.one(Token::Comma),
             (b';', _) => self.one(Token::Semicolon),
             _ => self.one(Token::Other),
-        }
+        })
     }
 }

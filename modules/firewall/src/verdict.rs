@@ -1,40 +1,8 @@
-//! A request as the firewall is shown it, and what it says of it.
+//! What the firewall says of a request.
 
 use std::fmt;
 
-use serde_json::Value;
-
 use crate::rules::Rule;
-
-/// A request, after the handler's own parsers and before the handler.
-#[derive(Debug, Clone, Copy)]
-pub struct Request<'a> {
-    /// The path as it came, escapes and all.
-    pub raw_path: &'a [u8],
-    /// The path as the router reads it, decoded once.
-    pub path: &'a str,
-    /// The query as it came, without the question mark.
-    pub raw_query: &'a [u8],
-    /// The query as the handler reads it.
-    pub query: &'a [(&'a str, &'a str)],
-    /// Parameters that the handler takes as often as they come; all others may come once.
-    pub repeatable: &'a [&'a str],
-    /// The header fields in the order they came.
-    pub headers: &'a [(&'a str, &'a [u8])],
-    /// The body as the handler reads it.
-    pub body: Body<'a>,
-}
-
-/// A body, as its parser left it.
-#[derive(Debug, Clone, Copy)]
-pub enum Body<'a> {
-    /// None, or one that the firewall does not look into, such as an image.
-    None,
-    /// JSON.
-    Json(&'a Value),
-    /// A form's fields.
-    Form(&'a [(&'a str, &'a str)]),
-}
 
 /// Where in a request something was found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -89,7 +57,7 @@ pub struct Verdict {
     pub action: Action,
     /// The score of its worst value.
     pub score: u16,
-    /// What was found, whether it was enough or not.
+    /// What was found, whether it was enough or not; of much, the beginning.
     pub findings: Vec<Finding>,
 }
 
