@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use firewall::{Firewall, Verdict};
 use serde::Deserialize;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -13,8 +14,8 @@ use crate::{Arguments, BenchError, Result};
 pub enum Half {
     /// The one that rules are changed by.
     Tuned,
-    /// The one that says how good they are.
-    Unseen,
+    /// The one that they are judged by.
+    Other,
 }
 
 /// A text, and what it is.
@@ -31,10 +32,19 @@ pub struct Sample {
 }
 
 impl Sample {
+    /// What the firewall says of it where it belongs: a scanner's name among the headers, and any
+    /// other text in a form.
+    pub fn judge(&self, firewall: &Firewall) -> Verdict {
+        if self.class == "scanner-ua" {
+            return firewall.inspect_head("/", "", [("user-agent", self.text.as_bytes())]);
+        }
+        firewall.inspect_form("/", [("text", &self.text)])
+    }
+
     /// The half it belongs to, by a hash of its text and nothing else.
     pub fn half(&self) -> Half {
         let is_even = Sha256::digest(self.text.as_bytes())[0].is_multiple_of(2);
-        if is_even { Half::Tuned } else { Half::Unseen }
+        if is_even { Half::Tuned } else { Half::Other }
     }
 }
 
@@ -77,6 +87,7 @@ pub fn read(arguments: &Arguments) -> Result<Vec<Sample>> {
     Ok(samples)
 }
 
+/// A text of the shop's own.
 fn shop(source: &str, class: &str, text: &str) -> Sample {
     Sample {
         source: source.to_owned(),
@@ -86,11 +97,13 @@ fn shop(source: &str, class: &str, text: &str) -> Sample {
     }
 }
 
-fn text(path: &Path) -> Result<String> {
+/// A file as text.
+pub fn text(path: &Path) -> Result<String> {
     std::fs::read_to_string(path).map_err(|error| BenchError::Read { path: path.to_owned(), error })
 }
 
-fn lines<T: for<'de> Deserialize<'de>>(path: &Path) -> Result<Vec<T>> {
+/// A file of JSON lines.
+pub fn lines<T: for<'de> Deserialize<'de>>(path: &Path) -> Result<Vec<T>> {
     let parse = |(at, line): (usize, &str)| {
         serde_json::from_str(line).map_err(|error| BenchError::Line {
             path: path.to_owned(),

@@ -3,8 +3,6 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use firewall::Rule;
-
 use crate::corpus::Sample;
 
 /// How many there were, and how many were taken for attacks.
@@ -56,9 +54,4 @@ impl fmt::Display for Tally {
         }
         Ok(())
     }
-}
-
-/// The names of rules, for one line.
-pub fn names(rules: &[Rule]) -> String {
-    rules.iter().map(|rule| rule.id()).collect::<Vec<_>>().join(" ")
 }

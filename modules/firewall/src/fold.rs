@@ -17,11 +17,14 @@ pub(crate) fn fold(text: &str) -> Cow<'_, [u8]> {
 }
 
 fn lower(text: &[u8]) -> Cow<'_, [u8]> {
-    if text.iter().all(|byte| !byte.is_ascii_uppercase() && *byte != 0) {
+    let differs = |byte: u8| byte.is_ascii_uppercase() || byte == 0;
+    if !text.iter().fold(false, |found, byte| found | differs(*byte)) {
         return Cow::Borrowed(text);
     }
     let mut lower = text.to_ascii_lowercase();
-    lower.retain(|byte| *byte != 0);
+    if lower.contains(&0) {
+        lower.retain(|byte| *byte != 0);
+    }
     Cow::Owned(lower)
 }
 

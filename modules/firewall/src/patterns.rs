@@ -6,8 +6,10 @@ use regex::bytes::{RegexSet, RegexSetBuilder};
 use crate::FirewallError;
 use crate::rules::Rule;
 
-/// Words that call into the page, or reach for what belongs to its reader.
-const SINKS: &str = r"(?:alert|confirm|prompt|eval|settimeout|setinterval|setimmediate|execscript|atob|fetch|import|function|expression|print|write(?:ln)?)";
+/// What calls into the page. What is a word of a shop too has its parenthesis directly behind it.
+const SINKS: &str = r"(?:(?:alert|eval|settimeout|setinterval|setimmediate|execscript|atob)\)?\s*[`(]|(?:confirm|prompt|fetch|import|function|expression|print|write(?:ln)?)\)?[`(])";
+/// The same in front of something else.
+const CALLED: &str = r"(?:alert|confirm|prompt|eval|settimeout|setinterval|setimmediate|execscript|atob|fetch|import|function|expression|print|write(?:ln)?)";
 /// Programs that come with a system, as a command line begins with them.
 const PROGRAMS: &str = r"(?:id|ls|dir|cat|whoami|uname|pwd|ping|wget|curl|nc|ncat|netcat|bash|sh|zsh|ksh|python[23]?|perl|ruby|php|sleep|echo|getent|nslookup|host|ifconfig|ipconfig|netstat|rm|cp|mv|chmod|chown|touch|type|net|more|less|head|tail|grep|find|env|ps|kill|powershell|cmd|ver|systeminfo|tftp|telnet|ssh|xterm)";
 
@@ -42,7 +44,7 @@ fn table() -> Vec<(Rule, String)> {
         ),
         (
             Rule::XssScheme,
-            r"(?:^|[^a-z0-9])(?:j[\s\x00-\x1f\\/*]*a[\s\x00-\x1f\\/*]*v[\s\x00-\x1f\\/*]*a|v[\s\x00-\x1f]*b|live|ecma|mocha)[\s\x00-\x1f\\/*]*(?:s[\s\x00-\x1f\\/*]*c[\s\x00-\x1f\\/*]*r[\s\x00-\x1f\\/*]*i[\s\x00-\x1f\\/*]*p[\s\x00-\x1f\\/*]*t)?[\s\x00-\x1f]*:[^\s:]",
+            r"(?:^|[^a-z0-9])(?:j[\s\x00-\x1f\\/*]*a[\s\x00-\x1f\\/*]*v[\s\x00-\x1f\\/*]*a|v[\s\x00-\x1f]*b|live|ecma)[\s\x00-\x1f\\/*]*(?:s[\s\x00-\x1f\\/*]*c[\s\x00-\x1f\\/*]*r[\s\x00-\x1f\\/*]*i[\s\x00-\x1f\\/*]*p[\s\x00-\x1f\\/*]*t)[\s\x00-\x1f]*:[^\s:]|\bmocha:[^\s:]",
         ),
         (
             Rule::XssScheme,
@@ -55,7 +57,7 @@ fn table() -> Vec<(Rule, String)> {
         ),
         (
             Rule::XssScript,
-            r"\b(?:string\s*\.\s*fromcharcode|\w\.innerhtml|\w\.outerhtml|xmlhttprequest|activexobject|localstorage\.|sessionstorage\.|javascript\s*:|\.constructor\s*[(.\[]|constructor\.constructor|insertadjacenthtml|__proto__|prototype\s*\[|\.source\s*\))",
+            r"\b(?:string\s*\.\s*fromcharcode|\w\.innerhtml|\w\.outerhtml|xmlhttprequest|activexobject|localstorage\.|sessionstorage\.|\.constructor\s*[(.\[]|constructor\.constructor|insertadjacenthtml|__proto__|prototype\s*\[|\.source\s*\))",
         ),
         (
             Rule::Markup,
@@ -84,7 +86,7 @@ fn table() -> Vec<(Rule, String)> {
         ),
         (
             Rule::Code,
-            r"\$\{[^}]*[:.(*}][^}]*\}?|\{\{[^}]*[*.(|+'\x22][^}]*\}\}|#\{[^}]*[*.(][^}]*\}|<%[=@]?[^%]*%>|\$\{?jndi:|\b(?:java\.lang\.|javax?\.(?:util|io|script)\.|getruntime\(|processbuilder|classloader|freemarker|ognl|struts)",
+            r"\$\{[^}]*[:.(*][^}]*\}?|\{\{[^}]*[*.(|+'\x22][^}]*\}\}|#\{[^}]*[*.(][^}]*\}|<%[=@]?[^%]*%>|\$\{?jndi:|\b(?:java\.lang\.|javax?\.(?:util|io|script)\.|getruntime\(|processbuilder|classloader|freemarker|ognl|struts)",
         ),
         (
             Rule::Code,
@@ -100,15 +102,15 @@ fn table() -> Vec<(Rule, String)> {
         ),
         (
             Rule::LineBreak,
-            r"[\r\n]\s*(?:set-cookie|location|content-(?:type|length)|transfer-encoding|host|http/\d|rcpt to|mail from|bcc|cc|refresh|x-[a-z-]+)\s*:?\s*[<\w]+[=:\s/@;]|\xe5\x98[\x8a\x8d]",
+            r"[\r\n]\s*(?:(?:set-cookie|location|content-(?:type|length)|transfer-encoding|host|rcpt to|mail from|bcc|refresh|x-[a-z-]+)\s*:\s*[<\w]+[=:\s/@;]|cc\s*:\s*\S+@|http/\d)|\xe5\x98[\x8a\x8d]",
         ),
     ];
     let mut table: Vec<(Rule, String)> =
         fixed.into_iter().map(|(rule, pattern)| (rule, pattern.to_owned())).collect();
     table.extend([
-        (Rule::XssScript, format!(r"(?:^|[^a-z0-9_ .])\(?\s*{SINKS}\)?\s*[`(.]+[^\s]")),
-        (Rule::XssScript, format!(r"[=,;:({{\[]\s*\(?{SINKS}\)?\s*(?:[`(]|\.(?:call|apply|bind)|&\w+;)")),
-        (Rule::XssScript, format!(r"\b{SINKS}\.(?:call|apply|bind)\s*\(")),
+        (Rule::XssScript, format!(r"(?:^|[^a-z0-9_ .])\(?\s*{SINKS}[^\s]")),
+        (Rule::XssScript, format!(r"[=,;:({{\[]\s*\(?(?:{SINKS}|{CALLED}\)?\s*(?:\.(?:call|apply|bind)|&\w+;))")),
+        (Rule::XssScript, format!(r"\b{CALLED}\.(?:call|apply|bind)\s*\(")),
         (Rule::Command, format!(r"(?:[;|`\n]|&&|\|\||\$\()[\s+'\x22]*{PROGRAMS}\s*(?:$|[;|&`')]|\s[-+/$.'\x22|][\S]|\s\w+[:/.]\S)")),
         (Rule::Command, format!(r"(?:^|[;|&])\s*[`|&;][\s+]*{PROGRAMS}\s*(?:$|[;|&`'])")),
         (Rule::Command, format!(r"\b{PROGRAMS}\$(?:ifs|\{{|@|[0-9])")),
@@ -138,6 +140,9 @@ impl Patterns {
 
     /// Adds the rules that a folded text breaks.
     pub(crate) fn detect(&self, text: &[u8], found: &mut Vec<Rule>) {
+        if !self.set.is_match(text) {
+            return;
+        }
         for index in self.set.matches(text) {
             let rule = self.rules[index];
             if !found.contains(&rule) {

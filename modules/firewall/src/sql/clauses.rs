@@ -9,7 +9,8 @@ impl Phrase<'_> {
     pub(super) fn dangerous(&self, index: usize) -> bool {
         match self.tokens[index] {
             Token::Call(name) => {
-                name.lists.meets(DANGEROUS) || name.text.contains(&b'.') && name.lists.meets(SCHEMA)
+                name.lists.meets(DANGEROUS) && !self.is_aside(index)
+                    || name.text.contains(&b'.') && name.lists.meets(SCHEMA)
             }
             Token::Word(name) if name.lists.meets(SCHEMA) => {
                 let schema = name.text.split(|byte| *byte == b'.').next().unwrap_or_default();
@@ -21,10 +22,21 @@ impl Phrase<'_> {
         }
     }
 
+    /// What a sentence puts in parentheses after a word: `sleep(ing)`, `sleep (5 modes)`.
+    fn is_aside(&self, index: usize) -> bool {
+        let is_plain =
+            |at: usize| self.at(at).is_some_and(|it| !it.begins() && matches!(it, Token::Word(_)));
+        let is_word = self.tokens[index].word().is_some_and(|name| !name.contains(&b'_'));
+        is_word
+            && (is_plain(index + 2) && self.at(index + 3) == Some(Token::Close)
+                || self.at(index + 2) == Some(Token::Number) && is_plain(index + 3))
+    }
+
     /// A call of a database's function where a sentence has none: after a break, or inside another.
     pub(super) fn function(&self, index: usize) -> bool {
         let Token::Call(name) = self.tokens[index] else { return false };
-        if !name.lists.meets(FUNCTIONS) || self.at(index + 1) != Some(Token::Open) {
+        if !name.touches || !name.lists.meets(FUNCTIONS) || self.at(index + 1) != Some(Token::Open)
+        {
             return false;
         }
         let inner = self.at(index + 2);
@@ -65,7 +77,12 @@ impl Phrase<'_> {
                 next.is_some_and(|token| token.is_word("by"))
                     && match self.at(self.operand(index + 2)) {
                         Some(Token::Number) => {
-                            self.is_end(self.past_closing(self.operand(index + 2) + 1)) || out
+                            let end = self.past_closing(self.operand(index + 2) + 1);
+                            let cut = self.at(end) == Some(Token::Comment);
+                            let after_value = index > 0
+                                && (self.tokens[index - 1].is_literal()
+                                    || self.tokens[index - 1] == Token::Close);
+                            out || cut || after_value && self.is_end(end)
                         }
                         Some(Token::Call(_)) => true,
                         Some(_) => {
@@ -79,7 +96,9 @@ impl Phrase<'_> {
             b"limit" => {
                 next == Some(Token::Number)
                     && (out && self.is_end(index + 2)
-                        || self.at(index + 2) == Some(Token::Comma) && self.broken_out(index))
+                        || self.broken_out(index)
+                            && self.at(index + 2) == Some(Token::Comma)
+                            && self.at(index + 3) == Some(Token::Number))
             }
             b"procedure" => next.is_some_and(|token| token.is_word("analyse")),
             b"in" => next.is_some_and(|token| token.is_word("boolean")) && out,

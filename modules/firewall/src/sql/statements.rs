@@ -36,18 +36,23 @@ impl Phrase<'_> {
         let follows = |word: &str| next.is_some_and(|token| token.is_word(word));
         match verb {
             b"select" => {
-                self.columns(index + 1)
+                self.selects(index)
                     && (index == 0
                         || self.tokens[index - 1] == Token::Open
                         || self.broken_out(index)
                         || self.has_ahead(index, "from"))
             }
             b"insert" | b"replace" => {
+                let fills = |token: Token<'_>| {
+                    matches!(token, Token::Open)
+                        || ["values", "select", "set"].iter().any(|word| token.is_word(word))
+                };
                 follows("into")
-                    && self
-                        .ahead(index)
-                        .iter()
-                        .any(|token| token.is_word("values") || token.is_word("select"))
+                    && match self.at(index + 2) {
+                        Some(Token::Call(_)) => true,
+                        Some(Token::Word(_)) => self.at(index + 3).is_some_and(fills),
+                        _ => false,
+                    }
             }
             b"update" => {
                 self.at(index + 2).is_some_and(|token| token.is_word("set"))
@@ -61,11 +66,7 @@ impl Phrase<'_> {
                         || self.at(index + 3).is_some_and(|token| token.is_word("where")))
             }
             b"drop" | b"alter" | b"create" | b"truncate" => {
-                next.is_some_and(|token| token.is(THINGS))
-                    && matches!(self.at(index + 2), Some(Token::Word(_) | Token::Call(_)))
-                    && self.broken_out(index)
-                    && (self.is_end(index + 3)
-                        || matches!(self.at(index + 2), Some(Token::Call(_))))
+                next.is_some_and(|token| token.is(THINGS)) && self.defines(index)
             }
             b"declare" => next == Some(Token::Variable),
             b"waitfor" => {
@@ -80,7 +81,14 @@ impl Phrase<'_> {
                     || token.word().is_some_and(|name| name.starts_with(b"master"))
                     || (token == Token::Open && self.broken_out(index))
             }),
-            b"case" => follows("when") && self.has_ahead(index, "then"),
+            b"case" => {
+                let condition = self.at(index + 2);
+                let is_value =
+                    condition.is_some_and(|token| token == Token::Open || token.is_literal());
+                follows("when")
+                    && (is_value || self.past_comparison(index + 3).is_some())
+                    && self.has_ahead(index, "then")
+            }
             _ => false,
         }
     }
@@ -103,6 +111,30 @@ impl Phrase<'_> {
                     || self.columns(index + 2) && (self.broken_out(index) || next != Token::Number)
                     || verb.is_word("shutdown")
             }
+        }
+    }
+
+    /// Columns that a sentence does not go on after, as it does in `select 2 of them`, `(select 2)`,
+    /// `select "XL" if you are tall` and `select size (S to XL)`.
+    fn selects(&self, index: usize) -> bool {
+        if !self.columns(index + 1) {
+            return false;
+        }
+        let is_inner = index > 0 && self.tokens[index - 1] == Token::Open;
+        match (self.at(index + 1), self.at(index + 2)) {
+            (Some(Token::Text { .. }), _) if is_inner => true,
+            (Some(Token::Number), Some(Token::Close)) => matches!(
+                self.at(self.past_closing(index + 2)),
+                Some(Token::Compare | Token::Comment)
+            ),
+            (Some(Token::Number | Token::Text { open: false, .. }), Some(next)) => {
+                !matches!(next, Token::Word(_) | Token::Other)
+                    || next.is(CLAUSES)
+                    || next.is_word("from") && self.source(index + 3)
+            }
+            (Some(Token::Number), None) => is_inner || self.quoted,
+            (Some(Token::Call(name)), _) => name.touches,
+            _ => true,
         }
     }
 
@@ -153,6 +185,19 @@ impl Phrase<'_> {
                         Some(Token::Comment | Token::Semicolon | Token::Close)
                     )
                     || self.at(index + 1).is_some_and(|next| next.is(CLAUSES))
+            }
+            _ => false,
+        }
+    }
+
+    /// A table or the like after its verb: as a statement of its own, or with the rest cut off.
+    fn defines(&self, index: usize) -> bool {
+        let is_second = index > 0 && self.tokens[index - 1] == Token::Semicolon;
+        match self.at(index + 2) {
+            Some(Token::Call(_)) => self.broken_out(index),
+            Some(Token::Word(_)) if is_second => self.is_end(index + 3),
+            Some(Token::Word(_)) => {
+                self.broken_out(index) && self.is_end(index + 3) && self.at(index + 3).is_some()
             }
             _ => false,
         }

@@ -7,11 +7,13 @@ use super::words::{COMPARING, JOINING, Lists, VALUES, lists};
 pub(super) struct Word<'a> {
     pub(super) text: &'a [u8],
     pub(super) lists: Lists,
+    /// Whether an opening parenthesis follows without a space, as it does after a function's name.
+    pub(super) touches: bool,
 }
 
 impl<'a> Word<'a> {
     fn new(text: &'a [u8]) -> Self {
-        Self { text, lists: lists(text) }
+        Self { text, lists: lists(text), touches: false }
     }
 }
 
@@ -215,7 +217,7 @@ impl<'a> Scanner<'a> {
         let rest = self.text.get(self.at..).unwrap_or_default();
         let spaces = rest.iter().take_while(|byte| byte.is_ascii_whitespace());
         match rest.get(spaces.take(8).count()) {
-            Some(b'(') => Token::Call(word),
+            Some(b'(') => Token::Call(Word { touches: rest.first() == Some(&b'('), ..word }),
             _ => Token::Word(word),
         }
     }

@@ -57,7 +57,9 @@ pub(super) fn lists(word: &[u8]) -> Lists {
 /// may go on as a word.
 pub(super) fn any(text: &[u8]) -> bool {
     let is_part = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'$' | b'.');
-    text.windows(2).any(|pair| pair == b"&&" || pair == b"||")
+    let joins = |mark: u8| text.contains(&mark) && text.windows(2).any(|pair| pair == [mark; 2]);
+    joins(b'&')
+        || joins(b'|')
         || text.split(|byte| !is_part(byte) && *byte < 0x80).any(|word| {
             let numbers = word.iter().take_while(|byte| matches!(byte, b'0'..=b'9' | b'.'));
             match numbers.count() {

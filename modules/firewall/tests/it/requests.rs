@@ -1,5 +1,7 @@
 //! Whole requests: one reading each, limits, exceptions and what a verdict says.
 
+use std::sync::LazyLock;
+
 use firewall::{
     Action, Exception, Firewall, FirewallError, Mode, Rule, Settings, Verdict, normalize,
 };
@@ -8,16 +10,14 @@ use serde_json::json;
 
 type Headers<'a> = &'a [(&'a str, &'a [u8])];
 
-fn firewall() -> Firewall {
-    Firewall::new(Settings::default()).unwrap()
-}
+static FIREWALL: LazyLock<Firewall> = LazyLock::new(|| Firewall::new(Settings::default()).unwrap());
 
 fn rules(verdict: &Verdict) -> Vec<Rule> {
     verdict.findings.iter().map(|finding| finding.rule).collect()
 }
 
 fn in_head(path: &str, query: &str, headers: Headers<'_>) -> Vec<Rule> {
-    rules(&firewall().inspect_head(path, query, headers.iter().copied()))
+    rules(&FIREWALL.inspect_head(path, query, headers.iter().copied()))
 }
 
 fn in_query(query: &str) -> Vec<Rule> {
@@ -25,7 +25,7 @@ fn in_query(query: &str) -> Vec<Rule> {
 }
 
 fn in_json(path: &str, body: &serde_json::Value) -> Vec<Rule> {
-    rules(&firewall().inspect_json(path, body.to_string().as_bytes()))
+    rules(&FIREWALL.inspect_json(path, body.to_string().as_bytes()))
 }
 
 #[test]
@@ -137,26 +137,28 @@ fn headers_that_people_or_programs_read_are_read() {
     let cookie = b"a=b; c=' or 1=1--";
     assert!(in_head("/", "", &[("cookie", cookie)]).contains(&Rule::SqliCondition));
     assert_eq!(in_head("/", "", &[("referer", b"\xff")]), [Rule::EncodingUtf8]);
+    assert_eq!(in_head("/", "", &[("referer", b"http://localhost:3000/lamps?page=2")]), []);
+    assert_eq!(in_query("return_url=http://localhost:3000/"), [Rule::Ssrf]);
 }
 
 #[test]
 fn a_verdict_says_where_and_never_what() {
     let body = json!({"lines": [{"note": "1 union select secret_word, 2"}]});
-    let verdict = firewall().inspect_json("/v1/orders", body.to_string().as_bytes());
+    let verdict = FIREWALL.inspect_json("/v1/orders", body.to_string().as_bytes());
     assert_eq!((verdict.action, verdict.score), (Action::Block, 10));
     let told = "sqli-union at json:lines.0.note (5), sqli-statement at json:lines.0.note (5)";
     assert_eq!(verdict.to_string(), told);
     assert!(!format!("{verdict:?}").contains("secret_word"));
 
     let body = json!({"<script>secret_word()</script>": 1});
-    let verdict = firewall().inspect_json("/v1/orders", body.to_string().as_bytes());
+    let verdict = FIREWALL.inspect_json("/v1/orders", body.to_string().as_bytes());
     assert_eq!(verdict.findings[0].place.field, "?");
     assert!(!format!("{verdict:?}").contains("secret_word"));
 }
 
 #[test]
 fn json_is_read_as_its_parser_reads_it() {
-    let found = |body: &[u8]| rules(&firewall().inspect_json("/v1/orders", body));
+    let found = |body: &[u8]| rules(&FIREWALL.inspect_json("/v1/orders", body));
     assert_eq!(found(br#"{"n":"\u003cscript\u003e"}"#), [Rule::XssElement]);
     assert_eq!(found(br#"{"n":"<script>","n":"fine"}"#), [Rule::XssElement]);
     assert_eq!(found(br#"{"\u003cscript>":1}"#), [Rule::XssElement]);
@@ -170,7 +172,7 @@ fn json_is_read_as_its_parser_reads_it() {
 #[test]
 fn a_form_is_read() {
     let form = [("note", "<script>"), ("name", "O'Reilly")];
-    let verdict = firewall().inspect_form("/v1/payments/1/challenge", form);
+    let verdict = FIREWALL.inspect_form("/v1/payments/1/challenge", form);
     assert_eq!(verdict.to_string(), "xss-element at form:note (5)");
 }
 
@@ -270,7 +272,7 @@ fn settings_that_mean_nothing_are_refused() {
 proptest! {
     #[test]
     fn any_head_is_read(path in "[%/.a-f0-9\\\\é]{0,32}", query in "\\PC{0,64}") {
-        let _ = firewall_once().inspect_head(&path, &query, []);
+        let _ = FIREWALL.inspect_head(&path, &query, []);
         if let Ok(once) = normalize::path(&path) {
             prop_assert_eq!(normalize::path(&once), Ok(once.clone()));
         }
@@ -278,7 +280,7 @@ proptest! {
 
     #[test]
     fn any_bytes_are_a_body(body in proptest::collection::vec(any::<u8>(), 0..64)) {
-        let _ = firewall_once().inspect_json("/", &body);
+        let _ = FIREWALL.inspect_json("/", &body);
     }
 
     #[test]
@@ -288,9 +290,4 @@ proptest! {
             prop_assert_eq!(normalize::path(&once), Ok(once.clone()));
         }
     }
-}
-
-fn firewall_once() -> &'static Firewall {
-    static FIREWALL: std::sync::LazyLock<Firewall> = std::sync::LazyLock::new(firewall);
-    &FIREWALL
 }
