@@ -11,7 +11,7 @@ built = $(or $(CARGO_TARGET_DIR),target)/release
 nextest_profile = $(if $(filter true,$(CI)),ci,default)
 export PATH := $(TOOLS)/bin:$(PATH)
 
-.PHONY: help run migrate test lint bench bench-catalog relevance clean-data nextest
+.PHONY: help run migrate test lint bench bench-catalog relevance waf clean-data nextest
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -44,6 +44,9 @@ bench-catalog: ## Measure what a catalogue costs as it grows (CATALOG=products.j
 relevance: ## Measure how well the search ranks (JUDGED=folder with queries and grades)
 	cargo run --release --locked --package relevance -- --catalog "$(or $(CATALOG),demo/catalog.jsonl)" \
 		--queries "$(JUDGED)/queries_dev.tsv" --qrels "$(JUDGED)/qrels_dev.tsv" $(RELEVANCE_ARGS)
+
+waf: ## Measure what the firewall sees (WAF=folder with payloads, CATALOG=products.jsonl)
+	cargo run --release --locked --package waf -- --waf "$(WAF)" --catalog "$(or $(CATALOG),demo/catalog.jsonl)" $(WAF_ARGS)
 
 clean-data: ## Delete the data folder: every order, account and product in it
 	rm -rf -- "$(DATA)"
