@@ -20,6 +20,7 @@ use kernel::id::EventId;
 use order::{ManualFulfilment, Orders};
 use payment::{Payments, Sandbox};
 use platform::bus::Bus;
+use platform::http::BodyGuard;
 use platform::module::Schema;
 use platform::saga::Policy;
 use platform::sql::{Db, Error, Postgres, Result, Sqlite};
@@ -217,6 +218,7 @@ impl Shop {
         let clock = self.databases[0].clock().clone();
         let gate = Gate::new(identity, clock, &self.settings.edge);
         let gate = Data::new(gate.map_err(std::io::Error::other)?);
+        let guard: Data<dyn BodyGuard> = Data::from(gate.body_guard());
         let forgetting = gate.clone();
         self.tasks.every("edge.clients", FORGET_CLIENTS_EVERY, None, move || {
             forgetting.forget_clients();
@@ -225,6 +227,7 @@ impl Shop {
         let mut http = HttpServer::new(move || {
             App::new()
                 .app_data(gate.clone())
+                .app_data(guard.clone())
                 .wrap(from_fn(edge::gate))
                 // Routes are tried one by one: those that are asked for most come first.
                 .configure(|config| shop.catalog.routes(config))

@@ -14,18 +14,20 @@ use actix_web::http::Method;
 use actix_web::http::header::{CONTENT_LENGTH, HeaderName, HeaderValue, RETRY_AFTER};
 use actix_web::middleware::Next;
 use actix_web::web::Data;
+use firewall::FirewallError;
 use kernel::Clock;
 use kernel::id::EventId;
 use kernel::ports::{Identity, Principal, Proof};
 use kernel::problem::{Problem, code};
 use platform::http::{
-    ClientAddress, Failure, demand, demand_second_factor, demand_step_up, identify,
+    BodyGuard, ClientAddress, Failure, demand, demand_second_factor, demand_step_up, identify,
 };
 use platform::trace;
 
 use super::Edge;
 use super::client::Proxies;
 use super::figures::measure;
+use super::firewall::Guard;
 use super::headers::protect;
 use super::pages::{PAGES, endpoints, no_endpoint};
 use super::route::{Access, Route, Table, TableError};
@@ -34,6 +36,17 @@ use super::throttle::{KeyRates, Throttle, Told};
 /// The longest request id that is taken over from the caller, in characters.
 const REQUEST_ID_MAX: usize = 64;
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Why there is no gate.
+#[derive(Debug, thiserror::Error)]
+pub enum GateError {
+    /// The table of routes cannot be used.
+    #[error(transparent)]
+    Table(#[from] TableError),
+    /// The firewall cannot be made.
+    #[error("edge.firewall: {0}")]
+    Firewall(#[from] FirewallError),
+}
 
 /// What the gate knows.
 pub struct Gate {
@@ -45,6 +58,7 @@ pub struct Gate {
     /// None where something else limits how often clients come.
     throttle: Option<Throttle>,
     key_rates: KeyRates,
+    guard: Arc<Guard>,
     proxies: Proxies,
     /// How many requests are being answered, and how many may be.
     in_flight: AtomicUsize,
@@ -66,7 +80,7 @@ impl Gate {
         identity: Arc<dyn Identity>,
         clock: Clock,
         settings: &Edge,
-    ) -> Result<Self, TableError> {
+    ) -> Result<Self, GateError> {
         let table = Table::new(settings.effective_routes(), &endpoints())?;
         let proxies =
             Proxies { networks: settings.trusted_proxies.clone(), header: settings.proxy_header };
@@ -76,11 +90,17 @@ impl Gate {
             staff_second_factor: settings.staff_second_factor,
             throttle: settings.throttle.then(|| Throttle::new(table.routes())),
             key_rates: KeyRates::default(),
+            guard: Arc::new(Guard::new(settings.firewall.clone())?),
             table,
             proxies,
             in_flight: AtomicUsize::new(0),
             in_flight_max: settings.in_flight_max,
         })
+    }
+
+    /// What looks into the bodies that handlers read.
+    pub fn body_guard(&self) -> Arc<dyn BodyGuard> {
+        self.guard.clone()
     }
 
     /// Forgets clients that have not come for a while; to be called every second or so.
@@ -184,14 +204,19 @@ async fn pass(
     let client = gate.proxies.client(peer, request.headers());
     request.extensions_mut().insert(ClientAddress(client));
     let found = gate.table.of(request.method(), request.path());
-    let Some((number, route)) = found else {
-        // Whatever answers there: it is shut until the table says who may come in.
-        return Ok(request.error_response(Failure::from(no_endpoint())));
-    };
-    let mut told = gate.limit(number, client);
-    let mut admitted = match told {
+    let mut told = found.and_then(|(number, _)| gate.limit(number, client));
+    let checked = match told {
         Some(Told { wait: Some(_), .. }) => Err(too_often()),
-        _ => gate.admit(route, &request).await,
+        _ => gate.guard.check_head(&request, client).map_err(Failure::from),
+    };
+    let Some((_, route)) = found else {
+        // Whatever answers there: it is shut until the table says who may come in.
+        let failure = checked.err().unwrap_or_else(|| no_endpoint().into());
+        return Ok(request.error_response(failure));
+    };
+    let mut admitted = match checked {
+        Ok(()) => gate.admit(route, &request).await,
+        refused => refused,
     };
     // A key that has a rate of its own is told of that.
     if admitted.is_ok()

@@ -2,6 +2,7 @@
 
 mod client;
 mod figures;
+mod firewall;
 mod gate;
 mod headers;
 mod ops;
@@ -13,7 +14,7 @@ use ipnet::IpNet;
 use serde::Deserialize;
 
 pub use client::ProxyHeader;
-pub use gate::{Gate, gate};
+pub use gate::{Gate, GateError, gate};
 pub use ops::{install_metrics, serve as serve_ops};
 pub use pages::{openapi, routes};
 pub use route::{Access, Route, TableError};
@@ -34,6 +35,8 @@ pub struct Edge {
     pub guest_checkout: bool,
     /// Whether whoever works in the shop needs a second factor for everything of the staff.
     pub staff_second_factor: bool,
+    /// What is refused as an attack.
+    pub firewall: ::firewall::Settings,
     /// The table of routes, as written.
     pub routes: Vec<Route>,
 }

@@ -6,6 +6,7 @@ mod bad_input;
 mod books;
 mod checkout;
 mod edge;
+mod firewall;
 mod prices;
 mod second_factor;
 mod storm;

@@ -119,6 +119,13 @@ impl Customer {
         self.send(self.client.post(format!("{}{path}", self.base)).json(body)).await
     }
 
+    /// Patches what is at a path, as it is now.
+    pub async fn edit(&self, path: &str, change: &Value) -> Answer {
+        let now = self.get(path).await;
+        let request = self.client.patch(format!("{}{path}", self.base)).json(change);
+        self.send(request.header("if-match", &now.headers["etag"])).await.unwrap()
+    }
+
     /// A body that is sent as it is.
     pub async fn post_raw(&self, path: &str, kind: &str, body: &str) -> Answer {
         let request = self.client.post(format!("{}{path}", self.base));

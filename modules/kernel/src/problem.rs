@@ -38,6 +38,7 @@ pub mod code {
         PASSKEY_REFUSED = "passkey_refused", 401, "The passkey was refused";
         PAYMENT_DECLINED = "payment_declined", 402, "The payment was declined";
         FORBIDDEN = "forbidden", 403, "The caller may not do this";
+        BLOCKED = "blocked", 403, "The request looks like an attack";
         MFA_REQUIRED = "mfa_required", 403, "A second factor is needed";
         CSRF_REFUSED = "csrf_refused", 403, "The request may come from another site";
         NOT_FOUND = "not_found", 404, "There is no such thing";

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use actix_web::dev::Payload;
 use actix_web::http::header::CONTENT_TYPE;
-use actix_web::web::Bytes;
+use actix_web::web::{Bytes, Data};
 use actix_web::{FromRequest, HttpRequest};
 use futures_util::StreamExt;
 use kernel::problem::{Problem, code};
@@ -17,6 +17,12 @@ pub const BODY_MAX: usize = 1 << 20;
 
 /// How long a body may take to arrive.
 const BODY_WAIT_MAX: Duration = Duration::from_secs(30);
+
+/// Looks into a JSON body before its handler does. Where none is set, nothing is looked at.
+pub trait BodyGuard: Send + Sync {
+    /// Whether the handler may read it; else why not.
+    fn check_json(&self, request: &HttpRequest, body: &[u8]) -> Result<(), Problem>;
+}
 
 /// A JSON body. What is wrong with it is a problem that names the field.
 #[derive(Debug)]
@@ -38,6 +44,7 @@ impl<T: DeserializeOwned> FromRequest for Body<T> {
             kind == "application/json" || kind.ends_with("+json")
         });
         let mut payload = payload.take();
+        let request = request.clone();
         Box::pin(async move {
             if !is_json {
                 let detail = "Send the body as application/json.";
@@ -46,6 +53,9 @@ impl<T: DeserializeOwned> FromRequest for Body<T> {
             let slow = |_| Problem::new(code::INVALID_REQUEST, "The body came too slowly.");
             let raw =
                 tokio::time::timeout(BODY_WAIT_MAX, read(&mut payload)).await.map_err(slow)??;
+            if let Some(guard) = request.app_data::<Data<dyn BodyGuard>>() {
+                guard.check_json(&request, &raw)?;
+            }
             Ok(Self { value: parse(&raw)?, raw })
         })
     }
