@@ -194,7 +194,9 @@ fn layered(file: Option<&Path>) -> Result<Config, SettingsError> {
         .separator("__")
         .try_parsing(true)
         .list_separator(",")
-        .with_list_parse_key("server.roles");
+        .with_list_parse_key("server.roles")
+        .with_list_parse_key("edge.trusted_proxies")
+        .with_list_parse_key("edge.cors.origins");
     Ok(layers.add_source(variables).build()?)
 }
 

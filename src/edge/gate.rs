@@ -1,41 +1,42 @@
 //! One middleware: a request id, where a request comes from, whether it may come in, a deadline, and
 //! the headers of every answer.
 
+use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
-use actix_web::HttpMessage;
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::Method;
 use actix_web::http::header::{CONTENT_LENGTH, HeaderName, HeaderValue, RETRY_AFTER};
 use actix_web::middleware::Next;
 use actix_web::web::Data;
+use actix_web::{HttpMessage, HttpResponse, ResponseError};
 use firewall::FirewallError;
 use kernel::Clock;
-use kernel::id::EventId;
 use kernel::ports::{Identity, Principal, Proof};
 use kernel::problem::{Problem, code};
 use platform::http::{
-    BodyGuard, ClientAddress, Failure, demand, demand_second_factor, demand_step_up, identify,
+    BodyGuard, ClientAddress, Failure, TrustedOrigin, demand, demand_second_factor, demand_step_up,
+    identify,
 };
 use platform::trace;
 
 use super::Edge;
 use super::client::Proxies;
+use super::cors::{Cors, NoOrigin};
 use super::figures::measure;
 use super::firewall::Guard;
-use super::headers::protect;
+use super::headers::{About, protect};
 use super::pages::{PAGES, endpoints, no_endpoint};
+use super::request_id::{self, REQUEST_ID};
 use super::route::{Access, Route, Table, TableError};
 use super::throttle::{KeyRates, Throttle, Told};
 
-/// The longest request id that is taken over from the caller, in characters.
-const REQUEST_ID_MAX: usize = 64;
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 
 /// Why there is no gate.
 #[derive(Debug, thiserror::Error)]
@@ -43,6 +44,9 @@ pub enum GateError {
     /// The table of routes cannot be used.
     #[error(transparent)]
     Table(#[from] TableError),
+    /// An origin is none.
+    #[error(transparent)]
+    Cors(#[from] NoOrigin),
     /// The firewall cannot be made.
     #[error("edge.firewall: {0}")]
     Firewall(#[from] FirewallError),
@@ -59,6 +63,7 @@ pub struct Gate {
     throttle: Option<Throttle>,
     key_rates: KeyRates,
     guard: Arc<Guard>,
+    cors: Cors,
     proxies: Proxies,
     /// How many requests are being answered, and how many may be.
     in_flight: AtomicUsize,
@@ -90,6 +95,7 @@ impl Gate {
             staff_second_factor: settings.staff_second_factor,
             throttle: settings.throttle.then(|| Throttle::new(table.routes())),
             key_rates: KeyRates::default(),
+            cors: Cors::new(&settings.cors)?,
             guard: Arc::new(Guard::new(settings.firewall.clone())?),
             table,
             proxies,
@@ -174,28 +180,44 @@ pub async fn gate(
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
     let began = Instant::now();
+    let Some(gate) = request.app_data::<Data<Gate>>().cloned() else {
+        return Ok(request.error_response(Failure::internal("the gate is not set")));
+    };
     if request.method() == Method::HEAD {
         // HEAD is GET without the body (RFC 9110, section 9.3.2), which the server leaves out.
         request.head_mut().method = Method::GET;
     }
-    let id = request_id(&request);
-    let mut response = trace::within(id.clone(), pass(request, next)).await?;
+    let id = request_id::of(request.headers());
+    let origin = gate.cors.origin(request.headers());
+    if gate.cors.trusts(origin) {
+        request.extensions_mut().insert(TrustedOrigin);
+    }
+    let told = About { is_page: request.path().starts_with(PAGES), is_tls: is_tls(&request) };
+    let mut response = match gate.cors.preflight(&request) {
+        Some(answer) => request.into_response(answer),
+        None => trace::within(id.clone(), pass(&gate, told, request, next)).await?,
+    };
     if let Ok(id) = HeaderValue::from_str(&id) {
         response.headers_mut().insert(REQUEST_ID, id);
     }
-    let is_page = response.request().path().starts_with(PAGES);
-    protect(response.headers_mut(), is_page);
+    protect(response.headers_mut(), told);
+    gate.cors.tell(origin, response.headers_mut());
     measure(&response, began.elapsed());
     Ok(response)
 }
 
+/// Whether the client's side is encrypted, here or at a proxy. Nobody gains by lying of it.
+fn is_tls(request: &ServiceRequest) -> bool {
+    let of_proxy = request.headers().get(FORWARDED_PROTO).is_some_and(|proto| proto == "https");
+    request.app_config().secure() || of_proxy
+}
+
 async fn pass(
+    gate: &Gate,
+    about: About,
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
-    let Some(gate) = request.app_data::<Data<Gate>>().cloned() else {
-        return Ok(request.error_response(Failure::internal("the gate is not set")));
-    };
     let place = match gate.place() {
         Ok(place) => place,
         Err(failure) => return Ok(retry_soon(request.error_response(failure))),
@@ -229,7 +251,7 @@ async fn pass(
         Err(failure) => request.error_response(failure),
         Ok(()) => match tokio::time::timeout(route.timeout(), next.call(request)).await {
             Ok(response) => response?.map_into_boxed_body(),
-            Err(_) => return Err(late()),
+            Err(_) => return Err(Late::new(about).into()),
         },
     };
     drop(place);
@@ -249,18 +271,37 @@ fn retry_soon(mut response: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody
     response
 }
 
-fn late() -> actix_web::Error {
-    let detail = "What it began is finished or undone; ask for its outcome.";
-    let mut problem = Problem::new(code::TIMEOUT, detail);
-    problem.request_id = Some(trace::current());
-    Failure::from(problem).into()
+/// The answer to a request that took too long. Its handler is gone and the request with it, so this
+/// brings along what every answer has.
+#[derive(Debug)]
+struct Late {
+    problem: Problem,
+    about: About,
 }
 
-fn request_id(request: &ServiceRequest) -> Arc<str> {
-    let plain = |id: &&str| {
-        let allowed = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
-        !id.is_empty() && id.len() <= REQUEST_ID_MAX && id.chars().all(allowed)
-    };
-    let given = request.headers().get(REQUEST_ID).and_then(|id| id.to_str().ok()).filter(plain);
-    given.map_or_else(|| EventId::new().to_string().into(), Arc::from)
+impl Late {
+    fn new(about: About) -> Self {
+        let detail = "What it began is finished or undone; ask for its outcome.";
+        let mut problem = Problem::new(code::TIMEOUT, detail);
+        problem.request_id = Some(trace::current());
+        Self { problem, about }
+    }
+}
+
+impl fmt::Display for Late {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.problem.fmt(f)
+    }
+}
+
+impl ResponseError for Late {
+    fn error_response(&self) -> HttpResponse {
+        let mut response = Failure::from(self.problem.clone()).error_response();
+        let id = self.problem.request_id.as_deref().unwrap_or_default();
+        if let Ok(id) = HeaderValue::from_str(id) {
+            response.headers_mut().insert(REQUEST_ID, id);
+        }
+        protect(response.headers_mut(), self.about);
+        response
+    }
 }

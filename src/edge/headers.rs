@@ -14,23 +14,35 @@ const DATA: &str =
 const PAGE: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; \
                     img-src 'self' data:; font-src 'self'; connect-src 'self'; \
                     frame-ancestors 'none'; base-uri 'none'; form-action 'none'; object-src 'none'";
-/// Two years, as preload lists ask for; browsers heed it over TLS only (RFC 6797, section 8.1).
+/// Two years, as preload lists ask for.
 const TRANSPORT: &str = "max-age=63072000; includeSubDomains";
 const PERMISSIONS: &str = "camera=(), geolocation=(), microphone=(), payment=()";
 
+/// What the headers of an answer depend on.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct About {
+    /// Whether it is a page for people.
+    pub is_page: bool,
+    /// Whether the client's connection is encrypted.
+    pub is_tls: bool,
+}
+
 /// Sets the headers that protect whoever looks at an answer in a browser. A page that needs more
 /// says itself what it may load.
-pub(super) fn protect(headers: &mut HeaderMap, is_page: bool) {
+pub(super) fn protect(headers: &mut HeaderMap, about: About) {
     if !headers.contains_key(CONTENT_SECURITY_POLICY) {
-        let content = HeaderValue::from_static(if is_page { PAGE } else { DATA });
+        let content = HeaderValue::from_static(if about.is_page { PAGE } else { DATA });
         headers.insert(CONTENT_SECURITY_POLICY, content);
     }
     for (name, value) in [
         (X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (REFERRER_POLICY, "no-referrer"),
-        (STRICT_TRANSPORT_SECURITY, TRANSPORT),
         (PERMISSIONS_POLICY, PERMISSIONS),
     ] {
         headers.insert(name, HeaderValue::from_static(value));
+    }
+    // Not over plain HTTP (RFC 6797, section 7.2).
+    if about.is_tls {
+        headers.insert(STRICT_TRANSPORT_SECURITY, HeaderValue::from_static(TRANSPORT));
     }
 }

@@ -1,12 +1,14 @@
 //! The edge: what every request passes before it reaches a module.
 
 mod client;
+mod cors;
 mod figures;
 mod firewall;
 mod gate;
 mod headers;
 mod ops;
 mod pages;
+mod request_id;
 mod route;
 mod throttle;
 
@@ -35,6 +37,8 @@ pub struct Edge {
     pub guest_checkout: bool,
     /// Whether whoever works in the shop needs a second factor for everything of the staff.
     pub staff_second_factor: bool,
+    /// Which pages of other origins may read answers.
+    pub cors: cors::Settings,
     /// What is refused as an attack.
     pub firewall: ::firewall::Settings,
     /// The table of routes, as written.

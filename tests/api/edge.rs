@@ -150,12 +150,115 @@ async fn browsers_are_told_what_an_answer_may_do() {
         let headers = anyone.get(path).await.headers;
         assert_eq!(headers["x-content-type-options"], "nosniff", "{path}");
         assert_eq!(headers["referrer-policy"], "no-referrer", "{path}");
-        assert!(headers["strict-transport-security"].to_str().unwrap().starts_with("max-age="));
+        assert!(!headers.contains_key("strict-transport-security"), "{path}: not over plain HTTP");
         let content = headers["content-security-policy"].to_str().unwrap();
         assert!(
             content.contains("default-src 'none'") && content.contains("frame-ancestors 'none'")
         );
     }
+}
+
+#[tokio::test]
+async fn a_proxy_that_encrypts_has_it_stay_so() {
+    let mut shop = shop();
+    shop.start(&[]);
+    let anyone = Customer::anyone(&shop);
+    let answer = anyone.call_with("GET", "/v1/products", &[("x-forwarded-proto", "https")]).await;
+    let told = answer.headers["strict-transport-security"].to_str().unwrap().to_owned();
+    assert!(told.starts_with("max-age="), "{told}");
+}
+
+#[tokio::test]
+async fn a_request_is_known_by_its_trace() {
+    let mut shop = shop();
+    shop.start(&[]);
+    let anyone = Customer::anyone(&shop);
+    let trace = ("traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01");
+    let id = async |headers: &[(&'static str, &str)]| {
+        let answer = anyone.call_with("GET", "/v1/nothing", headers).await;
+        let told = answer.headers["x-request-id"].to_str().unwrap().to_owned();
+        assert_eq!(answer.body["request_id"], told);
+        told
+    };
+    assert_eq!(id(&[trace]).await, "4bf92f3577b34da6a3ce929d0e0e4736");
+    assert_eq!(id(&[trace, ("x-request-id", "mine")]).await, "mine");
+    assert_eq!(id(&[("x-request-id", "<b>")]).await.len(), 36, "no id is taken over that is none");
+}
+
+#[tokio::test]
+async fn pages_of_known_origins_may_read_answers() {
+    let mut shop = shop();
+    shop.start(&[
+        ("STOA__EDGE__CORS__ORIGINS", "https://shop.example,http://localhost:3000"),
+        ("STOA__EDGE__CORS__CREDENTIALS", "true"),
+    ]);
+    let anyone = Customer::anyone(&shop);
+    let ours = ("origin", "https://shop.example");
+    let asks = ("access-control-request-method", "POST");
+    let told = anyone.call_with("OPTIONS", "/v1/cart/lines", &[ours, asks]).await;
+    assert_eq!(told.status, 204);
+    assert_eq!(told.headers["access-control-allow-origin"], ours.1);
+    assert_eq!(told.headers["access-control-max-age"], "600");
+    let allowed = told.headers["access-control-allow-headers"].to_str().unwrap();
+    assert!(allowed.contains("authorization") && allowed.contains("idempotency-key"), "{allowed}");
+
+    for path in ["/v1/products", "/v1/cart"] {
+        let read = anyone.call_with("GET", path, &[ours]).await;
+        assert_eq!(read.headers["access-control-allow-origin"], ours.1, "{path}");
+        assert_eq!(read.headers["access-control-allow-credentials"], "true");
+        assert!(read.headers.get_all("vary").iter().any(|vary| vary == "origin"));
+    }
+    for other in ["https://evil.example", "https://shop.example.evil.example", "null"] {
+        let foreign = ("origin", other);
+        let told = anyone.call_with("OPTIONS", "/v1/cart/lines", &[foreign, asks]).await;
+        assert_ne!(told.status, 204, "{other}");
+        let read = anyone.call_with("GET", "/v1/products", &[foreign]).await;
+        assert!(!read.headers.contains_key("access-control-allow-origin"), "{other}");
+        assert!(read.headers.get_all("vary").iter().any(|vary| vary == "origin"));
+    }
+
+    // A page of a trusted origin changes something by its cookie, and still needs the token.
+    let login = anyone.post("/v1/auth/guest", &json!({})).await;
+    let cookie = login.headers.get_all("set-cookie").iter().find_map(|cookie| {
+        let cookie = cookie.to_str().unwrap().split(';').next().unwrap();
+        cookie.contains("stoa_session=").then(|| cookie.to_owned())
+    });
+    let cookie = ("cookie", cookie.unwrap());
+    let token = ("x-csrf-token", login.body["csrf_token"].as_str().unwrap());
+    let change = async |headers: &[(&'static str, &str)]| {
+        let sent = [headers, &[(cookie.0, cookie.1.as_str())]].concat();
+        anyone.call_with("DELETE", &format!("/v1/cart/lines/{NOBODY}"), &sent).await.status
+    };
+    assert_eq!(change(&[ours, token]).await, 404, "there is no such line");
+    assert_eq!(change(&[ours]).await, 403);
+    assert_eq!(change(&[("origin", "https://evil.example"), token]).await, 403);
+}
+
+#[test]
+fn an_origin_that_is_none_refuses_the_start() {
+    let mut shop = shop();
+    shop.set("STOA__EDGE__CORS__ORIGINS", "*");
+    let Output { status, stderr, .. } = shop.run(&["serve"]);
+    let said = String::from_utf8(stderr).unwrap();
+    assert!(!status.success() && said.contains("edge.cors.origins: \"*\""), "{said}");
+}
+
+#[tokio::test]
+async fn an_answer_that_comes_too_late_has_all_headers() {
+    let mut shop = shop();
+    let file = shop.folder.join("own.toml");
+    let settings = include_str!("../../config/default.toml");
+    let hurried = "prefix = \"/v1/auth\"\ntimeout_ms = 1\n";
+    let settings = settings.replacen("prefix = \"/v1/auth\"\n", hurried, 1);
+    std::fs::write(&file, settings).unwrap();
+    shop.set("STOA_CONFIG", file.to_str().unwrap());
+    shop.set("STOA__AUTH__ARGON2_MEMORY_KIB", "65536");
+    shop.start(&[]);
+    let ada = json!({"email": "ada@example.com", "password": "correct horse battery"});
+    let answer = Customer::anyone(&shop).post("/v1/auth/login", &ada).await;
+    assert_eq!((answer.status, &answer.body["code"]), (504, &json!("timeout")), "{answer:?}");
+    assert_eq!(answer.headers["x-content-type-options"], "nosniff");
+    assert_eq!(answer.headers["x-request-id"], answer.body["request_id"].as_str().unwrap());
 }
 
 #[tokio::test]

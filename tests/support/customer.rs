@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use reqwest::RequestBuilder;
 use serde_json::{Value, json};
 use totp_rs::{Builder, Secret};
 
@@ -59,7 +60,7 @@ impl Customer {
         Self { base: shop.base.clone(), ..self.clone() }
     }
 
-    async fn send(&self, request: reqwest::RequestBuilder) -> Result<Answer, reqwest::Error> {
+    async fn send(&self, request: RequestBuilder) -> Result<Answer, reqwest::Error> {
         let request =
             if self.token.is_empty() { request } else { request.bearer_auth(&self.token) };
         let response = request.send().await?;
@@ -104,6 +105,20 @@ impl Customer {
     pub async fn call(&self, method: &str, path: &str) -> Answer {
         let method = method.parse().unwrap();
         self.send(self.client.request(method, format!("{}{path}", self.base))).await.unwrap()
+    }
+
+    /// A request with these headers and no body.
+    pub async fn call_with(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&'static str, &str)],
+    ) -> Answer {
+        let request = self.client.request(method.parse().unwrap(), format!("{}{path}", self.base));
+        let add = |request: RequestBuilder, (name, value): &(&'static str, &str)| {
+            request.header(*name, *value)
+        };
+        self.send(headers.iter().fold(request, add)).await.unwrap()
     }
 
     pub async fn get(&self, path: &str) -> Answer {

@@ -16,7 +16,7 @@ pub use body::{BODY_MAX, Body, BodyGuard, Params, check_query, from_json, from_q
 pub use cached::CachedBody;
 pub use caller::{Caller, Editor, Staff, demand, demand_second_factor, demand_step_up};
 pub use client::ClientAddress;
-pub use credential::{identify, is_plain_loopback, refuse_foreign, session_cookie};
+pub use credential::{TrustedOrigin, identify, is_plain_loopback, refuse_foreign, session_cookie};
 pub use failure::{Failure, PROBLEM_JSON};
 pub use key::{OptionalKey, RequiredKey};
 pub use version::{IfMatch, etag, knows};
