@@ -86,7 +86,7 @@ fn table() -> Vec<(Rule, String)> {
         ),
         (
             Rule::Code,
-            r"\$\{[^}]*[:.(*][^}]*\}?|\{\{[^}]*[*.(|+'\x22][^}]*\}\}|#\{[^}]*[*.(][^}]*\}|<%[=@]?[^%]*%>|\$\{?jndi:|\b(?:java\.lang\.|javax?\.(?:util|io|script)\.|getruntime\(|processbuilder|classloader|freemarker|ognl|struts)",
+            r"\$\{[^}]*[:.(*][^}]*\}?|\{\{[^}]*[*(\[|+'\x22][^}]*\}\}|#\{[^}]*[*.(][^}]*\}|<%[=@]?[^%]*%>|\$\{?jndi:|\b(?:java\.lang\.|javax?\.(?:util|io|script)\.|getruntime\(|processbuilder|classloader|freemarker|ognl|struts)",
         ),
         (
             Rule::Code,

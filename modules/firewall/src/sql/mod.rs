@@ -56,6 +56,7 @@ fn read(text: &[u8], quote: Option<u8>, found: &mut Vec<Rule>) {
         }
     }
     if tokens.spacers > 1
+        && !found.contains(&Rule::SqliComment)
         && phrase.tokens.iter().any(|token| token.is(STATEMENTS) || token.is(JOINING))
     {
         found.push(Rule::SqliComment);

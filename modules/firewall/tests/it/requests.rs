@@ -79,6 +79,8 @@ fn a_query_is_decoded_once_and_read_decoded_again() {
         "q=rock+%27n%27+roll",
         "q=salt+%26+pepper",
         "brand=Acme&brand=B%26B&option.size=7%22",
+        "utm_source=fb&utm_campaign=%7B%7Bcampaign.name%7D%7D&utm_term=%7Bkeyword%7D&utm_content=a%7Cb",
+        "gclid=EAIaIQobChMI-_x1~a.b&state=eyJhIjoxfQ%3D%3D&next=%2Fcart%3Fstep%3D2%26x%3D%231",
         "",
     ];
     for query in harmless {

@@ -230,6 +230,12 @@ fn an_attack_after_much_else_is_found() {
 }
 
 #[test]
+fn a_rule_counts_once() {
+    let hint = "nuts /* no peanuts */ and /* only */ 'raisins' or \"dates";
+    assert_eq!(DETECTOR.detect(hint), [Rule::SqliComment]);
+}
+
+#[test]
 fn rules_have_names_of_their_own() {
     let mut names: Vec<_> = Rule::ALL.iter().map(|rule| rule.id()).collect();
     names.sort_unstable();
