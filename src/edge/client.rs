@@ -1,8 +1,11 @@
 //! Where a request comes from, if proxies stand in between.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
-use actix_web::http::header::{FORWARDED, HeaderMap, HeaderName, X_FORWARDED_FOR};
+use actix_web::dev::ServiceRequest;
+use actix_web::http::header::{
+    FORWARDED, HeaderMap, HeaderName, X_FORWARDED_FOR, X_FORWARDED_PROTO,
+};
 use ipnet::IpNet;
 use serde::Deserialize;
 
@@ -72,6 +75,13 @@ impl Proxies {
             }
         }
         client
+    }
+
+    /// Whether the client's side is encrypted: here, or at a proxy that is believed.
+    pub fn is_tls(&self, request: &ServiceRequest) -> bool {
+        let says_so = || request.headers().get(X_FORWARDED_PROTO).is_some_and(|it| it == "https");
+        let by_proxy = |peer: SocketAddr| self.believes(peer.ip().to_canonical()) && says_so();
+        request.app_config().secure() || request.peer_addr().is_some_and(by_proxy)
     }
 
     fn believes(&self, address: IpAddr) -> bool {

@@ -2,12 +2,12 @@
 
 use actix_web::HttpResponse;
 use actix_web::dev::ServiceRequest;
-use actix_web::http::Method;
 use actix_web::http::header::{
     ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
     ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE,
     ACCESS_CONTROL_REQUEST_METHOD, HeaderMap, HeaderValue, ORIGIN, VARY,
 };
+use actix_web::http::{Method, Uri};
 use serde::Deserialize;
 
 /// What a page may do to the shop.
@@ -47,15 +47,8 @@ impl Cors {
     /// Refuses what is no origin (RFC 6454, section 6.2), `*` and `null` with it.
     pub(super) fn new(settings: &Settings) -> Result<Self, NoOrigin> {
         let origin = |text: &String| {
-            let wrong = || NoOrigin(text.clone());
-            let (scheme, host) = text.split_once("://").ok_or_else(wrong)?;
-            let is_host =
-                |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-.:[]".contains(c);
-            if !matches!(scheme, "http" | "https") || host.is_empty() || !host.chars().all(is_host)
-            {
-                return Err(wrong());
-            }
-            HeaderValue::from_str(text).map_err(|_| wrong())
+            let value = HeaderValue::from_str(text).ok().filter(|_| is_origin(text));
+            value.ok_or_else(|| NoOrigin(text.clone()))
         };
         Ok(Self {
             origins: settings.origins.iter().map(origin).collect::<Result<_, _>>()?,
@@ -109,6 +102,24 @@ impl Cors {
     }
 }
 
+/// Whether browsers send it: in small letters, without a path, and without the port that the scheme
+/// has anyway.
+fn is_origin(text: &str) -> bool {
+    let Ok(uri) = text.parse::<Uri>() else { return false };
+    let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority()) else { return false };
+    let usual = match scheme {
+        "http" => 80,
+        "https" => 443,
+        _ => return false,
+    };
+    let is_host = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-.:[]".contains(c);
+    let has_port = authority.as_str().len() > authority.host().len();
+    !authority.host().is_empty()
+        && authority.as_str().chars().all(is_host)
+        && (!has_port || authority.port_u16().is_some_and(|port| port != usual))
+        && *text == format!("{scheme}://{authority}")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -133,6 +144,11 @@ mod tests {
             "https://Shop.example",
             "ftp://shop.example",
             "https://a b",
+            "https://shop.example:443",
+            "http://shop.example:80",
+            "https://:::",
+            "https://shop.example:",
+            "https://ada@shop.example",
         ] {
             assert_eq!(new(wrong), Err(NoOrigin(wrong.to_owned())));
         }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use actix_web::body::BoxBody;
 use actix_web::dev::ServiceResponse;
-use actix_web::http::Method;
+use actix_web::http::{Method, StatusCode};
 use metrics::{Counter, Histogram};
 
 /// The figures of a method, a route and a status. All three are few.
@@ -21,7 +21,15 @@ thread_local! {
 pub(super) fn measure(response: &ServiceResponse<BoxBody>, took: Duration) {
     let request = response.request();
     let route = request.match_pattern().unwrap_or_else(|| "(none)".to_owned());
-    let key = (method(request.method()), route, response.status().as_u16());
+    count((method(request.method()), route, response.status().as_u16()), took);
+}
+
+/// Counts an answer to a request whose handler was given up.
+pub(super) fn measure_unanswered(asked: &Method, status: StatusCode, took: Duration) {
+    count((method(asked), "(given up)".to_owned(), status.as_u16()), took);
+}
+
+fn count(key: (&'static str, String, u16), took: Duration) {
     FIGURES.with_borrow_mut(|known| {
         let (requests, seconds) = known
             .entry(key)

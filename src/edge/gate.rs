@@ -1,20 +1,20 @@
 //! One middleware: a request id, where a request comes from, whether it may come in, a deadline, and
 //! the headers of every answer.
 
-use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
+use actix_web::HttpMessage;
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::error::InternalError;
 use actix_web::http::Method;
-use actix_web::http::header::{CONTENT_LENGTH, HeaderName, HeaderValue, RETRY_AFTER};
+use actix_web::http::header::{CONTENT_LENGTH, HeaderMap, HeaderValue, RETRY_AFTER};
 use actix_web::middleware::Next;
 use actix_web::web::Data;
-use actix_web::{HttpMessage, HttpResponse, ResponseError};
 use firewall::FirewallError;
 use kernel::Clock;
 use kernel::ports::{Identity, Principal, Proof};
@@ -28,15 +28,13 @@ use platform::trace;
 use super::Edge;
 use super::client::Proxies;
 use super::cors::{Cors, NoOrigin};
-use super::figures::measure;
+use super::figures::{measure, measure_unanswered};
 use super::firewall::Guard;
 use super::headers::{About, protect};
 use super::pages::{PAGES, endpoints, no_endpoint};
 use super::request_id::{self, REQUEST_ID};
 use super::route::{Access, Route, Table, TableError};
 use super::throttle::{KeyRates, Throttle, Told};
-
-const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 
 /// Why there is no gate.
 #[derive(Debug, thiserror::Error)]
@@ -188,33 +186,42 @@ pub async fn gate(
         request.head_mut().method = Method::GET;
     }
     let id = request_id::of(request.headers());
-    let origin = gate.cors.origin(request.headers());
-    if gate.cors.trusts(origin) {
+    let origin = gate.cors.origin(request.headers()).cloned();
+    if gate.cors.trusts(origin.as_ref()) {
         request.extensions_mut().insert(TrustedOrigin);
     }
-    let told = About { is_page: request.path().starts_with(PAGES), is_tls: is_tls(&request) };
-    let mut response = match gate.cors.preflight(&request) {
-        Some(answer) => request.into_response(answer),
-        None => trace::within(id.clone(), pass(&gate, told, request, next)).await?,
+    let about =
+        About { is_page: request.path().starts_with(PAGES), is_tls: gate.proxies.is_tls(&request) };
+    let complete = |headers: &mut HeaderMap| {
+        if let Ok(id) = HeaderValue::from_str(&id) {
+            headers.insert(REQUEST_ID, id);
+        }
+        protect(headers, about);
+        gate.cors.tell(origin.as_ref(), headers);
     };
-    if let Ok(id) = HeaderValue::from_str(&id) {
-        response.headers_mut().insert(REQUEST_ID, id);
+    let method = request.method().clone();
+    let passed = match gate.cors.preflight(&request) {
+        Some(answer) => Ok(request.into_response(answer)),
+        None => trace::within(id.clone(), pass(&gate, request, next)).await,
+    };
+    match passed {
+        Ok(mut response) => {
+            complete(response.headers_mut());
+            measure(&response, began.elapsed());
+            Ok(response)
+        }
+        // The request is gone with its handler, so that only the answer can be made complete.
+        Err(error) => {
+            let mut response = error.error_response();
+            complete(response.headers_mut());
+            measure_unanswered(&method, response.status(), began.elapsed());
+            Err(InternalError::from_response(error, response).into())
+        }
     }
-    protect(response.headers_mut(), told);
-    gate.cors.tell(origin, response.headers_mut());
-    measure(&response, began.elapsed());
-    Ok(response)
-}
-
-/// Whether the client's side is encrypted, here or at a proxy. Nobody gains by lying of it.
-fn is_tls(request: &ServiceRequest) -> bool {
-    let of_proxy = request.headers().get(FORWARDED_PROTO).is_some_and(|proto| proto == "https");
-    request.app_config().secure() || of_proxy
 }
 
 async fn pass(
     gate: &Gate,
-    about: About,
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
@@ -251,7 +258,7 @@ async fn pass(
         Err(failure) => request.error_response(failure),
         Ok(()) => match tokio::time::timeout(route.timeout(), next.call(request)).await {
             Ok(response) => response?.map_into_boxed_body(),
-            Err(_) => return Err(Late::new(about).into()),
+            Err(_) => return Err(late().into()),
         },
     };
     drop(place);
@@ -271,37 +278,9 @@ fn retry_soon(mut response: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody
     response
 }
 
-/// The answer to a request that took too long. Its handler is gone and the request with it, so this
-/// brings along what every answer has.
-#[derive(Debug)]
-struct Late {
-    problem: Problem,
-    about: About,
-}
-
-impl Late {
-    fn new(about: About) -> Self {
-        let detail = "What it began is finished or undone; ask for its outcome.";
-        let mut problem = Problem::new(code::TIMEOUT, detail);
-        problem.request_id = Some(trace::current());
-        Self { problem, about }
-    }
-}
-
-impl fmt::Display for Late {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.problem.fmt(f)
-    }
-}
-
-impl ResponseError for Late {
-    fn error_response(&self) -> HttpResponse {
-        let mut response = Failure::from(self.problem.clone()).error_response();
-        let id = self.problem.request_id.as_deref().unwrap_or_default();
-        if let Ok(id) = HeaderValue::from_str(id) {
-            response.headers_mut().insert(REQUEST_ID, id);
-        }
-        protect(response.headers_mut(), self.about);
-        response
-    }
+fn late() -> Failure {
+    let detail = "What it began is finished or undone; ask for its outcome.";
+    let mut problem = Problem::new(code::TIMEOUT, detail);
+    problem.request_id = Some(trace::current());
+    problem.into()
 }

@@ -161,11 +161,14 @@ async fn browsers_are_told_what_an_answer_may_do() {
 #[tokio::test]
 async fn a_proxy_that_encrypts_has_it_stay_so() {
     let mut shop = shop();
-    shop.start(&[]);
-    let anyone = Customer::anyone(&shop);
-    let answer = anyone.call_with("GET", "/v1/products", &[("x-forwarded-proto", "https")]).await;
-    let told = answer.headers["strict-transport-security"].to_str().unwrap().to_owned();
-    assert!(told.starts_with("max-age="), "{told}");
+    for (proxies, believed) in [("127.0.0.0/8", true), ("10.0.0.0/8", false)] {
+        shop.start(&[("STOA__EDGE__TRUSTED_PROXIES", proxies)]);
+        let encrypted = [("x-forwarded-proto", "https")];
+        let answer = Customer::anyone(&shop).call_with("GET", "/v1/products", &encrypted).await;
+        let told = answer.headers.get("strict-transport-security");
+        assert_eq!(told.is_some(), believed, "{proxies}: {told:?}");
+        shop.stop();
+    }
 }
 
 #[tokio::test]
@@ -253,12 +256,16 @@ async fn an_answer_that_comes_too_late_has_all_headers() {
     std::fs::write(&file, settings).unwrap();
     shop.set("STOA_CONFIG", file.to_str().unwrap());
     shop.set("STOA__AUTH__ARGON2_MEMORY_KIB", "65536");
-    shop.start(&[]);
+    shop.start(&[("STOA__EDGE__CORS__ORIGINS", "https://shop.example")]);
     let ada = json!({"email": "ada@example.com", "password": "correct horse battery"});
-    let answer = Customer::anyone(&shop).post("/v1/auth/login", &ada).await;
+    let anyone = Customer::anyone(&shop);
+    let answer = anyone.post("/v1/auth/login", &ada).await;
     assert_eq!((answer.status, &answer.body["code"]), (504, &json!("timeout")), "{answer:?}");
     assert_eq!(answer.headers["x-content-type-options"], "nosniff");
     assert_eq!(answer.headers["x-request-id"], answer.body["request_id"].as_str().unwrap());
+    assert_eq!(answer.headers["vary"], "origin");
+    let figures = anyone.on_ops(&shop).get("/metrics").await.text;
+    assert!(figures.contains("route=\"(given up)\",status=\"504\""), "{figures}");
 }
 
 #[tokio::test]

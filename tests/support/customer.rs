@@ -60,6 +60,11 @@ impl Customer {
         Self { base: shop.base.clone(), ..self.clone() }
     }
 
+    /// The same somebody at the port for operators.
+    pub fn on_ops(&self, shop: &Shop) -> Self {
+        Self { base: shop.ops.clone(), ..self.clone() }
+    }
+
     async fn send(&self, request: RequestBuilder) -> Result<Answer, reqwest::Error> {
         let request =
             if self.token.is_empty() { request } else { request.bearer_auth(&self.token) };
