@@ -20,6 +20,12 @@ pub(super) const PAGES: &str = "/docs";
 /// What the edge serves besides the API.
 const OWN: [&str; 4] = [DESCRIPTION, "/docs/", "/problems/x", "/health/live"];
 
+const ABOUT: &str = "An online shop's whole back end.\n\nBeside what an endpoint lists, each may \
+    answer what the gate says: 401 `unauthenticated`; 403 `forbidden`, `mfa_required` (with \
+    `methods`, the ways to show a second factor), `csrf_refused` or `blocked` (the firewall); 404 \
+    `not_found`; 413 `body_too_large`; 429 `too_many_requests` with `Retry-After`; 503 \
+    `overloaded`; 504 `timeout`. `stoa routes` lists who may come in where.";
+
 /// Every endpoint of the program: its method, and its path with a template's names in place.
 pub(super) fn endpoints() -> Vec<(String, String)> {
     let split = |(path, methods): &(String, String)| -> Vec<(String, String)> {
@@ -40,7 +46,7 @@ pub fn openapi() -> OpenApi {
     let info = InfoBuilder::new()
         .title("Stoa")
         .version(env!("CARGO_PKG_VERSION"))
-        .description(Some("An online shop's whole back end."));
+        .description(Some(ABOUT));
     let mut api = OpenApiBuilder::new().info(info.build()).build();
     for module in [
         auth::Accounts::openapi(),
