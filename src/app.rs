@@ -216,7 +216,7 @@ impl Shop {
         let server = &self.settings.server;
         let identity = Arc::new(self.accounts.clone());
         let clock = self.databases[0].clock().clone();
-        let gate = Gate::new(identity, clock, &self.settings.edge);
+        let gate = Gate::new(identity, clock, self.databases.to_vec(), &self.settings.edge);
         let gate = Data::new(gate.map_err(std::io::Error::other)?);
         let guard: Data<dyn BodyGuard> = Data::from(gate.body_guard());
         let forgetting = gate.clone();
@@ -224,7 +224,21 @@ impl Shop {
             forgetting.forget_clients();
             async { Ok::<bool, std::convert::Infallible>(false) }
         });
+        let shedding = gate.clone();
+        self.tasks.every("edge.shed", edge::DECIDE_EVERY, None, move || {
+            shedding.shed();
+            async { Ok::<bool, std::convert::Infallible>(false) }
+        });
+        // What requests leave behind runs on the process's own threads.
+        let (tasks, queue) = (self.tasks.clone(), gate.thread());
+        self.tasks.spawn(async move {
+            tokio::select! {
+                () = tasks.stopped() => {}
+                () = edge::try_queue(queue) => {}
+            }
+        });
         let mut http = HttpServer::new(move || {
+            actix_web::rt::spawn(edge::try_queue(gate.thread()));
             App::new()
                 .app_data(gate.clone())
                 .app_data(guard.clone())

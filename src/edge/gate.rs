@@ -5,14 +5,14 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use actix_web::HttpMessage;
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::error::InternalError;
 use actix_web::http::Method;
-use actix_web::http::header::{CONTENT_LENGTH, HeaderMap, HeaderValue, RETRY_AFTER};
+use actix_web::http::header::{CACHE_CONTROL, CONTENT_LENGTH, HeaderMap, HeaderValue, RETRY_AFTER};
 use actix_web::middleware::Next;
 use actix_web::web::Data;
 use firewall::FirewallError;
@@ -20,9 +20,11 @@ use kernel::Clock;
 use kernel::ports::{Identity, Principal, Proof};
 use kernel::problem::{Problem, code};
 use platform::http::{
-    BodyGuard, ClientAddress, Failure, TrustedOrigin, demand, demand_second_factor, demand_step_up,
-    identify,
+    BodyGuard, ClientAddress, Failure, PUBLIC, TrustedOrigin, demand, demand_second_factor,
+    demand_step_up, identify,
 };
+use platform::queue::QueueDelay;
+use platform::sql::Db;
 use platform::trace;
 
 use super::Edge;
@@ -34,6 +36,7 @@ use super::headers::{About, protect};
 use super::pages::{PAGES, endpoints, no_endpoint};
 use super::request_id::{self, REQUEST_ID};
 use super::route::{Access, Route, Table, TableError};
+use super::shedding::Shedding;
 use super::throttle::{KeyRates, Throttle, Told};
 
 /// Why there is no gate.
@@ -63,6 +66,7 @@ pub struct Gate {
     guard: Arc<Guard>,
     cors: Cors,
     proxies: Proxies,
+    shedding: Shedding,
     /// How many requests are being answered, and how many may be.
     in_flight: AtomicUsize,
     in_flight_max: usize,
@@ -78,10 +82,12 @@ impl Drop for Place<'_> {
 }
 
 impl Gate {
-    /// The gate of these settings. Refused if an endpoint would be shut, or a route makes no sense.
+    /// The gate of these settings, in front of what works on these databases. Refused if an endpoint
+    /// would be shut, or a route makes no sense.
     pub fn new(
         identity: Arc<dyn Identity>,
         clock: Clock,
+        databases: Vec<Db>,
         settings: &Edge,
     ) -> Result<Self, GateError> {
         let table = Table::new(settings.effective_routes(), &endpoints())?;
@@ -97,6 +103,7 @@ impl Gate {
             guard: Arc::new(Guard::new(settings.firewall.clone())?),
             table,
             proxies,
+            shedding: Shedding::new(Duration::from_millis(settings.queue_target_ms), databases),
             in_flight: AtomicUsize::new(0),
             in_flight_max: settings.in_flight_max,
         })
@@ -115,9 +122,20 @@ impl Gate {
         self.key_rates.forget();
     }
 
-    fn place(&self) -> Result<Place<'_>, Failure> {
+    /// Decides anew how much is refused; to be called every [`DECIDE_EVERY`](super::DECIDE_EVERY).
+    pub fn shed(&self) {
+        self.shedding.decide();
+    }
+
+    /// A thread's queue, to be tried by [`try_queue`](super::try_queue) on that thread.
+    pub fn thread(&self) -> Arc<QueueDelay> {
+        self.shedding.thread()
+    }
+
+    fn place(&self, essential: bool) -> Result<Place<'_>, Failure> {
         let place = Place(&self.in_flight);
-        if self.in_flight.fetch_add(1, Ordering::Relaxed) < self.in_flight_max {
+        let is_full = self.in_flight.fetch_add(1, Ordering::Relaxed) >= self.in_flight_max;
+        if !is_full && self.shedding.admits(essential) {
             return Ok(place);
         }
         let detail = "Too many requests are being answered; nothing was begun. Try again soon.";
@@ -196,6 +214,9 @@ pub async fn gate(
         if let Ok(id) = HeaderValue::from_str(&id) {
             headers.insert(REQUEST_ID, id);
         }
+        if !headers.contains_key(CACHE_CONTROL) {
+            headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        }
         protect(headers, about);
         gate.cors.tell(origin.as_ref(), headers);
     };
@@ -225,20 +246,20 @@ async fn pass(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
-    let place = match gate.place() {
+    let found = gate.table.of(request.method(), request.path());
+    let place = match gate.place(found.is_some_and(|(_, route)| route.essential)) {
         Ok(place) => place,
         Err(failure) => return Ok(retry_soon(request.error_response(failure))),
     };
     let peer = request.peer_addr().map_or(Ipv4Addr::UNSPECIFIED.into(), |peer| peer.ip());
     let client = gate.proxies.client(peer, request.headers());
     request.extensions_mut().insert(ClientAddress(client));
-    let found = gate.table.of(request.method(), request.path());
     let mut told = found.and_then(|(number, _)| gate.limit(number, client));
     let checked = match told {
         Some(Told { wait: Some(_), .. }) => Err(too_often()),
         _ => gate.guard.check_head(&request, client).map_err(Failure::from),
     };
-    let Some((_, route)) = found else {
+    let Some((number, route)) = found else {
         // Whatever answers there: it is shut until the table says who may come in.
         let failure = checked.err().unwrap_or_else(|| no_endpoint().into());
         return Ok(request.error_response(failure));
@@ -262,6 +283,9 @@ async fn pass(
         },
     };
     drop(place);
+    if response.headers().get(CACHE_CONTROL) == Some(&PUBLIC) {
+        response.headers_mut().insert(CACHE_CONTROL, gate.table.public_cache(number));
+    }
     if let Some(told) = told {
         told.tell(response.headers_mut());
     }

@@ -10,6 +10,7 @@ mod ops;
 mod pages;
 mod request_id;
 mod route;
+mod shedding;
 mod throttle;
 
 use ipnet::IpNet;
@@ -19,7 +20,8 @@ pub use client::ProxyHeader;
 pub use gate::{Gate, GateError, gate};
 pub use ops::{install_metrics, serve as serve_ops};
 pub use pages::{openapi, routes};
-pub use route::{Access, Route, TableError};
+pub use route::{Access, Caching, Route, TableError};
+pub use shedding::{DECIDE_EVERY, try_queue};
 
 /// How the edge is set up.
 #[derive(Debug, Clone, Deserialize)]
@@ -33,6 +35,9 @@ pub struct Edge {
     pub throttle: bool,
     /// How many requests may be answered at the same time; further ones get 503 at once.
     pub in_flight_max: usize,
+    /// How long a queue of the shop may make everybody wait before requests are refused, in
+    /// milliseconds; 0 refuses none.
+    pub queue_target_ms: u64,
     /// Whether a route of `mfa` asks for no second factor, so that guests can order.
     pub guest_checkout: bool,
     /// Whether whoever works in the shop needs a second factor for everything of the staff.

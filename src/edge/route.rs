@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use actix_web::http::Method;
+use actix_web::http::header::HeaderValue;
 use kernel::Permission;
 use serde::Deserialize;
 
@@ -32,6 +33,16 @@ impl Access {
     }
 }
 
+/// For how long others may keep answers that are the same for everybody (RFC 9111, RFC 5861).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Caching {
+    /// As they are, in seconds.
+    pub max_age_s: u32,
+    /// Further seconds in which they may be shown while a new one is asked for.
+    pub stale_s: u32,
+}
+
 /// A route of the table.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -52,6 +63,13 @@ pub struct Route {
     /// How many requests a client may send in a second; without it, as many as it likes.
     #[serde(default)]
     pub per_second: Option<u32>,
+    /// For how long answers may be kept that are the same for everybody; without it they are asked
+    /// for again each time.
+    #[serde(default)]
+    pub cache: Option<Caching>,
+    /// Whether a busy shop refuses others first.
+    #[serde(default)]
+    pub essential: bool,
     /// The longest body, in bytes.
     #[serde(default = "body_max")]
     pub body_max: u64,
@@ -59,6 +77,9 @@ pub struct Route {
     #[serde(default = "timeout_ms")]
     pub timeout_ms: u64,
 }
+
+/// Asked for again each time, which an ETag makes cheap.
+const NEVER_KEPT: HeaderValue = HeaderValue::from_static("public, no-cache");
 
 const fn body_max() -> u64 {
     1 << 20
@@ -72,6 +93,12 @@ impl Route {
     /// After how long a request is given up.
     pub fn timeout(&self) -> Duration {
         Duration::from_millis(self.timeout_ms)
+    }
+
+    fn public_cache(&self) -> HeaderValue {
+        let Some(Caching { max_age_s, stale_s }) = self.cache else { return NEVER_KEPT };
+        let text = format!("public, max-age={max_age_s}, stale-while-revalidate={stale_s}");
+        HeaderValue::try_from(text).unwrap_or(NEVER_KEPT)
     }
 
     fn fits(&self, method: &str, path: &str) -> bool {
@@ -107,6 +134,9 @@ pub enum TableError {
     /// The staff would need no permission.
     #[error("edge.routes: {0}: access \"staff\" needs a permission, and only that access has one")]
     NoPermission(String),
+    /// What is not for everybody would be kept by others.
+    #[error("edge.routes: {0}: cache is for access \"optional\"")]
+    NoCache(String),
     /// Only the staff steps up.
     #[error("edge.routes: {0}: step_up is for access \"staff\"; write access = \"mfa\"")]
     NoStepUp(String),
@@ -122,14 +152,22 @@ pub enum TableError {
 
 /// The routes, the one with the most segments first, and among equal ones those that name methods.
 #[derive(Debug)]
-pub struct Table(Vec<Route>);
+pub struct Table {
+    routes: Vec<Route>,
+    /// Cache-Control of each one's answers that are the same for everybody.
+    public_cache: Vec<HeaderValue>,
+}
 
 const METHODS: [&str; 5] = ["GET", "POST", "PUT", "PATCH", "DELETE"];
 
 impl Table {
     /// A table that has a route for each of these endpoints, methods and path templates.
     pub fn new(mut routes: Vec<Route>, endpoints: &[(String, String)]) -> Result<Self, TableError> {
-        for Route { prefix, methods, per_second, access, permission, step_up, .. } in &routes {
+        for route in &routes {
+            let Route { prefix, methods, per_second, access, permission, step_up, .. } = route;
+            if route.cache.is_some() && *access != Access::Optional {
+                return Err(TableError::NoCache(prefix.clone()));
+            }
             if (*access == Access::Staff) != permission.is_some() {
                 return Err(TableError::NoPermission(prefix.clone()));
             }
@@ -150,7 +188,8 @@ impl Table {
         routes.sort_by_key(|route| {
             (std::cmp::Reverse(route.prefix.split('/').count()), route.methods.is_empty())
         });
-        let table = Self(routes);
+        let public_cache = routes.iter().map(Route::public_cache).collect();
+        let table = Self { routes, public_cache };
         for (method, path) in endpoints {
             if table.find(method, path).is_none() {
                 let (method, path) = (method.clone(), path.clone());
@@ -166,12 +205,17 @@ impl Table {
     }
 
     fn find(&self, method: &str, path: &str) -> Option<(usize, &Route)> {
-        self.0.iter().enumerate().find(|(_, route)| route.fits(method, path))
+        self.routes.iter().enumerate().find(|(_, route)| route.fits(method, path))
     }
 
     /// All routes, each at its number.
     pub fn routes(&self) -> &[Route] {
-        &self.0
+        &self.routes
+    }
+
+    /// Cache-Control of a route's answers that are the same for everybody.
+    pub fn public_cache(&self, route: usize) -> HeaderValue {
+        self.public_cache.get(route).cloned().unwrap_or(NEVER_KEPT)
     }
 }
 
@@ -184,11 +228,14 @@ pub fn listed(
     let line = |(method, path): &(String, String)| {
         let (_, route) = table.find(method, path)?;
         let Route { access, permission, step_up, per_second, body_max, timeout_ms, .. } = route;
+        let cache = route.cache.map_or("-".to_owned(), |cache| format!("{} s", cache.max_age_s));
+        let essential = if route.essential { " essential" } else { "" };
         let per_second = per_second.map_or("any".to_owned(), |number| number.to_string());
         let access = permission.map_or(access.word(), Permission::word);
         let step_up = if *step_up { "+step-up" } else { "" };
         Some(format!(
-            "{method:6} {path:55} {access:16} {step_up:8} {per_second:>4}/s {body_max:>10} B {timeout_ms:>6} ms"
+            "{method:6} {path:55} {access:16} {step_up:8} {per_second:>4}/s \
+             {cache:>5} {body_max:>10} B {timeout_ms:>6} ms{essential}"
         ))
     };
     Ok(endpoints.iter().filter_map(line).collect())
@@ -206,6 +253,8 @@ mod tests {
             permission: (access == Access::Staff).then_some(Permission::ProductsRead),
             step_up: false,
             per_second: None,
+            cache: None,
+            essential: false,
             body_max: 1,
             timeout_ms: 1,
         }
@@ -241,6 +290,9 @@ mod tests {
         assert_eq!(refused(route("/v1", &["get"], all)), wrong);
         let none = Route { per_second: Some(0), ..route("/v1", &[], all) };
         assert_eq!(refused(none), TableError::NoRequests("/v1".to_owned()));
+        let caching = Some(Caching { max_age_s: 60, stale_s: 0 });
+        let kept = Route { cache: caching, ..route("/v1", &[], Access::Required) };
+        assert_eq!(refused(kept), TableError::NoCache("/v1".to_owned()));
         let nobody = Route { step_up: true, ..route("/v1", &[], Access::Mfa) };
         assert_eq!(refused(nobody), TableError::NoStepUp("/v1".to_owned()));
         let endpoints = [("POST".to_owned(), "/v1/orders".to_owned())];

@@ -169,6 +169,8 @@ mod tests {
             permission: None,
             step_up: false,
             per_second: Some(per_second),
+            cache: None,
+            essential: false,
             body_max: 1,
             timeout_ms: 1,
         };

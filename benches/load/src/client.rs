@@ -1,6 +1,6 @@
 //! One client: one connection that is kept, one request at a time.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -27,7 +27,15 @@ pub struct Client {
     sender: Option<SendRequest<Full<Bytes>>>,
     /// Sent as the bearer of each request.
     pub access_token: Option<String>,
+    /// Behind a proxy, the number of the next address that a request comes from; each comes from
+    /// another.
+    pub forwarded_for: Option<u32>,
 }
+
+/// Addresses of clients, 10.0.0.0/8: so many bits of a number count.
+const ADDRESS_BITS: u32 = 24;
+/// The first addresses of two clients are so far apart.
+const ADDRESSES_APART: u32 = 1 << 14;
 
 /// An answer, read to its end.
 pub struct Answer {
@@ -51,7 +59,19 @@ impl Answer {
 impl Client {
     /// A client that connects with its first request.
     pub fn new(address: SocketAddr) -> Self {
-        Self { address, host: address.to_string(), sender: None, access_token: None }
+        Self {
+            address,
+            host: address.to_string(),
+            sender: None,
+            access_token: None,
+            forwarded_for: None,
+        }
+    }
+
+    /// The client with a number, whose requests come from an address each, as a proxy tells them.
+    pub fn behind_proxy(address: SocketAddr, number: usize) -> Self {
+        let first = u32::try_from(number).unwrap_or_default().wrapping_mul(ADDRESSES_APART);
+        Self { forwarded_for: Some(first), ..Self::new(address) }
     }
 
     /// GET.
@@ -106,6 +126,11 @@ impl Client {
         let mut request = Request::builder().method(method).uri(path).header(HOST, &self.host);
         if let Some(token) = &self.access_token {
             request = request.header(AUTHORIZATION, format!("Bearer {token}"));
+        }
+        if let Some(number) = &mut self.forwarded_for {
+            let address = Ipv4Addr::from((10 << ADDRESS_BITS) | (*number % (1 << ADDRESS_BITS)));
+            request = request.header("x-forwarded-for", address.to_string());
+            *number = number.wrapping_add(1);
         }
         if let Some(key) = key {
             request = request.header("idempotency-key", key);

@@ -24,29 +24,43 @@ pub struct Measured {
     pub latencies: Histogram<u64>,
     /// What did not succeed, by its name.
     pub others: BTreeMap<String, u64>,
+    /// Its latencies.
+    pub other_latencies: Histogram<u64>,
     /// From the first request to the last answer.
     pub elapsed: Duration,
 }
 
 impl Measured {
-    fn new() -> Result<Self> {
-        let latencies = Histogram::new_with_max(LATENCY_MAX_US, LATENCY_DIGITS)
-            .map_err(|error| Error::Setup(error.to_string()))?;
-        Ok(Self { latencies, others: BTreeMap::new(), elapsed: Duration::ZERO })
+    /// Nothing was measured yet.
+    pub fn new() -> Result<Self> {
+        let histogram = || {
+            Histogram::new_with_max(LATENCY_MAX_US, LATENCY_DIGITS)
+                .map_err(|error| Error::Setup(error.to_string()))
+        };
+        Ok(Self {
+            latencies: histogram()?,
+            others: BTreeMap::new(),
+            other_latencies: histogram()?,
+            elapsed: Duration::ZERO,
+        })
     }
 
-    fn note(&mut self, outcome: Outcome, took: Duration) {
+    /// Takes down what came of a turn and how long it took.
+    pub fn note(&mut self, outcome: Outcome, took: Duration) {
+        let micros = u64::try_from(took.as_micros()).unwrap_or(LATENCY_MAX_US).max(1);
         match outcome {
-            Outcome::Done => {
-                let micros = u64::try_from(took.as_micros()).unwrap_or(LATENCY_MAX_US);
-                self.latencies.saturating_record(micros.max(1));
+            Outcome::Done => self.latencies.saturating_record(micros),
+            Outcome::Other(name) => {
+                *self.others.entry(name).or_default() += 1;
+                self.other_latencies.saturating_record(micros);
             }
-            Outcome::Other(name) => *self.others.entry(name).or_default() += 1,
         }
     }
 
     fn add(&mut self, other: Self) -> Result<()> {
-        self.latencies.add(other.latencies).map_err(|error| Error::Setup(error.to_string()))?;
+        let failed = |error: hdrhistogram::AdditionError| Error::Setup(error.to_string());
+        self.latencies.add(other.latencies).map_err(failed)?;
+        self.other_latencies.add(other.other_latencies).map_err(failed)?;
         for (name, count) in other.others {
             *self.others.entry(name).or_default() += count;
         }
@@ -64,7 +78,7 @@ pub async fn run(
     let mut workers = JoinSet::new();
     let mut ready = Vec::new();
     for number in 0..clients {
-        let mut client = Client::new(address);
+        let mut client = Client::behind_proxy(address, number);
         let mut step = scenario.step(number);
         step.prepare(&mut client);
         for turn in 0..WARM_UP {

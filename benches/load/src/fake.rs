@@ -129,7 +129,7 @@ async fn the_bare_handler_is_driven_without_a_fault() {
 async fn what_is_not_there_is_no_success() {
     let (address, _) = open();
     let paths = Arc::new(vec!["/nowhere".to_owned()]);
-    let scenario = Scenario::Read { name: "nowhere", paths };
+    let scenario = Scenario::Read { name: "nowhere", paths, guests: Vec::new() };
     let measured = drive::run(address, &scenario, 2, LASTING).await.unwrap();
     assert!(measured.latencies.is_empty());
     assert_eq!(measured.others.into_keys().collect::<Vec<_>>(), ["read 404 no code"]);
@@ -144,7 +144,7 @@ async fn checkouts_are_counted_as_the_shop_counts_them() {
 
     let clients = 4;
     let shop = Shop::prepare(address, &catalog, clients).await.unwrap();
-    assert_eq!(shop.products(), 2, "only what goes through is bought under the clock");
+    assert_eq!(shop.product_count(), 2, "only what goes through is bought under the clock");
     let before = books.lock().unwrap().confirmed;
     let [.., checkout] = shop.scenarios();
     let measured = drive::run(address, &checkout, clients, LASTING).await.unwrap();

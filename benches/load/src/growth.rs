@@ -210,7 +210,7 @@ async fn scenarios(client: &mut Client) -> Result<Vec<Scenario>> {
         slugs.iter().map(path).collect::<Vec<_>>()
     };
     let searches = |more| shop::searches(more).collect::<Vec<_>>();
-    let read = |name, paths| Scenario::Read { name, paths: Arc::new(paths) };
+    let read = |name, paths| Scenario::Read { name, paths: Arc::new(paths), guests: Vec::new() };
     Ok(vec![
         read("product by id", ids),
         read("list", vec![first.clone()]),

@@ -7,9 +7,11 @@
 mod bare;
 mod client;
 mod drive;
+mod edge;
 mod error;
 mod fake;
 mod growth;
+mod open;
 mod process;
 mod report;
 mod scenario;
@@ -41,6 +43,8 @@ struct Arguments {
 enum What {
     /// What shoppers do in the demo shop, as ratios to a bare handler with the same bytes.
     Shop(Run),
+    /// What the complete edge costs, and what a shop does that is asked for more than it can do.
+    Edge(Run),
     /// What a catalogue costs as it grows: import, memory, index, and reads that nothing is kept for.
     Catalog {
         #[command(flatten)]
@@ -93,6 +97,10 @@ fn main() -> ExitCode {
             actix_web::rt::System::new().block_on(bare::serve(address, &bodies))
         }
         What::Shop(run) => on_runtime(measure(&run)).and_then(|report| {
+            println!("{report}");
+            report.fault().map_or(Ok(()), |fault| Err(Error::Fault(fault)))
+        }),
+        What::Edge(run) => on_runtime(edge::measure(&run)).and_then(|report| {
             println!("{report}");
             report.fault().map_or(Ok(()), |fault| Err(Error::Fault(fault)))
         }),

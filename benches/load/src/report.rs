@@ -70,6 +70,7 @@ impl Row {
     }
 }
 
+/// A count as a number to divide.
 #[expect(clippy::cast_precision_loss, reason = "counts stay far below 2^52")]
 pub fn to_f64(count: u64) -> f64 {
     count as f64
@@ -174,7 +175,8 @@ impl fmt::Display for Report {
     }
 }
 
-fn millis(micros: u64) -> String {
+/// Milliseconds with two digits.
+pub fn millis(micros: u64) -> String {
     format!("{}.{:02}", micros / 1000, micros % 1000 / 10)
 }
 

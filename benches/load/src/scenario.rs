@@ -31,6 +31,9 @@ pub enum Outcome {
 impl Outcome {
     /// Nothing is left to buy: the scenario ends.
     pub const SOLD_OUT: &str = "the shelf is empty";
+    /// A busy shop refused a cart line, or the order of what is in the cart.
+    pub const CART_REFUSED: &str = "cart line 503 overloaded";
+    pub const ORDER_REFUSED: &str = "order 503 overloaded";
 
     fn other(name: impl Into<String>) -> Self {
         Self::Other(name.into())
@@ -101,6 +104,8 @@ pub enum Scenario {
         name: &'static str,
         /// The paths.
         paths: Arc<Vec<String>>,
+        /// Who asks; nobody in particular when it is empty.
+        guests: Vec<Arc<Buyer>>,
     },
     /// Cart line and order, until it is confirmed.
     Checkout {
@@ -114,7 +119,7 @@ pub enum Scenario {
 impl Scenario {
     /// The bare handler with the bytes of a scenario.
     pub fn bare(name: &'static str, number: usize) -> Self {
-        Self::Read { name, paths: Arc::new(vec![bare::path(number)]) }
+        Self::Read { name, paths: Arc::new(vec![bare::path(number)]), guests: Vec::new() }
     }
 
     /// What the bare handler has to answer too: the first of the bodies that are read.
@@ -136,10 +141,15 @@ impl Scenario {
     /// What the client with this number does.
     pub fn step(&self, client: usize) -> Step {
         match self {
-            Self::Read { paths, .. } => Step::Read { paths: Arc::clone(paths), client },
+            Self::Read { paths, guests, .. } => Step::Read {
+                paths: Arc::clone(paths),
+                client,
+                guest: guests.get(client % guests.len().max(1)).cloned(),
+            },
             Self::Checkout { shelf, buyers } => Step::Checkout {
                 shelf: Arc::clone(shelf),
                 buyer: Arc::clone(&buyers[client % buyers.len()]),
+                waits: None,
             },
         }
     }
@@ -153,6 +163,8 @@ pub enum Step {
         paths: Arc<Vec<String>>,
         /// The client's number.
         client: usize,
+        /// Who the client is.
+        guest: Option<Arc<Buyer>>,
     },
     /// Cart line and order.
     Checkout {
@@ -160,13 +172,19 @@ pub enum Step {
         shelf: Arc<Shelf>,
         /// Who buys.
         buyer: Arc<Buyer>,
+        /// The unit that is in the cart, because a shop that was busy refused the order.
+        waits: Option<usize>,
     },
 }
 
 impl Step {
     /// Before the clock starts.
     pub fn prepare(&self, client: &mut Client) {
-        if let Self::Checkout { buyer, .. } = self {
+        let who = match self {
+            Self::Read { guest, .. } => guest.as_ref(),
+            Self::Checkout { buyer, .. } => Some(buyer),
+        };
+        if let Some(buyer) = who {
             client.access_token = Some(buyer.access_token.clone());
         }
     }
@@ -174,19 +192,33 @@ impl Step {
     /// One turn; an error is an outcome of its own.
     pub async fn once(&mut self, client: &mut Client, turn: usize) -> Outcome {
         let outcome = match self {
-            Self::Read { paths, client: number } => {
+            Self::Read { paths, client: number, .. } => {
                 read(client, &paths[(*number * STRIDE + turn) % paths.len()]).await
             }
-            Self::Checkout { shelf, buyer } => match shelf.next() {
+            Self::Checkout { buyer, waits: Some(number), .. } => {
+                order(client, buyer, *number).await
+            }
+            Self::Checkout { shelf, buyer, waits } => match shelf.next() {
                 None => return Outcome::other(Outcome::SOLD_OUT),
-                Some((number, product)) => buy(client, buyer, product, number).await,
+                Some((number, product)) => {
+                    *waits = Some(number);
+                    buy(client, buyer, product, number).await
+                }
             },
         };
         let outcome = outcome.unwrap_or_else(|error| Outcome::Other(error.to_string()));
-        if let (Self::Checkout { buyer, .. }, Outcome::Other(_)) = (self, &outcome) {
-            // The line may still be in the cart; a new guest begins with an empty one.
-            if let Ok(new) = Buyer::arrive(client).await {
-                *buyer = Arc::new(new);
+        if let Self::Checkout { buyer, waits, .. } = self {
+            match &outcome {
+                Outcome::Done => *waits = None,
+                Outcome::Other(name) if name == Outcome::CART_REFUSED => *waits = None,
+                Outcome::Other(name) if name == Outcome::ORDER_REFUSED => {}
+                // The line may still be in the cart; a new guest begins with an empty one.
+                Outcome::Other(_) => {
+                    *waits = None;
+                    if let Ok(new) = Buyer::arrive(client).await {
+                        *buyer = Arc::new(new);
+                    }
+                }
             }
         }
         outcome
@@ -210,6 +242,11 @@ pub async fn buy(
     if !(200..300).contains(&answer.status) {
         return Ok(Outcome::refused("cart line", &answer));
     }
+    order(client, buyer, number).await
+}
+
+/// Orders what is in the cart, and waits for its confirmation.
+async fn order(client: &mut Client, buyer: &Buyer, number: usize) -> Result<Outcome> {
     let order = json!({
         "shipping_address": {
             "name": "Ada", "line1": "Unter den Linden 1", "city": "Berlin",

@@ -63,7 +63,7 @@ impl Shop {
     /// Waits for the catalogue, tries the products, and lets so many guests arrive.
     pub async fn prepare(address: SocketAddr, catalog: &Path, guests: usize) -> Result<Self> {
         let entries = plentiful(&std::fs::read_to_string(catalog)?)?;
-        let mut client = Client::new(address);
+        let mut client = Client::behind_proxy(address, 0);
         wait_for_search(&mut client).await?;
 
         let mut product_ids = Vec::new();
@@ -101,21 +101,41 @@ impl Shop {
 
     /// What is measured, in this order: the books grow only with the last.
     pub fn scenarios(&self) -> [Scenario; 6] {
-        let products = self.product_ids.iter().map(|id| format!("/v1/products/{id}"));
+        let read =
+            |name, paths| Scenario::Read { name, paths: Arc::new(paths), guests: Vec::new() };
         [
-            Scenario::Read { name: "product by id", paths: Arc::new(products.collect()) },
-            Scenario::Read {
-                name: "product list",
-                paths: Arc::new(vec!["/v1/products?limit=24".to_owned()]),
-            },
-            Scenario::Read {
-                name: "list with facets",
-                paths: Arc::new(vec!["/v1/products?limit=24&facets=true".to_owned()]),
-            },
-            Scenario::Read { name: "suggestions", paths: Arc::new(suggestions().collect()) },
-            Scenario::Read { name: "search", paths: Arc::new(searches("").collect()) },
-            Scenario::Checkout { shelf: Arc::clone(&self.shelf), buyers: self.buyers.clone() },
+            self.products(),
+            read("product list", vec!["/v1/products?limit=24".to_owned()]),
+            read("list with facets", vec!["/v1/products?limit=24&facets=true".to_owned()]),
+            read("suggestions", suggestions().collect()),
+            read("search", searches("").collect()),
+            self.checkout(),
         ]
+    }
+
+    /// Pages of products.
+    pub fn products(&self) -> Scenario {
+        let paths = self.product_ids.iter().map(|id| format!("/v1/products/{id}"));
+        Scenario::Read {
+            name: "product by id",
+            paths: Arc::new(paths.collect()),
+            guests: Vec::new(),
+        }
+    }
+
+    /// The same, each with a token.
+    pub fn products_by_guests(&self) -> Scenario {
+        match self.products() {
+            Scenario::Read { name, paths, .. } => {
+                Scenario::Read { name, paths, guests: self.buyers.clone() }
+            }
+            other @ Scenario::Checkout { .. } => other,
+        }
+    }
+
+    /// Carts that become orders.
+    pub fn checkout(&self) -> Scenario {
+        Scenario::Checkout { shelf: Arc::clone(&self.shelf), buyers: self.buyers.clone() }
     }
 }
 
@@ -163,7 +183,7 @@ async fn wait_for_search(client: &mut Client) -> Result<()> {
 #[cfg(test)]
 impl Shop {
     /// How many products can be bought.
-    pub fn products(&self) -> usize {
+    pub fn product_count(&self) -> usize {
         self.product_ids.len()
     }
 }

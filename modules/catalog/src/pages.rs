@@ -23,8 +23,6 @@ use uuid::Uuid;
 
 use crate::store::searching;
 
-/// For how long others may keep what shoppers see (RFC 9111; RFC 5861 for the second part).
-pub(crate) const CACHED: &str = "public, max-age=60, stale-while-revalidate=3600";
 /// How long a product's page is good if nothing of it changes.
 pub(crate) const PRODUCT_TTL: Duration = Duration::from_mins(5);
 /// How long a page of categories, or of the products of one, is good if no product changes.
@@ -65,11 +63,7 @@ impl ListPage {
         ttl: Duration,
     ) -> Result<Loaded<Self>, Failure> {
         let json = serde_json::to_vec(view).map_err(Failure::internal)?;
-        Ok(Loaded {
-            value: Self { body: CachedBody::new(json, CACHED), finds },
-            tags: Vec::new(),
-            ttl,
-        })
+        Ok(Loaded { value: Self { body: CachedBody::new(json), finds }, tags: Vec::new(), ttl })
     }
 }
 

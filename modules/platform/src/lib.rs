@@ -13,6 +13,7 @@ pub mod http;
 pub mod idempotency;
 pub mod module;
 pub mod outbox;
+pub mod queue;
 pub mod random;
 pub mod saga;
 pub mod sql;

@@ -3,7 +3,7 @@ use actix_web::{HttpResponse, web};
 use kernel::Problem;
 use kernel::id::ProductId;
 use kernel::page::Page;
-use platform::http::{Answer, Body, Editor, IfMatch, Staff, no_content, ok};
+use platform::http::{Answer, Body, Editor, IfMatch, PUBLIC, Staff, no_content, ok};
 use serde::Deserialize;
 use utoipa::{OpenApi, ToSchema};
 use uuid::Uuid;
@@ -11,7 +11,6 @@ use uuid::Uuid;
 use super::defined::{made, shown};
 use super::told::told;
 use crate::domain::{Collection, CollectionInput, Rule};
-use crate::pages::CACHED;
 use crate::{Catalog, Error};
 
 #[derive(OpenApi)]
@@ -56,7 +55,7 @@ fn collection_id(text: &str) -> Result<Uuid, Error> {
 )]
 async fn all(catalog: web::Data<Catalog>) -> Answer {
     let page = Page { items: catalog.collections().await?, next_cursor: None };
-    Ok(HttpResponse::Ok().insert_header((CACHE_CONTROL, CACHED)).json(page))
+    Ok(HttpResponse::Ok().insert_header((CACHE_CONTROL, PUBLIC)).json(page))
 }
 
 /// One collection, by its slug.
@@ -70,7 +69,7 @@ async fn all(catalog: web::Data<Catalog>) -> Answer {
 )]
 async fn one(catalog: web::Data<Catalog>, slug: web::Path<String>) -> Answer {
     let collection = catalog.collection(&slug).await?;
-    Ok(HttpResponse::Ok().insert_header((CACHE_CONTROL, CACHED)).json(collection))
+    Ok(HttpResponse::Ok().insert_header((CACHE_CONTROL, PUBLIC)).json(collection))
 }
 
 /// Creates a collection: by a rule, or empty for products to be chosen.

@@ -3,7 +3,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use kernel::Problem;
 use kernel::page::Page;
 use platform::cache::{Loaded, Tag};
-use platform::http::{Answer, CachedBody, Failure, Params};
+use platform::http::{Answer, CachedBody, Failure, PUBLIC, Params};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
@@ -11,7 +11,7 @@ use super::told::After;
 use super::view::{CardView, ProductView, RelatedView};
 use crate::Catalog;
 use crate::domain::is_locale;
-use crate::pages::{CACHED, PRODUCT_TTL};
+use crate::pages::PRODUCT_TTL;
 
 /// How a product is shown.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -66,7 +66,7 @@ async fn product_page(
     let view = |product| ProductView::at_public_price(product).in_language(locale);
     let view = ProductView { variants: variants.into_iter().map(view).collect(), ..view(product) };
     let json = serde_json::to_vec(&view).map_err(Failure::internal)?;
-    Ok(Loaded { value: CachedBody::new(json, CACHED), tags, ttl: PRODUCT_TTL })
+    Ok(Loaded { value: CachedBody::new(json), tags, ttl: PRODUCT_TTL })
 }
 
 /// The product at a present or former address of the shop.
@@ -86,7 +86,7 @@ pub(crate) async fn by_slug(catalog: web::Data<Catalog>, slug: web::Path<String>
         Some(present) => (HttpResponse::MovedPermanently(), format!("/v1/products/slug/{present}")),
         None => (HttpResponse::TemporaryRedirect(), format!("/v1/products/{id}")),
     };
-    Ok(response.insert_header((LOCATION, location)).insert_header((CACHE_CONTROL, CACHED)).finish())
+    Ok(response.insert_header((LOCATION, location)).insert_header((CACHE_CONTROL, PUBLIC)).finish())
 }
 
 /// The products that belong to one: what goes with it, what may be bought instead, the better one.
@@ -102,5 +102,5 @@ pub(crate) async fn related(catalog: web::Data<Catalog>, key: web::Path<String>)
     let items = catalog.related(&key).await?;
     let view = |(kind, card)| RelatedView { kind, product: CardView::of(card, None) };
     let page = Page { items: items.into_iter().map(view).collect(), next_cursor: None };
-    Ok(HttpResponse::Ok().insert_header((CACHE_CONTROL, CACHED)).json(page))
+    Ok(HttpResponse::Ok().insert_header((CACHE_CONTROL, PUBLIC)).json(page))
 }

@@ -98,7 +98,7 @@ async fn pages_are_cached_and_checked(db: Db) {
     let created = send(&catalog, post, true).await;
     let shown = get(&catalog, "/v1/products/LAMP%201%2F2").await;
     assert_eq!(shown.json["id"], created.json["id"]);
-    assert_eq!(shown.cache, "public, max-age=60, stale-while-revalidate=3600");
+    assert_eq!(shown.cache, "public");
     assert!(shown.etag.len() > 10);
     let uri = format!("/v1/products/{}", created.json["id"].as_str().unwrap());
     let again = |tag: &str| TestRequest::get().uri(&uri).insert_header((IF_NONE_MATCH, tag));

@@ -1,11 +1,15 @@
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
-use actix_web::http::header::{CONTENT_TYPE, LOCATION};
+use actix_web::http::header::{CONTENT_TYPE, HeaderValue, LOCATION};
 use serde::Serialize;
 
 use super::Answer;
 use super::failure::PROBLEM_JSON;
 use crate::idempotency;
+
+/// Cache-Control of an answer that is the same for everybody. For how long it may be kept is decided
+/// by the edge's table of routes.
+pub const PUBLIC: HeaderValue = HeaderValue::from_static("public");
 
 /// 200 with a body.
 pub fn ok(body: &impl Serialize) -> Answer {
@@ -39,9 +43,7 @@ pub fn stored(stored: idempotency::Answer, replayed: bool) -> HttpResponse {
     let mut response = answer(stored.status, stored.body);
     if replayed {
         let name = actix_web::http::header::HeaderName::from_static("idempotency-replayed");
-        response
-            .headers_mut()
-            .insert(name, actix_web::http::header::HeaderValue::from_static("true"));
+        response.headers_mut().insert(name, HeaderValue::from_static("true"));
     }
     response
 }

@@ -8,7 +8,7 @@ use actix_web::web::Bytes;
 use actix_web::{HttpRequest, HttpResponse};
 use sha2::{Digest, Sha256};
 
-use super::knows;
+use super::{PUBLIC, knows};
 use crate::cache::Weigh;
 
 /// A body that is shorter is sent as it is: compressed it would hardly be smaller, in bytes.
@@ -30,7 +30,6 @@ pub struct CachedBody {
     tag: String,
     /// The ETags of the body as it is, by gzip and by brotli.
     etags: [HeaderValue; 3],
-    control: HeaderValue,
     gzip: OnceLock<Option<Bytes>>,
     brotli: OnceLock<Option<Bytes>>,
 }
@@ -43,15 +42,14 @@ impl Weigh for CachedBody {
 }
 
 impl CachedBody {
-    /// A body, and for how long others may keep it (Cache-Control).
-    pub fn new(json: Vec<u8>, control: &'static str) -> Self {
+    /// A body that is the same for everybody.
+    pub fn new(json: Vec<u8>) -> Self {
         let tag = hex::encode(&Sha256::digest(&json)[..TAG_BYTES]);
         // A hex text is always a header's value.
         let etag = |end| HeaderValue::from_maybe_shared(Bytes::from(format!("\"{tag}{end}\"")));
         let etags = ["", "-g", "-b"].map(|end| etag(end).unwrap_or(HeaderValue::from_static("")));
         let (gzip, brotli) = (OnceLock::new(), OnceLock::new());
-        let control = HeaderValue::from_static(control);
-        Self { plain: json.into(), tag, etags, control, gzip, brotli }
+        Self { plain: json.into(), tag, etags, gzip, brotli }
     }
 
     /// The answer to a request: 304 if it knows the body, else the body as it accepts it.
@@ -67,7 +65,7 @@ impl CachedBody {
         let mut response = if known { HttpResponse::NotModified() } else { HttpResponse::Ok() };
         response
             .insert_header((ETAG, etag.clone()))
-            .insert_header((header::CACHE_CONTROL, self.control.clone()))
+            .insert_header((header::CACHE_CONTROL, PUBLIC))
             .insert_header((header::VARY, HeaderValue::from_static("Accept-Encoding")));
         if known {
             return response.finish();
@@ -130,7 +128,7 @@ mod tests {
 
     fn body() -> CachedBody {
         let json = format!("[{}1]", "\"a text that comes again and again\",".repeat(100));
-        CachedBody::new(json.into_bytes(), "public, max-age=60")
+        CachedBody::new(json.into_bytes())
     }
 
     fn answered(body: &CachedBody, request: TestRequest) -> (u16, String, String, Vec<u8>) {
@@ -140,7 +138,7 @@ mod tests {
             value.map(|value| value.to_str().unwrap().to_owned()).unwrap_or_default()
         };
         assert_eq!(header(header::VARY), "Accept-Encoding");
-        assert_eq!(header(header::CACHE_CONTROL), "public, max-age=60");
+        assert_eq!(header(header::CACHE_CONTROL), "public");
         let (status, tag, coding) =
             (response.status().as_u16(), header(ETAG), header(CONTENT_ENCODING));
         let bytes = response.into_body().try_into_bytes().unwrap().to_vec();

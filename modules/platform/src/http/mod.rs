@@ -11,7 +11,7 @@ mod failure;
 mod key;
 mod version;
 
-pub use answer::{accepted, answer, created, no_content, ok, stored};
+pub use answer::{PUBLIC, accepted, answer, created, no_content, ok, stored};
 pub use body::{BODY_MAX, Body, BodyGuard, Params, check_query, from_json, from_query};
 pub use cached::CachedBody;
 pub use caller::{Caller, Editor, Staff, demand, demand_second_factor, demand_step_up};

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use kernel::Clock;
 use sqlx::Connection;
@@ -14,6 +14,7 @@ use super::query::Target;
 use super::sqlite::{self, Readers};
 use super::unit::Conn;
 use super::{Engine, Error, Query, Result, Sql, Tx};
+use crate::queue::QueueDelay;
 
 /// How long a connection may be waited for.
 const ACQUIRE_WAIT_MAX: Duration = Duration::from_secs(10);
@@ -55,6 +56,8 @@ struct Inner {
     module: &'static str,
     pool: Pool,
     clock: Clock,
+    /// How long units of work wait until they begin.
+    queue: QueueDelay,
     /// Counts commits that carried events.
     published: watch::Sender<u64>,
     /// Counts when events became readable: the commit itself on SQLite, the sequencer's afterwards
@@ -122,7 +125,8 @@ impl Db {
 
     fn new(module: &'static str, pool: Pool, clock: Clock) -> Self {
         let (published, readable) = (watch::channel(0).0, watch::channel(0).0);
-        Self { inner: Arc::new(Inner { module, pool, clock, published, readable }) }
+        let queue = QueueDelay::default();
+        Self { inner: Arc::new(Inner { module, pool, clock, queue, published, readable }) }
     }
 
     /// The module whose database this is, e.g. `order`.
@@ -143,15 +147,22 @@ impl Db {
         &self.inner.clock
     }
 
+    /// How long units of work wait until they begin: for SQLite's writer, or for a connection.
+    pub fn queue(&self) -> &QueueDelay {
+        &self.inner.queue
+    }
+
     /// Begins a unit of work. `name` is what it is, e.g. `order.place`: for logs, metrics and
     /// fault points.
     pub async fn begin(&self, name: &'static str) -> Result<Tx> {
+        let asked = Instant::now();
         let conn = match &self.inner.pool {
             Pool::Sqlite { writer, .. } => Conn::Writer(writer.begin().await?),
             Pool::Postgres(pool) => {
                 Conn::Postgres(pool.begin().await.map_err(|e| Error::engine("begin", e))?)
             }
         };
+        self.inner.queue.passed(asked.elapsed());
         Ok(Tx::new(conn, self.clone(), name))
     }
 
