@@ -11,7 +11,7 @@ built = $(or $(CARGO_TARGET_DIR),target)/release
 nextest_profile = $(if $(filter true,$(CI)),ci,default)
 export PATH := $(TOOLS)/bin:$(PATH)
 
-.PHONY: help run migrate test lint bench bench-catalog relevance waf clean-data nextest
+.PHONY: help run migrate test lint bench bench-edge bench-catalog relevance waf clean-data nextest
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,6 +36,11 @@ lint: ## Formatting and lints; licences and bans too where cargo-deny is install
 bench: ## Measure the release build against a bare handler (BENCH_ARGS="--seconds 5")
 	cargo build --release --locked --package stoa --package load
 	"$(built)/load" shop --stoa "$(built)/stoa" --catalog demo/catalog.jsonl $(BENCH_ARGS)
+
+bench-edge: ## Measure each stage of the edge, and a shop that is asked for more than it can do
+	cargo build --release --locked --package stoa --package load
+	cargo bench --locked --package stoa --bench edge
+	"$(built)/load" edge --stoa "$(built)/stoa" --catalog demo/catalog.jsonl $(BENCH_ARGS)
 
 bench-catalog: ## Measure what a catalogue costs as it grows (CATALOG=products.jsonl)
 	cargo build --release --locked --package stoa --package load

@@ -11,9 +11,9 @@ const PERMISSIONS_POLICY: HeaderName = HeaderName::from_static("permissions-poli
 const DATA: &str =
     "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
 /// The page to try the API at: its own scripts and styles, and requests to the shop.
-const PAGE: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; \
-                    img-src 'self' data:; font-src 'self'; connect-src 'self'; \
-                    frame-ancestors 'none'; base-uri 'none'; form-action 'none'; object-src 'none'";
+const PAGE: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
+                    font-src 'self'; connect-src 'self'; frame-ancestors 'none'; \
+                    base-uri 'none'; form-action 'none'; object-src 'none'";
 /// Two years, as preload lists ask for.
 const TRANSPORT: &str = "max-age=63072000; includeSubDomains";
 const PERMISSIONS: &str = "camera=(), geolocation=(), microphone=(), payment=()";

@@ -12,6 +12,7 @@ mod request_id;
 mod route;
 mod shedding;
 mod throttle;
+mod tree;
 
 use ipnet::IpNet;
 use serde::Deserialize;

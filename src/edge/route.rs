@@ -7,6 +7,8 @@ use actix_web::http::header::HeaderValue;
 use kernel::Permission;
 use serde::Deserialize;
 
+use super::tree::Tree;
+
 /// Who may come in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -101,14 +103,8 @@ impl Route {
         HeaderValue::try_from(text).unwrap_or(NEVER_KEPT)
     }
 
-    fn fits(&self, method: &str, path: &str) -> bool {
-        let mut given = path.split('/');
-        let begins = self.prefix.split('/').all(|wanted| {
-            given.next().is_some_and(|given| {
-                given == wanted || (wanted.starts_with('{') && !given.is_empty())
-            })
-        });
-        begins && (self.methods.is_empty() || self.methods.iter().any(|known| known == method))
+    fn knows(&self, method: &str) -> bool {
+        self.methods.is_empty() || self.methods.iter().any(|known| known == method)
     }
 }
 
@@ -154,6 +150,7 @@ pub enum TableError {
 #[derive(Debug)]
 pub struct Table {
     routes: Vec<Route>,
+    tree: Tree,
     /// Cache-Control of each one's answers that are the same for everybody.
     public_cache: Vec<HeaderValue>,
 }
@@ -189,7 +186,8 @@ impl Table {
             (std::cmp::Reverse(route.prefix.split('/').count()), route.methods.is_empty())
         });
         let public_cache = routes.iter().map(Route::public_cache).collect();
-        let table = Self { routes, public_cache };
+        let tree = Tree::new(routes.iter().map(|route| route.prefix.as_str()));
+        let table = Self { routes, tree, public_cache };
         for (method, path) in endpoints {
             if table.find(method, path).is_none() {
                 let (method, path) = (method.clone(), path.clone());
@@ -205,7 +203,9 @@ impl Table {
     }
 
     fn find(&self, method: &str, path: &str) -> Option<(usize, &Route)> {
-        self.routes.iter().enumerate().find(|(_, route)| route.fits(method, path))
+        let fits = |number: usize| self.routes.get(number).is_some_and(|it| it.knows(method));
+        let number = self.tree.find(path, fits)?;
+        Some((number, self.routes.get(number)?))
     }
 
     /// All routes, each at its number.

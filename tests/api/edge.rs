@@ -1,6 +1,7 @@
 //! The gate that every request passes.
 
 use std::process::Output;
+use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use serde_json::json;
@@ -9,6 +10,8 @@ use crate::support::{Answer, Customer, Engine, Shop, on_both_engines, product};
 
 on_both_engines![nobody_passes_without_what_the_route_asks_for];
 
+/// How long a shop may take to get into a state, and out of it.
+const WAIT_MAX: Duration = Duration::from_secs(30);
 /// An id of nothing.
 const NOBODY: &str = "019abf3e-5f0e-7c0c-8a44-9f6a3d1c2b10";
 
@@ -129,6 +132,61 @@ async fn a_shop_that_is_full_says_so_at_once() {
     let answer = Customer::anyone(&shop).get("/v1/products").await;
     assert_eq!((answer.status, &answer.body["code"]), (503, &json!("overloaded")), "{answer:?}");
     assert_eq!(answer.headers["retry-after"], "1");
+}
+
+#[tokio::test]
+async fn a_shop_that_is_asked_for_too_much_refuses_some_and_recovers() {
+    let mut shop = shop();
+    shop.start(&[("STOA__EDGE__QUEUE_TARGET_MS", "1")]);
+    let anyone = Customer::anyone(&shop);
+    let search = async |n: usize| {
+        let answer = anyone.get(&format!("/v1/products?q=lamp%20{n}&facets=true")).await;
+        assert!(matches!(answer.status, 200 | 503), "{answer:?}");
+        if answer.status == 503 {
+            assert_eq!(answer.body["code"], "overloaded");
+            assert_eq!(answer.headers["retry-after"], "1");
+        }
+        answer.status == 200
+    };
+    let began = Instant::now();
+    let (mut answered, mut refused) = (0, 0);
+    while answered == 0 || refused == 0 {
+        let round = join_all((0..64).map(search)).await;
+        answered += round.iter().filter(|done| **done).count();
+        refused += round.iter().filter(|done| !**done).count();
+        assert!(began.elapsed() < WAIT_MAX, "{answered} answered, {refused} refused");
+    }
+    while !search(0).await {
+        assert!(began.elapsed() < WAIT_MAX, "it never recovered");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+#[tokio::test]
+async fn what_is_for_everybody_may_be_kept_and_nothing_else() {
+    let mut shop = shop();
+    shop.start(&[]);
+    let guest = Customer::guest(&shop).await;
+    let control = async |path: &str| {
+        let answer = guest.get(path).await;
+        answer.headers["cache-control"].to_str().unwrap().to_owned()
+    };
+    for path in ["/v1/products/LAMP-1", "/v1/products", "/v1/categories"] {
+        let kept = "public, max-age=60, stale-while-revalidate=3600";
+        assert_eq!(control(path).await, kept, "{path}");
+    }
+    for path in ["/v1/cart", "/v1/products/NONE", "/v1/orders", "/v1/nothing"] {
+        assert_eq!(control(path).await, "no-store", "{path}");
+    }
+    shop.stop();
+
+    let file = shop.folder.join("own.toml");
+    let settings = include_str!("../../config/default.toml");
+    let settings = settings.replace("cache = { max_age_s = 60, stale_s = 3600 }\n", "");
+    std::fs::write(&file, settings).unwrap();
+    shop.start(&[("STOA_CONFIG", file.to_str().unwrap())]);
+    let answer = guest.at(&shop).get("/v1/products/LAMP-1").await;
+    assert_eq!(answer.headers["cache-control"], "public, no-cache");
 }
 
 #[tokio::test]

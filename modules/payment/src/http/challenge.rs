@@ -2,12 +2,11 @@
 //! access token: whoever was sent to it knows the payment's id.
 
 use actix_web::HttpResponse;
-use actix_web::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, ContentType};
 use actix_web::web::{Data, Form, Path};
 use kernel::Problem;
 use kernel::id::PaymentId;
 use kernel::problem::code;
-use platform::http::{Answer, Body, ok};
+use platform::http::{self, Answer, Body, Nonce, ok};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -16,10 +15,6 @@ use crate::Payments;
 use crate::domain::payment::Payment;
 use crate::domain::status::Status;
 use crate::usecase::{challenge, operate};
-
-/// The page runs nothing and sends its form only back here.
-const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; \
-                      frame-ancestors 'none'";
 
 /// The shopper's answer.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -117,15 +112,12 @@ fn html(payment: &Payment) -> HttpResponse {
     } else {
         format!("<p>The payment is {}. You can return to the shop.</p>", payment.status.word())
     };
-    let page = format!(
-        "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\">\
-         <meta name=\"viewport\" content=\"width=device-width\"><title>3-D Secure sandbox</title>\
-         <body style=\"font-family:sans-serif;margin:3rem auto;max-width:30rem\">\
-         <h1>3-D Secure sandbox</h1>{content}</body></html>"
-    );
-    HttpResponse::Ok()
-        .content_type(ContentType::html())
-        .insert_header((CACHE_CONTROL, "no-store"))
-        .insert_header((CONTENT_SECURITY_POLICY, POLICY))
-        .body(page)
+    http::page(|nonce: &Nonce| {
+        format!(
+            "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\">\
+             <meta name=\"viewport\" content=\"width=device-width\"><title>3-D Secure sandbox</title>\
+             <style nonce=\"{nonce}\">body{{font-family:sans-serif;margin:3rem auto;max-width:30rem}}\
+             </style><h1>3-D Secure sandbox</h1>{content}</html>"
+        )
+    })
 }

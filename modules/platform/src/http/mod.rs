@@ -9,6 +9,7 @@ mod client;
 mod credential;
 mod failure;
 mod key;
+mod page;
 mod version;
 
 pub use answer::{PUBLIC, accepted, answer, created, no_content, ok, stored};
@@ -19,6 +20,7 @@ pub use client::ClientAddress;
 pub use credential::{TrustedOrigin, identify, is_plain_loopback, refuse_foreign, session_cookie};
 pub use failure::{Failure, PROBLEM_JSON};
 pub use key::{OptionalKey, RequiredKey};
+pub use page::{Nonce, page};
 pub use version::{IfMatch, etag, knows};
 
 /// The result of an endpoint.

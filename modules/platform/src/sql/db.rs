@@ -157,13 +157,13 @@ impl Db {
     pub async fn begin(&self, name: &'static str) -> Result<Tx> {
         let asked = Instant::now();
         let conn = match &self.inner.pool {
-            Pool::Sqlite { writer, .. } => Conn::Writer(writer.begin().await?),
+            Pool::Sqlite { writer, .. } => writer.begin().await.map(Conn::Writer),
             Pool::Postgres(pool) => {
-                Conn::Postgres(pool.begin().await.map_err(|e| Error::engine("begin", e))?)
+                pool.begin().await.map(Conn::Postgres).map_err(|e| Error::engine("begin", e))
             }
         };
         self.inner.queue.passed(asked.elapsed());
-        Ok(Tx::new(conn, self.clone(), name))
+        Ok(Tx::new(conn?, self.clone(), name))
     }
 
     /// Begins a read-only snapshot for several statements that must agree with each other. It
