@@ -83,9 +83,9 @@ impl Scene {
     ) -> (Answer, Vec<Value>) {
         let (method, template) = endpoint.split_once(' ').unwrap();
         let mut ids = ids.iter();
-        let fill = |part: &str| match part.starts_with('{') {
-            true => (*ids.next().unwrap()).to_owned(),
-            false => part.to_owned(),
+        let fill = |part: &str| match part {
+            name if name.starts_with('{') => (*ids.next().unwrap()).to_owned(),
+            part => part.to_owned(),
         };
         let mut path: String = template.split('/').map(fill).collect::<Vec<_>>().join("/");
         if let Some(query) = ids.next() {

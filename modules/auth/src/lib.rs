@@ -90,7 +90,8 @@ pub const SCHEMA: Schema = Schema {
 };
 
 /// Makes a new key that signs access tokens, in the folder of keys, and removes those whose tokens have
-/// all expired. Returns from when on it signs; servers that run find it by themselves.
+/// all expired; the audit log has it. Returns from when on it signs; servers that run find it by
+/// themselves.
 pub async fn rotate_keys(db: &Db, folder: &Path, actor: &Actor) -> Result<Timestamp, OpenError> {
     usecase::rotate_keys(db, folder, actor).await
 }
@@ -183,8 +184,8 @@ impl Accounts {
         verify::all(self.db()).await
     }
 
-    /// Opens an account with any role but guest. An e-mail address that has one is refused with
-    /// [`AccountError::EmailTaken`].
+    /// Opens an account with any role but guest, on behalf of somebody who is named in the audit log. An
+    /// e-mail address that has one is refused with [`AccountError::EmailTaken`].
     pub async fn create(
         &self,
         email: &str,

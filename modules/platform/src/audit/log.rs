@@ -10,23 +10,20 @@ use uuid::Uuid;
 use super::ActorKind;
 use crate::sql::{Db, Json, Result, Sql};
 
-/// Entries between two places, by what is sought first of all. What else is sought narrows them.
+/// Entries between two places, found by an index and narrowed by whatever else is sought.
 macro_rules! entries {
-    ($by:literal, $family:literal, $direction:literal) => {
+    ($found:expr, $family:literal, $order:expr) => {
         concat!(
             "select seq, at, actor, actor_kind, key_made_by, address, trace, action, subject,
                     before, after from audit where ",
-            $by,
-            " and (at, seq) > ($1, $2) and (at, seq) < ($3, $4)
-              and (cast($5 as uuid) is null or actor = $5)
+            $found,
+            " and (cast($5 as uuid) is null or actor = $5)
               and (cast($6 as uuid) is null or subject = $6)
               and (cast($7 as text) is null or action = $7)
               and (cast($8 as text) is null or ",
             $family,
-            " = $8) order by at ",
-            $direction,
-            ", seq ",
-            $direction,
+            " = $8) order by ",
+            $order,
             " limit $9"
         )
     };
@@ -34,31 +31,65 @@ macro_rules! entries {
 
 macro_rules! on_sqlite {
     ($by:literal, $direction:literal) => {
-        entries!($by, "substr(action, 1, instr(action, '.') - 1)", $direction)
+        entries!(
+            concat!($by, " and (at, seq) > ($1, $2) and (at, seq) < ($3, $4)"),
+            "substr(action, 1, instr(action, '.') - 1)",
+            concat!("at ", $direction, ", seq ", $direction)
+        )
     };
 }
 
+/// What is sought first stands in the rows that are compared, not in a condition of its own: else
+/// PostgreSQL, which does not know how many entries lie between two places, may gather all of an actor
+/// and sort them, or go along the times until enough of an action were met.
 macro_rules! on_postgres {
-    ($by:literal, $direction:literal) => {
-        entries!($by, "split_part(action, '.', 1)", $direction)
+    ($direction:literal) => {
+        entries!(
+            "(at, seq) > ($1, $2) and (at, seq) < ($3, $4)",
+            "split_part(action, '.', 1)",
+            concat!("at ", $direction, ", seq ", $direction)
+        )
+    };
+    ($column:literal, $sought:literal, $direction:literal) => {
+        entries!(
+            concat!(
+                "(",
+                $column,
+                ", at, seq) > (",
+                $sought,
+                ", $1, $2) and (",
+                $column,
+                ", at, seq) < (",
+                $sought,
+                ", $3, $4)"
+            ),
+            "split_part(action, '.', 1)",
+            concat!($column, " ", $direction, ", at ", $direction, ", seq ", $direction)
+        )
     };
 }
 
 crate::statements! {
-    NEWEST_AUDITED = on_sqlite!("true", "desc"), on_postgres!("true", "desc");
-    OLDEST_AUDITED = on_sqlite!("true", "asc"), on_postgres!("true", "asc");
-    NEWEST_OF_ACTOR = on_sqlite!("actor = $5", "desc"), on_postgres!("actor = $5", "desc");
-    OLDEST_OF_ACTOR = on_sqlite!("actor = $5", "asc"), on_postgres!("actor = $5", "asc");
-    NEWEST_OF_SUBJECT = on_sqlite!("subject = $6", "desc"), on_postgres!("subject = $6", "desc");
-    OLDEST_OF_SUBJECT = on_sqlite!("subject = $6", "asc"), on_postgres!("subject = $6", "asc");
-    NEWEST_OF_ACTION = on_sqlite!("action = $7", "desc"), on_postgres!("action = $7", "desc");
-    OLDEST_OF_ACTION = on_sqlite!("action = $7", "asc"), on_postgres!("action = $7", "asc");
+    NEWEST_AUDITED = on_sqlite!("true", "desc"), on_postgres!("desc");
+    OLDEST_AUDITED = on_sqlite!("true", "asc"), on_postgres!("asc");
+    NEWEST_OF_ACTOR =
+        on_sqlite!("actor = $5", "desc"), on_postgres!("actor", "$5", "desc");
+    OLDEST_OF_ACTOR =
+        on_sqlite!("actor = $5", "asc"), on_postgres!("actor", "$5", "asc");
+    NEWEST_OF_SUBJECT =
+        on_sqlite!("subject = $6", "desc"), on_postgres!("subject", "$6", "desc");
+    OLDEST_OF_SUBJECT =
+        on_sqlite!("subject = $6", "asc"), on_postgres!("subject", "$6", "asc");
+    NEWEST_OF_ACTION =
+        on_sqlite!("action = $7", "desc"), on_postgres!("action", "$7", "desc");
+    OLDEST_OF_ACTION =
+        on_sqlite!("action = $7", "asc"), on_postgres!("action", "$7", "asc");
     NEWEST_OF_FAMILY =
         on_sqlite!("substr(action, 1, instr(action, '.') - 1) = $8", "desc"),
-        on_postgres!("split_part(action, '.', 1) = $8", "desc");
+        on_postgres!("split_part(action, '.', 1)", "$8", "desc");
     OLDEST_OF_FAMILY =
         on_sqlite!("substr(action, 1, instr(action, '.') - 1) = $8", "asc"),
-        on_postgres!("split_part(action, '.', 1) = $8", "asc");
+        on_postgres!("split_part(action, '.', 1)", "$8", "asc");
 }
 
 /// A place in the log of one module: a time, and which of the entries of that time.
