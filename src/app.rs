@@ -26,6 +26,7 @@ use platform::saga::Policy;
 use platform::sql::{Db, Error, Postgres, Result, Sqlite};
 use platform::tasks::Tasks;
 
+use crate::audit::AuditLog;
 use crate::command::Failure;
 use crate::edge::{self, Gate};
 use crate::mailer::mailer;
@@ -237,6 +238,7 @@ impl Shop {
                 () = edge::try_queue(queue) => {}
             }
         });
+        let audit = AuditLog::new(&self.databases);
         let mut http = HttpServer::new(move || {
             actix_web::rt::spawn(edge::try_queue(gate.thread()));
             App::new()
@@ -250,6 +252,7 @@ impl Shop {
                 .configure(|config| shop.orders.routes(config))
                 .configure(|config| shop.payments.routes(config))
                 .configure(|config| shop.analytics.routes(config))
+                .configure(|config| edge::audit_routes(audit.clone(), config))
                 .configure(edge::routes)
         });
         if server.workers > 0 {

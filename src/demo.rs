@@ -44,7 +44,8 @@ pub async fn fill(shop: &Shop, config: Option<&Path>) -> Result<Vec<String>, Fai
 async fn accounts(shop: &Shop) -> Result<Vec<String>, Failure> {
     let mut lines = Vec::new();
     for (email, password, name, role) in ACCOUNTS {
-        shop.accounts.ensure(email, SecretString::from(password), name, role).await?;
+        let secret = SecretString::from(password);
+        shop.accounts.ensure(email, secret, name, role, &Actor::SYSTEM).await?;
         lines.push(format!("demo account: {email} / {password} ({role:?})"));
     }
     Ok(lines)

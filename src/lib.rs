@@ -1,6 +1,7 @@
 //! Stoa: an online shop's whole back end in one program.
 
 pub mod app;
+mod audit;
 pub mod books;
 pub mod command;
 pub mod demo;

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use clap::Subcommand;
 use kernel::ports::Role;
+use platform::audit::Actor;
 use secrecy::SecretString;
 
 use super::{Failure, say};
@@ -36,7 +37,7 @@ pub(super) async fn admin(settings: Settings, what: Admin) -> Result<ExitCode, F
     let password = read_password()?;
     let role = if staff { Role::Staff } else { role };
     let shop = Shop::beside(settings).await?;
-    let id = shop.accounts.create(&email, password, &name, role).await?;
+    let id = shop.accounts.create(&email, password, &name, role, &Actor::OPERATOR).await?;
     say(format!("{email} is {id}"));
     Ok(ExitCode::SUCCESS)
 }

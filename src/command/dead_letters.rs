@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Subcommand;
+use platform::audit::Actor;
 use platform::bus;
 use uuid::Uuid;
 
@@ -56,7 +57,7 @@ pub(super) async fn dead_letters(
         DeadLetters::Redrive { subscription, event } => {
             let found = shop.bus.subscriptions().iter().find(|known| known.name == subscription);
             let found = found.ok_or_else(|| format!("there is no subscription {subscription}"))?;
-            let redriven = bus::redrive(&found.db, &subscription, event).await?;
+            let redriven = bus::redrive(&found.db, &subscription, event, &Actor::OPERATOR).await?;
             say(format!("{redriven} will be tried again"));
         }
     }

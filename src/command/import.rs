@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use catalog::Format;
 use clap::Subcommand;
 use indicatif::{ProgressBar, ProgressStyle};
+use platform::audit::Actor;
 
 use super::{Failure, say};
 use crate::app::Shop;
@@ -45,6 +46,7 @@ pub(super) async fn import(settings: Settings, what: Import) -> Result<ExitCode,
     let mut file = File::open(&path).map_err(|error| format!("{}: {error}", path.display()))?;
     let how = catalog::Import {
         dry_run,
+        actor: Actor::OPERATOR,
         errors: errors.as_deref().map(open_errors).transpose()?,
         ..format.into()
     };

@@ -4,8 +4,10 @@ use std::process::ExitCode;
 
 use clap::Subcommand;
 use kernel::Clock;
+use platform::audit::Actor;
 
 use super::{Failure, say};
+use crate::app::open_database;
 use crate::settings::Settings;
 
 /// What to do with the keys that sign access tokens.
@@ -16,9 +18,13 @@ pub(super) enum Keys {
 }
 
 /// Works on the folder of keys; servers that run notice.
-pub(super) fn keys(settings: &Settings, what: &Keys) -> Result<ExitCode, Failure> {
+pub(super) async fn keys(settings: &Settings, what: Keys) -> Result<ExitCode, Failure> {
     let Keys::Rotate = what;
-    let signs_from = auth::rotate_keys(&settings.keys_folder(), Clock::system().now())?;
+    std::fs::create_dir_all(&settings.server.data_dir)?;
+    let db = open_database(settings, &auth::SCHEMA, &Clock::system()).await?;
+    auth::SCHEMA.migrate(&db).await?;
+    let signs_from = auth::rotate_keys(&db, &settings.keys_folder(), &Actor::OPERATOR).await?;
+    db.close().await;
     say(format!("a new key is published and signs from {signs_from} on"));
     Ok(ExitCode::SUCCESS)
 }

@@ -20,6 +20,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use kernel::id::EventId;
+use platform::trace;
 use tracing_subscriber::EnvFilter;
 
 use crate::settings::{LogFormat, Role, Settings};
@@ -125,7 +127,9 @@ fn start(line: CommandLine) -> Result<ExitCode, Failure> {
     }
     log_to_stderr(&settings)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(async {
+    // What a command does is known by its run, as what a request does is known by the request.
+    let run = EventId::new().to_string();
+    runtime.block_on(trace::within(run, async {
         match line.command {
             Command::Serve { listen, ops_listen, demo, roles } => {
                 settings.server.listen = listen.unwrap_or(settings.server.listen);
@@ -143,7 +147,7 @@ fn start(line: CommandLine) -> Result<ExitCode, Failure> {
             Command::Sagas(sagas) => sagas::sagas(&settings, sagas).await,
             Command::Admin(admin) => account::admin(settings, admin).await,
             Command::Routes => routes::routes(&settings),
-            Command::Keys(what) => keys::keys(&settings, &what),
+            Command::Keys(what) => keys::keys(&settings, what).await,
             Command::Openapi => {
                 say(crate::edge::openapi().to_pretty_json()?);
                 Ok(ExitCode::SUCCESS)
@@ -153,7 +157,7 @@ fn start(line: CommandLine) -> Result<ExitCode, Failure> {
                 Ok(ExitCode::SUCCESS)
             }
         }
-    })
+    }))
 }
 
 fn log_to_stderr(settings: &Settings) -> Result<(), Failure> {

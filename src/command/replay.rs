@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use platform::audit::Actor;
 use platform::bus::{self, Handler};
 
 use super::{Failure, say};
@@ -21,13 +22,14 @@ pub(super) async fn replay(settings: Settings, name: Option<String>) -> Result<E
         return Ok(ExitCode::SUCCESS);
     };
     if name == "search" {
-        catalog::Catalog::request_search_rebuild(shop.database("catalog")?).await?;
+        let db = shop.database("catalog")?;
+        catalog::Catalog::request_search_rebuild(db, &Actor::OPERATOR).await?;
         say("the search index is rebuilt by the server, or when it starts");
         return Ok(ExitCode::SUCCESS);
     }
     let found = shop.bus.subscriptions().iter().find(|known| known.name == name);
     let subscription = found.ok_or_else(|| format!("there is no subscription {name}"))?;
-    bus::replay(subscription).await?;
+    bus::replay(subscription, &Actor::OPERATOR).await?;
     say(format!("{name} starts over from the first event"));
     Ok(ExitCode::SUCCESS)
 }

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use clap::Subcommand;
 use kernel::Clock;
+use platform::audit::Actor;
 use platform::saga;
 use platform::sql::Db;
 use uuid::Uuid;
@@ -53,8 +54,8 @@ pub(super) async fn sagas(settings: &Settings, what: Sagas) -> Result<ExitCode, 
             }
             !steps.is_empty()
         }
-        Sagas::Retry { id } => saga::retry(&db, id).await?,
-        Sagas::Compensate { id } => saga::compensate(&db, id).await?,
+        Sagas::Retry { id } => saga::retry(&db, id, &Actor::OPERATOR).await?,
+        Sagas::Compensate { id } => saga::compensate(&db, id, &Actor::OPERATOR).await?,
     };
     db.close().await;
     if done {

@@ -150,7 +150,7 @@ impl Gate {
     fn limit_of_key(&self, request: &ServiceRequest) -> Option<Told> {
         let extensions = request.extensions();
         let caller = extensions.get::<Principal>()?;
-        let Proof::Key { rate_per_s: Some(rate) } = caller.proof else { return None };
+        let Proof::Key { rate_per_s: Some(rate), .. } = caller.proof else { return None };
         Some(self.key_rates.count(caller.id.uuid(), NonZeroU32::new(rate)?))
     }
 

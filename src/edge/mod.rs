@@ -1,5 +1,6 @@
 //! The edge: what every request passes before it reaches a module.
 
+mod audit;
 mod client;
 mod cors;
 mod figures;
@@ -17,6 +18,7 @@ mod tree;
 use ipnet::IpNet;
 use serde::Deserialize;
 
+pub use audit::routes as audit_routes;
 pub use client::ProxyHeader;
 pub use gate::{Gate, GateError, gate};
 pub use ops::{install_metrics, serve as serve_ops};

@@ -55,6 +55,7 @@ pub fn openapi() -> OpenApi {
         payment::Payments::openapi(),
         inventory::Inventory::openapi(),
         analytics::Analytics::openapi(),
+        super::audit::openapi(),
     ] {
         api.merge(module);
     }

@@ -2,6 +2,8 @@
 #![cfg(test)]
 
 mod accounts;
+mod audit_log;
+mod audited;
 mod bad_input;
 mod books;
 mod checkout;

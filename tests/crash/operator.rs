@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::support::{
     APPROVED, Customer, Engine, Shop, id_of, on_both_engines, order_body, product,
@@ -66,6 +66,13 @@ async fn a_saga_is_retried_or_given_up(engine: Engine) {
         assert!(came.iter().all(|turn| history.contains(turn)), "{history}");
         let order = orders.body["items"][0]["id"].as_str().unwrap();
         assert_eq!(history, said(&shop, &["sagas", "history", order]));
+        let told = shop.staff().await.get("/v1/admin/audit?action=saga").await;
+        let told = told.body["items"].as_array().unwrap();
+        assert_eq!(told.len(), 1, "what changed nothing is not in the log: {told:?}");
+        let (action, subject) = (format!("saga.{command}"), saga.as_str());
+        assert_eq!((&told[0]["action"], &told[0]["subject"]), (&json!(action), &json!(subject)));
+        assert_eq!(told[0]["actor_kind"], "operator");
+        assert_eq!(told[0]["after"], json!({"about": order}));
         fails(&shop, &["sagas", command, &saga]);
     }
 }
@@ -82,7 +89,7 @@ async fn dead_letters_are_redriven(engine: Engine) {
     ada.fill_cart(&id_of(&ada, "LAMP-1").await, 2).await;
     let order = ada.order("key", &ada.card(APPROVED).await).await;
     let id = order.body["id"].as_str().unwrap();
-    let shipped = staff.post(&format!("/v1/admin/orders/{id}/ship"), &serde_json::json!({})).await;
+    let shipped = staff.post(&format!("/v1/admin/orders/{id}/ship"), &json!({})).await;
     assert_eq!(shipped.status, 200, "{shipped:?}");
     let letter = until_dead(&shop).await;
     assert!(letter.contains("inventory.orders order.shipped"), "{letter}");
@@ -94,6 +101,11 @@ async fn dead_letters_are_redriven(engine: Engine) {
         let redrive = ["dead-letters", "redrive", "inventory.orders", "--event", event];
         assert_eq!(said(&shop, &redrive), format!("{count} will be tried again\n"));
     }
+    let told = staff.get("/v1/admin/audit?action=dead_letter").await;
+    let told = told.body["items"].as_array().unwrap();
+    assert_eq!(told.len(), 1, "what changed nothing is not in the log: {told:?}");
+    let after = json!({"subscription": "inventory.orders", "event": event, "events": 1});
+    assert_eq!((&told[0]["after"], &told[0]["actor_kind"]), (&after, &json!("operator")));
     // It was tried again, and died again.
     assert!(until_dead(&shop).await.contains(event));
 }

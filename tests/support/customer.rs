@@ -126,6 +126,21 @@ impl Customer {
         self.send(headers.iter().fold(request, add)).await.unwrap()
     }
 
+    /// A request with these headers and this body.
+    pub async fn ask(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&'static str, String)],
+        body: Vec<u8>,
+    ) -> Answer {
+        let request = self.client.request(method.parse().unwrap(), format!("{}{path}", self.base));
+        let add = |request: RequestBuilder, (name, value): &(&'static str, String)| {
+            request.header(*name, value)
+        };
+        self.send(headers.iter().fold(request, add).body(body)).await.unwrap()
+    }
+
     pub async fn get(&self, path: &str) -> Answer {
         self.send(self.client.get(format!("{}{path}", self.base))).await.unwrap()
     }

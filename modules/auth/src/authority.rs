@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError, RwLock};
 
-use kernel::id::ApiKeyId;
+use kernel::id::{ApiKeyId, CustomerId};
 use kernel::ports::Role;
 use kernel::{Permissions, Timestamp};
 use platform::sql::{self, Db};
@@ -18,6 +18,7 @@ use crate::store::{api_keys, roles};
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct KeyGrant {
     pub id: ApiKeyId,
+    pub made_by: CustomerId,
     pub permissions: Permissions,
     pub rate_per_s: Option<u32>,
     pub expires_at: Option<Timestamp>,
@@ -43,6 +44,7 @@ impl Known {
         let maker = self.permissions(&stored.maker_role).unwrap_or_default();
         KeyGrant {
             id: stored.key.id,
+            made_by: stored.key.made_by,
             permissions: stored.key.permissions.and(maker),
             rate_per_s: stored.key.rate_per_s,
             expires_at: stored.key.expires_at,

@@ -110,7 +110,8 @@ impl Keys {
     }
 }
 
-fn signs_from(made_at: Timestamp) -> Timestamp {
+/// From when on a key signs.
+pub(crate) fn signs_from(made_at: Timestamp) -> Timestamp {
     if made_at == DateTime::UNIX_EPOCH { made_at } else { made_at + PUBLISHED_AHEAD }
 }
 

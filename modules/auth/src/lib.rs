@@ -35,6 +35,7 @@ use async_trait::async_trait;
 use kernel::Timestamp;
 use kernel::id::{CustomerId, SessionId};
 use kernel::ports::{Identity, IdentityError, Mailer, Principal, Proof, Role, Unavailable};
+use platform::audit::Actor;
 use platform::bus::Subscription;
 use platform::module::Schema;
 use platform::sql::{self, Db};
@@ -89,9 +90,10 @@ pub const SCHEMA: Schema = Schema {
 };
 
 /// Makes a new key that signs access tokens, in the folder of keys, and removes those whose tokens have
-/// all expired. Returns from when on it signs; servers that run find it by themselves.
-pub fn rotate_keys(folder: &Path, now: Timestamp) -> Result<Timestamp, OpenError> {
-    keys::rotate(folder, now)
+/// all expired; the audit log has it. Returns from when on it signs; servers that run find it by
+/// themselves.
+pub async fn rotate_keys(db: &Db, folder: &Path, actor: &Actor) -> Result<Timestamp, OpenError> {
+    usecase::rotate_keys(db, folder, actor).await
 }
 
 /// The accounts of the shop. Cheap to clone.
@@ -182,16 +184,18 @@ impl Accounts {
         verify::all(self.db()).await
     }
 
-    /// Opens an account with any role but guest. An e-mail address that has one is refused with
-    /// [`AccountError::EmailTaken`].
+    /// Opens an account with any role but guest, on behalf of somebody who is named in the audit log. An
+    /// e-mail address that has one is refused with [`AccountError::EmailTaken`].
     pub async fn create(
         &self,
         email: &str,
         password: SecretString,
         name: &str,
         role: Role,
+        actor: &Actor,
     ) -> Result<CustomerId, AccountError> {
-        usecase::create(self, email, password, name, role).await.map(|account| account.id)
+        let made = usecase::create(self, email, password, name, role, Some(actor)).await;
+        made.map(|account| account.id)
     }
 
     /// Like [`Accounts::create`], but leaves an account that is there as it is.
@@ -201,13 +205,14 @@ impl Accounts {
         password: SecretString,
         name: &str,
         role: Role,
+        actor: &Actor,
     ) -> Result<CustomerId, AccountError> {
         let address = Email::new(email)?;
         for _ in 0..ENSURE_TRIES_MAX {
             if let Some(id) = store::accounts::id_of_email(self.db(), &address).await? {
                 return Ok(id);
             }
-            match self.create(email, password.clone(), name, role).await {
+            match self.create(email, password.clone(), name, role, actor).await {
                 // Another one is making it and has not reached the disk yet.
                 Err(AccountError::EmailTaken) => tokio::time::sleep(ENSURE_PAUSE).await,
                 created => return created,
@@ -306,10 +311,10 @@ impl Accounts {
         let now = self.db().clock().now();
         let grant = self.authority().key(self.db(), &domain::api_key::hash(key)).await?;
         let grant = grant.filter(|grant| grant.expires_at.is_none_or(|end| now < end));
-        Ok(grant.map(|KeyGrant { id, permissions, rate_per_s, .. }| {
+        Ok(grant.map(|KeyGrant { id, made_by, permissions, rate_per_s, .. }| {
             self.authority().used(id, now);
             let (id, role) = (CustomerId::from(id.uuid()), KEY_ROLE.to_owned());
-            Principal { id, role, permissions, proof: Proof::Key { rate_per_s } }
+            Principal { id, role, permissions, proof: Proof::Key { made_by, rate_per_s } }
         }))
     }
 }

@@ -26,7 +26,7 @@ use std::time::Duration;
 
 use actix_web::web;
 use kernel::id::ProductId;
-use platform::audit::{self, Actor, Recorded};
+use platform::audit::{self, Actor, Entry, Place, Recorded};
 use platform::bus::Subscription;
 use platform::module::Schema;
 use platform::outbox;
@@ -65,7 +65,7 @@ platform::migrations! {
     "catalog": "0001_catalog", "0002_products", "0003_categories", "0004_prices",
     "0005_media_and_jobs", "0006_search", "0007_collections", "0009_synonyms",
     "0010_sold", "0011_price_history_ended", "0012_attribute_kinds",
-    "0013_lists_by_search"
+    "0013_lists_by_search", "0014_import_key"
 }
 
 /// The catalogue's tables and statements.
@@ -239,10 +239,10 @@ impl Catalog {
     pub async fn history(
         &self,
         subject: Uuid,
-        seq: Option<i64>,
+        before: Option<Place>,
         limit: u32,
     ) -> Result<Vec<Recorded>> {
-        Ok(audit::history(&self.db, subject, seq, i64::from(limit)).await?)
+        Ok(audit::history(&self.db, subject, before, i64::from(limit)).await?)
     }
 
     /// How far the catalogue's events have come: whoever wrote before this is in them. A search that
@@ -340,9 +340,11 @@ impl Catalog {
     }
 
     /// Asks every node to build its search index again; any process may.
-    pub async fn request_search_rebuild(db: &Db) -> sql::Result<()> {
+    pub async fn request_search_rebuild(db: &Db, actor: &Actor) -> sql::Result<()> {
         let mut tx = db.begin("catalog.search_rebuild").await?;
         store::searching::next_generation(&mut tx).await?;
+        let entry = Entry::done("search.rebuild", audit::named("index", "search"));
+        audit::record(&mut tx, actor, &[entry]).await?;
         tx.commit().await
     }
 

@@ -28,8 +28,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use kernel::Timestamp;
 use kernel::events::{OrderCancelled, OrderShipped, ProductCreated};
-use kernel::id::{CustomerId, OrderId, ProductId};
+use kernel::id::{OrderId, ProductId};
 use kernel::ports::{Stock, StockError, StockLine, Unavailable};
+use platform::audit::Actor;
 use platform::bus::{Subscription, Topic};
 use platform::idempotency;
 use platform::module::Schema;
@@ -122,7 +123,7 @@ impl Inventory {
         key: &idempotency::Key,
         product: ProductId,
         adjustment: &Adjustment,
-        actor: CustomerId,
+        actor: &Actor,
     ) -> Result<Adjusted, AdjustError> {
         let location = adjustment.location.as_deref().unwrap_or(&self.settings.location);
         usecase::adjust(&self.db, key, product, location, adjustment, actor).await

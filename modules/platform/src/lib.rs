@@ -24,4 +24,4 @@ pub mod testing;
 pub mod trace;
 pub mod verify;
 
-migrations! { "platform": "0001_platform", "0002_saga_steps", "0003_audit" }
+migrations! { "platform": "0001_platform", "0002_saga_steps", "0003_audit", "0004_audit_log" }

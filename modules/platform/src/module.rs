@@ -34,6 +34,7 @@ impl Schema {
 /// The platform's own statements, which every module's database can prepare.
 pub const STATEMENTS: &[&[(&str, Sql)]] = &[
     crate::audit::STATEMENTS,
+    crate::audit::LOG_STATEMENTS,
     crate::bus::STATEMENTS,
     crate::bus::VERIFY_STATEMENTS,
     crate::idempotency::STATEMENTS,

@@ -11,6 +11,7 @@ use kernel::events::{OrderCancelled, OrderConfirmed, SoldLine};
 use kernel::id::{CustomerId, OrderId, ProductId};
 use kernel::ports::Role;
 use kernel::{Clock, Currency, Money, Timestamp};
+use platform::audit::Actor;
 use platform::bus::{Bus, Settings, dead_letters, replay};
 use platform::module::Schema;
 use platform::sql::Db;
@@ -171,7 +172,7 @@ async fn several_relays_count_once_and_a_replay_counts_the_same(db: Db) {
     assert_eq!(before["items"][0]["revenue"], json!(euro(units * 119)));
     let top = shop.get("top-products").await;
 
-    replay(&shop.analytics.subscriptions()[0]).await.unwrap();
+    replay(&shop.analytics.subscriptions()[0], &Actor::OPERATOR).await.unwrap();
     assert_eq!(shop.get("sales").await["items"], json!([]));
     shop.deliver().await;
     assert_eq!(shop.get("sales").await, before);

@@ -2,6 +2,7 @@ use chrono::TimeDelta;
 use kernel::events::{ClickCount, SearchCount, SearchPerformed};
 use kernel::id::{EventId, ProductId};
 use kernel::ports::Role;
+use platform::audit::Actor;
 use platform::bus::replay;
 use platform::sql::{Db, Sql};
 use serde_json::Value;
@@ -65,7 +66,7 @@ async fn search_terms_follow_the_events_and_a_replay_counts_the_same(db: Db) {
         let before = shop.get("search?from=2020-01-01&to=2020-01-31").await;
         assert_eq!(before["items"], Value::Array(Vec::new()));
 
-        replay(&shop.analytics.subscriptions()[1]).await.unwrap();
+        replay(&shop.analytics.subscriptions()[1], &Actor::OPERATOR).await.unwrap();
         shop.bus("b").drain().await.unwrap();
     }
 }

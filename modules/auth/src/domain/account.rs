@@ -1,4 +1,5 @@
 use kernel::id::CustomerId;
+use kernel::ports::Role;
 
 use crate::error::Invalid;
 
@@ -17,6 +18,13 @@ pub(crate) struct Account {
     pub verified: bool,
     /// None for a guest.
     pub name: Option<String>,
+}
+
+impl Account {
+    /// Whether it is of somebody who works in the shop.
+    pub(crate) fn works_here(&self) -> bool {
+        !matches!(self.role.parse(), Ok(Role::Guest | Role::Customer))
+    }
 }
 
 /// What a person wants to be called.

@@ -5,7 +5,9 @@ use actix_web::http::header::CACHE_CONTROL;
 use actix_web::web::{self, Data, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
 use kernel::Problem;
-use platform::http::{Answer, Body, Caller, Failure, accepted, demand_step_up, no_content, ok};
+use platform::http::{
+    Answer, Body, Caller, ClientAddress, Failure, accepted, demand_step_up, no_content, ok,
+};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use utoipa::{OpenApi, ToSchema};
@@ -125,9 +127,15 @@ struct RecoveryAnswer {
         (status = 409, description = "`conflict`: it is confirmed", body = Problem),
         (status = 429, description = "`too_many_attempts`, with `Retry-After`", body = Problem),
     ))]
-async fn confirm(accounts: Data<Accounts>, caller: Caller, body: Body<Code>) -> Answer {
+async fn confirm(
+    accounts: Data<Accounts>,
+    caller: Caller,
+    client: ClientAddress,
+    body: Body<Code>,
+) -> Answer {
     let account = own_account(&accounts, &caller).await?;
-    let codes = totp::confirm(&accounts, &account, body.value.code.expose_secret()).await?;
+    let codes =
+        totp::confirm(&accounts, &account, body.value.code.expose_secret(), client.0).await?;
     let recovery_codes = codes.iter().map(|code| code.to_string()).collect();
     Ok(HttpResponse::Ok()
         .insert_header((CACHE_CONTROL, "no-store"))
@@ -141,10 +149,10 @@ async fn confirm(accounts: Data<Accounts>, caller: Caller, body: Body<Code>) -> 
         (status = 403, description = "`mfa_required`: show a second factor first", body = Problem),
         (status = 404, description = "`not_found`", body = Problem),
     ))]
-async fn remove(accounts: Data<Accounts>, caller: Caller) -> Answer {
+async fn remove(accounts: Data<Accounts>, caller: Caller, client: ClientAddress) -> Answer {
     let account = own_account(&accounts, &caller).await?;
     check_factor(&accounts, &caller).await?;
-    totp::remove(&accounts, &account).await?;
+    totp::remove(&accounts, &account, client.0).await?;
     no_content()
 }
 

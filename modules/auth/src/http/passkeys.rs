@@ -4,7 +4,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use kernel::id::PasskeyId;
 use kernel::page::Page;
 use kernel::{Problem, Timestamp};
-use platform::http::{Answer, Body, Caller, from_json, no_content, ok};
+use platform::http::{Answer, Body, Caller, ClientAddress, from_json, no_content, ok};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::{OpenApi, ToSchema};
@@ -145,12 +145,18 @@ async fn begin(accounts: Data<Accounts>, caller: Caller) -> Answer {
         (status = 409, description = "`conflict`: it is known, or there are too many", body = Problem),
         (status = 422, description = "`invalid_value`", body = Problem),
     ))]
-async fn finish(accounts: Data<Accounts>, caller: Caller, body: Body<NewPasskey>) -> Answer {
+async fn finish(
+    accounts: Data<Accounts>,
+    caller: Caller,
+    client: ClientAddress,
+    body: Body<NewPasskey>,
+) -> Answer {
     let account = own_account(&accounts, &caller).await?;
     let NewPasskey { ceremony_id, name, credential: answer } = body.value;
     let answer = credential(answer)?;
     let made =
-        passkeys::finish_registration(&accounts, &account, ceremony_id, &name, &answer).await?;
+        passkeys::finish_registration(&accounts, &account, ceremony_id, &name, &answer, client.0)
+            .await?;
     Ok(HttpResponse::Created().json(PasskeyLine::from(made)))
 }
 
@@ -162,11 +168,16 @@ async fn finish(accounts: Data<Accounts>, caller: Caller, body: Body<NewPasskey>
         (status = 403, description = "`mfa_required`: show a second factor first", body = Problem),
         (status = 404, description = "`not_found`", body = Problem),
     ))]
-async fn remove(accounts: Data<Accounts>, caller: Caller, id: Path<String>) -> Answer {
+async fn remove(
+    accounts: Data<Accounts>,
+    caller: Caller,
+    client: ClientAddress,
+    id: Path<String>,
+) -> Answer {
     let account = own_account(&accounts, &caller).await?;
     check_factor(&accounts, &caller).await?;
     let id: PasskeyId = id.parse().map_err(|_| Problem::not_found("such passkey of yours"))?;
-    passkeys::remove(&accounts, &account, id).await?;
+    passkeys::remove(&accounts, &account, id, client.0).await?;
     no_content()
 }
 

@@ -76,8 +76,8 @@ async fn ask_verification(accounts: Data<Accounts>, caller: Caller) -> Answer {
         (status = 204, description = "The address is verified"),
         (status = 410, description = "`link_invalid`", body = Problem),
     ))]
-async fn verify(accounts: Data<Accounts>, body: Body<Opens>) -> Answer {
-    email::verify(&accounts, body.value.token()).await?;
+async fn verify(accounts: Data<Accounts>, client: ClientAddress, body: Body<Opens>) -> Answer {
+    email::verify(&accounts, body.value.token(), client.0).await?;
     no_content()
 }
 
@@ -132,10 +132,10 @@ struct Reset {
         (status = 422, description = "`invalid_value`", body = Problem),
         (status = 503, description = "`unavailable`: too many passwords at once", body = Problem),
     ))]
-async fn reset(accounts: Data<Accounts>, body: Body<Reset>) -> Answer {
+async fn reset(accounts: Data<Accounts>, client: ClientAddress, body: Body<Reset>) -> Answer {
     let Reset { token, password } = body.value;
     let token = secrecy::ExposeSecret::expose_secret(&token);
-    password::reset(&accounts, token, password).await?;
+    password::reset(&accounts, token, password, client.0).await?;
     no_content()
 }
 
@@ -226,6 +226,6 @@ async fn ask_change(
     ))]
 async fn change_email(accounts: Data<Accounts>, request: HttpRequest, body: Body<Opens>) -> Answer {
     let session = request.extensions().get::<Principal>().and_then(Principal::session);
-    email::change(&accounts, body.value.token(), session).await?;
+    email::change(&accounts, body.value.token(), session, ClientAddress::of(&request).0).await?;
     no_content()
 }

@@ -4,7 +4,7 @@ use kernel::id::SessionId;
 use kernel::page::Page;
 use kernel::ports::Factor;
 use kernel::{Problem, Timestamp};
-use platform::http::{Answer, Caller, no_content, ok};
+use platform::http::{Answer, Caller, ClientAddress, no_content, ok};
 use serde::Serialize;
 use utoipa::{OpenApi, ToSchema};
 
@@ -87,9 +87,14 @@ async fn list(accounts: Data<Accounts>, caller: Caller) -> Answer {
         (status = 204, description = "It has ended"),
         (status = 404, description = "`not_found`", body = Problem),
     ))]
-async fn end(accounts: Data<Accounts>, caller: Caller, id: Path<String>) -> Answer {
+async fn end(
+    accounts: Data<Accounts>,
+    caller: Caller,
+    client: ClientAddress,
+    id: Path<String>,
+) -> Answer {
     let id = id.parse().map_err(|_| Problem::not_found("such session of yours"))?;
-    sessions::end_one(&accounts, caller.id, id).await?;
+    sessions::end_one(&accounts, caller.id, id, client.0).await?;
     no_content()
 }
 
@@ -100,7 +105,7 @@ async fn end(accounts: Data<Accounts>, caller: Caller, id: Path<String>) -> Answ
         (status = 401, description = "`unauthenticated`", body = Problem),
     ))]
 async fn end_all(accounts: Data<Accounts>, request: HttpRequest, caller: Caller) -> Answer {
-    sessions::end_all(&accounts, caller.id).await?;
+    sessions::end_all(&accounts, caller.id, ClientAddress::of(&request).0).await?;
     let mut response = HttpResponse::NoContent();
     for cookie in cookie::forget(&request) {
         response.cookie(cookie);

@@ -9,7 +9,7 @@ use secrecy::SecretString;
 
 use super::guess::{self, Limit};
 use super::session::{self, Ended};
-use super::{letters, password};
+use super::{letters, noted, password};
 use crate::Accounts;
 use crate::domain::{Account, Email, LetterKind, LetterToken};
 use crate::error::AccountError;
@@ -29,21 +29,31 @@ pub(crate) async fn ask_verification(
 }
 
 /// Notes that the letter to an address has reached its owner.
-pub(crate) async fn verify(accounts: &Accounts, token: &str) -> Result<(), AccountError> {
+pub(crate) async fn verify(
+    accounts: &Accounts,
+    token: &str,
+    client: IpAddr,
+) -> Result<(), AccountError> {
     let token = LetterToken::parse(token).ok_or(AccountError::LinkInvalid)?;
     let mut tx = accounts.db().begin("auth.verify").await?;
     let opened = stored_letters::take(&mut tx, &token, LetterKind::VerifyEmail).await?;
     let opened = opened.ok_or(AccountError::LinkInvalid)?;
-    note_verified(&mut tx, opened.customer, &opened.address).await?;
+    if note_verified(&mut tx, opened.customer, &opened.address).await?
+        && let Some(owner) = stored::by_id(&mut tx, opened.customer).await?
+    {
+        let told = serde_json::json!({"email": opened.address});
+        noted::note(&mut tx, &owner, client, "account.verify", &told).await?;
+    }
     Ok(tx.commit().await?)
 }
 
-/// Does nothing when the address was verified before, or is another one now.
-pub(super) async fn note_verified(tx: &mut Tx, id: CustomerId, address: &str) -> sql::Result<()> {
-    if let Some(version) = stored::verify(tx, id, address).await? {
+/// False when the address was verified before, or is another one now; then nothing happens.
+pub(super) async fn note_verified(tx: &mut Tx, id: CustomerId, address: &str) -> sql::Result<bool> {
+    let version = stored::verify(tx, id, address).await?;
+    if let Some(version) = version {
         tx.emit(&CustomerVerified { customer_id: id }, version)?;
     }
-    Ok(())
+    Ok(version.is_some())
 }
 
 /// Writes to the new address to have it confirmed, and to the old one to warn. Whether the new one
@@ -73,17 +83,19 @@ pub(crate) async fn change(
     accounts: &Accounts,
     token: &str,
     but: Option<SessionId>,
+    client: IpAddr,
 ) -> Result<(), AccountError> {
     let token = LetterToken::parse(token).ok_or(AccountError::LinkInvalid)?;
     let mut tx = accounts.db().begin("auth.email").await?;
     let opened = stored_letters::take(&mut tx, &token, LetterKind::ChangeEmail).await?;
     let opened = opened.ok_or(AccountError::LinkInvalid)?;
     let (id, new) = (opened.customer, opened.address);
-    let before = stored::by_id(&mut tx, id).await?.and_then(|account| account.email);
-    let old = before.ok_or(AccountError::LinkInvalid)?;
+    let owner = stored::by_id(&mut tx, id).await?.ok_or(AccountError::LinkInvalid)?;
+    let old = owner.email.clone().ok_or(AccountError::LinkInvalid)?;
     if !stored::change_email(&mut tx, id, &old, &new).await? {
         return Err(AccountError::EmailTaken);
     }
+    noted::note_email(&mut tx, &owner, client, &new).await?;
     for kind in [LetterKind::ResetPassword, LetterKind::VerifyEmail] {
         stored_letters::supersede(&mut tx, id, kind).await?;
     }

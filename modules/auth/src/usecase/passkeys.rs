@@ -1,6 +1,8 @@
 //! Passkeys (WebAuthn): what a browser is asked to sign, and what its answer opens. Each answer is
 //! looked at once, whatever it is worth.
 
+use std::net::IpAddr;
+
 use chrono::TimeDelta;
 use kernel::id::{CustomerId, PasskeyId};
 use kernel::ports::Factor;
@@ -12,8 +14,9 @@ use webauthn_rs::prelude::{
 };
 
 use super::guess::{self, Limit};
+use super::noted;
 use super::session::{self, Granted, Visitor};
-use super::totp::tell;
+use super::totp::{FactorNoted, tell};
 use crate::Accounts;
 use crate::domain::{Account, LetterKind, attempt};
 use crate::error::{AccountError, Invalid};
@@ -64,6 +67,7 @@ pub(crate) async fn finish_registration(
     ceremony: Uuid,
     name: &str,
     answer: &RegisterPublicKeyCredential,
+    client: IpAddr,
 ) -> Result<StoredPasskey, AccountError> {
     let chars = name.chars().count();
     if !(1..=NAME_CHARS_MAX).contains(&chars) || name.chars().any(char::is_control) {
@@ -84,6 +88,8 @@ pub(crate) async fn finish_registration(
         return Err(AccountError::FactorThere);
     }
     tell(accounts, &mut tx, account, LetterKind::FactorAdded).await?;
+    let made = FactorNoted { factor: "passkey", passkey: Some(id), name: Some(name) };
+    noted::note(&mut tx, account, client, "account.factor_add", &made).await?;
     let made_at = tx.now();
     tx.commit().await?;
     Ok(StoredPasskey { id, name: name.to_owned(), made_at, last_used_at: None, credential })
@@ -144,12 +150,15 @@ pub(crate) async fn remove(
     accounts: &Accounts,
     account: &Account,
     id: PasskeyId,
+    client: IpAddr,
 ) -> Result<(), AccountError> {
     let mut tx = accounts.db().begin("auth.passkey").await?;
     if !passkeys::delete(&mut tx, id, account.id).await? {
         return Err(AccountError::Absent("passkey of yours"));
     }
     tell(accounts, &mut tx, account, LetterKind::FactorRemoved).await?;
+    let gone = FactorNoted { factor: "passkey", passkey: Some(id), name: None };
+    noted::note(&mut tx, account, client, "account.factor_remove", &gone).await?;
     Ok(tx.commit().await?)
 }
 

@@ -4,15 +4,22 @@ use std::net::IpAddr;
 
 use kernel::id::SessionId;
 use secrecy::SecretString;
+use serde::Serialize;
 
 use super::guess::{self, Limit};
-use super::letters;
 use super::session::{self, Ended};
+use super::{letters, noted};
 use crate::Accounts;
 use crate::domain::{Account, Email, LetterKind, LetterToken, Password, attempt};
 use crate::error::AccountError;
 use crate::hasher::Checked;
 use crate::store::{accounts as stored, letters as stored_letters};
+
+/// What the audit log keeps of a new password: by what its owner was known.
+#[derive(Serialize)]
+struct By {
+    by: &'static str,
+}
 
 /// Writes a letter that lets an account choose a new password. Whether there is one, nobody learns:
 /// for a strange address the same statements run.
@@ -50,6 +57,7 @@ pub(crate) async fn reset(
     accounts: &Accounts,
     token: &str,
     password: SecretString,
+    client: IpAddr,
 ) -> Result<(), AccountError> {
     let token = LetterToken::parse(token).ok_or(AccountError::LinkInvalid)?;
     let kind = LetterKind::ResetPassword;
@@ -63,6 +71,9 @@ pub(crate) async fn reset(
     let id = opened.ok_or(AccountError::LinkInvalid)?.customer;
     if !stored::reset_password(&mut tx, id, &address, &hash).await? {
         return Err(AccountError::LinkInvalid);
+    }
+    if let Some(account) = stored::by_id(&mut tx, id).await? {
+        noted::note(&mut tx, &account, client, "account.password", &By { by: "letter" }).await?;
     }
     super::email::note_verified(&mut tx, id, address.as_str()).await?;
     letters::write(accounts, &mut tx, id, LetterKind::PasswordChanged, address.as_str()).await?;
@@ -87,6 +98,7 @@ pub(crate) async fn change(
     if !stored::replace_hash(&mut tx, account.id, &stored_hash, &hash).await? {
         return Err(AccountError::WrongCredentials);
     }
+    noted::note(&mut tx, &account, client, "account.password", &By { by: "password" }).await?;
     stored_letters::supersede(&mut tx, account.id, LetterKind::ResetPassword).await?;
     letters::write(accounts, &mut tx, account.id, LetterKind::PasswordChanged, email.as_str())
         .await?;

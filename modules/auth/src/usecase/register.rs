@@ -21,7 +21,7 @@ pub(crate) async fn register(
     let client = attempt::client(client);
     let most = accounts.settings().address_failures_max;
     let counted = guess::count_each(accounts, &[Limit::of("client", &client, most)]).await?;
-    let opened = create(accounts, email, password, name, Role::Customer).await;
+    let opened = create(accounts, email, password, name, Role::Customer, None).await;
     if !matches!(opened, Err(AccountError::EmailTaken)) {
         guess::uncount(accounts, &counted).await?;
     }

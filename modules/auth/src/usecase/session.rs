@@ -115,7 +115,7 @@ async fn take_in(
         return Ok(());
     }
     tx.emit(&GuestMerged { guest_id: guest.id, customer_id }, 1)?;
-    revoke(accounts, tx, guest.session, Ended::Merged).await
+    revoke(accounts, tx, guest.session, Ended::Merged).await.map(drop)
 }
 
 /// Ends a session and commits; nothing happens when it had ended before. Its access tokens are
@@ -130,20 +130,22 @@ pub(super) async fn end(
     tx.commit().await
 }
 
-/// Ends a session with the unit of work, after which this node refuses its access tokens.
-async fn revoke(
+/// Ends a session with the unit of work, after which this node refuses its access tokens. False when
+/// it had ended before.
+pub(super) async fn revoke(
     accounts: &Accounts,
     tx: &mut Tx,
     session: SessionId,
     why: Ended,
-) -> sql::Result<()> {
-    if let Some((customer_id, version)) = sessions::revoke(tx, session, why.word()).await? {
+) -> sql::Result<bool> {
+    let ended = sessions::revoke(tx, session, why.word()).await?;
+    if let Some((customer_id, version)) = ended {
         let reason = why.word().to_owned();
         tx.emit(&SessionRevoked { session_id: session, customer_id, reason }, version)?;
     }
     let (accounts, now) = (accounts.clone(), tx.now());
     tx.after_commit(move || accounts.revocations().insert(session, now));
-    Ok(())
+    Ok(ended.is_some())
 }
 
 /// Ends all sessions of an account but one with the unit of work, after which this node refuses

@@ -1,15 +1,32 @@
 //! A device that shows codes: set up, confirmed, removed.
 
-use kernel::id::CustomerId;
+use std::net::IpAddr;
+
+use kernel::id::{CustomerId, PasskeyId};
 use secrecy::zeroize::Zeroizing;
+use serde::Serialize;
 
 use super::code::{self, Proved};
-use super::letters;
+use super::{letters, noted};
 use crate::Accounts;
 use crate::domain::totp::{self, Device, Entered, RECOVERY_CODES, SEED_BYTES};
 use crate::domain::{Account, LetterKind};
 use crate::error::AccountError;
 use crate::store::factors;
+
+/// What the audit log keeps of a second factor.
+#[derive(Serialize)]
+pub(super) struct FactorNoted<'a> {
+    pub factor: &'static str,
+    /// The passkey.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub passkey: Option<PasskeyId>,
+    /// What its owner calls it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<&'a str>,
+}
+
+const DEVICE: FactorNoted<'static> = FactorNoted { factor: "totp", passkey: None, name: None };
 
 /// What a device is set up with, shown once.
 pub(crate) struct Setup {
@@ -39,6 +56,7 @@ pub(crate) async fn confirm(
     accounts: &Accounts,
     account: &Account,
     entered: &str,
+    client: IpAddr,
 ) -> Result<Vec<Zeroizing<String>>, AccountError> {
     let Some(Entered::Digits(digits)) = Entered::read(entered) else {
         return Err(AccountError::WrongCode);
@@ -61,17 +79,23 @@ pub(crate) async fn confirm(
     factors::insert_codes(&mut tx, account.id, &hashes).await?;
     code::give_back(&mut tx, &counted).await?;
     tell(accounts, &mut tx, account, LetterKind::FactorAdded).await?;
+    noted::note(&mut tx, account, client, "account.factor_add", &DEVICE).await?;
     tx.commit().await?;
     Ok(codes)
 }
 
 /// Removes the device and its recovery codes.
-pub(crate) async fn remove(accounts: &Accounts, account: &Account) -> Result<(), AccountError> {
+pub(crate) async fn remove(
+    accounts: &Accounts,
+    account: &Account,
+    client: IpAddr,
+) -> Result<(), AccountError> {
     let mut tx = accounts.db().begin("auth.totp").await?;
     if !factors::delete_totp(&mut tx, account.id).await? {
         return Err(AccountError::Absent("device of yours"));
     }
     tell(accounts, &mut tx, account, LetterKind::FactorRemoved).await?;
+    noted::note(&mut tx, account, client, "account.factor_remove", &DEVICE).await?;
     Ok(tx.commit().await?)
 }
 

@@ -2,6 +2,7 @@ use actix_web::test::TestRequest;
 use auth::{AccountError, SCHEMA, Settings};
 use futures_util::future::join_all;
 use kernel::ports::Role;
+use platform::audit::Actor;
 use platform::sql::Db;
 use serde_json::json;
 
@@ -159,13 +160,20 @@ async fn bad_registrations_name_the_field_and_write_nothing(db: Db) {
 async fn staff_are_created_once(db: Db) {
     let accounts = open(&db, cheap()).await;
     let browser = Browser::new(&accounts).await;
-    let id = accounts.create(EMAIL, PASSWORD.into(), "Ada", Role::Admin).await.unwrap();
-    let again = accounts.create(EMAIL, PASSWORD.into(), "Ada", Role::Customer).await;
+    let id =
+        accounts.create(EMAIL, PASSWORD.into(), "Ada", Role::Admin, &Actor::SYSTEM).await.unwrap();
+    let again =
+        accounts.create(EMAIL, PASSWORD.into(), "Ada", Role::Customer, &Actor::SYSTEM).await;
     assert!(matches!(again, Err(AccountError::EmailTaken)));
     let ensure = |email, password: &str| {
         let accounts = accounts.clone();
         let password = password.to_owned();
-        async move { accounts.ensure(email, password.into(), "Ada", Role::Staff).await.unwrap() }
+        async move {
+            accounts
+                .ensure(email, password.into(), "Ada", Role::Staff, &Actor::SYSTEM)
+                .await
+                .unwrap()
+        }
     };
     assert_eq!(ensure(EMAIL, "another password").await, id, "it is left as it is");
     let login = browser.login(PASSWORD).await;
@@ -174,7 +182,8 @@ async fn staff_are_created_once(db: Db) {
 
     let new = join_all((0..8).map(|_| ensure("bob@example.com", PASSWORD))).await;
     assert!(new.iter().all(|bob| *bob == new[0] && *bob != id));
-    let guest = accounts.create("c@example.com", PASSWORD.into(), "C", Role::Guest).await;
+    let guest =
+        accounts.create("c@example.com", PASSWORD.into(), "C", Role::Guest, &Actor::SYSTEM).await;
     assert!(matches!(guest, Err(AccountError::Invalid(_))));
     assert_books(&accounts).await;
 }

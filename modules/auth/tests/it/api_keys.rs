@@ -37,7 +37,8 @@ async fn a_key_works_until_it_is_revoked(db: Db) {
     for accounts in [&here, &there] {
         let who = accounts.authenticate(&key).await.unwrap();
         assert!(who.may(Permission::StockWrite) && !who.may(Permission::OrdersRead));
-        assert_eq!(who.proof, Proof::Key { rate_per_s: Some(20) });
+        let made_by = root.parse().unwrap();
+        assert_eq!(who.proof, Proof::Key { made_by, rate_per_s: Some(20) });
         assert_eq!(who.id.to_string(), made.json["id"].as_str().unwrap());
     }
     let own = browser.ask(Method::GET, "/v1/auth/me", &key, Value::Null).await;

@@ -2,6 +2,7 @@ use actix_web::test::TestRequest;
 use auth::{SCHEMA, Settings};
 use chrono::TimeDelta;
 use futures_util::future::join_all;
+use platform::audit::Actor;
 use platform::http::ClientAddress;
 use platform::sql::Db;
 use serde_json::json;
@@ -70,7 +71,10 @@ async fn a_refused_turn_is_no_guess(db: Db) {
         ..cheap()
     };
     let accounts = open(&db, settings).await;
-    accounts.create(EMAIL, PASSWORD.into(), "Ada", kernel::ports::Role::Customer).await.unwrap();
+    accounts
+        .create(EMAIL, PASSWORD.into(), "Ada", kernel::ports::Role::Customer, &Actor::SYSTEM)
+        .await
+        .unwrap();
     let browser = Browser::new(&accounts).await;
     let replies = join_all((0..40).map(|_| browser.login(PASSWORD))).await;
     assert!(replies.iter().all(|r| r.status == 200 || r.status == 503), "{replies:?}");

@@ -1,5 +1,6 @@
 //! A shop with accounts only, and a browser for it.
 
+use platform::audit::Actor;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::rc::Rc;
@@ -224,7 +225,8 @@ impl Browser {
 
     /// Makes an account with a role and logs in: its id and its access token.
     pub async fn enter_as(&self, accounts: &Accounts, email: &str, role: Role) -> (String, String) {
-        let id = accounts.create(email, PASSWORD.into(), "Sam", role).await.unwrap();
+        let id =
+            accounts.create(email, PASSWORD.into(), "Sam", role, &Actor::SYSTEM).await.unwrap();
         let login = self.post("/v1/auth/login", json!({"email": email, "password": PASSWORD}));
         (id.to_string(), login.await.access_token())
     }

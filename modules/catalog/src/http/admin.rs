@@ -3,7 +3,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use kernel::Problem;
 use kernel::id::ProductId;
 use kernel::page::{Page, PageQuery};
-use platform::audit::Recorded;
+use platform::audit::{Place, Recorded};
 use platform::http::{
     Answer, Body, Editor, Failure, IfMatch, OptionalKey, Params, Staff, answer, etag, no_content,
     ok, stored,
@@ -33,7 +33,7 @@ pub(crate) async fn create(
     key: OptionalKey,
     body: Body<ProductInput>,
 ) -> Answer {
-    let staff = editor.0.id.map(|id| id.to_string()).unwrap_or_default();
+    let staff = editor.0.id().map(|id| id.to_string()).unwrap_or_default();
     let key = key.0.map(|key| Key::new(staff, CREATE, &key, &body.raw));
     let mut tx = catalog.db.begin("catalog.create").await?;
     if let Some(key) = &key {
@@ -175,7 +175,7 @@ pub(crate) async fn history(
     id: web::Path<String>,
     page: Params<PageQuery>,
 ) -> Answer {
-    let (limit, before) = (page.0.limit()?, page.0.position::<i64>()?);
+    let (limit, before) = (page.0.limit()?, page.0.position::<Place>()?);
     let told = catalog.history(product_id(&id)?.uuid(), before, limit + 1).await?;
-    ok(&Page::cut(told, limit, |entry| entry.seq))
+    ok(&Page::cut(told, limit, Recorded::place))
 }

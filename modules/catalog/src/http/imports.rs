@@ -144,7 +144,7 @@ pub(crate) async fn create(
     let asked = format!("{sha256} {} {}", params.format.word(), params.dry_run);
     let key = key
         .0
-        .zip(editor.0.id)
+        .zip(editor.0.id())
         .map(|(key, caller)| Key::new(caller, &format!("POST {PATH}"), &key, asked.as_bytes()));
     let mut tx = catalog.db.begin("catalog.import.create").await?;
     if let Some(key) = &key {

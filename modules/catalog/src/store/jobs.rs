@@ -1,7 +1,5 @@
 //! Imports that were asked for.
 
-use std::net::IpAddr;
-
 use kernel::Timestamp;
 use kernel::id::ImportId;
 use platform::audit::Actor;
@@ -14,7 +12,7 @@ use crate::domain::{Format, Job, JobStatus};
 /// The columns of a [`JobRow`].
 macro_rules! columns {
     () => {
-        "id, format, dry_run, status, actor, address, bytes_total, bytes, records, created,
+        "id, format, dry_run, status, actor, key_made_by, address, bytes_total, bytes, records, created,
          updated, unchanged, failed, detail, created_at, started_at, ended_at"
     };
 }
@@ -27,10 +25,10 @@ platform::statements! {
     /// Those that are not over, the oldest first.
     OPEN = concat!("select ", columns!(), " from import_job
          where status in ('queued', 'running') order by id limit $1");
-    INSERT = "insert into import_job (id, format, dry_run, status, actor, address, bytes_total,
-                                      created_at)
-              select $1, $2, $3, 'queued', $4, $5, $6, $7
-               where (select count(*) from import_job where status in ('queued', 'running')) < $8";
+    INSERT = "insert into import_job (id, format, dry_run, status, actor, key_made_by, address,
+                                      bytes_total, created_at)
+              select $1, $2, $3, 'queued', $4, $5, $6, $7, $8
+               where (select count(*) from import_job where status in ('queued', 'running')) < $9";
     START = "update import_job set status = 'running', started_at = coalesce(started_at, $2)
               where id = $1 and status in ('queued', 'running')";
     ADVANCE = "update import_job set bytes = $2, records = $3, created = $4, updated = $5,
@@ -50,6 +48,7 @@ struct JobRow {
     dry_run: bool,
     status: String,
     actor: Option<Uuid>,
+    key_made_by: Option<Uuid>,
     address: Option<String>,
     bytes_total: i64,
     bytes: i64,
@@ -67,11 +66,10 @@ struct JobRow {
 impl JobRow {
     fn job(self) -> Result<Job> {
         let wrong = |what: &str| Error::Inconsistent(format!("import {}: {what}", self.id));
-        let address: Option<IpAddr> = self.address.and_then(|address| address.parse().ok());
         Ok(Job {
             format: Format::of_word(&self.format).ok_or_else(|| wrong("format"))?,
             status: JobStatus::of_word(&self.status).ok_or_else(|| wrong("status"))?,
-            actor: Actor { id: self.actor.map(Into::into), address },
+            actor: Actor::of_parts(self.actor, self.key_made_by, self.address.as_deref()),
             id: self.id.into(),
             dry_run: self.dry_run,
             bytes: self.bytes,
@@ -114,7 +112,8 @@ pub(crate) async fn insert(tx: &mut Tx, job: &Job, open_max: i64) -> Result<bool
         .bind(job.id.uuid())
         .bind(job.format.word())
         .bind(job.dry_run)
-        .bind(job.actor.id.map(kernel::id::CustomerId::uuid))
+        .bind(job.actor.id().map(kernel::id::CustomerId::uuid))
+        .bind(job.actor.key_made_by().map(kernel::id::CustomerId::uuid))
         .bind(job.actor.address.map(|address| address.to_string()))
         .bind(job.bytes_total)
         .bind(job.created_at)

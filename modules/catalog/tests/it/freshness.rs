@@ -89,7 +89,7 @@ async fn the_index_is_what_the_tables_are(db: Db) {
         let (db, busy) = (db.clone(), busy.clone());
         async move {
             while busy.load(Ordering::SeqCst) {
-                Catalog::request_search_rebuild(&db).await.unwrap();
+                Catalog::request_search_rebuild(&db, &Actor::SYSTEM).await.unwrap();
                 tokio::time::sleep(std::time::Duration::from_millis(150)).await;
             }
         }

@@ -207,7 +207,7 @@ async fn relations_are_shown_in_their_order(db: Db) {
 
 async fn who_changed_what_is_on_record(db: Db) {
     let catalog = catalog(&db);
-    let editor = Actor { id: Some(CustomerId::new()), address: None };
+    let editor = Actor::person(CustomerId::new(), None);
     let lamp = catalog.create(input("A", json!({})), &editor).await.unwrap();
     let dearer = json!({"price": {"amount": "12.50", "currency": "USD"}});
     catalog.patch(lamp.id, 1, dearer, &editor).await.unwrap();

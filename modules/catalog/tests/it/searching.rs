@@ -297,7 +297,7 @@ async fn a_rebuild_can_be_asked_for(db: Db) {
     tx.query(rename).execute().await.unwrap();
     tx.commit().await.unwrap();
     assert!(found(&catalog, text("torch")).await.is_empty());
-    Catalog::request_search_rebuild(&db).await.unwrap();
+    Catalog::request_search_rebuild(&db, &Actor::SYSTEM).await.unwrap();
     assert!(!catalog.search_caught_up().await.unwrap());
     caught_up(&catalog, &db).await;
     assert_eq!(found(&catalog, text("torch")).await, ["A"]);

@@ -1,7 +1,7 @@
 use actix_web::web;
 use kernel::id::{CustomerId, OrderId, ProductId, StockId};
 use kernel::{Page, PageQuery, Problem, Timestamp};
-use platform::http::{Answer, Body, Failure, Params, RequiredKey, Staff, ok, stored};
+use platform::http::{Answer, Body, Editor, Failure, Params, RequiredKey, Staff, ok, stored};
 use platform::idempotency::Key;
 use serde::{Deserialize, Serialize};
 use utoipa::{OpenApi, ToSchema};
@@ -131,6 +131,7 @@ async fn show(_: Staff, inventory: web::Data<Inventory>, id: web::Path<String>) 
             body = Problem)))]
 async fn adjust(
     staff: Staff,
+    editor: Editor,
     inventory: web::Data<Inventory>,
     id: web::Path<String>,
     key: RequiredKey,
@@ -142,7 +143,7 @@ async fn adjust(
     // The product is a part of what was asked, and not of the body.
     let request = [product.to_string().as_bytes(), &body.raw].concat();
     let key = Key::new(staff.id, ADJUST, &key.0, &request);
-    let adjusted = inventory.adjust(&key, product, &adjustment, staff.id).await?;
+    let adjusted = inventory.adjust(&key, product, &adjustment, &editor.0).await?;
     Ok(stored(adjusted.answer, adjusted.replayed))
 }
 

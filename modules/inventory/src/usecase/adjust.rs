@@ -1,7 +1,9 @@
 use kernel::events::StockAdjusted;
-use kernel::id::{CustomerId, ProductId};
+use kernel::id::ProductId;
+use platform::audit::{self, Actor, Entry};
 use platform::idempotency::{self, Answer, Claim, Key};
 use platform::sql::{Db, Error, Tx, retry};
+use serde::Serialize;
 
 use crate::domain::{Adjustment, Level, UNITS_MAX};
 use crate::error::AdjustError;
@@ -24,7 +26,7 @@ pub(crate) async fn adjust(
     product: ProductId,
     location: &str,
     adjustment: &Adjustment,
-    actor: CustomerId,
+    actor: &Actor,
 ) -> Result<Adjusted, AdjustError> {
     retry(|| async {
         let mut tx = db.begin("inventory.adjust").await?;
@@ -51,7 +53,7 @@ async fn apply(
     product: ProductId,
     location: &str,
     adjustment: &Adjustment,
-    actor: CustomerId,
+    actor: &Actor,
 ) -> Result<Level, AdjustError> {
     store::open_elsewhere(tx, product, location).await?;
     let adjusted = store::adjust(tx, product, location, adjustment.delta).await?;
@@ -75,7 +77,7 @@ async fn apply(
     };
     tx.emit(&event, version)?;
     let cause =
-        Cause { kind: Kind::Adjusted, order: None, reason: &adjustment.reason, actor: Some(actor) };
+        Cause { kind: Kind::Adjusted, order: None, reason: &adjustment.reason, actor: actor.id() };
     let moved = Moved {
         stock_id: level.stock_id,
         product_id: product,
@@ -84,5 +86,24 @@ async fn apply(
         reserved: 0,
     };
     store::record(tx, cause, &[moved]).await?;
+    audit::record(tx, actor, &[entry(&level, adjustment)?]).await?;
     Ok(level)
+}
+
+/// What the audit log keeps of an adjustment.
+#[derive(Serialize)]
+struct Lies<'a> {
+    on_hand: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    location: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'a str>,
+}
+
+fn entry(level: &Level, adjustment: &Adjustment) -> Result<Entry, Error> {
+    let on_hand = level.on_hand - adjustment.delta;
+    let before = Lies { on_hand, location: None, reason: None };
+    let (location, reason) = (Some(level.location.as_str()), Some(adjustment.reason.as_str()));
+    let after = Lies { on_hand: level.on_hand, location, reason };
+    Entry::changed("stock.adjust", level.product_id.uuid(), &before, &after)
 }

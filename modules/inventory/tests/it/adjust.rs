@@ -1,6 +1,7 @@
 use inventory::{AdjustError, Adjusted, Adjustment, SCHEMA, UNITS_MAX};
 use kernel::id::{CustomerId, ProductId};
 use kernel::ports::Stock;
+use platform::audit::Actor;
 use platform::idempotency::Key;
 use platform::sql::Db;
 use tokio::task::JoinSet;
@@ -29,8 +30,8 @@ async fn one_key_adjusts_once(db: Db) {
     for _ in 0..50 {
         let inventory = inventory.clone();
         storm.spawn(async move {
-            let actor = CustomerId::new();
-            match inventory.adjust(&key("k", "+7"), product, &by(7), actor).await {
+            let actor = Actor::person(CustomerId::new(), None);
+            match inventory.adjust(&key("k", "+7"), product, &by(7), &actor).await {
                 Ok(adjusted) => Some(adjusted),
                 Err(AdjustError::Claimed(running)) if running.status == 409 => None,
                 Err(other) => panic!("{other:?}"),
@@ -41,9 +42,9 @@ async fn one_key_adjusts_once(db: Db) {
     assert_eq!(all.iter().filter(|adjusted| !adjusted.replayed).count(), 1);
     assert!(all.iter().all(|adjusted| adjusted.answer == all[0].answer));
     assert!(all[0].answer.body.contains("\"on_hand\":17"));
-    let again = inventory.adjust(&key("k", "+7"), product, &by(7), CustomerId::new()).await;
+    let again = inventory.adjust(&key("k", "+7"), product, &by(7), &Actor::SYSTEM).await;
     assert_eq!(again.unwrap(), Adjusted { answer: all[0].answer.clone(), replayed: true });
-    let other = inventory.adjust(&key("k", "+8"), product, &by(8), CustomerId::new()).await;
+    let other = inventory.adjust(&key("k", "+8"), product, &by(8), &Actor::SYSTEM).await;
     assert!(matches!(other, Err(AdjustError::Claimed(problem)) if problem.status == 422));
     assert_eq!(shop::available(&inventory, product).await, 17);
     shop::books_are_right(&inventory).await;
@@ -57,7 +58,7 @@ async fn concurrent_adjustments_lose_none(db: Db) {
         let inventory = inventory.clone();
         storm.spawn(async move {
             let key = key(&n.to_string(), "+1");
-            inventory.adjust(&key, product, &by(1), CustomerId::new()).await.unwrap();
+            inventory.adjust(&key, product, &by(1), &Actor::SYSTEM).await.unwrap();
         });
     }
     storm.join_all().await;
@@ -69,17 +70,17 @@ async fn what_is_promised_cannot_be_written_off(db: Db) {
     let inventory = shop::inventory(&db);
     let product = shop::product(&inventory, 10).await;
     let order = shop::order(&inventory, product, 4, shop::soon()).await.unwrap();
-    let actor = CustomerId::new();
-    let refused = inventory.adjust(&key("k", "-7"), product, &by(-7), actor).await;
+    let actor = Actor::person(CustomerId::new(), None);
+    let refused = inventory.adjust(&key("k", "-7"), product, &by(-7), &actor).await;
     let Err(AdjustError::OutOfRange { lowest, highest }) = refused else { panic!("{refused:?}") };
     assert_eq!((lowest, highest), (-6, UNITS_MAX - 10));
-    let refused = inventory.adjust(&key("big", ""), product, &by(UNITS_MAX), actor).await;
+    let refused = inventory.adjust(&key("big", ""), product, &by(UNITS_MAX), &actor).await;
     assert!(matches!(refused, Err(AdjustError::OutOfRange { .. })), "{refused:?}");
     // A refusal is no answer for ever: the same key works once the units are free.
     inventory.release(order).await.unwrap();
-    inventory.adjust(&key("k", "-7"), product, &by(-7), actor).await.unwrap();
+    inventory.adjust(&key("k", "-7"), product, &by(-7), &actor).await.unwrap();
     assert_eq!(shop::available(&inventory, product).await, 3);
-    let nowhere = inventory.adjust(&key("n", ""), ProductId::new(), &by(1), actor).await;
+    let nowhere = inventory.adjust(&key("n", ""), ProductId::new(), &by(1), &actor).await;
     assert!(matches!(nowhere, Err(AdjustError::UnknownProduct(_))), "{nowhere:?}");
     shop::books_are_right(&inventory).await;
 }
@@ -89,7 +90,7 @@ async fn stock_can_lie_elsewhere(db: Db) {
     let inventory = shop::inventory(&db);
     let product = shop::product(&inventory, 1).await;
     let elsewhere = Adjustment::new(5, "delivery", Some("attic".to_owned())).unwrap();
-    inventory.adjust(&key("k", ""), product, &elsewhere, CustomerId::new()).await.unwrap();
+    inventory.adjust(&key("k", ""), product, &elsewhere, &Actor::SYSTEM).await.unwrap();
     assert_eq!(shop::available(&inventory, product).await, 1);
     let refused = shop::order(&inventory, product, 2, shop::soon()).await.map(drop);
     assert_eq!(shop::outcome(&refused), "out of stock");

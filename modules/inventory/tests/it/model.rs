@@ -6,6 +6,7 @@ use inventory::{AdjustError, Adjustment, HoldState, Inventory, SCHEMA};
 use kernel::events::OrderShipped;
 use kernel::id::{CustomerId, OrderId, ProductId};
 use kernel::ports::{Stock, StockLine};
+use platform::audit::Actor;
 use platform::idempotency::Key;
 use platform::sql::Db;
 use proptest::prelude::*;
@@ -172,8 +173,8 @@ impl World {
                 let key = format!("{} {}", self.products[product], self.adjusted);
                 let key = Key::new("staff", "adjust", &key, b"");
                 let adjustment = Adjustment::new(delta, "count", None).unwrap();
-                let actor = CustomerId::new();
-                match inventory.adjust(&key, self.products[product], &adjustment, actor).await {
+                let actor = Actor::person(CustomerId::new(), None);
+                match inventory.adjust(&key, self.products[product], &adjustment, &actor).await {
                     Ok(_) => "ok",
                     Err(AdjustError::OutOfRange { .. }) => "out of range",
                     Err(other) => panic!("{other:?}"),

@@ -157,6 +157,8 @@ pub enum Proof {
     },
     /// An API key.
     Key {
+        /// Who made it.
+        made_by: CustomerId,
         /// How many requests a second it may make, where that is not the route's business.
         rate_per_s: Option<u32>,
     },
@@ -278,7 +280,10 @@ mod tests {
         assert_eq!(at(&[Factor::Pwd, Factor::Otp], 901), (true, false));
         assert_eq!(at(&[Factor::Webauthn], 0), (true, true));
         assert_eq!(at(&[Factor::Pwd, Factor::Email], 0), (true, false), "the weakest");
-        let key = Principal { proof: Proof::Key { rate_per_s: None }, ..login(&[], 0) };
+        let key = Principal {
+            proof: Proof::Key { made_by: CustomerId::new(), rate_per_s: None },
+            ..login(&[], 0)
+        };
         assert!(key.is_second_factor() && key.has_stepped_up(now));
         assert_eq!(key.session(), None);
     }

@@ -1,7 +1,7 @@
 use actix_web::web::{Data, Path};
 use kernel::id::OrderId;
 use kernel::{Page, PageQuery, Problem};
-use platform::http::{Answer, Body, OptionalKey, Params, Staff, ok, stored};
+use platform::http::{Answer, Body, Editor, OptionalKey, Params, Staff, ok, stored};
 use platform::idempotency::Key;
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
@@ -74,7 +74,7 @@ pub(super) async fn show(orders: Data<Orders>, _: Staff, id: Path<String>) -> An
 
 async fn advance(
     orders: &Orders,
-    staff: &Staff,
+    (staff, editor): (&Staff, &Editor),
     id: &str,
     key: OptionalKey,
     step: &str,
@@ -84,7 +84,7 @@ async fn advance(
     let id = order_id(id)?;
     let route = format!("POST /v1/admin/orders/{id}/{step}");
     let key = key.0.map(|key| Key::new(staff.id, &route, &key, body));
-    let (answer, replayed) = orders.advance(id, &change, key.as_ref()).await?;
+    let (answer, replayed) = orders.advance(id, &change, key.as_ref(), Some(&editor.0)).await?;
     Ok(stored(answer, replayed))
 }
 
@@ -95,6 +95,7 @@ async fn advance(
 pub(super) async fn ship(
     orders: Data<Orders>,
     staff: Staff,
+    editor: Editor,
     id: Path<String>,
     key: OptionalKey,
     body: Body<Ship>,
@@ -104,7 +105,8 @@ pub(super) async fn ship(
         let message = format!("must be 1 to {TEXT_MAX} characters");
         return Err(Problem::invalid("tracking", message).into());
     }
-    advance(&orders, &staff, &id, key, "ship", &body.raw, Advance::Ship { tracking }).await
+    advance(&orders, (&staff, &editor), &id, key, "ship", &body.raw, Advance::Ship { tracking })
+        .await
 }
 
 /// Says that the parcel of a shipped order has arrived.
@@ -114,10 +116,11 @@ pub(super) async fn ship(
 pub(super) async fn deliver(
     orders: Data<Orders>,
     staff: Staff,
+    editor: Editor,
     id: Path<String>,
     key: OptionalKey,
 ) -> Answer {
-    advance(&orders, &staff, &id, key, "deliver", b"", Advance::Deliver).await
+    advance(&orders, (&staff, &editor), &id, key, "deliver", b"", Advance::Deliver).await
 }
 
 /// Calls a confirmed order off on behalf of the shop.
@@ -127,6 +130,7 @@ pub(super) async fn deliver(
 pub(super) async fn cancel(
     orders: Data<Orders>,
     staff: Staff,
+    editor: Editor,
     id: Path<String>,
     key: OptionalKey,
     body: Body<Cancel>,
@@ -137,5 +141,5 @@ pub(super) async fn cancel(
         return Err(Problem::invalid("reason", message).into());
     }
     let change = Advance::Cancel { customer: None, reason };
-    advance(&orders, &staff, &id, key, "cancel", &body.raw, change).await
+    advance(&orders, (&staff, &editor), &id, key, "cancel", &body.raw, change).await
 }

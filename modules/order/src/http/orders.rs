@@ -143,6 +143,6 @@ pub(super) async fn cancel(
         customer: Some(caller.id),
         reason: "cancelled by the customer".to_owned(),
     };
-    let (answer, replayed) = orders.advance(order, &advance, key.as_ref()).await?;
+    let (answer, replayed) = orders.advance(order, &advance, key.as_ref(), None).await?;
     Ok(stored(answer, replayed))
 }

@@ -1,10 +1,11 @@
 use actix_web::web::Data;
 use kernel::problem::{Problem, code};
 use kernel::{Page, PageQuery};
-use platform::http::{Answer, Body, Params, Staff, created, ok};
+use platform::audit::{self, Entry};
+use platform::http::{Answer, Body, Editor, Params, Staff, created, ok};
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::Orders;
@@ -43,7 +44,7 @@ pub(super) async fn list(orders: Data<Orders>, _: Staff, query: Params<PageQuery
 #[utoipa::path(post, path = "/v1/admin/promotions", tag = "admin", request_body = NewCoupon,
     responses((status = 201, body = Coupon), (status = 409, body = Problem),
               (status = 422, body = Problem)))]
-pub(super) async fn create(orders: Data<Orders>, _: Staff, body: Body<NewCoupon>) -> Answer {
+pub(super) async fn create(orders: Data<Orders>, editor: Editor, body: Body<NewCoupon>) -> Answer {
     let new = body.value;
     let percent_bp = check(&new)?;
     let db = &orders.inner.db;
@@ -51,9 +52,23 @@ pub(super) async fn create(orders: Data<Orders>, _: Staff, body: Body<NewCoupon>
     if !coupon::create(&mut tx, &new.code, percent_bp, new.uses_max).await? {
         return Err(Problem::new(code::CONFLICT, "There is a coupon of this code.").into());
     }
+    audit::record(&mut tx, &editor.0, &[entry(&new)?]).await?;
     tx.commit().await?;
     let coupon = coupon::find(db, &new.code).await?;
     created("/v1/admin/promotions", &coupon)
+}
+
+/// What the audit log keeps of a coupon.
+#[derive(Serialize)]
+struct Issued<'a> {
+    code: &'a str,
+    percent: Decimal,
+    uses_max: i64,
+}
+
+fn entry(new: &NewCoupon) -> platform::sql::Result<Entry> {
+    let issued = Issued { code: &new.code, percent: new.percent, uses_max: new.uses_max };
+    Entry::created("promotion.create", audit::named("coupon", &new.code), &issued)
 }
 
 fn check(new: &NewCoupon) -> Result<i64, Problem> {

@@ -1,10 +1,13 @@
 //! What happens to a confirmed order: it is called off, shipped, delivered.
 
 use kernel::Event;
+use kernel::Money;
 use kernel::events::{OrderCancelled, OrderDelivered, OrderShipped};
 use kernel::id::{CustomerId, OrderId};
+use platform::audit::{self, Actor, Entry};
 use platform::idempotency::{self, Answer, Claim, Key};
 use platform::sql::Tx;
+use serde::Serialize;
 
 use crate::Orders;
 use crate::domain::order::Order;
@@ -43,14 +46,16 @@ impl Advance {
 
 impl Orders {
     /// Moves an order on, once for its idempotency key when it has one. The answer is the order,
-    /// or what was answered the first time.
+    /// or what was answered the first time. What the staff does is in the audit log under its name;
+    /// customers have none there.
     pub async fn advance(
         &self,
         id: OrderId,
         advance: &Advance,
         key: Option<&Key>,
+        staff: Option<&Actor>,
     ) -> Result<(Answer, bool), OrderError> {
-        platform::sql::retry(|| self.try_advance(id, advance, key)).await
+        platform::sql::retry(|| self.try_advance(id, advance, key, staff)).await
     }
 
     async fn try_advance(
@@ -58,6 +63,7 @@ impl Orders {
         id: OrderId,
         advance: &Advance,
         key: Option<&Key>,
+        staff: Option<&Actor>,
     ) -> Result<(Answer, bool), OrderError> {
         // Asked before the unit of work begins: it holds SQLite's only writer.
         let payment = self.payment_of(id).await?;
@@ -80,6 +86,9 @@ impl Orders {
         }
         let to = order.status.after(advance.kind()).ok_or(OrderError::State(order.status))?;
         apply(&mut tx, &order, to, advance).await?;
+        if let Some(staff) = staff {
+            audit::record(&mut tx, staff, &[entry(&order, to, advance)?]).await?;
+        }
         (order.status, order.version, order.updated_at) = (to, order.version + 1, tx.now());
         let body = serde_json::to_string(&order.view(payment))
             .map_err(|error| platform::sql::Error::Inconsistent(error.to_string()))?;
@@ -90,6 +99,35 @@ impl Orders {
         tx.commit().await?;
         Ok((answer, false))
     }
+}
+
+/// What the audit log keeps of an order that moved on.
+#[derive(Serialize)]
+struct Stands<'a> {
+    status: Status,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tracking: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'a str>,
+    /// What goes back to the customer of an order that is called off.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    total: Option<Money>,
+}
+
+fn entry(order: &Order, to: Status, advance: &Advance) -> platform::sql::Result<Entry> {
+    let stands = |status| Stands { status, tracking: None, reason: None, total: None };
+    let (before, after) = (stands(order.status), stands(to));
+    let (action, after) = match advance {
+        Advance::Cancel { reason, .. } => {
+            let total = Some(order.totals.total);
+            ("order.cancel", Stands { reason: Some(reason), total, ..after })
+        }
+        Advance::Ship { tracking } => {
+            ("order.ship", Stands { tracking: tracking.as_deref(), ..after })
+        }
+        Advance::Deliver => ("order.deliver", after),
+    };
+    Entry::changed(action, order.id.uuid(), &before, &after)
 }
 
 async fn apply(

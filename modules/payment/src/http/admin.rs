@@ -1,7 +1,7 @@
 use actix_web::web::{Data, Path};
 use kernel::Money;
 use kernel::id::PaymentId;
-use platform::http::{Answer, Body, RequiredKey, Staff, stored};
+use platform::http::{Answer, Body, Editor, RequiredKey, Staff, stored};
 use platform::idempotency::Key;
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -21,7 +21,7 @@ pub struct RefundRequest {
 
 async fn run(
     payments: &Payments,
-    staff: &Staff,
+    (staff, editor): (&Staff, &Editor),
     key: &RequiredKey,
     id: &str,
     (command, word, raw): (Command, &str, &[u8]),
@@ -29,7 +29,7 @@ async fn run(
     let id = payment_id(id)?;
     let route = format!("POST /v1/admin/payments/{id}/{word}");
     let key = Key::new(staff.id, &route, &key.0, raw);
-    let answered = command::command(payments, id, command, &key).await?;
+    let answered = command::command(payments, id, command, &key, &editor.0).await?;
     Ok(stored(answered.answer, answered.replayed))
 }
 
@@ -51,10 +51,11 @@ async fn run(
 pub async fn capture(
     payments: Data<Payments>,
     staff: Staff,
+    editor: Editor,
     key: RequiredKey,
     id: Path<String>,
 ) -> Answer {
-    run(&payments, &staff, &key, &id, (Command::Capture, "capture", b"")).await
+    run(&payments, (&staff, &editor), &key, &id, (Command::Capture, "capture", b"")).await
 }
 
 /// Lets go of what is set aside.
@@ -75,10 +76,11 @@ pub async fn capture(
 pub async fn void(
     payments: Data<Payments>,
     staff: Staff,
+    editor: Editor,
     key: RequiredKey,
     id: Path<String>,
 ) -> Answer {
-    run(&payments, &staff, &key, &id, (Command::Void, "void", b"")).await
+    run(&payments, (&staff, &editor), &key, &id, (Command::Void, "void", b"")).await
 }
 
 /// Gives a part of what was taken back.
@@ -101,10 +103,11 @@ pub async fn void(
 pub async fn refund(
     payments: Data<Payments>,
     staff: Staff,
+    editor: Editor,
     key: RequiredKey,
     id: Path<String>,
     body: Body<RefundRequest>,
 ) -> Answer {
     let command = Command::Refund(body.value.amount);
-    run(&payments, &staff, &key, &id, (command, "refund", &body.raw)).await
+    run(&payments, (&staff, &editor), &key, &id, (command, "refund", &body.raw)).await
 }

@@ -3,9 +3,10 @@
 use kernel::Money;
 use kernel::id::PaymentId;
 use kernel::problem::{Problem, code};
+use platform::audit::Actor;
 use platform::idempotency::{self, Answer, Claim, Key};
 
-use super::operate;
+use super::{noted, operate};
 use crate::Payments;
 use crate::domain::payment::{Operation, Payment};
 use crate::domain::status::Kind;
@@ -39,6 +40,7 @@ pub async fn command(
     id: PaymentId,
     command: Command,
     key: &Key,
+    actor: &Actor,
 ) -> Result<Answered> {
     let mut tx = payments.db.begin("payment.command").await?;
     let begun = match idempotency::claim(&mut tx, key).await? {
@@ -55,7 +57,9 @@ pub async fn command(
         Claim::Fresh => {
             let mut payment = operate::lock(&mut tx, id).await?;
             let (kind, amount) = asked(&payment, command)?;
+            let before = payment.status;
             let begun = operate::begin(&mut tx, &mut payment, kind, amount, Some(key)).await?;
+            noted::asked(&mut tx, actor, before, &payment, &begun).await?;
             tx.commit().await?;
             Some((payment, begun))
         }

@@ -5,5 +5,6 @@ pub mod cancel;
 pub mod capture;
 pub mod challenge;
 pub mod command;
+mod noted;
 pub mod operate;
 pub mod resolve;

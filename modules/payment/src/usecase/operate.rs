@@ -10,6 +10,7 @@ use kernel::problem::{Problem, code};
 use platform::sql::Tx;
 use platform::{fault, idempotency, sql};
 
+use super::noted;
 use crate::Payments;
 use crate::domain::payment::{Operation, Payment, Told};
 use crate::domain::status::{Fact, Kind, Progress};
@@ -188,6 +189,9 @@ async fn record(payments: &Payments, operation: &Operation, outcome: &Outcome) -
     }
     store::save(&mut tx, &payment).await?;
     if let Some((scope, key)) = &operation.answers {
+        if let Some((code, _)) = refused {
+            noted::refused(&mut tx, &payment, operation, code).await?;
+        }
         let answer = answer(&payment, refused);
         idempotency::finish(&mut tx, scope, key, &answer).await?;
     }

@@ -2,9 +2,11 @@
 
 use kernel::{Envelope, Timestamp};
 use platform::sql::Json;
+use serde::Serialize;
 use uuid::Uuid;
 
 use super::store::{LIST, REDRIVE, REDRIVE_ONE};
+use crate::audit::{self, Actor, Entry};
 use crate::sql::{Db, Result};
 
 /// A parked event.
@@ -41,8 +43,22 @@ pub async fn dead_letters(
     db.query(LIST).bind(subscription).bind(limit).all().await
 }
 
+/// What the audit log keeps of a redrive.
+#[derive(Serialize)]
+struct Redriven<'a> {
+    subscription: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    event: Option<Uuid>,
+    events: u64,
+}
+
 /// Lets dead events of a subscription be tried again, or just one of them. Returns how many.
-pub async fn redrive(db: &Db, subscription: &str, event: Option<Uuid>) -> Result<u64> {
+pub async fn redrive(
+    db: &Db,
+    subscription: &str,
+    event: Option<Uuid>,
+    actor: &Actor,
+) -> Result<u64> {
     let mut tx = db.begin("bus.redrive").await?;
     let now = tx.now();
     let redriven = match event {
@@ -51,6 +67,12 @@ pub async fn redrive(db: &Db, subscription: &str, event: Option<Uuid>) -> Result
             tx.query(REDRIVE_ONE).bind(subscription).bind(event).bind(now).execute().await?
         }
     };
+    if redriven > 0 {
+        let subject = audit::named("subscription", subscription);
+        let told = Redriven { subscription, event, events: redriven };
+        let entry = Entry::created("dead_letter.redrive", subject, &told)?;
+        audit::record(&mut tx, actor, &[entry]).await?;
+    }
     tx.commit().await?;
     Ok(redriven)
 }

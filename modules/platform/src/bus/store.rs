@@ -7,6 +7,7 @@ use platform::sql::Json;
 use uuid::Uuid;
 
 use super::{Handler, Subscription};
+use crate::audit::{self, Actor, Entry};
 use crate::outbox::{self, Published};
 use crate::sql::{Db, Error, Result, Tx};
 
@@ -273,7 +274,7 @@ pub async fn lag(subscription: &Subscription, source: &'static str, from: &Db) -
 
 /// Rebuilds a projection from the first event: empties it and rewinds its cursors, in one commit.
 /// A relay that is running carries on from there.
-pub async fn replay(subscription: &Subscription) -> Result<()> {
+pub async fn replay(subscription: &Subscription, actor: &Actor) -> Result<()> {
     let Handler::Reaction(reaction) = &subscription.handler else {
         let name = subscription.name;
         return Err(Error::Unusable(format!("{name} reaches outside and cannot be replayed")));
@@ -286,5 +287,9 @@ pub async fn replay(subscription: &Subscription) -> Result<()> {
         .await
         .map_err(|error| Error::Unusable(format!("{}: {error}", subscription.name)))?;
     tx.query(FORGET_PARKED).bind(subscription.name).execute().await?;
+    let subject = audit::named("subscription", subscription.name);
+    let told = serde_json::json!({"subscription": subscription.name});
+    let entry = Entry::created("projection.replay", subject, &told)?;
+    audit::record(&mut tx, actor, &[entry]).await?;
     tx.commit().await
 }

@@ -100,7 +100,7 @@ impl FromRequest for Editor {
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let address = Some(ClientAddress::of(request).0);
-        let editor = staff(request).map(|caller| Self(Actor { id: Some(caller.id), address }));
+        let editor = staff(request).map(|caller| Self(Actor::calling(&caller, address)));
         ready(editor.map_err(Failure::from))
     }
 }

@@ -6,7 +6,8 @@ use platform::sql::Json;
 use uuid::Uuid;
 
 use super::store::{COMPENSATE, LIST, OPEN_COUNT, OVERDUE, RETRY, STEPS, STEPS_OF_SUBJECT, Step};
-use crate::sql::{Db, Result};
+use crate::audit::{self, Actor, Entry};
+use crate::sql::{Db, Result, Tx};
 use crate::verify::Check;
 
 /// A saga that has not ended.
@@ -52,23 +53,37 @@ pub async fn history(db: &Db, saga_or_subject: Uuid) -> Result<Vec<Step>> {
 
 /// Lets a saga go on at once, with fresh patience; a stuck one goes on undoing. False when there is
 /// no such saga or it has ended.
-pub async fn retry(db: &Db, saga: Uuid) -> Result<bool> {
+pub async fn retry(db: &Db, saga: Uuid, actor: &Actor) -> Result<bool> {
     let mut tx = db.begin("saga.retry").await?;
     let now = tx.now();
-    let found = tx.query(RETRY).bind(saga).bind(now).execute().await?;
-    tx.commit().await?;
-    Ok(found == 1)
+    let found: Option<(Uuid,)> = tx.query(RETRY).bind(saga).bind(now).optional().await?;
+    commit(tx, "saga.retry", saga, found, actor).await
 }
 
 /// Gives a saga up and undoes its steps, the present one included. False when there is no such saga
 /// or it does not go forward.
-pub async fn compensate(db: &Db, saga: Uuid) -> Result<bool> {
+pub async fn compensate(db: &Db, saga: Uuid, actor: &Actor) -> Result<bool> {
     let reason = Problem::new(code::ORDER_NOT_COMPLETED, "The order was given up by our staff.");
     let mut tx = db.begin("saga.compensate").await?;
     let now = tx.now();
-    let found = tx.query(COMPENSATE).bind(saga).bind(now).bind(Json(reason)).execute().await?;
+    let query = tx.query(COMPENSATE).bind(saga).bind(now).bind(Json(reason));
+    let found: Option<(Uuid,)> = query.optional().await?;
+    commit(tx, "saga.compensate", saga, found, actor).await
+}
+
+/// Ends a unit that may have found a saga, which is told by what it is about.
+async fn commit(
+    mut tx: Tx,
+    action: &'static str,
+    saga: Uuid,
+    about: Option<(Uuid,)>,
+    actor: &Actor,
+) -> Result<bool> {
+    let Some((about,)) = about else { return Ok(false) };
+    let entry = Entry::created(action, saga, &serde_json::json!({"about": about}))?;
+    audit::record(&mut tx, actor, &[entry]).await?;
     tx.commit().await?;
-    Ok(found == 1)
+    Ok(true)
 }
 
 /// The invariant that no saga is stuck or older than its deadline.

@@ -58,13 +58,13 @@ crate::statements! {
     RETRY = "update saga set attempts = 0,
                     due_at = case when owner is null then $2 else due_at end,
                     phase = case when phase = 'stuck' then 'undoing' else phase end
-              where id = $1 and phase in ('forward', 'undoing', 'stuck')";
+              where id = $1 and phase in ('forward', 'undoing', 'stuck') returning subject";
     /// A step that is at work is cut off from its record by the epoch, and undone when its lease
     /// has ended: an undo never overtakes it.
     COMPENSATE = "update saga set attempts = 0, epoch = epoch + 1, phase = 'undoing', reason = $3,
                          step = case when steps - 1 > step then steps - 1 else step end,
                          due_at = case when owner is null then $2 else due_at end
-                   where id = $1 and phase = 'forward'";
+                   where id = $1 and phase = 'forward' returning subject";
     OPEN_COUNT = "select count(*) from saga where phase in ('forward', 'undoing', 'stuck')";
     OVERDUE = "select cast(phase as text), kind, subject from saga
                 where phase = 'stuck' or (phase in ('forward', 'undoing') and deadline < $1)

@@ -1,3 +1,4 @@
+use platform::audit::Actor;
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -167,7 +168,7 @@ async fn a_poisoned_event_holds_back_only_its_subject(db: Db) {
     crate::until("the others were heard", || async { crate::number(&db, HEARD).await == 5 }).await;
     assert_eq!(publish(&db, ill).await, 5);
     poison.lock().unwrap().clear();
-    assert_eq!(redrive(&db, "heard", Some(dead.event_id)).await.unwrap(), 1);
+    assert_eq!(redrive(&db, "heard", Some(dead.event_id), &Actor::OPERATOR).await.unwrap(), 1);
     crate::until("all were heard", || async { crate::number(&db, HEARD).await == 9 }).await;
     assert_eq!(dead_letters(&db, None, 100).await.unwrap().len(), 0);
     tasks.stop(Duration::from_secs(5)).await;
@@ -261,7 +262,7 @@ async fn a_replay_builds_the_same_while_events_come(db: Db) {
     let replaying = async {
         for _ in 0..6 {
             tokio::time::sleep(Duration::from_millis(30)).await;
-            replay(&subscription).await.unwrap();
+            replay(&subscription, &Actor::OPERATOR).await.unwrap();
         }
     };
     tokio::join!(publishing, replaying);
@@ -271,7 +272,13 @@ async fn a_replay_builds_the_same_while_events_come(db: Db) {
     assert_eq!(dead_letters(&db, None, 10).await.unwrap().len(), 0);
     let effect = Slow { node: "x", log: Arc::default(), busy: Arc::default() };
     let effect = Subscription::effect("slow", &db, [Topic::of::<Happened>()], effect);
-    assert!(replay(&effect).await.unwrap_err().to_string().contains("cannot be replayed"));
+    assert!(
+        replay(&effect, &Actor::OPERATOR)
+            .await
+            .unwrap_err()
+            .to_string()
+            .contains("cannot be replayed")
+    );
 }
 
 /// Takes its time between what it wrote and the commit.
@@ -304,7 +311,7 @@ async fn a_replay_waits_for_the_batch_that_is_being_applied(db: Db) {
     let (_, tasks) = node(&db, "one", subscription.clone()).await;
     publish(&db, Uuid::now_v7()).await;
     crate::until("the event is being applied", || async { *at_work.lock().unwrap() == 1 }).await;
-    replay(&subscription).await.unwrap();
+    replay(&subscription, &Actor::OPERATOR).await.unwrap();
     crate::until("it is applied again", || async {
         *at_work.lock().unwrap() == 2 && crate::number(&db, HEARD).await == 1
     })
@@ -378,10 +385,10 @@ async fn two_relays_leave_no_event_waiting_behind_nobody() {
             publish(&db, subject).await;
             tokio::time::sleep(Duration::from_millis(random::between(0, 15))).await;
             poison.lock().unwrap().clear();
-            redrive(&db, "heard", None).await.unwrap();
+            redrive(&db, "heard", None, &Actor::OPERATOR).await.unwrap();
         }
         crate::until("all were heard", || async {
-            redrive(&db, "heard", None).await.unwrap();
+            redrive(&db, "heard", None, &Actor::OPERATOR).await.unwrap();
             crate::number(&db, HEARD).await == 60
         })
         .await;

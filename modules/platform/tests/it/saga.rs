@@ -1,3 +1,4 @@
+use platform::audit::Actor;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -106,10 +107,10 @@ async fn an_undo_that_keeps_failing_is_stuck_until_someone_helps(db: Db) {
     assert!(!overdue(&db, db.clock().now()).await.unwrap().holds());
     assert_eq!(world.held(), 2);
     world.heal();
-    assert!(retry(&db, stuck[0].id).await.unwrap());
+    assert!(retry(&db, stuck[0].id, &Actor::OPERATOR).await.unwrap());
     ends(&db, id, "undone").await;
     assert_eq!((world.held(), outcome(&db, id).await.1), (0, -1));
-    assert!(!retry(&db, stuck[0].id).await.unwrap(), "it has ended");
+    assert!(!retry(&db, stuck[0].id, &Actor::OPERATOR).await.unwrap(), "it has ended");
     let steps = history(&db, id).await.unwrap();
     let words: Vec<_> = steps.iter().map(|s| (s.step.as_str(), s.outcome.as_str())).collect();
     assert_eq!(
@@ -198,10 +199,10 @@ async fn staff_can_give_a_saga_up(db: Db) {
     })
     .await;
     let saga = list(&db, 1).await.unwrap()[0].id;
-    assert!(compensate(&db, saga).await.unwrap());
+    assert!(compensate(&db, saga, &Actor::OPERATOR).await.unwrap());
     ends(&db, id, "undone").await;
     assert_eq!((world.held(), outcome(&db, id).await.1), (0, -1));
-    assert!(!compensate(&db, saga).await.unwrap());
+    assert!(!compensate(&db, saga, &Actor::OPERATOR).await.unwrap());
     one.stop().await;
 }
 
@@ -212,7 +213,7 @@ async fn giving_up_does_not_overtake_the_step_at_work(db: Db) {
     let id = one.start(&db, LONG).await;
     crate::until("the step is at work", || async { world.hangs() == 1 }).await;
     let saga = list(&db, 1).await.unwrap().remove(0);
-    assert!(compensate(&db, saga.id).await.unwrap());
+    assert!(compensate(&db, saga.id, &Actor::OPERATOR).await.unwrap());
     let after = list(&db, 1).await.unwrap().remove(0);
     assert_eq!((after.phase.as_str(), after.due_at), ("undoing", saga.due_at));
     ends(&db, id, "undone").await;

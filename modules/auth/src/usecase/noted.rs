@@ -1,0 +1,47 @@
+//! What people who work in the shop do to their own accounts is in the audit log. What shoppers do to
+//! theirs is nobody's business.
+
+use std::net::IpAddr;
+
+use platform::audit::{Actor, Entry, record};
+use platform::sql::{Result, Tx};
+use serde::Serialize;
+
+use crate::domain::Account;
+
+/// Notes a change of an account by its owner, with what may be told of it.
+pub(super) async fn note(
+    tx: &mut Tx,
+    owner: &Account,
+    client: IpAddr,
+    action: &'static str,
+    after: &impl Serialize,
+) -> Result<()> {
+    let entry = || Entry::created(action, owner.id.uuid(), after);
+    write(tx, owner, client, entry).await
+}
+
+/// Notes another e-mail address of an account.
+pub(super) async fn note_email(
+    tx: &mut Tx,
+    owner: &Account,
+    client: IpAddr,
+    email: &str,
+) -> Result<()> {
+    let has = |email: Option<&str>| serde_json::json!({"email": email});
+    let (before, after) = (has(owner.email.as_deref()), has(Some(email)));
+    let entry = || Entry::changed("account.email", owner.id.uuid(), &before, &after);
+    write(tx, owner, client, entry).await
+}
+
+async fn write(
+    tx: &mut Tx,
+    owner: &Account,
+    client: IpAddr,
+    entry: impl FnOnce() -> Result<Entry>,
+) -> Result<()> {
+    if !owner.works_here() {
+        return Ok(());
+    }
+    record(tx, &Actor::person(owner.id, Some(client)), &[entry()?]).await
+}

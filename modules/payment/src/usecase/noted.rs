@@ -1,0 +1,57 @@
+//! What the audit log keeps of the money that the staff moves: the command with its amount, in the
+//! commit that writes the call down, and a refusal of the processor, in the commit that ends it.
+
+use kernel::Money;
+use platform::audit::{Actor, Entry, record};
+use platform::sql::{Result, Tx};
+use serde::Serialize;
+
+use crate::domain::payment::{Operation, Payment};
+use crate::domain::status::{Kind, Status};
+
+#[derive(Serialize)]
+struct Moved<'a> {
+    status: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    amount: Option<Money>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    code: Option<&'a str>,
+}
+
+/// Notes a command of the staff that is on its way to the processor.
+pub async fn asked(
+    tx: &mut Tx,
+    actor: &Actor,
+    before: Status,
+    payment: &Payment,
+    operation: &Operation,
+) -> Result<()> {
+    let action = match operation.kind {
+        Kind::Capture => "payment.capture",
+        Kind::Void => "payment.void",
+        Kind::Refund => "payment.refund",
+        Kind::Authorize | Kind::Approve | Kind::Decline => return Ok(()),
+    };
+    let amount = Some(Money::from_minor(operation.amount, payment.currency()));
+    let before = Moved { status: before.word(), amount: None, code: None };
+    let after = Moved { status: payment.status.word(), amount, code: None };
+    record(tx, actor, &[Entry::changed(action, payment.id.uuid(), &before, &after)?]).await
+}
+
+/// Notes that the processor refused a command of the staff, and that no money moved.
+pub async fn refused(
+    tx: &mut Tx,
+    payment: &Payment,
+    operation: &Operation,
+    code: &str,
+) -> Result<()> {
+    let action = match operation.kind {
+        Kind::Capture => "payment.capture_refused",
+        Kind::Void => "payment.void_refused",
+        Kind::Refund => "payment.refund_refused",
+        Kind::Authorize | Kind::Approve | Kind::Decline => return Ok(()),
+    };
+    let amount = Some(Money::from_minor(operation.amount, payment.currency()));
+    let told = Moved { status: payment.status.word(), amount, code: Some(code) };
+    record(tx, &Actor::SYSTEM, &[Entry::created(action, payment.id.uuid(), &told)?]).await
+}

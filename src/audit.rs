@@ -1,0 +1,170 @@
+//! The audit log of the whole shop: that of every module, as one list in one order.
+
+use std::cmp::Ordering;
+use std::collections::VecDeque;
+
+use futures_util::future::try_join_all;
+use kernel::Timestamp;
+use platform::audit::{self, Place, Recorded, Sought};
+use platform::sql::{Db, Error, Result};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// How many entries of a module an export reads at a time.
+const READ_AHEAD: i64 = 500;
+/// How many lines an export writes in one piece.
+const PIECE_LINES: usize = 500;
+
+/// An entry, and in whose log it is.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Logged {
+    /// The module, e.g. `catalog`.
+    pub module: String,
+    /// The entry.
+    #[serde(flatten)]
+    pub entry: Recorded,
+}
+
+/// A place in the whole log. Entries of one time are ordered by module, and within it as they were
+/// written.
+pub type Spot = (Timestamp, String, i64);
+
+impl Logged {
+    /// Where it stands in the whole log.
+    pub fn spot(&self) -> Spot {
+        let (at, seq) = self.entry.place();
+        (at, self.module.clone(), seq)
+    }
+}
+
+/// The logs of all modules.
+#[derive(Clone)]
+pub struct AuditLog(Vec<Db>);
+
+impl AuditLog {
+    /// The log over these databases.
+    pub fn new(databases: &[Db]) -> Self {
+        Self(databases.to_vec())
+    }
+
+    /// The log of one module alone; none when there is no such module.
+    pub fn of(&self, module: &str) -> Option<Self> {
+        let db = self.0.iter().find(|db| db.module() == module)?;
+        Some(Self(vec![db.clone()]))
+    }
+
+    /// The modules.
+    pub fn modules(&self) -> impl Iterator<Item = &'static str> {
+        self.0.iter().map(Db::module)
+    }
+
+    /// What time it is for the log.
+    pub fn now(&self) -> Timestamp {
+        self.0.first().map_or_else(Timestamp::default, |db| db.clock().now())
+    }
+
+    /// What is sought, the newest first, from before a spot on. Each module gives as many as are
+    /// wanted in all, for they may all be its own.
+    pub async fn newest(
+        &self,
+        sought: &Sought,
+        before: Option<&Spot>,
+        limit: u32,
+    ) -> Result<Vec<Logged>> {
+        let limit = limit as usize;
+        let read = self.0.iter().map(|db| async move {
+            let before = before.map_or(sought.last(), |spot| place_in(spot, db.module()));
+            let found =
+                audit::newest(db, sought, before, i64::try_from(limit).unwrap_or(i64::MAX)).await?;
+            Ok::<_, Error>(found.into_iter().map(|entry| logged(db, entry)).collect::<Vec<_>>())
+        });
+        let mut found = try_join_all(read).await?.concat();
+        found.sort_by_cached_key(|entry| std::cmp::Reverse(entry.spot()));
+        found.truncate(limit);
+        Ok(found)
+    }
+
+    /// All that is sought, the oldest first, as JSON lines.
+    pub fn export(&self, sought: Sought) -> Export {
+        let source = |db: &Db| Source {
+            db: db.clone(),
+            ahead: VecDeque::new(),
+            after: sought.first(),
+            is_read: false,
+        };
+        Export { sources: self.0.iter().map(source).collect(), sought }
+    }
+}
+
+fn logged(db: &Db, entry: Recorded) -> Logged {
+    Logged { module: db.module().to_owned(), entry }
+}
+
+/// The place in the log of a module before which everything comes after the spot in the whole log,
+/// where the newest is first.
+fn place_in((at, module, seq): &Spot, of: &str) -> Place {
+    match of.cmp(module) {
+        Ordering::Less => (*at, i64::MAX),
+        Ordering::Equal => (*at, *seq),
+        Ordering::Greater => (*at, 0),
+    }
+}
+
+/// The log on its way out, a piece at a time: of each module some entries are in memory.
+pub struct Export {
+    sources: Vec<Source>,
+    sought: Sought,
+}
+
+struct Source {
+    db: Db,
+    /// What was read and is not written yet.
+    ahead: VecDeque<Recorded>,
+    /// Up to where it was read.
+    after: Place,
+    /// Whether there is no more to read.
+    is_read: bool,
+}
+
+impl Source {
+    /// Whether it must be read on to know its next entry.
+    fn is_dry(&self) -> bool {
+        !self.is_read && self.ahead.is_empty()
+    }
+
+    async fn read_on(&mut self, sought: &Sought) -> Result<()> {
+        let found = audit::oldest(&self.db, sought, self.after, READ_AHEAD).await?;
+        self.is_read = i64::try_from(found.len()) != Ok(READ_AHEAD);
+        self.after = found.last().map_or(self.after, Recorded::place);
+        self.ahead = found.into();
+        Ok(())
+    }
+
+    fn spot(&self) -> Option<(Timestamp, &'static str, i64)> {
+        let (at, seq) = self.ahead.front()?.place();
+        Some((at, self.db.module(), seq))
+    }
+}
+
+impl Export {
+    /// The next piece of the file; none at its end.
+    pub async fn next(&mut self) -> Result<Option<Vec<u8>>> {
+        let mut piece = Vec::new();
+        for _ in 0..PIECE_LINES {
+            let Some(entry) = self.next_entry().await? else { break };
+            serde_json::to_writer(&mut piece, &entry)
+                .map_err(|error| Error::Inconsistent(format!("audit: {error}")))?;
+            piece.push(b'\n');
+        }
+        Ok((!piece.is_empty()).then_some(piece))
+    }
+
+    async fn next_entry(&mut self) -> Result<Option<Logged>> {
+        let sought = &self.sought;
+        let dry = self.sources.iter_mut().filter(|source| source.is_dry());
+        try_join_all(dry.map(|source| source.read_on(sought))).await?;
+        let waiting = self.sources.iter_mut().filter(|source| !source.ahead.is_empty());
+        let Some(first) = waiting.min_by_key(|source| source.spot()) else { return Ok(None) };
+        Ok(first.ahead.pop_front().map(|entry| logged(&first.db, entry)))
+    }
+}
