@@ -2,6 +2,7 @@
 
 mod client;
 mod cors;
+mod description;
 mod figures;
 mod firewall;
 mod gate;
@@ -14,11 +15,13 @@ mod throttle;
 
 use ipnet::IpNet;
 use serde::Deserialize;
+use utoipa::openapi::OpenApi;
 
 pub use client::ProxyHeader;
 pub use gate::{Gate, GateError, gate};
 pub use ops::{install_metrics, serve as serve_ops};
-pub use pages::{openapi, routes};
+pub use pages::routes;
+use route::Table;
 pub use route::{Access, Route, TableError};
 
 /// How the edge is set up.
@@ -56,6 +59,12 @@ impl Edge {
         };
         self.routes.iter().map(relaxed).collect()
     }
+}
+
+/// The description of the whole API under these settings; refused like the gate.
+pub fn description(edge: &Edge) -> Result<OpenApi, TableError> {
+    let table = Table::new(edge.effective_routes(), &pages::endpoints())?;
+    Ok(pages::description(&table))
 }
 
 /// A line for each endpoint of the program with what its route says; refused like the gate.

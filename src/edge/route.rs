@@ -165,6 +165,11 @@ impl Table {
         self.find(method.as_str(), path)
     }
 
+    /// The route of an endpoint, by its path with the names in place, and its number.
+    pub fn of_endpoint(&self, method: &str, path: &str) -> Option<(usize, &Route)> {
+        self.find(method, path)
+    }
+
     fn find(&self, method: &str, path: &str) -> Option<(usize, &Route)> {
         self.0.iter().enumerate().find(|(_, route)| route.fits(method, path))
     }
