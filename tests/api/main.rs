@@ -5,6 +5,7 @@ mod accounts;
 mod bad_input;
 mod books;
 mod checkout;
+mod description;
 mod edge;
 mod firewall;
 mod prices;
