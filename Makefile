@@ -1,5 +1,5 @@
 # What a person types. `make` alone lists it.
-# CARGO_TARGET_DIR is honoured; DATA is the shop's data folder, TOOLS where cargo-nextest is put.
+# CARGO_TARGET_DIR is honoured; DATA is the shop's data folder, TOOLS where cargo-nextest and schemathesis are put.
 .DEFAULT_GOAL := help
 SHELL := bash
 DATA ?= stoa-data
@@ -10,8 +10,9 @@ BENCH_ARGS ?=
 built = $(or $(CARGO_TARGET_DIR),target)/release
 nextest_profile = $(if $(filter true,$(CI)),ci,default)
 export PATH := $(TOOLS)/bin:$(PATH)
+export TOOLS
 
-.PHONY: help run migrate test lint bench bench-edge bench-catalog relevance waf clean-data nextest
+.PHONY: help run migrate test lint contract bench bench-edge bench-catalog relevance waf clean-data nextest
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -24,8 +25,14 @@ migrate: ## Bring the data folder's databases up to date without serving
 	cargo run --release --locked --package stoa -- migrate --data-dir "$(DATA)"
 
 test: lint nextest ## Formatting, lints, every test on both engines, doc tests
-	scripts/with-postgres cargo nextest run --workspace --features faults --locked --profile $(nextest_profile)
+	scripts/with-postgres scripts/with-schemathesis \
+		cargo nextest run --workspace --features faults --locked --profile $(nextest_profile)
 	cargo test --workspace --doc --features faults --locked
+
+contract: nextest ## Try the API by its own description, longer than the tests do (CONTRACT_EXAMPLES=100)
+	CONTRACT_EXAMPLES="$(or $(CONTRACT_EXAMPLES),100)" scripts/with-postgres scripts/with-schemathesis \
+		cargo nextest run --workspace --features faults --locked --profile contract \
+		-E 'binary_id(stoa::api) and test(/^description::/)'
 
 lint: ## Formatting and lints; licences and bans too where cargo-deny is installed
 	cargo fmt --all --check

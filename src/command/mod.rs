@@ -149,7 +149,7 @@ fn start(line: CommandLine) -> Result<ExitCode, Failure> {
             Command::Routes => routes::routes(&settings),
             Command::Keys(what) => keys::keys(&settings, what).await,
             Command::Openapi => {
-                say(crate::edge::openapi().to_pretty_json()?);
+                say(crate::edge::description(&settings.edge)?.to_pretty_json()?);
                 Ok(ExitCode::SUCCESS)
             }
             Command::Config => {

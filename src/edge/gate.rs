@@ -33,7 +33,7 @@ use super::cors::{Cors, NoOrigin};
 use super::figures::{measure, measure_unanswered};
 use super::firewall::Guard;
 use super::headers::{About, protect};
-use super::pages::{PAGES, endpoints, no_endpoint};
+use super::pages::{PAGES, endpoints, no_endpoint, refuse_method};
 use super::request_id::{self, REQUEST_ID};
 use super::route::{Access, Route, Table, TableError};
 use super::shedding::Shedding;
@@ -112,6 +112,11 @@ impl Gate {
     /// What looks into the bodies that handlers read.
     pub fn body_guard(&self) -> Arc<dyn BodyGuard> {
         self.guard.clone()
+    }
+
+    /// The routes as they count.
+    pub(super) fn table(&self) -> &Table {
+        &self.table
     }
 
     /// Forgets clients that have not come for a while; to be called every second or so.
@@ -259,6 +264,11 @@ async fn pass(
         Some(Told { wait: Some(_), .. }) => Err(too_often()),
         _ => gate.guard.check_head(&request, client).map_err(Failure::from),
     };
+    if checked.is_ok()
+        && let Some(refusal) = refuse_method(request.method(), request.path(), found.is_some())
+    {
+        return Ok(request.into_response(refusal));
+    }
     let Some((number, route)) = found else {
         // Whatever answers there: it is shut until the table says who may come in.
         let failure = checked.err().unwrap_or_else(|| no_endpoint().into());

@@ -3,6 +3,7 @@
 mod audit;
 mod client;
 mod cors;
+mod description;
 mod figures;
 mod firewall;
 mod gate;
@@ -17,12 +18,14 @@ mod tree;
 
 use ipnet::IpNet;
 use serde::Deserialize;
+use utoipa::openapi::OpenApi;
 
 pub use audit::routes as audit_routes;
 pub use client::ProxyHeader;
 pub use gate::{Gate, GateError, gate};
 pub use ops::{install_metrics, serve as serve_ops};
-pub use pages::{openapi, routes};
+pub use pages::routes;
+use route::Table;
 pub use route::{Access, Caching, Route, TableError};
 pub use shedding::{DECIDE_EVERY, try_queue};
 
@@ -64,6 +67,12 @@ impl Edge {
         };
         self.routes.iter().map(relaxed).collect()
     }
+}
+
+/// The description of the whole API under these settings; refused like the gate.
+pub fn description(edge: &Edge) -> Result<OpenApi, TableError> {
+    let table = Table::new(edge.effective_routes(), &pages::endpoints())?;
+    Ok(pages::description(&table))
 }
 
 /// A line for each endpoint of the program with what its route says; refused like the gate.

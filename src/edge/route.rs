@@ -202,6 +202,11 @@ impl Table {
         self.find(method.as_str(), path)
     }
 
+    /// The route of an endpoint, by its path with the names in place, and its number.
+    pub fn of_endpoint(&self, method: &str, path: &str) -> Option<(usize, &Route)> {
+        self.find(method, path)
+    }
+
     fn find(&self, method: &str, path: &str) -> Option<(usize, &Route)> {
         let fits = |number: usize| self.routes.get(number).is_some_and(|it| it.knows(method));
         let number = self.tree.find(path, fits)?;

@@ -106,6 +106,10 @@ async fn every_refusal_names_its_field(engine: Engine) {
     let wrong = ada.post("/v1/products/NEW-1", &json!({})).await;
     refused(&wrong, 405, "method_not_allowed", "");
     assert_eq!(wrong.headers["allow"], "GET, HEAD");
+    let wrong = staff.call("PUT", "/v1/admin/products/bulk").await;
+    refused(&wrong, 405, "method_not_allowed", "");
+    assert_eq!(wrong.headers["allow"], "POST");
+    refused(&ada.call("TRACE", "/v1/categories").await, 405, "method_not_allowed", "");
     shop.settle();
 }
 

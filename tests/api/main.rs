@@ -7,6 +7,7 @@ mod audited;
 mod bad_input;
 mod books;
 mod checkout;
+mod description;
 mod edge;
 mod firewall;
 mod prices;

@@ -4,6 +4,7 @@
 
 mod architecture;
 mod demo;
+mod description;
 mod guards;
 mod plans;
 mod schemas;

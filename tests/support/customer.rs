@@ -75,6 +75,11 @@ impl Customer {
         Ok(Answer { status, body, text, headers })
     }
 
+    /// Their token.
+    pub fn token(&self) -> &str {
+        &self.token
+    }
+
     /// The same somebody with another token.
     pub fn with(&self, token: &str) -> Self {
         Self { token: token.to_owned(), ..self.clone() }

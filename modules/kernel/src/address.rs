@@ -17,21 +17,28 @@ pub const LINE_MAX: usize = 200;
 }))]
 pub struct Address {
     /// Who it is for.
+    #[schema(min_length = 1, max_length = 200)]
     pub name: String,
     /// Street and number.
+    #[schema(min_length = 1, max_length = 200)]
     pub line1: String,
     /// Flat, floor, company.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(max_length = 200)]
     pub line2: Option<String>,
     /// Town.
+    #[schema(min_length = 1, max_length = 200)]
     pub city: String,
     /// State, province or county, where the country uses one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(max_length = 200)]
     pub region: Option<String>,
     /// Postal code, where the country uses one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(max_length = 200)]
     pub postal_code: Option<String>,
     /// ISO 3166-1 alpha-2 code of the country, e.g. `DE`.
+    #[schema(pattern = "^[A-Z]{2}$")]
     pub country: String,
 }
 

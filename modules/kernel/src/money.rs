@@ -23,12 +23,23 @@ pub struct Money {
 #[schema(as = Money, example = json!({"amount": "19.99", "currency": "EUR"}))]
 pub struct MoneyShape {
     /// A decimal string with at most the currency's decimals, e.g. `"19.99"`.
-    #[schema(value_type = String)]
-    #[serde(with = "rust_decimal::serde::str")]
+    #[schema(value_type = String, pattern = "^-?[0-9]+([.][0-9]+)?$")]
+    #[serde(serialize_with = "rust_decimal::serde::str::serialize", deserialize_with = "plain")]
     amount: Decimal,
     /// The ISO 4217 code.
-    #[schema(value_type = String)]
+    #[schema(value_type = String, pattern = "^[A-Z]{3}$")]
     currency: Currency,
+}
+
+/// A number as people write it. What a parser of decimals takes besides (`+5`, `1_000`, `.5`) is no
+/// amount that a caller meant.
+fn plain<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Decimal, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    let digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    let (whole, fraction) = text.split_once('.').unwrap_or((&text, "0"));
+    let is_plain = digits(whole.strip_prefix('-').unwrap_or(whole)) && digits(fraction);
+    let amount = is_plain.then(|| text.parse().ok()).flatten();
+    amount.ok_or_else(|| serde::de::Error::custom("must be an amount such as \"19.99\""))
 }
 
 /// Why two amounts cannot be combined, or a number is no amount of its currency.
@@ -205,6 +216,21 @@ mod tests {
         assert!(parse(r#"{"amount":1.5,"currency":"EUR"}"#).is_err());
         let one_fifty = parse(r#"{"amount":"1.5000","currency":"EUR"}"#).ok();
         assert_eq!(one_fifty, Some(Money::from_minor(150, Currency::EUR)));
+    }
+
+    #[test]
+    fn an_amount_is_written_plainly() {
+        let read = |amount: &str| {
+            serde_json::from_value::<Money>(
+                serde_json::json!({"amount": amount, "currency": "EUR"}),
+            )
+        };
+        for plain in ["0", "19.9", "19.99", "-5", "007"] {
+            assert!(read(plain).is_ok(), "{plain}");
+        }
+        for other in ["", "+5", "1_000", ".5", "5.", "1e2", "--5", "1.2.3", " 5", "NaN"] {
+            assert!(read(other).is_err(), "{other:?}");
+        }
     }
 
     #[test]

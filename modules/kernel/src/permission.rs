@@ -8,7 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use utoipa::ToSchema;
 
 macro_rules! permissions {
-    ($($(#[$doc:meta])+ $name:ident = $word:literal;)+) => {
+    ($($(#[$doc:meta])+ $name:ident = $word:tt;)+) => {
         /// One thing that the staff of a shop, or an API key, may do.
         #[derive(
             Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema,

@@ -42,9 +42,9 @@ impl Period {
 fn day(field: &'static str, text: &str) -> Result<NaiveDate, InvalidPeriod> {
     let refused =
         || InvalidPeriod { field, allowed: "must be a date such as 2026-11-22".to_owned() };
-    // Exactly ten characters: as they are stored and compared.
-    let day = (text.len() == 10).then(|| text.parse::<NaiveDate>().ok()).flatten();
-    day.ok_or_else(refused)
+    let day = text.parse::<NaiveDate>().ok();
+    // In the one spelling in which days are stored and compared.
+    day.filter(|day| day.to_string() == text).ok_or_else(refused)
 }
 
 #[cfg(test)]
@@ -63,5 +63,7 @@ mod tests {
         assert_eq!(field(Some("yesterday"), None), Err("from"));
         assert_eq!(field(None, Some("2026-2-31")), Err("to"));
         assert_eq!(field(None, Some("2026-02-31")), Err("to"));
+        assert_eq!(field(None, Some("+2026-11-1")), Err("to"));
+        assert_eq!(field(None, Some(" 2026-11-1")), Err("to"));
     }
 }

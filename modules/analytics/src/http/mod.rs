@@ -29,6 +29,7 @@ pub(crate) fn routes(analytics: Analytics, config: &mut web::ServiceConfig) {
         sales::ProductView,
         searches::SearchView,
         searches::TermView,
+        crate::domain::TermSort,
     ))
 )]
 struct Docs;

@@ -17,8 +17,10 @@ use crate::store;
 #[into_params(parameter_in = Query)]
 pub(super) struct SalesQuery {
     /// The first day (UTC), such as `2026-11-01`; 30 days up to `to` unless given.
+    #[param(value_type = Option<String>, format = Date)]
     from: Option<String>,
     /// The last day; today unless given. At most 400 days.
+    #[param(value_type = Option<String>, format = Date)]
     to: Option<String>,
 }
 
@@ -28,10 +30,13 @@ pub(super) struct SalesQuery {
 #[into_params(parameter_in = Query)]
 pub(super) struct TopQuery {
     /// The first day (UTC), such as `2026-11-01`; 30 days up to `to` unless given.
+    #[param(value_type = Option<String>, format = Date)]
     from: Option<String>,
     /// The last day; today unless given. At most 400 days.
+    #[param(value_type = Option<String>, format = Date)]
     to: Option<String>,
     /// How many products, 1 to 100; 24 by default.
+    #[param(minimum = 1, maximum = 100)]
     limit: Option<u32>,
 }
 

@@ -17,13 +17,16 @@ use crate::terms::{self, Term};
 #[into_params(parameter_in = Query)]
 pub(super) struct SearchQuery {
     /// The first day (UTC), such as `2026-11-01`; 30 days up to `to` unless given.
+    #[param(value_type = Option<String>, format = Date)]
     from: Option<String>,
     /// The last day; today unless given. At most 400 days.
+    #[param(value_type = Option<String>, format = Date)]
     to: Option<String>,
     /// `searches`, `without_results` or `clicks`: the most first, and only terms that have some;
     /// `searches` unless given.
     sort: Option<TermSort>,
     /// How many terms, 1 to 100; 24 by default.
+    #[param(minimum = 1, maximum = 100)]
     limit: Option<u32>,
 }
 

@@ -91,6 +91,7 @@ pub(crate) struct NewApiKey {
     pub permissions: Permissions,
     /// How many requests a second it may make, 1 to 100000; absent is the route's own limit.
     #[serde(default)]
+    #[schema(minimum = 1, maximum = 100_000)]
     pub rate_per_s: Option<u32>,
     /// From when on it is refused; absent is never.
     #[serde(default)]

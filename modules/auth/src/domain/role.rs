@@ -33,6 +33,7 @@ pub(crate) struct OwnRole {
 /// What somebody says of a new role.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({"name": "photographer", "permissions": ["products.read"]}))]
 pub(crate) struct NewRole {
     /// 2 to 40 lower-case letters, digits and `_`, beginning with a letter.
     #[schema(example = "photographer", min_length = 2, max_length = 40)]

@@ -42,7 +42,8 @@ pub(super) fn secret<'de, D: Deserializer<'de>>(from: D) -> Result<SecretString,
 /// Open an account
 #[utoipa::path(post, path = "/v1/auth/register", tag = "auth", request_body = Registration,
     responses(
-        (status = 201, description = "The account is open; log in next", body = CustomerAnswer),
+        (status = 201, description = "The account is open; log in next", body = CustomerAnswer,
+            headers(("Location"))),
         (status = 409, description = "`email_taken`", body = Problem),
         (status = 422, description = "`invalid_value`", body = Problem),
         (status = 429, description = "`too_many_attempts`: too many addresses that are taken", body = Problem),

@@ -75,7 +75,7 @@ async fn create(
 ///
 /// It is refused within seconds on every node.
 #[utoipa::path(delete, path = "/v1/admin/api-keys/{id}", tag = "auth admin",
-    params(("id" = String, Path, description = "The key's id")),
+    params(("id" = Uuid, Path, description = "The key's id")),
     responses(
         (status = 204, description = "It is revoked"),
         (status = 404, description = "`not_found`", body = Problem),

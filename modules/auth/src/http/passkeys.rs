@@ -162,7 +162,7 @@ async fn finish(
 
 /// Remove one of one's passkeys
 #[utoipa::path(delete, path = "/v1/auth/passkeys/{id}", tag = "auth",
-    params(("id" = String, Path, description = "The passkey")),
+    params(("id" = Uuid, Path, description = "The passkey")),
     responses(
         (status = 204, description = "It opens nothing any more"),
         (status = 403, description = "`mfa_required`: show a second factor first", body = Problem),

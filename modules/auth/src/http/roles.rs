@@ -74,7 +74,8 @@ async fn list(staff: Staff, accounts: Data<Accounts>) -> Answer {
 /// Make a role
 #[utoipa::path(post, path = "/v1/admin/roles", tag = "auth admin", request_body = NewRole,
     responses(
-        (status = 201, description = "The role", body = OwnRole),
+        (status = 201, description = "The role", body = OwnRole,
+            headers(("ETag"), ("Location"))),
         (status = 403, description = "`forbidden`: more than the caller may, in `permissions`", body = Problem),
         (status = 409, description = "`code_taken`", body = Problem),
         (status = 422, description = "`invalid_value`", body = Problem),
@@ -96,7 +97,8 @@ async fn create(
 #[utoipa::path(get, path = "/v1/admin/roles/{name}", tag = "auth admin",
     params(("name" = String, Path, description = "The name")),
     responses(
-        (status = 200, description = "The role", body = OwnRole),
+        (status = 200, description = "The role", body = OwnRole,
+            headers(("ETag"))),
         (status = 404, description = "`not_found`", body = Problem),
     ))]
 async fn show(staff: Staff, accounts: Data<Accounts>, name: Path<String>) -> Answer {
@@ -113,7 +115,8 @@ async fn show(staff: Staff, accounts: Data<Accounts>, name: Path<String>) -> Ans
         ("If-Match" = String, Header, description = "The version that was read"),
     ),
     responses(
-        (status = 200, description = "The role as it is now", body = OwnRole),
+        (status = 200, description = "The role as it is now", body = OwnRole,
+            headers(("ETag"))),
         (status = 403, description = "`forbidden`: more than the caller may, in `permissions`", body = Problem),
         (status = 412, description = "`version_conflict`: `current_version`", body = Problem),
     ))]
@@ -173,7 +176,7 @@ async fn staff(staff: Staff, accounts: Data<Accounts>, query: Params<PageQuery>)
 #[serde(deny_unknown_fields)]
 struct GiveRole {
     /// The name of a role: one of every shop but `guest`, or one that the shop made.
-    #[schema(example = "support")]
+    #[schema(example = "support", min_length = 2, max_length = 40)]
     role: String,
 }
 
@@ -181,7 +184,7 @@ struct GiveRole {
 ///
 /// Their sessions end. Nobody gives away what they may not do, or changes their own role.
 #[utoipa::path(put, path = "/v1/admin/staff/{id}/role", tag = "auth admin", request_body = GiveRole,
-    params(("id" = String, Path, description = "The account")),
+    params(("id" = Uuid, Path, description = "The account")),
     responses(
         (status = 200, description = "The account", body = CustomerAnswer),
         (status = 403, description = "`forbidden`: more than the caller may, or their own role", body = Problem),

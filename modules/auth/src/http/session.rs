@@ -62,6 +62,7 @@ pub(super) async fn guest(accounts: Data<Accounts>, request: HttpRequest) -> Ans
 ///
 /// Needs the cookie `stoa_refresh` and replaces it.
 #[utoipa::path(post, path = "/v1/auth/refresh", tag = "auth",
+    params(("stoa_refresh" = String, Cookie, description = "As the answer to the login set it")),
     responses(
         (status = 200, description = "The session goes on", body = SessionAnswer),
         (status = 401, description = "`unauthenticated`: log in again", body = Problem),

@@ -82,7 +82,7 @@ async fn list(accounts: Data<Accounts>, caller: Caller) -> Answer {
 ///
 /// Its tokens are refused within seconds on every node.
 #[utoipa::path(delete, path = "/v1/auth/sessions/{id}", tag = "auth",
-    params(("id" = String, Path, description = "The session")),
+    params(("id" = Uuid, Path, description = "The session")),
     responses(
         (status = 204, description = "It has ended"),
         (status = 404, description = "`not_found`", body = Problem),

@@ -80,17 +80,21 @@ pub struct Attribute {
 }))]
 pub struct AttributeInput {
     /// What products call it; kept for life. At most 100 characters.
+    #[schema(min_length = 1, max_length = 100)]
     pub code: String,
     /// What shoppers read; the code unless said otherwise.
     #[serde(default)]
+    #[schema(min_length = 1, max_length = 100)]
     pub label: Option<String>,
     /// What its values are; kept for life.
     pub kind: Kind,
     /// The unit of a number, at most 20 characters.
     #[serde(default)]
+    #[schema(max_length = 20)]
     pub unit: String,
     /// The only texts that are allowed, at most 500; all are when there is none.
     #[serde(default)]
+    #[schema(max_items = 500)]
     pub options: Vec<String>,
     /// Whether lists can be narrowed by it.
     #[serde(default)]

@@ -36,21 +36,25 @@ pub struct Category {
 /// A category as the staff writes it.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(example = json!({"name": "Lighting", "parent_id": "01932c07-0000-7000-8000-000000000001"}))]
+#[schema(example = json!({"name": "Lamps", "slug": "lamps", "description": "Light at home."}))]
 pub struct CategoryInput {
     /// 1 to 100 characters, without ` > `.
+    #[schema(min_length = 1, max_length = 100)]
     pub name: String,
     /// The one it is below; none is at the top.
     #[serde(default)]
     pub parent_id: Option<Uuid>,
     /// Its name in the shop's addresses; made from its path unless said.
     #[serde(default)]
+    #[schema(pattern = "^[a-z0-9]+(-[a-z0-9]+)*$", max_length = 200)]
     pub slug: Option<String>,
     /// What is in it; at most 20,000 characters.
     #[serde(default)]
+    #[schema(max_length = 20_000)]
     pub description: String,
     /// Where it stands among its siblings.
     #[serde(default)]
+    #[schema(minimum = 0)]
     pub position: i64,
 }
 

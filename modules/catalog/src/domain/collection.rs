@@ -20,16 +20,26 @@ use super::{
 pub struct Rule {
     /// The slug or path of a category it is in or below.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(min_length = 1, max_length = 2100)]
     pub category: Option<String>,
     /// One of these brands.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schema(max_items = 50)]
     pub brand: Vec<String>,
     /// It costs at least this, in the shop's currency.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        with = "rust_decimal::serde::str_option",
+        skip_serializing_if = "Option::is_none"
+    )]
     #[schema(value_type = Option<String>)]
     pub min_price: Option<Decimal>,
     /// It costs at most this, in the shop's currency.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        with = "rust_decimal::serde::str_option",
+        skip_serializing_if = "Option::is_none"
+    )]
     #[schema(value_type = Option<String>)]
     pub max_price: Option<Decimal>,
     /// Some can be had.
@@ -77,12 +87,15 @@ pub struct Collection {
 #[schema(example = json!({"name": "Gifts under 50", "rule": {"max_price": "50", "in_stock": true}}))]
 pub struct CollectionInput {
     /// 1 to 100 characters.
+    #[schema(min_length = 1, max_length = 100)]
     pub name: String,
     /// Its name in the shop's addresses; made from its name unless said.
     #[serde(default)]
+    #[schema(pattern = "^[a-z0-9]+(-[a-z0-9]+)*$", max_length = 200)]
     pub slug: Option<String>,
     /// What is in it; at most 20,000 characters.
     #[serde(default)]
+    #[schema(max_length = 20_000)]
     pub description: String,
     /// What a product has to meet; without it the products are chosen one by one.
     #[serde(default)]

@@ -57,9 +57,11 @@ pub struct Content {
 #[serde(deny_unknown_fields)]
 pub struct Translation {
     /// The name.
+    #[schema(min_length = 1, max_length = 300)]
     pub name: String,
     /// The description; may be empty.
     #[serde(default)]
+    #[schema(max_length = 20_000)]
     pub description: String,
 }
 

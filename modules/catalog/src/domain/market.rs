@@ -53,15 +53,18 @@ impl Market {
 }))]
 pub struct MarketInput {
     /// What shops call it, kept for life: at most 50 small letters, digits and single hyphens.
+    #[schema(pattern = "^[a-z0-9]+(-[a-z0-9]+)*$", max_length = 50)]
     pub code: String,
     /// What people call it; the code unless said otherwise.
     #[serde(default)]
+    #[schema(min_length = 1, max_length = 100)]
     pub name: Option<String>,
     /// The currency of its prices; kept for life.
-    #[schema(value_type = String)]
+    #[schema(value_type = String, pattern = "^[A-Z]{3}$")]
     pub currency: Currency,
     /// The countries that are in it, by ISO 3166-1 alpha-2 code. A country is in one market.
     #[serde(default)]
+    #[schema(max_items = 300)]
     pub countries: Vec<String>,
     /// Whether its prices hold the tax already; they do not unless said otherwise.
     #[serde(default)]

@@ -47,21 +47,25 @@ pub struct PriceList {
 }))]
 pub struct PriceListInput {
     /// What it is called in answers and files: at most 50 small letters, digits, single hyphens.
+    #[schema(pattern = "^[a-z0-9]+(-[a-z0-9]+)*$", max_length = 50)]
     pub code: String,
     /// What people call it; the code unless said otherwise.
     #[serde(default)]
+    #[schema(min_length = 1, max_length = 100)]
     pub name: Option<String>,
     /// The currency of its prices; kept for life.
-    #[schema(value_type = String)]
+    #[schema(value_type = String, pattern = "^[A-Z]{3}$")]
     pub currency: Currency,
     /// The code of the only market it is for.
     #[serde(default)]
     pub market: Option<String>,
     /// The only customer group it is for, e.g. `trade`.
     #[serde(default)]
+    #[schema(pattern = "^[a-z0-9]+(-[a-z0-9]+)*$", max_length = 50)]
     pub customer_group: Option<String>,
     /// -1,000 to 1,000; 0 unless said otherwise.
     #[serde(default)]
+    #[schema(minimum = -1000, maximum = 1000)]
     pub priority: i64,
     /// When it begins to be valid; always unless said otherwise.
     #[serde(default)]
@@ -138,6 +142,7 @@ pub struct ListedInput {
     pub sku: Option<String>,
     /// From how many units on it is the price; 1 unless said otherwise.
     #[serde(default = "one")]
+    #[schema(minimum = 1, maximum = 1_000_000)]
     pub min_quantity: i64,
     /// The price of one unit, in the list's currency.
     pub price: Money,

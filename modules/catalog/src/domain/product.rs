@@ -13,6 +13,7 @@ use super::{Content, TAX_CATEGORY, Translation, normalize, slug_of};
 /// Where a product stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema, Hash)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = ProductStatus)]
 pub enum Status {
     /// Being prepared: only the staff sees it.
     Draft,
@@ -142,19 +143,24 @@ impl Product {
 }))]
 pub struct ProductInput {
     /// The stock keeping unit: 1 to 32 visible characters, unique, kept for life.
+    #[schema(min_length = 1, max_length = 32)]
     pub sku: String,
     /// 1 to 300 characters.
+    #[schema(min_length = 1, max_length = 300)]
     pub name: String,
     /// At most 20,000 characters.
     #[serde(default)]
+    #[schema(max_length = 20_000)]
     pub description: String,
     /// The price of one unit.
     pub price: Money,
     /// At most 100 characters.
     #[serde(default)]
+    #[schema(max_length = 100)]
     pub brand: String,
     /// At most 20, from the widest to the narrowest.
     #[serde(default)]
+    #[schema(max_items = 20)]
     pub categories: Vec<String>,
     /// At most 300 texts, numbers, booleans or lists of these, by name.
     #[serde(default)]
@@ -165,6 +171,7 @@ pub struct ProductInput {
     pub options: BTreeMap<String, String>,
     /// At most 30 addresses.
     #[serde(default)]
+    #[schema(max_items = 30)]
     pub images: Vec<String>,
     /// `active` unless said otherwise.
     #[serde(default = "active")]
@@ -176,15 +183,19 @@ pub struct ProductInput {
     /// Its name in the shop's addresses: small letters, digits and single hyphens. Made from name
     /// and SKU unless said; former ones go on leading to it.
     #[serde(default)]
+    #[schema(pattern = "^[a-z0-9]+(-[a-z0-9]+)*$", max_length = 200)]
     pub slug: Option<String>,
     /// How it is taxed; `standard` unless said otherwise.
     #[serde(default = "standard")]
+    #[schema(min_length = 1, max_length = 50)]
     pub tax_category: String,
     /// What one unit weighs when it is sent, in grams.
     #[serde(default)]
+    #[schema(minimum = 0, maximum = 100_000_000)]
     pub weight_g: Option<i64>,
     /// The code that is printed on it, e.g. a GTIN; at most 64 characters.
     #[serde(default)]
+    #[schema(min_length = 1, max_length = 64)]
     pub barcode: Option<String>,
     /// Its texts in other languages, by BCP 47 tag such as `de` or `pt-BR`.
     #[serde(default)]
@@ -194,6 +205,7 @@ pub struct ProductInput {
     pub parent_id: Option<ProductId>,
     /// How many units lie in stock from the start; only when a product is created.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(minimum = 0, maximum = 1_000_000_000)]
     pub opening_stock: Option<i64>,
 }
 

@@ -65,9 +65,11 @@ impl FromStr for RoundingMode {
 pub struct Rounding {
     /// How far two allowed prices are apart, in minor units; 1 unless said otherwise.
     #[serde(default = "one")]
+    #[schema(minimum = 1, maximum = 1_000_000)]
     pub step: i64,
     /// The lowest allowed price above nothing, in minor units, less than the step.
     #[serde(default)]
+    #[schema(minimum = 0)]
     pub ending: i64,
     /// What an amount between two allowed prices becomes; `half_up` unless said otherwise.
     #[serde(default = "half_up")]

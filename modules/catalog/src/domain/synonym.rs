@@ -64,6 +64,7 @@ pub struct SynonymInput {
     /// Which of the terms stand for which.
     pub kind: SynonymKind,
     /// 2 to 20 terms of at most 100 characters.
+    #[schema(min_items = 2, max_items = 20)]
     pub terms: Vec<String>,
 }
 

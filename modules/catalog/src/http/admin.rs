@@ -22,7 +22,8 @@ const CREATE: &str = "POST /v1/admin/products";
     post, path = "/v1/admin/products", tag = "catalog admin", request_body = ProductInput,
     params(("Idempotency-Key" = Option<String>, Header, description = "Makes a retry safe")),
     responses(
-        (status = 201, description = "The product", body = ProductView),
+        (status = 201, description = "The product", body = ProductView,
+            headers(("Location"), ("x-consistency-token"))),
         (status = 409, description = "The SKU belongs to another product", body = Problem),
         (status = 422, description = "A field is not allowed; nothing was created", body = Problem),
     )
@@ -72,9 +73,10 @@ pub(super) fn versioned(product: Product) -> HttpResponse {
 /// One product in any status. Its ETag is what a change of it sends as If-Match.
 #[utoipa::path(
     get, path = "/v1/admin/products/{id}", tag = "catalog admin",
-    params(("id" = String, Path, description = "The id")),
+    params(("id" = Uuid, Path, description = "The id")),
     responses(
-        (status = 200, description = "The product", body = ProductView),
+        (status = 200, description = "The product", body = ProductView,
+            headers(("ETag"))),
         (status = 404, description = "There is no such product", body = Problem),
     )
 )]
@@ -86,11 +88,12 @@ pub(crate) async fn show(_: Staff, catalog: web::Data<Catalog>, id: web::Path<St
 #[utoipa::path(
     put, path = "/v1/admin/products/{id}", tag = "catalog admin", request_body = ProductInput,
     params(
-        ("id" = String, Path, description = "The id"),
+        ("id" = Uuid, Path, description = "The id"),
         ("If-Match" = String, Header, description = "The version that was read, e.g. `\"3\"`"),
     ),
     responses(
-        (status = 200, description = "The product as it is now", body = ProductView),
+        (status = 200, description = "The product as it is now", body = ProductView,
+            headers(("ETag"), ("x-consistency-token"))),
         (status = 400, description = "If-Match is missing", body = Problem),
         (status = 412, description = "It was changed meanwhile: `current_version`", body = Problem),
         (status = 422, description = "A field is not allowed; nothing was changed", body = Problem),
@@ -114,11 +117,12 @@ pub(crate) async fn replace(
     request_body(content = Object, content_type = "application/merge-patch+json",
         example = json!({"price": {"amount": "44.90", "currency": "EUR"}, "attributes": {"watts": null}})),
     params(
-        ("id" = String, Path, description = "The id"),
+        ("id" = Uuid, Path, description = "The id"),
         ("If-Match" = String, Header, description = "The version that was read, e.g. `\"3\"`"),
     ),
     responses(
-        (status = 200, description = "The product as it is now", body = ProductView),
+        (status = 200, description = "The product as it is now", body = ProductView,
+            headers(("ETag"), ("x-consistency-token"))),
         (status = 400, description = "If-Match is missing", body = Problem),
         (status = 412, description = "It was changed meanwhile: `current_version`", body = Problem),
         (status = 422, description = "A field is not allowed; nothing was changed", body = Problem),
@@ -139,11 +143,12 @@ pub(crate) async fn patch(
 #[utoipa::path(
     delete, path = "/v1/admin/products/{id}", tag = "catalog admin",
     params(
-        ("id" = String, Path, description = "The id"),
+        ("id" = Uuid, Path, description = "The id"),
         ("If-Match" = Option<String>, Header, description = "Only if it is in this version"),
     ),
     responses(
-        (status = 204, description = "It is archived"),
+        (status = 204, description = "It is archived",
+            headers(("x-consistency-token"))),
         (status = 404, description = "There is no such product", body = Problem),
         (status = 412, description = "It was changed meanwhile: `current_version`", body = Problem),
     )
@@ -166,7 +171,7 @@ pub(crate) async fn archive(
 /// What was done to a product.
 #[utoipa::path(
     get, path = "/v1/admin/products/{id}/history", tag = "catalog admin",
-    params(("id" = String, Path, description = "The id"), kernel::page::PageQuery),
+    params(("id" = Uuid, Path, description = "The id"), kernel::page::PageQuery),
     responses((status = 200, description = "The newest first", body = Page<Recorded>))
 )]
 pub(crate) async fn history(

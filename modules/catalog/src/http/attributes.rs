@@ -42,7 +42,8 @@ async fn list(_: Staff, catalog: web::Data<Catalog>) -> Answer {
 #[utoipa::path(
     post, path = "/v1/admin/attributes", tag = "catalog admin", request_body = AttributeInput,
     responses(
-        (status = 201, description = "The definition", body = Attribute),
+        (status = 201, description = "The definition", body = Attribute,
+            headers(("ETag"), ("Location"), ("x-consistency-token"))),
         (status = 409, description = "The attribute is defined already", body = Problem),
         (status = 422, description = "A field is not allowed", body = Problem),
     )
@@ -58,7 +59,8 @@ async fn create(editor: Editor, catalog: web::Data<Catalog>, body: Body<Attribut
     get, path = "/v1/admin/attributes/{code}", tag = "catalog admin",
     params(("code" = String, Path, description = "What products call it")),
     responses(
-        (status = 200, description = "The definition", body = Attribute),
+        (status = 200, description = "The definition", body = Attribute,
+            headers(("ETag"))),
         (status = 404, description = "It is not defined", body = Problem),
     )
 )]
@@ -76,7 +78,8 @@ async fn show(_: Staff, catalog: web::Data<Catalog>, code: web::Path<String>) ->
         ("If-Match" = String, Header, description = "The version that was read"),
     ),
     responses(
-        (status = 200, description = "The definition as it is now", body = Attribute),
+        (status = 200, description = "The definition as it is now", body = Attribute,
+            headers(("ETag"), ("x-consistency-token"))),
         (status = 412, description = "It was changed meanwhile: `current_version`", body = Problem),
         (status = 422, description = "A field is not allowed", body = Problem),
     )
@@ -100,7 +103,8 @@ async fn replace(
         ("If-Match" = String, Header, description = "The version that was read"),
     ),
     responses(
-        (status = 204, description = "It is not defined any more"),
+        (status = 204, description = "It is not defined any more",
+            headers(("x-consistency-token"))),
         (status = 412, description = "It was changed meanwhile: `current_version`", body = Problem),
     )
 )]

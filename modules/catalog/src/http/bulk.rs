@@ -30,7 +30,7 @@ pub(super) fn routes(config: &mut web::ServiceConfig) {
 struct BulkInput {
     /// At most 500, each with the fields of a line of an import: what is left out stays. With a
     /// `version` it is changed only if it still is in that.
-    #[schema(value_type = Vec<Object>)]
+    #[schema(value_type = Vec<serde_json::Value>, max_items = 500)]
     items: Vec<Box<RawValue>>,
     /// Whether nothing is written if one of them is not allowed.
     #[serde(default)]
@@ -48,7 +48,8 @@ struct BulkReport {
 #[utoipa::path(
     post, path = "/v1/admin/products/bulk", tag = "catalog admin", request_body = BulkInput,
     responses(
-        (status = 200, description = "What became of each", body = BulkReport),
+        (status = 200, description = "What became of each", body = BulkReport,
+            headers(("x-consistency-token"))),
         (status = 422, description = "`atomic` and one is not allowed: nothing was written",
             body = Problem),
     )

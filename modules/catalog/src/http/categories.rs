@@ -36,7 +36,15 @@ pub(super) fn routes(config: &mut web::ServiceConfig) {
 /// The tree of the shop's categories, each with how many products are in it and below it.
 #[utoipa::path(
     get, path = "/v1/categories", tag = "catalog",
-    responses((status = 200, description = "Those at the top", body = Page<CategoryNode>))
+    params(
+        ("x-consistency-token" = Option<i64>, Header, description = "As a write answered it"),
+        ("If-None-Match" = Option<String>, Header, description = "The ETag of what is known already"),
+    ),
+    responses(
+        (status = 200, description = "Those at the top", body = Page<CategoryNode>,
+            headers(("ETag"))),
+        (status = 304, description = "It is what If-None-Match says", headers(("ETag"))),
+    )
 )]
 async fn tree(request: HttpRequest, catalog: web::Data<Catalog>, after: After) -> Answer {
     after.wait(&catalog).await;
@@ -67,7 +75,8 @@ async fn list(_: Staff, catalog: web::Data<Catalog>) -> Answer {
 #[utoipa::path(
     post, path = "/v1/admin/categories", tag = "catalog admin", request_body = CategoryInput,
     responses(
-        (status = 201, description = "The category", body = Category),
+        (status = 201, description = "The category", body = Category,
+            headers(("ETag"), ("Location"), ("x-consistency-token"))),
         (status = 422, description = "A field is not allowed", body = Problem),
     )
 )]
@@ -80,9 +89,10 @@ async fn create(editor: Editor, catalog: web::Data<Catalog>, body: Body<Category
 /// One category.
 #[utoipa::path(
     get, path = "/v1/admin/categories/{id}", tag = "catalog admin",
-    params(("id" = String, Path, description = "The id")),
+    params(("id" = Uuid, Path, description = "The id")),
     responses(
-        (status = 200, description = "The category", body = Category),
+        (status = 200, description = "The category", body = Category,
+            headers(("ETag"))),
         (status = 404, description = "There is no such category", body = Problem),
     )
 )]
@@ -95,11 +105,12 @@ async fn show(_: Staff, catalog: web::Data<Catalog>, id: web::Path<String>) -> A
 #[utoipa::path(
     put, path = "/v1/admin/categories/{id}", tag = "catalog admin", request_body = CategoryInput,
     params(
-        ("id" = String, Path, description = "The id"),
+        ("id" = Uuid, Path, description = "The id"),
         ("If-Match" = String, Header, description = "The version that was read"),
     ),
     responses(
-        (status = 200, description = "The category as it is now", body = Category),
+        (status = 200, description = "The category as it is now", body = Category,
+            headers(("ETag"), ("x-consistency-token"))),
         (status = 412, description = "It was changed meanwhile: `current_version`", body = Problem),
         (status = 422, description = "A field is not allowed, or it would be below itself",
             body = Problem),
@@ -121,11 +132,12 @@ async fn replace(
 #[utoipa::path(
     delete, path = "/v1/admin/categories/{id}", tag = "catalog admin",
     params(
-        ("id" = String, Path, description = "The id"),
+        ("id" = Uuid, Path, description = "The id"),
         ("If-Match" = String, Header, description = "The version that was read"),
     ),
     responses(
-        (status = 204, description = "It is gone"),
+        (status = 204, description = "It is gone",
+            headers(("x-consistency-token"))),
         (status = 409, description = "Products or categories are below it", body = Problem),
         (status = 412, description = "It was changed meanwhile: `current_version`", body = Problem),
     )

@@ -31,10 +31,12 @@ pub(super) fn routes(config: &mut web::ServiceConfig) {
 }))]
 struct ClickInput {
     /// What was searched for; at most 200 characters.
+    #[schema(min_length = 1, max_length = 200)]
     query: String,
     /// The product that was looked at.
     product_id: ProductId,
     /// Where it stood among the products found, 1 to 10,000.
+    #[schema(minimum = 1, maximum = 10_000)]
     position: i64,
 }
 

@@ -41,6 +41,7 @@ pub(super) fn routes(config: &mut web::ServiceConfig) {
 #[serde(deny_unknown_fields)]
 struct ChoiceInput {
     /// At most 1,000 ids.
+    #[schema(max_items = 1_000)]
     items: Vec<ProductId>,
 }
 
@@ -76,7 +77,8 @@ async fn one(catalog: web::Data<Catalog>, slug: web::Path<String>) -> Answer {
 #[utoipa::path(
     post, path = "/v1/admin/collections", tag = "catalog admin", request_body = CollectionInput,
     responses(
-        (status = 201, description = "The collection", body = Collection),
+        (status = 201, description = "The collection", body = Collection,
+            headers(("ETag"), ("Location"), ("x-consistency-token"))),
         (status = 409, description = "The slug belongs to another one", body = Problem),
         (status = 422, description = "A field is not allowed", body = Problem),
     )
@@ -94,9 +96,10 @@ async fn create(
 /// One collection. Its ETag is what a change of it sends as If-Match.
 #[utoipa::path(
     get, path = "/v1/admin/collections/{id}", tag = "catalog admin",
-    params(("id" = String, Path, description = "The id")),
+    params(("id" = Uuid, Path, description = "The id")),
     responses(
-        (status = 200, description = "The collection", body = Collection),
+        (status = 200, description = "The collection", body = Collection,
+            headers(("ETag"))),
         (status = 404, description = "There is no such collection", body = Problem),
     )
 )]
@@ -110,11 +113,12 @@ async fn show(_: Staff, catalog: web::Data<Catalog>, id: web::Path<String>) -> A
     put, path = "/v1/admin/collections/{id}", tag = "catalog admin",
     request_body = CollectionInput,
     params(
-        ("id" = String, Path, description = "The id"),
+        ("id" = Uuid, Path, description = "The id"),
         ("If-Match" = String, Header, description = "The version that was read"),
     ),
     responses(
-        (status = 200, description = "The collection as it is now", body = Collection),
+        (status = 200, description = "The collection as it is now", body = Collection,
+            headers(("ETag"), ("x-consistency-token"))),
         (status = 412, description = "It was changed meanwhile: `current_version`", body = Problem),
         (status = 422, description = "A field is not allowed", body = Problem),
     )
@@ -134,7 +138,7 @@ async fn replace(
 /// The products that were chosen for a collection, those that are not in the shop too.
 #[utoipa::path(
     get, path = "/v1/admin/collections/{id}/products", tag = "catalog admin",
-    params(("id" = String, Path, description = "The id")),
+    params(("id" = Uuid, Path, description = "The id")),
     responses((status = 200, description = "Their ids, in their order", body = Page<String>))
 )]
 async fn chosen(_: Staff, catalog: web::Data<Catalog>, id: web::Path<String>) -> Answer {
@@ -146,11 +150,12 @@ async fn chosen(_: Staff, catalog: web::Data<Catalog>, id: web::Path<String>) ->
     put, path = "/v1/admin/collections/{id}/products", tag = "catalog admin",
     request_body = ChoiceInput,
     params(
-        ("id" = String, Path, description = "The id"),
+        ("id" = Uuid, Path, description = "The id"),
         ("If-Match" = String, Header, description = "The version of the collection that was read"),
     ),
     responses(
-        (status = 200, description = "The collection in its new version", body = Collection),
+        (status = 200, description = "The collection in its new version", body = Collection,
+            headers(("ETag"), ("x-consistency-token"))),
         (status = 409, description = "It has a rule", body = Problem),
         (status = 412, description = "It was changed meanwhile: `current_version`", body = Problem),
         (status = 422, description = "A product does not exist or is there twice", body = Problem),
@@ -172,11 +177,12 @@ async fn choose(
 #[utoipa::path(
     delete, path = "/v1/admin/collections/{id}", tag = "catalog admin",
     params(
-        ("id" = String, Path, description = "The id"),
+        ("id" = Uuid, Path, description = "The id"),
         ("If-Match" = String, Header, description = "The version that was read"),
     ),
     responses(
-        (status = 204, description = "It is gone"),
+        (status = 204, description = "It is gone",
+            headers(("x-consistency-token"))),
         (status = 412, description = "It was changed meanwhile: `current_version`", body = Problem),
     )
 )]

@@ -40,7 +40,8 @@ pub(crate) struct ExportParams {
 #[utoipa::path(
     get, path = "/v1/admin/products/export", tag = "catalog admin", params(ExportParams),
     responses(
-        (status = 200, description = "The file", body = String, content_type = "application/x-ndjson"),
+        (status = 200, description = "The file",
+            content((String = "application/x-ndjson"), (String = "text/csv"))),
         (status = 422, description = "A parameter is not allowed", body = Problem),
     )
 )]

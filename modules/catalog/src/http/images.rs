@@ -46,6 +46,11 @@ const IMMUTABLE: &str = "public, max-age=31536000, immutable";
 /// An image that is opened by itself may load and run nothing.
 const NOTHING_ALLOWED: &str = "default-src 'none'";
 
+/// An image as a file.
+#[derive(ToSchema)]
+#[schema(value_type = String, format = Binary)]
+struct ImageFile(#[expect(dead_code, reason = "it describes a body")] Vec<u8>);
+
 /// An uploaded image.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct ImageView {
@@ -110,10 +115,12 @@ impl From<Image> for ImageView {
 /// its Content-Type. The same image again is answered with the one that is there.
 #[utoipa::path(
     post, path = "/v1/admin/images", tag = "catalog admin",
-    request_body(content = Vec<u8>, content_type = "application/octet-stream"),
+    request_body(content = inline(ImageFile), content_type = "application/octet-stream"),
     responses(
-        (status = 201, description = "The image", body = ImageView),
-        (status = 200, description = "The image, which was there already", body = ImageView),
+        (status = 201, description = "The image", body = ImageView,
+            headers(("ETag"), ("Location"))),
+        (status = 200, description = "The image, which was there already", body = ImageView,
+            headers(("ETag"), ("Location"))),
         (status = 413, description = "It is too long; nothing was kept", body = Problem),
         (status = 422, description = "It is no image that can be shown; nothing was kept", body = Problem),
     )
@@ -200,9 +207,10 @@ pub(crate) async fn list(_: Staff, catalog: web::Data<Catalog>, page: Params<Pag
 /// One uploaded image. Its ETag is what a change of it sends as If-Match.
 #[utoipa::path(
     get, path = "/v1/admin/images/{id}", tag = "catalog admin",
-    params(("id" = String, Path, description = "The id")),
+    params(("id" = Uuid, Path, description = "The id")),
     responses(
-        (status = 200, description = "The image", body = ImageView),
+        (status = 200, description = "The image", body = ImageView,
+            headers(("ETag"))),
         (status = 404, description = "There is no such image", body = Problem),
     )
 )]
@@ -215,6 +223,7 @@ pub(crate) async fn show(_: Staff, catalog: web::Data<Catalog>, id: web::Path<St
 #[serde(deny_unknown_fields)]
 pub(crate) struct Description {
     /// What is said where it cannot be seen, at most 500 characters.
+    #[schema(max_length = 500)]
     alt: String,
 }
 
@@ -222,11 +231,12 @@ pub(crate) struct Description {
 #[utoipa::path(
     patch, path = "/v1/admin/images/{id}", tag = "catalog admin", request_body = Description,
     params(
-        ("id" = String, Path, description = "The id"),
+        ("id" = Uuid, Path, description = "The id"),
         ("If-Match" = String, Header, description = "The version that was read, e.g. `\"1\"`"),
     ),
     responses(
-        (status = 200, description = "The image as it is now", body = ImageView),
+        (status = 200, description = "The image as it is now", body = ImageView,
+            headers(("ETag"))),
         (status = 412, description = "It was changed meanwhile: `current_version`", body = Problem),
         (status = 422, description = "The text is not allowed", body = Problem),
     )
@@ -245,7 +255,7 @@ pub(crate) async fn describe(
 /// Deletes an image that no product names.
 #[utoipa::path(
     delete, path = "/v1/admin/images/{id}", tag = "catalog admin",
-    params(("id" = String, Path, description = "The id")),
+    params(("id" = Uuid, Path, description = "The id")),
     responses(
         (status = 204, description = "It is gone"),
         (status = 404, description = "There is no such image", body = Problem),
@@ -267,10 +277,15 @@ pub(crate) async fn delete(
     params(
         ("sha256" = String, Path, description = "The SHA-256 of the upload"),
         ("file" = String, Path, description = "`original` or a width, and the ending of its type"),
+        ("If-None-Match" = Option<String>, Header, description = "The ETag of what is known already"),
     ),
     responses(
-        (status = 200, description = "The image", body = Vec<u8>, content_type = "image/jpeg"),
-        (status = 304, description = "It is what If-None-Match says"),
+        (status = 200, description = "The image", content(
+            (inline(ImageFile) = "image/jpeg"), (inline(ImageFile) = "image/png"),
+            (inline(ImageFile) = "image/webp"), (inline(ImageFile) = "image/gif"),
+        ),
+            headers(("ETag"))),
+        (status = 304, description = "It is what If-None-Match says", headers(("ETag"))),
         (status = 404, description = "There is no such image", body = Problem),
     )
 )]

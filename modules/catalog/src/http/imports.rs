@@ -121,9 +121,10 @@ pub(crate) struct ImportParams {
         ImportParams,
         ("Idempotency-Key" = Option<String>, Header, description = "Makes a retry safe"),
     ),
-    request_body(content = String, content_type = "application/x-ndjson"),
+    request_body(content((Option<String> = "application/x-ndjson"), (Option<String> = "text/csv"))),
     responses(
-        (status = 202, description = "It will be done; Location tells how far it is", body = ImportView),
+        (status = 202, description = "It will be done; Location tells how far it is", body = ImportView,
+            headers(("Location"))),
         (status = 409, description = "Too many imports wait", body = Problem),
         (status = 413, description = "The file is too long; nothing was kept", body = Problem),
     )
@@ -230,7 +231,7 @@ pub(crate) async fn list(_: Staff, catalog: web::Data<Catalog>, page: Params<Pag
 /// How far an import has come.
 #[utoipa::path(
     get, path = "/v1/admin/imports/{id}", tag = "catalog admin",
-    params(("id" = String, Path, description = "The id")),
+    params(("id" = Uuid, Path, description = "The id")),
     responses(
         (status = 200, description = "The import", body = ImportView),
         (status = 404, description = "There is no such import", body = Problem),
@@ -244,7 +245,7 @@ pub(crate) async fn show(_: Staff, catalog: web::Data<Catalog>, id: web::Path<St
 /// Every line that an import left out so far: line, field, message.
 #[utoipa::path(
     get, path = "/v1/admin/imports/{id}/errors", tag = "catalog admin",
-    params(("id" = String, Path, description = "The id")),
+    params(("id" = Uuid, Path, description = "The id")),
     responses(
         (status = 200, description = "CSV", body = String, content_type = "text/csv"),
         (status = 404, description = "There is no such import, or it has not begun", body = Problem),
@@ -262,7 +263,7 @@ pub(crate) async fn errors(_: Staff, catalog: web::Data<Catalog>, id: web::Path<
 /// Ends an import that is not over. What it has done stays done.
 #[utoipa::path(
     post, path = "/v1/admin/imports/{id}/cancel", tag = "catalog admin",
-    params(("id" = String, Path, description = "The id")),
+    params(("id" = Uuid, Path, description = "The id")),
     responses(
         (status = 200, description = "The import", body = ImportView),
         (status = 404, description = "There is no such import", body = Problem),

@@ -25,7 +25,10 @@ use crate::{Audience, Catalog, ListQuery, Sort};
 const FILTERS_MAX: usize = 50;
 
 #[derive(OpenApi)]
-#[openapi(paths(list, staff_list, suggest), components(schemas(CardView, ListView, Suggestion)))]
+#[openapi(
+    paths(list, staff_list, suggest),
+    components(schemas(CardView, ListView, Suggestion, Sort))
+)]
 struct Document;
 
 pub(super) fn openapi() -> utoipa::openapi::OpenApi {
@@ -46,14 +49,18 @@ pub(super) fn routes(config: &mut web::ServiceConfig) {
 pub(crate) struct ListParams {
     /// Words to search for, at most 200 characters; `"a phrase"` has to be found as it stands, and
     /// `-word` must not.
+    #[param(max_length = 200)]
     q: Option<String>,
     /// The language that is searched besides the shop's own, and that names are in, e.g. `de`;
     /// what `Accept-Language` prefers unless said.
+    #[param(pattern = "^[a-z]{2,3}(-[A-Z]{2})?$")]
     locale: Option<String>,
     /// Only products of this category or below it: its slug, or its path as `Home > Lighting`.
+    #[param(max_length = 2_100)]
     category: Option<String>,
     /// Only products of this collection: its slug. In the order they were chosen in, unless a
     /// text or an order is given.
+    #[param(max_length = 200)]
     collection: Option<String>,
     /// Only products that cost at least this, in the shop's currency, e.g. `19.99`.
     min_price: Option<String>,
@@ -64,6 +71,7 @@ pub(crate) struct ListParams {
     /// `relevance` with `q`, otherwise `newest`, unless said.
     sort: Option<Sort>,
     /// How many items, 1 to 100; 24 by default.
+    #[param(minimum = 1, maximum = 100)]
     limit: Option<u32>,
     /// `next_cursor` of the page before.
     cursor: Option<String>,
@@ -181,9 +189,12 @@ fn preferred(request: &HttpRequest) -> Option<String> {
         ListParams,
         ("x-consistency-token" = Option<i64>, Header,
          description = "What the answer to a change said: the list waits up to 2 s to show it"),
+        ("If-None-Match" = Option<String>, Header, description = "The ETag of what is known already"),
     ),
     responses(
-        (status = 200, description = "A page of products", body = ListView),
+        (status = 200, description = "A page of products", body = ListView,
+            headers(("ETag"))),
+        (status = 304, description = "It is what If-None-Match says", headers(("ETag"))),
         (status = 422, description = "A parameter is not allowed", body = Problem),
         (status = 503, description = "The search takes too long, or its index is being built",
          body = Problem),
@@ -303,13 +314,22 @@ async fn view(catalog: &Catalog, query: ListQuery) -> Result<ListView, Failure> 
 #[into_params(parameter_in = Query)]
 pub(crate) struct SuggestParams {
     /// The beginning of a name, or of a word in it; at most 200 characters.
+    #[param(max_length = 200)]
     q: String,
 }
 
 /// What a text may become while it is being written: products and texts.
 #[utoipa::path(
-    get, path = "/v1/products/suggest", tag = "catalog", params(SuggestParams),
-    responses((status = 200, description = "What it may become", body = SuggestionsView))
+    get, path = "/v1/products/suggest", tag = "catalog",
+    params(
+        SuggestParams,
+        ("If-None-Match" = Option<String>, Header, description = "The ETag of what is known already"),
+    ),
+    responses(
+        (status = 200, description = "What it may become", body = SuggestionsView,
+            headers(("ETag"))),
+        (status = 304, description = "It is what If-None-Match says", headers(("ETag"))),
+    )
 )]
 pub(crate) async fn suggest(
     request: HttpRequest,

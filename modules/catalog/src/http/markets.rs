@@ -43,7 +43,8 @@ async fn list(_: Staff, catalog: web::Data<Catalog>) -> Answer {
 #[utoipa::path(
     post, path = "/v1/admin/markets", tag = "prices", request_body = MarketInput,
     responses(
-        (status = 201, description = "The market", body = Market),
+        (status = 201, description = "The market", body = Market,
+            headers(("ETag"), ("Location"), ("x-consistency-token"))),
         (status = 409, description = "Another market has the code", body = Problem),
         (status = 422, description = "A field is not allowed", body = Problem),
     )
@@ -59,7 +60,8 @@ async fn create(editor: Editor, catalog: web::Data<Catalog>, body: Body<MarketIn
     get, path = "/v1/admin/markets/{code}", tag = "prices",
     params(("code" = String, Path, description = "The code")),
     responses(
-        (status = 200, description = "The market", body = Market),
+        (status = 200, description = "The market", body = Market,
+            headers(("ETag"))),
         (status = 404, description = "There is no such market", body = Problem),
     )
 )]
@@ -76,7 +78,8 @@ async fn show(_: Staff, catalog: web::Data<Catalog>, code: web::Path<String>) ->
         ("If-Match" = String, Header, description = "The version that was read"),
     ),
     responses(
-        (status = 200, description = "The market as it is now", body = Market),
+        (status = 200, description = "The market as it is now", body = Market,
+            headers(("ETag"), ("x-consistency-token"))),
         (status = 412, description = "It was changed meanwhile: `current_version`", body = Problem),
         (status = 422, description = "A field is not allowed", body = Problem),
     )
@@ -100,7 +103,8 @@ async fn replace(
         ("If-Match" = String, Header, description = "The version that was read"),
     ),
     responses(
-        (status = 204, description = "It is gone"),
+        (status = 204, description = "It is gone",
+            headers(("x-consistency-token"))),
         (status = 409, description = "Something depends on it", body = Problem),
         (status = 412, description = "It was changed meanwhile: `current_version`", body = Problem),
     )

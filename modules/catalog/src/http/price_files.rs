@@ -30,10 +30,10 @@ pub(super) fn routes(config: &mut web::ServiceConfig) {
 /// nothing. An answer that ends too early is not whole.
 #[utoipa::path(
     get, path = "/v1/admin/price-lists/{id}/entries/export", tag = "prices",
-    params(("id" = String, Path, description = "The id of the list"), ExportParams),
+    params(("id" = Uuid, Path, description = "The id of the list"), ExportParams),
     responses(
         (status = 200, description = "By product and quantity: sku, min_quantity, price, currency",
-            body = String, content_type = "application/x-ndjson"),
+            content((String = "application/x-ndjson"), (String = "text/csv"))),
         (status = 404, description = "There is no such list", body = Problem),
     )
 )]
@@ -53,10 +53,11 @@ async fn export(
 /// `Content-Encoding: gzip`. With `dry_run` it only tells what would become of them.
 #[utoipa::path(
     post, path = "/v1/admin/price-lists/{id}/entries/import", tag = "prices",
-    params(("id" = String, Path, description = "The id of the list"), ImportParams),
-    request_body(content = String, content_type = "application/x-ndjson"),
+    params(("id" = Uuid, Path, description = "The id of the list"), ImportParams),
+    request_body(content((Option<String> = "application/x-ndjson"), (Option<String> = "text/csv"))),
     responses(
-        (status = 200, description = "What became of them", body = PricesImported),
+        (status = 200, description = "What became of them", body = PricesImported,
+            headers(("x-consistency-token"))),
         (status = 404, description = "There is no such list", body = Problem),
         (status = 413, description = "The file is too long; nothing was written", body = Problem),
         (status = 422, description = "`lines` names each that is not allowed, with `line`, `field` \

@@ -63,7 +63,8 @@ async fn list(_: Staff, catalog: web::Data<Catalog>) -> Answer {
 #[utoipa::path(
     post, path = "/v1/admin/price-lists", tag = "prices", request_body = PriceListInput,
     responses(
-        (status = 201, description = "The list, without prices", body = PriceList),
+        (status = 201, description = "The list, without prices", body = PriceList,
+            headers(("ETag"), ("Location"), ("x-consistency-token"))),
         (status = 409, description = "Another list has the code", body = Problem),
         (status = 422, description = "A field is not allowed", body = Problem),
     )
@@ -77,9 +78,10 @@ async fn create(editor: Editor, catalog: web::Data<Catalog>, body: Body<PriceLis
 /// One price list, without its prices.
 #[utoipa::path(
     get, path = "/v1/admin/price-lists/{id}", tag = "prices",
-    params(("id" = String, Path, description = "The id")),
+    params(("id" = Uuid, Path, description = "The id")),
     responses(
-        (status = 200, description = "The list", body = PriceList),
+        (status = 200, description = "The list", body = PriceList,
+            headers(("ETag"))),
         (status = 404, description = "There is no such list", body = Problem),
     )
 )]
@@ -92,11 +94,12 @@ async fn show(_: Staff, catalog: web::Data<Catalog>, id: web::Path<String>) -> A
 #[utoipa::path(
     put, path = "/v1/admin/price-lists/{id}", tag = "prices", request_body = PriceListInput,
     params(
-        ("id" = String, Path, description = "The id"),
+        ("id" = Uuid, Path, description = "The id"),
         ("If-Match" = String, Header, description = "The version that was read"),
     ),
     responses(
-        (status = 200, description = "The list as it is now", body = PriceList),
+        (status = 200, description = "The list as it is now", body = PriceList,
+            headers(("ETag"), ("x-consistency-token"))),
         (status = 409, description = "Another list has the code", body = Problem),
         (status = 412, description = "It was changed meanwhile: `current_version`", body = Problem),
         (status = 422, description = "A field is not allowed", body = Problem),
@@ -118,11 +121,12 @@ async fn replace(
 #[utoipa::path(
     delete, path = "/v1/admin/price-lists/{id}", tag = "prices",
     params(
-        ("id" = String, Path, description = "The id"),
+        ("id" = Uuid, Path, description = "The id"),
         ("If-Match" = String, Header, description = "The version that was read"),
     ),
     responses(
-        (status = 204, description = "It is gone"),
+        (status = 204, description = "It is gone",
+            headers(("x-consistency-token"))),
         (status = 412, description = "It was changed meanwhile: `current_version`", body = Problem),
     )
 )]
@@ -139,7 +143,7 @@ async fn delete(
 /// The prices of a list.
 #[utoipa::path(
     get, path = "/v1/admin/price-lists/{id}/prices", tag = "prices",
-    params(("id" = String, Path, description = "The id of the list"), PageQuery),
+    params(("id" = Uuid, Path, description = "The id of the list"), PageQuery),
     responses((status = 200, description = "By product and quantity", body = Page<Listed>))
 )]
 async fn prices(
@@ -158,6 +162,7 @@ async fn prices(
 #[serde(deny_unknown_fields)]
 struct PutPrices {
     /// 1 to 500 of them.
+    #[schema(min_items = 1, max_items = 500)]
     prices: Vec<ListedInput>,
 }
 
@@ -174,9 +179,10 @@ struct PutView {
 /// none when one is not allowed.
 #[utoipa::path(
     put, path = "/v1/admin/price-lists/{id}/prices", tag = "prices", request_body = PutPrices,
-    params(("id" = String, Path, description = "The id of the list")),
+    params(("id" = Uuid, Path, description = "The id of the list")),
     responses(
-        (status = 200, description = "What became of them", body = PutView),
+        (status = 200, description = "What became of them", body = PutView,
+            headers(("x-consistency-token"))),
         (status = 404, description = "There is no such list", body = Problem),
         (status = 422, description = "Which are not allowed; none was written", body = Problem),
     )
@@ -197,6 +203,7 @@ async fn put_prices(
 #[into_params(parameter_in = Query)]
 struct Tier {
     /// From how many units on it is the price; 1 unless said otherwise.
+    #[param(minimum = 1)]
     min_quantity: Option<i64>,
 }
 
@@ -204,12 +211,13 @@ struct Tier {
 #[utoipa::path(
     delete, path = "/v1/admin/price-lists/{id}/prices/{product}", tag = "prices",
     params(
-        ("id" = String, Path, description = "The id of the list"),
-        ("product" = String, Path, description = "The id of the product"),
+        ("id" = Uuid, Path, description = "The id of the list"),
+        ("product" = Uuid, Path, description = "The id of the product"),
         Tier,
     ),
     responses(
-        (status = 204, description = "It is gone"),
+        (status = 204, description = "It is gone",
+            headers(("x-consistency-token"))),
         (status = 404, description = "The list has no such price", body = Problem),
     )
 )]
@@ -259,9 +267,10 @@ struct DeriveView {
 /// is null.
 #[utoipa::path(
     post, path = "/v1/admin/price-lists/{id}/derive", tag = "prices", request_body = Derive,
-    params(("id" = String, Path, description = "The id of the list")),
+    params(("id" = Uuid, Path, description = "The id of the list")),
     responses(
-        (status = 200, description = "What became of these products", body = DeriveView),
+        (status = 200, description = "What became of these products", body = DeriveView,
+            headers(("x-consistency-token"))),
         (status = 404, description = "There is no such list", body = Problem),
         (status = 422, description = "A field is not allowed; nothing was written", body = Problem),
     )

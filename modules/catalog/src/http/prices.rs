@@ -34,10 +34,12 @@ struct PriceParams {
     /// The code of the market; the default one unless said otherwise.
     market: Option<String>,
     /// An ISO 3166-1 alpha-2 code instead: the market that the country is in.
+    #[param(pattern = "^[A-Z]{2}$")]
     country: Option<String>,
     /// A customer group; only the staff may ask for it.
     group: Option<String>,
     /// How many units; 1 unless said otherwise.
+    #[param(minimum = 1, maximum = 1_000_000_000)]
     quantity: Option<i64>,
     /// Whether to tell which prices were looked at, and why one of them was chosen.
     explain: Option<bool>,
@@ -175,8 +177,10 @@ struct HistoryParams {
     /// The code of the market; the default one unless said otherwise.
     market: Option<String>,
     /// How many items, 1 to 100; 24 by default.
+    #[param(minimum = 1, maximum = 100)]
     limit: Option<u32>,
     /// `next_cursor` of the page before.
+    #[param(pattern = "^([0-9a-fA-F]{2})+$")]
     cursor: Option<String>,
 }
 
@@ -210,7 +214,7 @@ impl From<Applied> for AppliedView {
 /// What every shopper of a market paid for one unit of a product, and when.
 #[utoipa::path(
     get, path = "/v1/admin/products/{id}/price-history", tag = "prices",
-    params(("id" = String, Path, description = "The id"), HistoryParams),
+    params(("id" = Uuid, Path, description = "The id"), HistoryParams),
     responses((status = 200, description = "The newest first", body = Page<AppliedView>))
 )]
 async fn history(

@@ -29,13 +29,14 @@ pub(super) fn routes(config: &mut web::ServiceConfig) {
 #[serde(deny_unknown_fields)]
 struct RelationsInput {
     /// At most 100, in the order they are shown in.
+    #[schema(max_items = 100)]
     items: Vec<Relation>,
 }
 
 /// The products that belong to one, those that are not in the shop too.
 #[utoipa::path(
     get, path = "/v1/admin/products/{id}/related", tag = "catalog admin",
-    params(("id" = String, Path, description = "The id")),
+    params(("id" = Uuid, Path, description = "The id")),
     responses((status = 200, description = "In their order", body = Page<Relation>))
 )]
 async fn show(_: Staff, catalog: web::Data<Catalog>, id: web::Path<String>) -> Answer {
@@ -48,11 +49,12 @@ async fn show(_: Staff, catalog: web::Data<Catalog>, id: web::Path<String>) -> A
     put, path = "/v1/admin/products/{id}/related", tag = "catalog admin",
     request_body = RelationsInput,
     params(
-        ("id" = String, Path, description = "The id"),
+        ("id" = Uuid, Path, description = "The id"),
         ("If-Match" = String, Header, description = "The version of the product that was read"),
     ),
     responses(
-        (status = 200, description = "The product in its new version", body = ProductView),
+        (status = 200, description = "The product in its new version", body = ProductView,
+            headers(("ETag"), ("x-consistency-token"))),
         (status = 412, description = "It was changed meanwhile: `current_version`", body = Problem),
         (status = 422, description = "A product does not exist or is there twice", body = Problem),
     )

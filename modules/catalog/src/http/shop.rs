@@ -19,6 +19,7 @@ use crate::pages::PRODUCT_TTL;
 #[into_params(parameter_in = Query)]
 pub(crate) struct ShowParams {
     /// The language of its texts, e.g. `de` or `pt-BR`; the shop's own where it has none in it.
+    #[param(pattern = "^[a-z]{2,3}(-[A-Z]{2})?$")]
     locale: Option<String>,
 }
 
@@ -29,11 +30,13 @@ pub(crate) struct ShowParams {
         ("key" = String, Path, description = "The id or the SKU"),
         ("x-consistency-token" = Option<i64>, Header,
             description = "As a write answered it: the page shows what was written"),
+        ("If-None-Match" = Option<String>, Header, description = "The ETag of what is known already"),
         ShowParams,
     ),
     responses(
-        (status = 200, description = "The product", body = ProductView),
-        (status = 304, description = "It is what If-None-Match says"),
+        (status = 200, description = "The product", body = ProductView,
+            headers(("ETag"))),
+        (status = 304, description = "It is what If-None-Match says", headers(("ETag"))),
         (status = 404, description = "There is no such product in the shop", body = Problem),
     )
 )]

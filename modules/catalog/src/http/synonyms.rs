@@ -43,7 +43,8 @@ async fn list(_: Staff, catalog: web::Data<Catalog>) -> Answer {
 #[utoipa::path(
     post, path = "/v1/admin/synonyms", tag = "catalog admin", request_body = SynonymInput,
     responses(
-        (status = 201, description = "The synonyms", body = Synonym),
+        (status = 201, description = "The synonyms", body = Synonym,
+            headers(("ETag"), ("Location"), ("x-consistency-token"))),
         (status = 422, description = "A field is not allowed", body = Problem),
     )
 )]
@@ -56,9 +57,10 @@ async fn create(editor: Editor, catalog: web::Data<Catalog>, body: Body<SynonymI
 /// Some synonyms. Their ETag is what a change of them sends as If-Match.
 #[utoipa::path(
     get, path = "/v1/admin/synonyms/{id}", tag = "catalog admin",
-    params(("id" = String, Path, description = "The id")),
+    params(("id" = Uuid, Path, description = "The id")),
     responses(
-        (status = 200, description = "The synonyms", body = Synonym),
+        (status = 200, description = "The synonyms", body = Synonym,
+            headers(("ETag"))),
         (status = 404, description = "There are no such synonyms", body = Problem),
     )
 )]
@@ -71,11 +73,12 @@ async fn show(_: Staff, catalog: web::Data<Catalog>, id: web::Path<String>) -> A
 #[utoipa::path(
     put, path = "/v1/admin/synonyms/{id}", tag = "catalog admin", request_body = SynonymInput,
     params(
-        ("id" = String, Path, description = "The id"),
+        ("id" = Uuid, Path, description = "The id"),
         ("If-Match" = String, Header, description = "The version that was read"),
     ),
     responses(
-        (status = 200, description = "The synonyms as they are now", body = Synonym),
+        (status = 200, description = "The synonyms as they are now", body = Synonym,
+            headers(("ETag"), ("x-consistency-token"))),
         (status = 412, description = "They were changed meanwhile: `current_version`", body = Problem),
         (status = 422, description = "A field is not allowed", body = Problem),
     )
@@ -96,11 +99,12 @@ async fn replace(
 #[utoipa::path(
     delete, path = "/v1/admin/synonyms/{id}", tag = "catalog admin",
     params(
-        ("id" = String, Path, description = "The id"),
+        ("id" = Uuid, Path, description = "The id"),
         ("If-Match" = String, Header, description = "The version that was read"),
     ),
     responses(
-        (status = 204, description = "They are no synonyms any more"),
+        (status = 204, description = "They are no synonyms any more",
+            headers(("x-consistency-token"))),
         (status = 412, description = "They were changed meanwhile: `current_version`", body = Problem),
     )
 )]

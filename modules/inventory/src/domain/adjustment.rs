@@ -37,8 +37,7 @@ impl Adjustment {
         if delta == 0 || !(-UNITS_MAX..=UNITS_MAX).contains(&delta) {
             return refused("delta", format!("must be -{UNITS_MAX} to {UNITS_MAX}, and not 0"));
         }
-        let reason = reason.trim();
-        if !is_text(reason, REASON_MAX) {
+        if !is_text(reason, REASON_MAX) || reason.trim().is_empty() {
             return refused("reason", format!("must be 1 to {REASON_MAX} printable characters"));
         }
         if location
@@ -50,7 +49,7 @@ impl Adjustment {
             );
             return refused("location", allowed);
         }
-        Ok(Self { delta, reason: reason.to_owned(), location })
+        Ok(Self { delta, reason: reason.trim().to_owned(), location })
     }
 }
 

@@ -46,11 +46,14 @@ struct StockView {
 #[schema(example = json!({"delta": 24, "reason": "delivery 4711"}))]
 struct AdjustBody {
     /// By how many units: -1,000,000,000 to 1,000,000,000, and not 0.
+    #[schema(minimum = -1_000_000_000, maximum = 1_000_000_000)]
     delta: i64,
     /// Why: 1 to 200 characters.
+    #[schema(min_length = 1, max_length = 200)]
     reason: String,
     /// Where; the location orders are served from unless given.
     #[serde(default)]
+    #[schema(min_length = 1, max_length = 64)]
     location: Option<String>,
 }
 
@@ -103,7 +106,7 @@ fn product(id: &str) -> Result<ProductId, Problem> {
 
 /// What lies of a product, at each location.
 #[utoipa::path(get, path = "/v1/admin/stock/{product_id}", tag = "admin",
-    params(("product_id" = String, Path, description = "The product")),
+    params(("product_id" = Uuid, Path, description = "The product")),
     responses(
         (status = 200, description = "The stock at each location", body = StockView),
         (status = 404, description = "`not_found`", body = Problem)))]
@@ -119,7 +122,7 @@ async fn show(_: Staff, inventory: web::Data<Inventory>, id: web::Path<String>) 
 /// Counts, receives or writes off units. The same Idempotency-Key changes the stock once.
 #[utoipa::path(post, path = "/v1/admin/stock/{product_id}/adjust", tag = "admin",
     params(
-        ("product_id" = String, Path, description = "The product"),
+        ("product_id" = Uuid, Path, description = "The product"),
         ("Idempotency-Key" = String, Header, description = "New for each adjustment")),
     request_body = AdjustBody,
     responses(
@@ -149,7 +152,7 @@ async fn adjust(
 
 /// Every change of a product's stock, newest first.
 #[utoipa::path(get, path = "/v1/admin/stock/{product_id}/movements", tag = "admin",
-    params(("product_id" = String, Path, description = "The product"), PageQuery),
+    params(("product_id" = Uuid, Path, description = "The product"), PageQuery),
     responses((status = 200, description = "A page of changes", body = Page<MovementView>)))]
 async fn movements(
     _: Staff,

@@ -6,6 +6,7 @@ use utoipa::ToSchema;
 /// Where an order stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+#[schema(as = OrderStatus)]
 pub enum Status {
     /// Placed; the checkout saga is at work.
     Pending,

@@ -23,11 +23,12 @@ const TEXT_MAX: usize = 200;
 #[into_params(parameter_in = Query)]
 pub(super) struct Search {
     /// Only orders that stand so.
-    #[param(value_type = Option<String>)]
     status: Option<Status>,
     /// How many, 1 to 100; 24 by default.
+    #[param(minimum = 1, maximum = 100)]
     limit: Option<u32>,
     /// `next_cursor` of the page before.
+    #[param(pattern = "^([0-9a-fA-F]{2})+$")]
     cursor: Option<String>,
 }
 
@@ -36,6 +37,7 @@ pub(super) struct Search {
 pub(super) struct Ship {
     /// The carrier's number of the parcel.
     #[serde(default)]
+    #[schema(min_length = 1, max_length = 200)]
     tracking: Option<String>,
 }
 
@@ -43,12 +45,15 @@ pub(super) struct Ship {
 #[serde(deny_unknown_fields)]
 pub(super) struct Cancel {
     /// Why; the customer is told.
+    #[schema(min_length = 1, max_length = 200)]
     reason: String,
 }
 
 /// All orders, newest first.
 #[utoipa::path(get, path = "/v1/admin/orders", tag = "admin", params(Search),
-    responses((status = 200, body = Page<OrderView>), (status = 403, body = Problem)))]
+    responses(
+        (status = 200, description = "A page of orders", body = Page<OrderView>),
+    ))]
 pub(super) async fn list(orders: Data<Orders>, _: Staff, query: Params<Search>) -> Answer {
     let Search { status, limit, cursor } = query.0;
     let query = PageQuery { limit, cursor };
@@ -63,8 +68,8 @@ fn order_id(text: &str) -> Result<OrderId, OrderError> {
 }
 
 /// One order.
-#[utoipa::path(get, path = "/v1/admin/orders/{id}", tag = "admin", params(("id" = String, Path)),
-    responses((status = 200, body = OrderView), (status = 404, body = Problem)))]
+#[utoipa::path(get, path = "/v1/admin/orders/{id}", tag = "admin", params(("id" = Uuid, Path, description = "The order")),
+    responses((status = 200, description = "The order", body = OrderView)))]
 pub(super) async fn show(orders: Data<Orders>, _: Staff, id: Path<String>) -> Answer {
     let id = order_id(&id)?;
     let order = store::find(&orders.inner.db, id).await?.ok_or(OrderError::NotFound)?;
@@ -90,8 +95,14 @@ async fn advance(
 
 /// Says that the parcel of a confirmed order has left.
 #[utoipa::path(post, path = "/v1/admin/orders/{id}/ship", tag = "admin",
-    params(("id" = String, Path)), request_body = Ship,
-    responses((status = 200, body = OrderView), (status = 409, body = Problem)))]
+    params(
+        ("id" = Uuid, Path, description = "The order"),
+        ("Idempotency-Key" = Option<String>, Header, description = "Makes a retry safe"),
+    ), request_body = Ship,
+    responses(
+        (status = 200, description = "The order as it is now", body = OrderView),
+        (status = 409, description = "`order_state`: `allowed` tells what can be done; or `conflict`, `idempotency_in_progress`", body = Problem),
+    ))]
 pub(super) async fn ship(
     orders: Data<Orders>,
     staff: Staff,
@@ -101,7 +112,10 @@ pub(super) async fn ship(
     body: Body<Ship>,
 ) -> Answer {
     let tracking = body.value.tracking;
-    if tracking.as_ref().is_some_and(|number| number.is_empty() || number.len() > TEXT_MAX) {
+    if tracking
+        .as_ref()
+        .is_some_and(|number| number.is_empty() || number.chars().count() > TEXT_MAX)
+    {
         let message = format!("must be 1 to {TEXT_MAX} characters");
         return Err(Problem::invalid("tracking", message).into());
     }
@@ -111,8 +125,14 @@ pub(super) async fn ship(
 
 /// Says that the parcel of a shipped order has arrived.
 #[utoipa::path(post, path = "/v1/admin/orders/{id}/deliver", tag = "admin",
-    params(("id" = String, Path)),
-    responses((status = 200, body = OrderView), (status = 409, body = Problem)))]
+    params(
+        ("id" = Uuid, Path, description = "The order"),
+        ("Idempotency-Key" = Option<String>, Header, description = "Makes a retry safe"),
+    ),
+    responses(
+        (status = 200, description = "The order as it is now", body = OrderView),
+        (status = 409, description = "`order_state`: `allowed` tells what can be done; or `conflict`, `idempotency_in_progress`", body = Problem),
+    ))]
 pub(super) async fn deliver(
     orders: Data<Orders>,
     staff: Staff,
@@ -125,8 +145,14 @@ pub(super) async fn deliver(
 
 /// Calls a confirmed order off on behalf of the shop.
 #[utoipa::path(post, path = "/v1/admin/orders/{id}/cancel", tag = "admin",
-    params(("id" = String, Path)), request_body = Cancel,
-    responses((status = 200, body = OrderView), (status = 409, body = Problem)))]
+    params(
+        ("id" = Uuid, Path, description = "The order"),
+        ("Idempotency-Key" = Option<String>, Header, description = "Makes a retry safe"),
+    ), request_body = Cancel,
+    responses(
+        (status = 200, description = "The order as it is now", body = OrderView),
+        (status = 409, description = "`order_state`: `allowed` tells what can be done; or `conflict`, `idempotency_in_progress`", body = Problem),
+    ))]
 pub(super) async fn cancel(
     orders: Data<Orders>,
     staff: Staff,
@@ -136,7 +162,7 @@ pub(super) async fn cancel(
     body: Body<Cancel>,
 ) -> Answer {
     let reason = body.value.reason;
-    if reason.trim().is_empty() || reason.len() > TEXT_MAX {
+    if reason.trim().is_empty() || reason.chars().count() > TEXT_MAX {
         let message = format!("must be 1 to {TEXT_MAX} characters");
         return Err(Problem::invalid("reason", message).into());
     }

@@ -48,6 +48,7 @@ pub(super) struct CartLineView {
 pub(super) struct AddLine {
     product_id: ProductId,
     /// 1 to 10,000 units.
+    #[schema(minimum = 1, maximum = 10_000)]
     quantity: i64,
 }
 
@@ -55,6 +56,7 @@ pub(super) struct AddLine {
 #[serde(deny_unknown_fields)]
 pub(super) struct ChangeLine {
     /// 1 to 10,000 units.
+    #[schema(minimum = 1, maximum = 10_000)]
     quantity: i64,
 }
 
@@ -67,6 +69,11 @@ pub(super) struct SetCoupon {
 
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({
+    "shipping_address": {"name": "Ada Lovelace", "line1": "Unter den Linden 1", "city": "Berlin",
+                         "postal_code": "10117", "country": "DE"},
+    "shipping_method": "standard"
+}))]
 pub(super) struct AskQuote {
     shipping_address: Address,
     shipping_method: String,
@@ -126,15 +133,18 @@ async fn view(orders: &Orders, owner: CustomerId) -> Result<CartView, OrderError
 
 /// The shopper's cart.
 #[utoipa::path(get, path = "/v1/cart", tag = "cart",
-    responses((status = 200, body = CartView), (status = 401, body = Problem)))]
+    responses((status = 200, description = "The cart", body = CartView)))]
 pub(super) async fn show(orders: Data<Orders>, caller: Caller) -> Answer {
     ok(&view(&orders, caller.id).await?)
 }
 
 /// Puts units of a product into the cart; a product that is there gets more of them.
 #[utoipa::path(post, path = "/v1/cart/lines", tag = "cart", request_body = AddLine,
-    responses((status = 200, body = CartView), (status = 404, body = Problem),
-              (status = 409, body = Problem), (status = 422, body = Problem)))]
+    responses(
+        (status = 200, description = "The cart", body = CartView),
+        (status = 404, description = "There is no such product in the shop", body = Problem),
+        (status = 409, description = "`not_sellable`, `cart_in_checkout`, or `conflict`", body = Problem),
+    ))]
 pub(super) async fn add_line(orders: Data<Orders>, caller: Caller, body: Body<AddLine>) -> Answer {
     orders.add_to_cart(caller.id, body.value.product_id, body.value.quantity).await?;
     ok(&view(&orders, caller.id).await?)
@@ -142,8 +152,11 @@ pub(super) async fn add_line(orders: Data<Orders>, caller: Caller, body: Body<Ad
 
 /// Changes how many units a line has.
 #[utoipa::path(patch, path = "/v1/cart/lines/{id}", tag = "cart", request_body = ChangeLine,
-    params(("id" = String, Path)),
-    responses((status = 200, body = CartView), (status = 404, body = Problem)))]
+    params(("id" = Uuid, Path, description = "The line")),
+    responses(
+        (status = 200, description = "The cart", body = CartView),
+        (status = 409, description = "`cart_in_checkout` or `conflict`", body = Problem),
+    ))]
 pub(super) async fn change_line(
     orders: Data<Orders>,
     caller: Caller,
@@ -155,8 +168,11 @@ pub(super) async fn change_line(
 }
 
 /// Takes a line out of the cart.
-#[utoipa::path(delete, path = "/v1/cart/lines/{id}", tag = "cart", params(("id" = String, Path)),
-    responses((status = 200, body = CartView), (status = 404, body = Problem)))]
+#[utoipa::path(delete, path = "/v1/cart/lines/{id}", tag = "cart", params(("id" = Uuid, Path, description = "The line")),
+    responses(
+        (status = 200, description = "The cart", body = CartView),
+        (status = 409, description = "`cart_in_checkout` or `conflict`", body = Problem),
+    ))]
 pub(super) async fn remove_line(
     orders: Data<Orders>,
     caller: Caller,
@@ -172,7 +188,10 @@ fn line_id(text: &str) -> Result<LineId, Problem> {
 
 /// Puts a coupon to the cart, or takes it away.
 #[utoipa::path(put, path = "/v1/cart/coupon", tag = "cart", request_body = SetCoupon,
-    responses((status = 200, body = CartView), (status = 409, body = Problem)))]
+    responses(
+        (status = 200, description = "The cart", body = CartView),
+        (status = 409, description = "`coupon_refused`, `cart_in_checkout` or `conflict`", body = Problem),
+    ))]
 pub(super) async fn set_coupon(
     orders: Data<Orders>,
     caller: Caller,
@@ -184,8 +203,10 @@ pub(super) async fn set_coupon(
 
 /// What the cart would cost, sent this way to this address.
 #[utoipa::path(post, path = "/v1/cart/quote", tag = "cart", request_body = AskQuote,
-    responses((status = 200, body = QuoteView), (status = 409, body = Problem),
-              (status = 422, body = Problem)))]
+    responses(
+        (status = 200, description = "What it would cost", body = QuoteView),
+        (status = 409, description = "`cart_empty`, `not_sellable` or `coupon_refused`", body = Problem),
+    ))]
 pub(super) async fn quote(orders: Data<Orders>, caller: Caller, body: Body<AskQuote>) -> Answer {
     let AskQuote { shipping_address, shipping_method, coupon } = body.value;
     shipping_address.check("shipping_address")?;

@@ -23,10 +23,13 @@ use crate::usecase::place::{PlaceOrder, Placed};
 /// half a second, else 202 and where to look. The same `Idempotency-Key` gives the same answer.
 #[utoipa::path(post, path = "/v1/orders", tag = "orders", request_body = PlaceOrder,
     params(("Idempotency-Key" = String, Header, description = "New for each order; the same when it is retried")),
-    responses((status = 201, body = OrderView), (status = 202, body = OrderView),
-              (status = 400, body = Problem), (status = 402, body = Problem),
-              (status = 409, body = Problem), (status = 422, body = Problem),
-              (status = 503, body = Problem)))]
+    responses(
+        (status = 201, description = "The checkout has ended, or waits for the shopper", body = OrderView),
+        (status = 202, description = "It goes on; Location tells where to look", body = OrderView,
+            headers(("Location"), ("Retry-After"))),
+        (status = 402, description = "`payment_declined`", body = Problem),
+        (status = 409, description = "`cart_empty`, `out_of_stock`, `price_changed` and others: nothing was charged", body = Problem),
+    ))]
 pub(super) async fn place(
     orders: Data<Orders>,
     caller: Caller,
@@ -54,7 +57,9 @@ async fn find(orders: &Orders, id: OrderId) -> Result<OrderView, OrderError> {
 
 /// The caller's orders, newest first.
 #[utoipa::path(get, path = "/v1/orders", tag = "orders", params(PageQuery),
-    responses((status = 200, body = Page<OrderView>)))]
+    responses(
+        (status = 200, description = "A page of orders", body = Page<OrderView>),
+    ))]
 pub(super) async fn list(orders: Data<Orders>, caller: Caller, query: Params<PageQuery>) -> Answer {
     let limit = query.0.limit()?;
     let before = query.0.position()?.unwrap_or(OrderId::from(Uuid::max()));
@@ -86,8 +91,8 @@ async fn own(orders: &Orders, caller: &Caller, id: &str) -> Result<Order, OrderE
 }
 
 /// One of the caller's orders.
-#[utoipa::path(get, path = "/v1/orders/{id}", tag = "orders", params(("id" = String, Path)),
-    responses((status = 200, body = OrderView), (status = 404, body = Problem)))]
+#[utoipa::path(get, path = "/v1/orders/{id}", tag = "orders", params(("id" = Uuid, Path, description = "The order")),
+    responses((status = 200, description = "The order", body = OrderView)))]
 pub(super) async fn show(orders: Data<Orders>, caller: Caller, id: Path<String>) -> Answer {
     let order = own(&orders, &caller, &id).await?;
     let payment = orders.payment_of(order.id).await?;
@@ -107,8 +112,10 @@ pub(super) struct TimelineEntry {
 
 /// What happened to an order, in its order.
 #[utoipa::path(get, path = "/v1/orders/{id}/timeline", tag = "orders",
-    params(("id" = String, Path)),
-    responses((status = 200, body = [TimelineEntry]), (status = 404, body = Problem)))]
+    params(("id" = Uuid, Path, description = "The order")),
+    responses(
+        (status = 200, description = "What happened, in its order", body = [TimelineEntry]),
+    ))]
 pub(super) async fn timeline(orders: Data<Orders>, caller: Caller, id: Path<String>) -> Answer {
     let order = own(&orders, &caller, &id).await?;
     let placed = TimelineEntry {
@@ -127,9 +134,14 @@ pub(super) async fn timeline(orders: Data<Orders>, caller: Caller, id: Path<Stri
 }
 
 /// Calls an order off, as long as it has not been shipped.
-#[utoipa::path(post, path = "/v1/orders/{id}/cancel", tag = "orders", params(("id" = String, Path)),
-    responses((status = 200, body = OrderView), (status = 404, body = Problem),
-              (status = 409, body = Problem)))]
+#[utoipa::path(post, path = "/v1/orders/{id}/cancel", tag = "orders", params(
+        ("id" = Uuid, Path, description = "The order"),
+        ("Idempotency-Key" = Option<String>, Header, description = "Makes a retry safe"),
+    ),
+    responses(
+        (status = 200, description = "The order as it is now", body = OrderView),
+        (status = 409, description = "`order_state`: `allowed` tells what can be done; or `conflict`, `idempotency_in_progress`", body = Problem),
+    ))]
 pub(super) async fn cancel(
     orders: Data<Orders>,
     caller: Caller,

@@ -21,18 +21,20 @@ const USES_MAX: i64 = 1_000_000_000;
 #[schema(example = json!({"code": "AUTUMN10", "percent": "10", "uses_max": 500}))]
 pub(super) struct NewCoupon {
     /// What the shopper types: letters, digits and dashes.
+    #[schema(pattern = "^[A-Za-z0-9-]{1,40}$")]
     code: String,
     /// How many percent it takes off the items: 0.01 to 100.
     #[serde(with = "rust_decimal::serde::str")]
     #[schema(value_type = String)]
     percent: Decimal,
     /// How often it can be used in all.
+    #[schema(minimum = 1, maximum = 1_000_000_000)]
     uses_max: i64,
 }
 
 /// The coupons.
 #[utoipa::path(get, path = "/v1/admin/promotions", tag = "admin", params(PageQuery),
-    responses((status = 200, body = Page<Coupon>)))]
+    responses((status = 200, description = "By code", body = Page<Coupon>)))]
 pub(super) async fn list(orders: Data<Orders>, _: Staff, query: Params<PageQuery>) -> Answer {
     let limit = query.0.limit()?;
     let after: Option<String> = query.0.position()?;
@@ -42,8 +44,11 @@ pub(super) async fn list(orders: Data<Orders>, _: Staff, query: Params<PageQuery
 
 /// Issues a coupon.
 #[utoipa::path(post, path = "/v1/admin/promotions", tag = "admin", request_body = NewCoupon,
-    responses((status = 201, body = Coupon), (status = 409, body = Problem),
-              (status = 422, body = Problem)))]
+    responses(
+        (status = 201, description = "The coupon", body = Coupon,
+            headers(("Location"))),
+        (status = 409, description = "`conflict`: there is a coupon of this code", body = Problem),
+    ))]
 pub(super) async fn create(orders: Data<Orders>, editor: Editor, body: Body<NewCoupon>) -> Answer {
     let new = body.value;
     let percent_bp = check(&new)?;

@@ -37,15 +37,12 @@ async fn run(
 #[utoipa::path(
     post, path = "/v1/admin/payments/{id}/capture", tag = "payments",
     params(
-        ("id" = PaymentId, Path, description = "The payment"),
+        ("id" = Uuid, Path, description = "The payment"),
         ("Idempotency-Key" = String, Header, description = "New for each command"),
     ),
     responses(
-        (status = 200, body = PaymentBody),
-        (status = 400, body = kernel::Problem, content_type = "application/problem+json"),
-        (status = 404, body = kernel::Problem, content_type = "application/problem+json"),
-        (status = 409, body = kernel::Problem, content_type = "application/problem+json"),
-        (status = 503, body = kernel::Problem, content_type = "application/problem+json"),
+        (status = 200, description = "The payment as it is now", body = PaymentBody),
+        (status = 409, description = "`conflict`: its status does not allow it; or `idempotency_in_progress`", body = kernel::Problem),
     )
 )]
 pub async fn capture(
@@ -62,15 +59,12 @@ pub async fn capture(
 #[utoipa::path(
     post, path = "/v1/admin/payments/{id}/void", tag = "payments",
     params(
-        ("id" = PaymentId, Path, description = "The payment"),
+        ("id" = Uuid, Path, description = "The payment"),
         ("Idempotency-Key" = String, Header, description = "New for each command"),
     ),
     responses(
-        (status = 200, body = PaymentBody),
-        (status = 400, body = kernel::Problem, content_type = "application/problem+json"),
-        (status = 404, body = kernel::Problem, content_type = "application/problem+json"),
-        (status = 409, body = kernel::Problem, content_type = "application/problem+json"),
-        (status = 503, body = kernel::Problem, content_type = "application/problem+json"),
+        (status = 200, description = "The payment as it is now", body = PaymentBody),
+        (status = 409, description = "`conflict`: its status does not allow it; or `idempotency_in_progress`", body = kernel::Problem),
     )
 )]
 pub async fn void(
@@ -87,17 +81,13 @@ pub async fn void(
 #[utoipa::path(
     post, path = "/v1/admin/payments/{id}/refund", tag = "payments",
     params(
-        ("id" = PaymentId, Path, description = "The payment"),
+        ("id" = Uuid, Path, description = "The payment"),
         ("Idempotency-Key" = String, Header, description = "New for each command"),
     ),
     request_body = RefundRequest,
     responses(
-        (status = 200, body = PaymentBody),
-        (status = 400, body = kernel::Problem, content_type = "application/problem+json"),
-        (status = 404, body = kernel::Problem, content_type = "application/problem+json"),
-        (status = 409, body = kernel::Problem, content_type = "application/problem+json"),
-        (status = 422, body = kernel::Problem, content_type = "application/problem+json"),
-        (status = 503, body = kernel::Problem, content_type = "application/problem+json"),
+        (status = 200, description = "The payment as it is now", body = PaymentBody),
+        (status = 409, description = "`conflict`: its status does not allow it; `refundable` is what is left; or `idempotency_in_progress`", body = kernel::Problem),
     )
 )]
 pub async fn refund(

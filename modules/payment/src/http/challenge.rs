@@ -47,11 +47,8 @@ pub struct ChallengeBody {
 /// The page of a challenge, with its buttons.
 #[utoipa::path(
     get, path = "/v1/payments/{id}/challenge", tag = "payments",
-    params(("id" = PaymentId, Path, description = "The payment")),
-    responses(
-        (status = 200, body = String, content_type = "text/html"),
-        (status = 404, body = Problem, content_type = "application/problem+json"),
-    )
+    params(("id" = Uuid, Path, description = "The payment")),
+    responses((status = 200, description = "The page", body = String, content_type = "text/html"))
 )]
 pub async fn page(payments: Data<Payments>, id: Path<String>) -> Answer {
     let payment = operate::load(&payments, payment_id(&id)?).await?;
@@ -61,12 +58,10 @@ pub async fn page(payments: Data<Payments>, id: Path<String>) -> Answer {
 /// Ends a challenge. A repeated or late answer changes nothing and tells how the payment stands.
 #[utoipa::path(
     post, path = "/v1/payments/{id}/challenge", tag = "payments",
-    params(("id" = PaymentId, Path, description = "The payment")),
+    params(("id" = Uuid, Path, description = "The payment")),
     request_body = ChallengeAnswer,
     responses(
-        (status = 200, body = ChallengeBody),
-        (status = 404, body = Problem, content_type = "application/problem+json"),
-        (status = 422, body = Problem, content_type = "application/problem+json"),
+        (status = 200, description = "Where the payment stands", body = ChallengeBody),
     )
 )]
 pub async fn answer(

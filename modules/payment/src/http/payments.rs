@@ -13,12 +13,8 @@ use crate::view::PaymentBody;
 /// One payment. For the staff: shoppers see theirs with their orders.
 #[utoipa::path(
     get, path = "/v1/payments/{id}", tag = "payments",
-    params(("id" = PaymentId, Path, description = "The payment")),
-    responses(
-        (status = 200, body = PaymentBody),
-        (status = 403, body = kernel::Problem, content_type = "application/problem+json"),
-        (status = 404, body = kernel::Problem, content_type = "application/problem+json"),
-    )
+    params(("id" = Uuid, Path, description = "The payment")),
+    responses((status = 200, description = "The payment", body = PaymentBody))
 )]
 pub async fn get(payments: Data<Payments>, _staff: Staff, id: Path<String>) -> Answer {
     let payment = operate::load(&payments, payment_id(&id)?).await?;
@@ -33,8 +29,10 @@ pub struct Wanted {
     /// Only the payments of this order.
     pub order_id: Option<OrderId>,
     /// How many, 1 to 100; 24 by default.
+    #[param(minimum = 1, maximum = 100)]
     pub limit: Option<u32>,
     /// `next_cursor` of the page before.
+    #[param(pattern = "^([0-9a-fA-F]{2})+$")]
     pub cursor: Option<String>,
 }
 
@@ -42,9 +40,7 @@ pub struct Wanted {
 #[utoipa::path(
     get, path = "/v1/admin/payments", tag = "payments", params(Wanted),
     responses(
-        (status = 200, body = Page<PaymentBody>),
-        (status = 403, body = kernel::Problem, content_type = "application/problem+json"),
-        (status = 422, body = kernel::Problem, content_type = "application/problem+json"),
+        (status = 200, description = "A page of payments", body = Page<PaymentBody>),
     )
 )]
 pub async fn list(payments: Data<Payments>, _staff: Staff, wanted: Params<Wanted>) -> Answer {

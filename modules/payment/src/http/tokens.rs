@@ -25,24 +25,25 @@ const FIELDS_MAX: usize = 16;
 const FIELDS: &[&str] = &["number", "exp_month", "exp_year", "cvc", "name"];
 
 /// A card.
-#[derive(ToSchema)]
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 #[schema(as = NewPaymentToken)]
 #[expect(dead_code, reason = "it describes the request; a card is read without ever being shown")]
 pub struct TokenRequest {
     /// The card's number.
-    #[schema(example = "4242424242424242")]
+    #[schema(example = "4242424242424242", pattern = "^[ -]*([0-9][ -]*){12,19}$")]
     number: String,
     /// The month it expires, 1 to 12.
-    #[schema(example = 12)]
+    #[schema(example = 12, minimum = 1, maximum = 12)]
     exp_month: i64,
     /// The year it expires, four digits.
-    #[schema(example = 2030)]
+    #[schema(example = 2030, minimum = 1000, maximum = 9999)]
     exp_year: i64,
     /// The card verification code. It is checked for its shape and not kept.
-    #[schema(example = "123")]
+    #[schema(example = "123", pattern = "^[0-9]{3,4}$")]
     cvc: String,
     /// The name on the card, at most 100 characters. It is not kept.
-    #[schema(example = "Ada Lovelace")]
+    #[schema(example = "Ada Lovelace", min_length = 1, max_length = 100)]
     name: String,
 }
 
@@ -69,12 +70,7 @@ pub struct TokenBody {
 /// Exchanges a card for a token.
 #[utoipa::path(
     post, path = "/v1/payment-tokens", tag = "payments", request_body = TokenRequest,
-    responses(
-        (status = 201, body = TokenBody),
-        (status = 400, body = Problem, content_type = "application/problem+json"),
-        (status = 401, body = Problem, content_type = "application/problem+json"),
-        (status = 422, body = Problem, content_type = "application/problem+json"),
-    )
+    responses((status = 201, description = "The token", body = TokenBody))
 )]
 pub async fn create(payments: Data<Payments>, _caller: Caller, body: Body<Field>) -> Answer {
     let card = card(body.value, payments.db.clock().now())?;

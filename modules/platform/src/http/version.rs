@@ -44,7 +44,10 @@ impl FromRequest for IfMatch {
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let value = request.headers().get(IF_MATCH).and_then(|value| value.to_str().ok());
-        let version = value.and_then(|value| value.trim().trim_matches('"').parse().ok());
+        // Exactly as it was answered: a strong tag (RFC 9110, 8.8.3), digits between quotes.
+        let quoted = value.and_then(|value| value.strip_prefix('"')?.strip_suffix('"'));
+        let digits = quoted.filter(|tag| tag.bytes().all(|byte| byte.is_ascii_digit()));
+        let version = digits.and_then(|tag| tag.parse().ok());
         ready(version.map(Self).ok_or_else(|| Self::wrong().into()))
     }
 }
