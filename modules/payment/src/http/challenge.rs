@@ -3,11 +3,10 @@
 
 use actix_web::HttpResponse;
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, ContentType};
-use actix_web::web::{Data, Form, Path};
+use actix_web::web::{Data, Path};
 use kernel::Problem;
 use kernel::id::PaymentId;
-use kernel::problem::code;
-use platform::http::{Answer, Body, ok};
+use platform::http::{Answer, Body, Form, ok};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -87,13 +86,9 @@ pub async fn answer(
 pub async fn submit(
     payments: Data<Payments>,
     id: Path<String>,
-    form: Result<Form<ChallengeAnswer>, actix_web::Error>,
+    form: Form<ChallengeAnswer>,
 ) -> Answer {
-    let form = form.map_err(|_| {
-        Problem::new(code::INVALID_VALUE, "outcome: must be approve or decline")
-            .field("outcome", "must be approve or decline")
-    })?;
-    Ok(html(&end(&payments, &id, form.outcome).await?))
+    Ok(html(&end(&payments, &id, form.0.outcome).await?))
 }
 
 async fn end(
