@@ -31,6 +31,7 @@ use super::cors::{Cors, NoOrigin};
 use super::figures::{measure, measure_unanswered};
 use super::firewall::Guard;
 use super::headers::{About, protect};
+use super::host::check_host;
 use super::pages::{PAGES, endpoints, no_endpoint};
 use super::request_id::{self, REQUEST_ID};
 use super::route::{Access, Route, Table, TableError};
@@ -236,7 +237,9 @@ async fn pass(
     let mut told = found.and_then(|(number, _)| gate.limit(number, client));
     let checked = match told {
         Some(Told { wait: Some(_), .. }) => Err(too_often()),
-        _ => gate.guard.check_head(&request, client).map_err(Failure::from),
+        _ => check_host(request.head())
+            .and_then(|()| gate.guard.check_head(&request, client))
+            .map_err(Failure::from),
     };
     let Some((_, route)) = found else {
         // Whatever answers there: it is shut until the table says who may come in.

@@ -6,6 +6,7 @@ mod figures;
 mod firewall;
 mod gate;
 mod headers;
+mod host;
 mod ops;
 mod pages;
 mod request_id;

@@ -7,6 +7,8 @@ mod books;
 mod checkout;
 mod edge;
 mod firewall;
+mod framing;
+mod heads;
 mod prices;
 mod second_factor;
 mod storm;

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 mod customer;
+pub mod raw;
 
 pub use customer::Customer;
 
