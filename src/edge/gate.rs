@@ -27,6 +27,7 @@ use platform::trace;
 
 use super::Edge;
 use super::client::Proxies;
+use super::connection::Exchange;
 use super::cors::{Cors, NoOrigin};
 use super::figures::{measure, measure_unanswered};
 use super::firewall::Guard;
@@ -186,6 +187,7 @@ pub async fn gate(
         // HEAD is GET without the body (RFC 9110, section 9.3.2), which the server leaves out.
         request.head_mut().method = Method::GET;
     }
+    let exchange = Exchange::begin(&request);
     let id = request_id::of(request.headers());
     let origin = gate.cors.origin(request.headers()).cloned();
     if gate.cors.trusts(origin.as_ref()) {
@@ -209,7 +211,7 @@ pub async fn gate(
         Ok(mut response) => {
             complete(response.headers_mut());
             measure(&response, began.elapsed());
-            Ok(response)
+            Ok(exchange.until_written(response))
         }
         // The request is gone with its handler, so that only the answer can be made complete.
         Err(error) => {

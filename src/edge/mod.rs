@@ -1,6 +1,7 @@
 //! The edge: what every request passes before it reaches a module.
 
 mod client;
+mod connection;
 mod cors;
 mod figures;
 mod firewall;
@@ -9,18 +10,25 @@ mod headers;
 mod host;
 mod ops;
 mod pages;
+mod redirect;
 mod request_id;
 mod route;
 mod throttle;
+mod tls;
+mod web;
 
 use ipnet::IpNet;
 use serde::Deserialize;
 
 pub use client::ProxyHeader;
+pub use connection::Connections;
 pub use gate::{Gate, GateError, gate};
 pub use ops::{install_metrics, serve as serve_ops};
 pub use pages::{openapi, routes};
+pub use redirect::serve as serve_redirect;
 pub use route::{Access, Route, TableError};
+pub use tls::{Certificates, Settings as Tls, TlsError};
+pub use web::Web;
 
 /// How the edge is set up.
 #[derive(Debug, Clone, Deserialize)]

@@ -6,11 +6,14 @@ mod bad_input;
 mod books;
 mod checkout;
 mod edge;
+mod encrypted;
 mod firewall;
 mod framing;
 mod heads;
 mod prices;
 mod second_factor;
+mod slow;
 mod storm;
 #[path = "../support/mod.rs"]
 mod support;
+mod tls;
