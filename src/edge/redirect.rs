@@ -4,11 +4,14 @@ use std::net::SocketAddr;
 
 use actix_web::dev::Server;
 use actix_web::http::header::{ALLOW, HeaderValue, LOCATION};
-use actix_web::http::{Method, StatusCode};
+use actix_web::http::{KeepAlive, Method, StatusCode};
 use actix_web::web::{self, Data};
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer};
 
 use super::cors::is_origin;
+
+/// How long an answer may still take when the shop stops, in seconds.
+const STOP_WAIT_S: u64 = 1;
 
 /// The origin that is told to whoever comes.
 struct Target(String);
@@ -24,7 +27,13 @@ pub fn serve(listen: SocketAddr, origin: &str) -> std::io::Result<(Server, Vec<S
     }
     let target = Data::new(Target(origin.to_owned()));
     let app = move || App::new().app_data(target.clone()).default_service(web::to(lead));
-    let server = HttpServer::new(app).workers(1).disable_signals().bind(listen)?;
+    let server = HttpServer::new(app)
+        .workers(1)
+        .disable_signals()
+        .shutdown_timeout(STOP_WAIT_S)
+        // Whoever was led away does not come back.
+        .keep_alive(KeepAlive::Disabled)
+        .bind(listen)?;
     let addresses = server.addrs();
     Ok((server.run(), addresses))
 }

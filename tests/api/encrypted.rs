@@ -103,6 +103,66 @@ async fn a_request_over_http2_is_one_request_for_one_host() {
     serves_others(&mut shop, &pair).await;
 }
 
+/// The kind of the frame that answers a request with these fields, which are sent as they are (RFC 7541,
+/// section 6.2.2: not indexed, with a new name).
+async fn answered_by(shop: &Shop, pair: &Pair, fields: &[(&str, &str)]) -> u8 {
+    let mut stream = connect(shop, pinned(pair, &[&rustls::version::TLS13], b"h2")).await;
+    let mut block = Vec::new();
+    let own = [(":method", "GET"), (":scheme", "https"), (":path", "/v1/products/LAMP-1")];
+    for (name, value) in own.iter().chain(fields) {
+        block.push(0);
+        for text in [name, value] {
+            block.push(u8::try_from(text.len()).unwrap());
+            block.extend_from_slice(text.as_bytes());
+        }
+    }
+    let length = u8::try_from(block.len()).unwrap();
+    // The preface, empty settings, and HEADERS of stream 1 that end both themselves and the stream.
+    let begin = [b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", &[0, 0, 0, 4, 0, 0, 0, 0, 0][..]].concat();
+    let request = [&begin[..], &[0, 0, length, 1, 5, 0, 0, 0, 1], &block].concat();
+    stream.write_all(&request).await.unwrap();
+    loop {
+        let mut head = [0; 9];
+        stream.read_exact(&mut head).await.unwrap();
+        let length = usize::from(u16::from_be_bytes([head[1], head[2]]));
+        stream.read_exact(&mut vec![0; length]).await.unwrap();
+        if matches!(head[3], HEADERS | RST_STREAM | GOAWAY) {
+            return head[3];
+        }
+    }
+}
+
+const HEADERS: u8 = 1;
+const RST_STREAM: u8 = 3;
+const GOAWAY: u8 = 7;
+
+#[tokio::test]
+async fn fields_that_another_version_could_read_differently_are_refused() {
+    let pair = Pair::new();
+    let mut shop = running(&pair, &[]);
+    let host = (":authority", "shop.example");
+    assert_eq!(answered_by(&shop, &pair, &[host, ("x-any", "1")]).await, HEADERS);
+    // Not a length without a body: the server takes it for none, and there is nobody it would tell of it.
+    for field in [
+        ("transfer-encoding", "chunked"),
+        ("connection", "close"),
+        ("upgrade", "h2c"),
+        ("te", "gzip"),
+        ("X-Any", "1"),
+        ("x any", "1"),
+        ("x-any:", "1"),
+        ("x-any", "1\r\nTransfer-Encoding: chunked"),
+        ("x-any", "1\0"),
+        ("content-length", "-1"),
+        (":path", "/v1/cart"),
+        (":unknown", "1"),
+    ] {
+        let frame = answered_by(&shop, &pair, &[host, field]).await;
+        assert!(matches!(frame, RST_STREAM | GOAWAY), "{field:?}: {frame}");
+    }
+    serves_others(&mut shop, &pair).await;
+}
+
 #[tokio::test]
 async fn a_flood_of_header_fields_is_refused() {
     let pair = Pair::new();

@@ -1,7 +1,12 @@
 //! Bodies whose end two readers could find at different places, byte by byte as they come: how each is
 //! answered, and that nothing hidden in one of them is ever taken for a request.
 
-use crate::support::raw::{Answers, IN_SYNC, NO_HTTP, check, check_or_closed};
+use std::io::Write;
+use std::net::Shutdown;
+
+use crate::support::raw::{
+    Answers, IN_SYNC, NO_HTTP, check, check_or_closed, connect, until_closed,
+};
 use crate::support::{Engine, Shop, product};
 
 /// A request within a request; the answer would be 200.
@@ -132,6 +137,24 @@ fn a_chunk_is_as_long_as_it_says() {
             ("a sign behind the size", chunks("2-\r\n{}\r\n0\r\n\r\n"), cut),
         ],
     );
+}
+
+#[test]
+fn a_body_that_ends_early_is_refused() {
+    let shop = shop();
+    for request in [
+        post("Content-Length: 50\r\n", "{}"),
+        post("Transfer-Encoding: chunked\r\n", "5\r\n{}"),
+        post("Transfer-Encoding: chunked\r\n", "2\r\n{}\r\n"),
+        post("Transfer-Encoding: chunked\r\n", "2\r\n{}\r\n0\r\n"),
+    ] {
+        let mut stream = connect(&shop);
+        stream.write_all(request.as_bytes()).unwrap();
+        stream.shutdown(Shutdown::Write).unwrap();
+        let told = String::from_utf8(until_closed(&mut stream)).unwrap();
+        assert!(told.starts_with("HTTP/1.1 400 "), "{request:?}: {told}");
+        assert!(told.contains("\"code\":\"invalid_request\""), "{request:?}: {told}");
+    }
 }
 
 #[test]

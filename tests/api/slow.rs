@@ -18,8 +18,9 @@ fn shop() -> Shop {
     shop
 }
 
-/// How many answers are asked for at once.
-const ANSWERS: usize = 100;
+/// A long answer that is ready, and how many of it are asked for at once.
+const LARGE: &str = "/docs/swagger-ui-bundle.js";
+const ANSWERS: usize = 60;
 const HEAD: &str = "GET /v1/products/LAMP-1 HTTP/1.1\r\nHost: shop.example\r\n\r\n";
 const HALF: &str = "GET /v1/products/LAMP-1 HTTP/1.1\r\nHost: shop";
 
@@ -55,12 +56,29 @@ async fn who_sends_nothing_or_half_a_head_later_is_closed() {
     }
 }
 
+#[test]
+fn who_sends_half_a_body_is_answered_in_time_and_closed() {
+    let mut shop = Shop::new(Engine::Sqlite, &[]).unwrap();
+    let file = shop.folder.join("own.toml");
+    let settings = include_str!("../../config/default.toml");
+    let hurried = "prefix = \"/v1/auth\"\ntimeout_ms = 300\n";
+    std::fs::write(&file, settings.replacen("prefix = \"/v1/auth\"\n", hurried, 1)).unwrap();
+    shop.set("STOA_CONFIG", file.to_str().unwrap());
+    shop.start(&[]);
+    let head =
+        "POST /v1/auth/login HTTP/1.1\r\nHost: shop.example\r\nContent-Type: application/json";
+    let mut stream = connect(&shop);
+    write!(stream, "{head}\r\nContent-Length: 50\r\n\r\n{{").unwrap();
+    let told = String::from_utf8(until_closed(&mut stream)).unwrap();
+    assert!(told.starts_with("HTTP/1.1 504 ") && told.contains("\"timeout\""), "{told}");
+}
+
 #[tokio::test]
 async fn who_does_not_read_the_answers_is_cut_off() {
     let shop = shop();
     let mut stream = connect(&shop);
     // More than the buffers of the two systems hold.
-    let ask = "GET /v1/openapi.json HTTP/1.1\r\nHost: shop.example\r\n\r\n".repeat(ANSWERS);
+    let ask = format!("GET {LARGE} HTTP/1.1\r\nHost: shop.example\r\n\r\n").repeat(ANSWERS);
     stream.write_all(ask.as_bytes()).unwrap();
     let began = Instant::now();
     let anyone = Customer::anyone(&shop).on_ops(&shop);
@@ -77,9 +95,9 @@ async fn who_reads_slowly_gets_all_answers() {
     let shop = shop();
     let mut stream = connect(&shop);
     // More than the buffers of the two systems hold, and not read within the shop's patience.
-    let ask = "GET /v1/openapi.json HTTP/1.1\r\nHost: shop.example\r\n\r\n".repeat(ANSWERS);
+    let ask = format!("GET {LARGE} HTTP/1.1\r\nHost: shop.example\r\n\r\n").repeat(ANSWERS);
     stream.write_all(ask.as_bytes()).unwrap();
-    let whole = Customer::anyone(&shop).get("/v1/openapi.json").await.text.len() * ANSWERS;
+    let whole = Customer::anyone(&shop).get(LARGE).await.text.len() * ANSWERS;
     let (mut read, mut part) = (0, vec![0; whole / 20]);
     while read < whole {
         std::thread::sleep(Duration::from_millis(200));

@@ -105,6 +105,11 @@ async fn both_versions_of_http_are_spoken_and_browsers_are_kept_on_them() {
         let told = answer.headers()["strict-transport-security"].to_str().unwrap();
         assert!(told.starts_with("max-age=63072000"), "{told}");
 
+        let head = client.head(format!("{}/v1/products/LAMP-1", shop.base)).send().await.unwrap();
+        assert_eq!((head.status().as_u16(), head.version()), (200, version));
+        assert_eq!(head.headers()["content-length"], answer.headers()["content-length"]);
+        assert_eq!(head.text().await.unwrap(), "");
+
         // On this machine too: what a browser was given over TLS it sends over nothing else. What a
         // header says of the connection does not count.
         let guest = client.post(format!("{}/v1/auth/guest", shop.base)).json(&json!({}));
