@@ -6,7 +6,6 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_web::dev::Server;
 use actix_web::middleware::from_fn;
 use actix_web::web::Data;
 use actix_web::{App, HttpServer};
@@ -28,7 +27,7 @@ use platform::tasks::Tasks;
 
 use crate::audit::AuditLog;
 use crate::command::Failure;
-use crate::edge::{self, Gate};
+use crate::edge::{self, Certificates, Connections, Gate, Web};
 use crate::mailer::mailer;
 use crate::notifier::LogNotifier;
 use crate::settings::{Database, EngineName, Role, Settings};
@@ -211,33 +210,17 @@ impl Shop {
         Ok(())
     }
 
-    /// The web server, and the addresses it is bound to.
-    pub fn serve(&self) -> std::io::Result<(Server, Vec<SocketAddr>)> {
+    /// Answers requests from here on.
+    pub fn serve(&self) -> std::result::Result<Web, Failure> {
         let shop = self.clone();
         let server = &self.settings.server;
         let identity = Arc::new(self.accounts.clone());
         let clock = self.databases[0].clock().clone();
-        let gate = Gate::new(identity, clock, self.databases.to_vec(), &self.settings.edge);
-        let gate = Data::new(gate.map_err(std::io::Error::other)?);
+        let certificates = Certificates::open(&server.tls, clock.clone())?;
+        let gate =
+            Data::new(Gate::new(identity, clock, self.databases.to_vec(), &self.settings.edge)?);
         let guard: Data<dyn BodyGuard> = Data::from(gate.body_guard());
-        let forgetting = gate.clone();
-        self.tasks.every("edge.clients", FORGET_CLIENTS_EVERY, None, move || {
-            forgetting.forget_clients();
-            async { Ok::<bool, std::convert::Infallible>(false) }
-        });
-        let shedding = gate.clone();
-        self.tasks.every("edge.shed", edge::DECIDE_EVERY, None, move || {
-            shedding.shed();
-            async { Ok::<bool, std::convert::Infallible>(false) }
-        });
-        // What requests leave behind runs on the process's own threads.
-        let (tasks, queue) = (self.tasks.clone(), gate.thread());
-        self.tasks.spawn(async move {
-            tokio::select! {
-                () = tasks.stopped() => {}
-                () = edge::try_queue(queue) => {}
-            }
-        });
+        edge::start_upkeep(&gate, &self.tasks);
         let audit = AuditLog::new(&self.databases);
         let mut http = HttpServer::new(move || {
             actix_web::rt::spawn(edge::try_queue(gate.thread()));
@@ -258,10 +241,35 @@ impl Shop {
         if server.workers > 0 {
             http = http.workers(server.workers);
         }
-        let http =
-            http.disable_signals().shutdown_timeout(server.stop_wait_s).bind(server.listen)?;
-        let addresses = http.addrs();
-        Ok((http.run(), addresses))
+        let tls = &server.tls;
+        let patience = Duration::from_millis(server.keep_alive_ms + server.head_timeout_ms);
+        let connections = Connections::watched(&self.tasks, patience, server.streams_max);
+        let entered = connections.clone();
+        let http = http
+            .disable_signals()
+            .on_connect(move |stream, data| entered.enter(stream, data))
+            .shutdown_timeout(server.stop_wait_s)
+            .max_connections(server.connections_max)
+            .client_request_timeout(Duration::from_millis(server.head_timeout_ms))
+            .client_disconnect_timeout(Duration::from_millis(server.disconnect_timeout_ms))
+            .keep_alive(Duration::from_millis(server.keep_alive_ms))
+            .tls_handshake_timeout(Duration::from_millis(tls.handshake_timeout_ms));
+        let http = match &certificates {
+            Some(certificates) => {
+                certificates.watch(&self.tasks, Duration::from_millis(tls.poll_ms));
+                http.bind_rustls_0_23(server.listen, certificates.server_config()?)?
+            }
+            None => http.bind(server.listen)?,
+        };
+        let origin = |(at, scheme): (SocketAddr, &str)| format!("{scheme}://{at}");
+        let mut origins: Vec<String> = http.addrs_with_scheme().into_iter().map(origin).collect();
+        let mut servers = vec![http.run()];
+        if let Some(listen) = tls.redirect_listen {
+            let (server, addresses) = edge::serve_redirect(listen, &tls.redirect_to)?;
+            servers.push(server);
+            origins.extend(addresses.iter().map(|at| format!("redirect http://{at}")));
+        }
+        Ok(Web::start(servers, origins, connections))
     }
 
     /// Ends background work and closes the databases.
@@ -273,8 +281,6 @@ impl Shop {
     }
 }
 
-/// How often the gate forgets clients that have not come for a while.
-const FORGET_CLIENTS_EVERY: Duration = Duration::from_secs(1);
 const HOUR: Duration = Duration::from_hours(1);
 
 fn saga_settings(settings: &Settings, node: &str) -> platform::saga::Settings {

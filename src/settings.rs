@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use config::{Config, Environment, File, FileFormat};
 use serde::Deserialize;
 
-use crate::edge::Edge;
+use crate::edge::{Edge, Tls};
 
 /// Every key with its default and what it means.
 const DEFAULTS: &str = include_str!("../config/default.toml");
@@ -53,8 +53,20 @@ pub struct Server {
     pub ops_listen: SocketAddr,
     /// The folder of everything the embedded engines keep.
     pub data_dir: PathBuf,
+    /// TLS, if the shop speaks it itself.
+    pub tls: Tls,
     /// Threads that serve requests; 0 is one for each core.
     pub workers: usize,
+    /// How many connections one thread has open.
+    pub connections_max: usize,
+    /// How many answers of one HTTP/2 connection may be under way.
+    pub streams_max: usize,
+    /// How long the head of a connection's first request may take, in milliseconds.
+    pub head_timeout_ms: u64,
+    /// How long a connection may stand idle between requests, in milliseconds.
+    pub keep_alive_ms: u64,
+    /// How long a client may take to close a connection that is to end, in milliseconds.
+    pub disconnect_timeout_ms: u64,
     /// `web` serves requests, `worker` relays events and recovers sagas.
     pub roles: Vec<Role>,
     /// How many seconds requests and sagas have to end after a stop was asked for.

@@ -47,20 +47,14 @@ pub(super) async fn serve(
     let (ops, ops_at) = edge::serve_ops(&shop, metrics)?;
     let ops_handle = ops.handle();
     tokio::spawn(ops);
-    let mut addresses = Vec::new();
-    let mut web = None;
-    if shop.settings.has(Role::Web) {
-        let (server, web_at) = shop.serve()?;
-        web = Some(server.handle());
-        tokio::spawn(server);
-        addresses.extend(web_at.iter().map(|at| format!("http://{at}")));
-    }
+    let web = if shop.settings.has(Role::Web) { Some(shop.serve()?) } else { None };
+    let mut addresses = web.as_ref().map_or_else(Vec::new, |web| web.origins.clone());
     addresses.extend(ops_at.iter().map(|at| format!("ops http://{at}")));
     say(ready(&shop, &addresses, began.elapsed()).await?);
     stop_asked().await?;
     tracing::info!("stopping: no new requests; what runs is finished");
     if let Some(web) = web {
-        web.stop(true).await;
+        web.stop().await;
     }
     shop.stop().await;
     ops_handle.stop(false).await;

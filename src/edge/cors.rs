@@ -104,7 +104,7 @@ impl Cors {
 
 /// Whether browsers send it: in small letters, without a path, and without the port that the scheme
 /// has anyway.
-fn is_origin(text: &str) -> bool {
+pub(super) fn is_origin(text: &str) -> bool {
     let Ok(uri) = text.parse::<Uri>() else { return false };
     let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority()) else { return false };
     let usual = match scheme {

@@ -35,6 +35,11 @@ impl BodyGuard for Guard {
         let verdict = self.0.inspect_json(request.path(), body);
         decide(&verdict, ClientAddress::of(request).0)
     }
+
+    fn check_form(&self, request: &HttpRequest, body: &[u8]) -> Result<(), Problem> {
+        let verdict = self.0.inspect_form(request.path(), form_urlencoded::parse(body));
+        decide(&verdict, ClientAddress::of(request).0)
+    }
 }
 
 fn decide(verdict: &Verdict, client: IpAddr) -> Result<(), Problem> {

@@ -29,10 +29,12 @@ use platform::trace;
 
 use super::Edge;
 use super::client::Proxies;
+use super::connection::Exchange;
 use super::cors::{Cors, NoOrigin};
 use super::figures::{measure, measure_unanswered};
 use super::firewall::Guard;
 use super::headers::{About, protect};
+use super::host::check_host;
 use super::pages::{PAGES, endpoints, no_endpoint, refuse_method};
 use super::request_id::{self, REQUEST_ID};
 use super::route::{Access, Route, Table, TableError};
@@ -127,7 +129,7 @@ impl Gate {
         self.key_rates.forget();
     }
 
-    /// Decides anew how much is refused; to be called every [`DECIDE_EVERY`](super::DECIDE_EVERY).
+    /// Decides anew how much is refused; to be called every [`DECIDE_EVERY`](super::shedding::DECIDE_EVERY).
     pub fn shed(&self) {
         self.shedding.decide();
     }
@@ -208,6 +210,7 @@ pub async fn gate(
         // HEAD is GET without the body (RFC 9110, section 9.3.2), which the server leaves out.
         request.head_mut().method = Method::GET;
     }
+    let exchange = Exchange::begin(&request);
     let id = request_id::of(request.headers());
     let origin = gate.cors.origin(request.headers()).cloned();
     if gate.cors.trusts(origin.as_ref()) {
@@ -234,7 +237,7 @@ pub async fn gate(
         Ok(mut response) => {
             complete(response.headers_mut());
             measure(&response, began.elapsed());
-            Ok(response)
+            Ok(exchange.until_written(response))
         }
         // The request is gone with its handler, so that only the answer can be made complete.
         Err(error) => {
@@ -262,7 +265,9 @@ async fn pass(
     let mut told = found.and_then(|(number, _)| gate.limit(number, client));
     let checked = match told {
         Some(Told { wait: Some(_), .. }) => Err(too_often()),
-        _ => gate.guard.check_head(&request, client).map_err(Failure::from),
+        _ => check_host(request.head())
+            .and_then(|()| gate.guard.check_head(&request, client))
+            .map_err(Failure::from),
     };
     if checked.is_ok()
         && let Some(refusal) = refuse_method(request.method(), request.path(), found.is_some())

@@ -2,19 +2,25 @@
 
 mod audit;
 mod client;
+mod connection;
 mod cors;
 mod description;
 mod figures;
 mod firewall;
 mod gate;
 mod headers;
+mod host;
 mod ops;
 mod pages;
+mod redirect;
 mod request_id;
 mod route;
 mod shedding;
 mod throttle;
+mod tls;
 mod tree;
+mod upkeep;
+mod web;
 
 use ipnet::IpNet;
 use serde::Deserialize;
@@ -22,12 +28,17 @@ use utoipa::openapi::OpenApi;
 
 pub use audit::routes as audit_routes;
 pub use client::ProxyHeader;
+pub use connection::Connections;
 pub use gate::{Gate, GateError, gate};
 pub use ops::{install_metrics, serve as serve_ops};
 pub use pages::routes;
+pub use redirect::serve as serve_redirect;
 use route::Table;
 pub use route::{Access, Caching, Route, TableError};
-pub use shedding::{DECIDE_EVERY, try_queue};
+pub use shedding::try_queue;
+pub use tls::{Certificates, Settings as Tls, TlsError};
+pub use upkeep::start as start_upkeep;
+pub use web::Web;
 
 /// How the edge is set up.
 #[derive(Debug, Clone, Deserialize)]

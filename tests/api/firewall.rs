@@ -74,6 +74,44 @@ async fn bodies_and_headers_are_read_too() {
 }
 
 #[tokio::test]
+async fn a_form_is_read_before_its_handler_does() {
+    let shop = shop(&[]);
+    let bank = Customer::anyone(&shop);
+    let page = "/v1/payments/019abf3e-5f0e-7c0c-8a44-9f6a3d1c2b10/challenge";
+    let kind = "application/x-www-form-urlencoded";
+    let send = async |form: &str| bank.post_raw(page, kind, form).await;
+    for attack in [
+        "outcome=x%27+union+select+card+from+token--",
+        "outcome=approve&note=%3Cscript%3Ealert(1)%3C/script%3E",
+        "%3Cscript%3Ealert(1)%3C/script%3E=approve",
+        "outcome=..%2f..%2fetc%2fpasswd",
+    ] {
+        let answer = send(attack).await;
+        assert!(is_blocked(&answer), "{attack}: {answer:?}");
+    }
+    for (form, status, code) in [
+        ("outcome=approve", 404, "not_found"),
+        ("outcome=perhaps", 422, "invalid_value"),
+        ("outcome=approve&note=1", 422, "invalid_value"),
+        ("outcome=%ff", 422, "invalid_value"),
+        ("", 422, "invalid_value"),
+    ] {
+        let answer = send(form).await;
+        assert_eq!(
+            (answer.status, &answer.body["code"]),
+            (status, &json!(code)),
+            "{form}: {answer:?}"
+        );
+        let field = answer.body["errors"][0]["field"].as_str();
+        assert!(status == 404 || field.is_some(), "{form}: {answer:?}");
+    }
+    let binary = bank.post_raw(page, &format!("{kind}; charset=utf-8"), "outcome=approve").await;
+    assert_eq!(binary.status, 404, "a parameter of the type changes nothing: {binary:?}");
+    let long = send(&format!("outcome={}", "a".repeat(2_000_000))).await;
+    assert_eq!((long.status, &long.body["code"]), (413, &json!("body_too_large")), "{long:?}");
+}
+
+#[tokio::test]
 async fn the_words_of_a_shop_pass() {
     let shop = shop(&[]);
     let anyone = Customer::anyone(&shop);

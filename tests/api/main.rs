@@ -9,9 +9,14 @@ mod books;
 mod checkout;
 mod description;
 mod edge;
+mod encrypted;
 mod firewall;
+mod framing;
+mod heads;
 mod prices;
 mod second_factor;
+mod slow;
 mod storm;
 #[path = "../support/mod.rs"]
 mod support;
+mod tls;

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 mod customer;
+pub mod raw;
 
 pub use customer::Customer;
 
@@ -31,6 +32,8 @@ pub struct Shop {
     process: Option<Child>,
     pub base: String,
     pub ops: String,
+    /// Where plain HTTP is led to TLS.
+    pub redirect: String,
 }
 
 /// What a request was answered.
@@ -70,7 +73,14 @@ impl Shop {
             variables.push(("STOA__DATABASE__CONNECTIONS".to_owned(), "6".to_owned()));
         }
         let none = String::new();
-        let shop = Self { folder, variables, process: None, base: none.clone(), ops: none };
+        let shop = Self {
+            folder,
+            variables,
+            process: None,
+            base: none.clone(),
+            ops: none.clone(),
+            redirect: none,
+        };
         let lines: Vec<String> = products.iter().map(Value::to_string).collect();
         let file = shop.folder.join("products.jsonl");
         std::fs::write(&file, lines.join("\n")).unwrap();
@@ -119,11 +129,12 @@ impl Shop {
         let ready = lines.by_ref().map_while(Result::ok).find(|line| line.starts_with("ready: "));
         let ready = ready.unwrap_or_else(|| panic!("the shop did not start: {}", self.log()));
         let address = |after: &str| {
-            let rest = ready.split(after).nth(1).unwrap();
+            let rest = ready.split(after).nth(1).unwrap_or_default();
             rest.split(',').next().unwrap().to_owned()
         };
         self.base = address("ready: ");
         self.ops = address("ops ");
+        self.redirect = address("redirect ");
         // The pipe must be read on, or the server would stop at its next line.
         std::thread::spawn(move || lines.map_while(Result::ok).for_each(drop));
         self.process = Some(child);

@@ -2,11 +2,10 @@
 //! access token: whoever was sent to it knows the payment's id.
 
 use actix_web::HttpResponse;
-use actix_web::web::{Data, Form, Path};
+use actix_web::web::{Data, Path};
 use kernel::Problem;
 use kernel::id::PaymentId;
-use kernel::problem::code;
-use platform::http::{self, Answer, Body, Nonce, ok};
+use platform::http::{self, Answer, Body, Form, Nonce, ok};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -77,13 +76,9 @@ pub async fn answer(
 pub async fn submit(
     payments: Data<Payments>,
     id: Path<String>,
-    form: Result<Form<ChallengeAnswer>, actix_web::Error>,
+    form: Form<ChallengeAnswer>,
 ) -> Answer {
-    let form = form.map_err(|_| {
-        Problem::new(code::INVALID_VALUE, "outcome: must be approve or decline")
-            .field("outcome", "must be approve or decline")
-    })?;
-    Ok(html(&end(&payments, &id, form.outcome).await?))
+    Ok(html(&end(&payments, &id, form.0.outcome).await?))
 }
 
 async fn end(

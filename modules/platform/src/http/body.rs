@@ -18,10 +18,17 @@ pub const BODY_MAX: usize = 1 << 20;
 /// How long a body may take to arrive.
 const BODY_WAIT_MAX: Duration = Duration::from_secs(30);
 
-/// Looks into a JSON body before its handler does. Where none is set, nothing is looked at.
+/// Looks into a body before its handler does. Where none is set, nothing is looked at.
 pub trait BodyGuard: Send + Sync {
-    /// Whether the handler may read it; else why not.
+    /// Whether the handler may read this JSON; else why not.
     fn check_json(&self, request: &HttpRequest, body: &[u8]) -> Result<(), Problem>;
+    /// The same of a form.
+    fn check_form(&self, request: &HttpRequest, body: &[u8]) -> Result<(), Problem>;
+}
+
+/// The guard of a request's body, if there is one.
+pub(super) fn guard_of(request: &HttpRequest) -> Option<&dyn BodyGuard> {
+    Some(request.app_data::<Data<dyn BodyGuard>>()?.get_ref())
 }
 
 /// A JSON body. What is wrong with it is a problem that names the field.
@@ -50,10 +57,8 @@ impl<T: DeserializeOwned> FromRequest for Body<T> {
                 let detail = "Send the body as application/json.";
                 return Err(Problem::new(code::UNSUPPORTED_MEDIA_TYPE, detail).into());
             }
-            let slow = |_| Problem::new(code::INVALID_REQUEST, "The body came too slowly.");
-            let raw =
-                tokio::time::timeout(BODY_WAIT_MAX, read(&mut payload)).await.map_err(slow)??;
-            if let Some(guard) = request.app_data::<Data<dyn BodyGuard>>() {
+            let raw = read(&mut payload).await?;
+            if let Some(guard) = guard_of(&request) {
                 guard.check_json(&request, &raw)?;
             }
             Ok(Self { value: parse(&raw)?, raw })
@@ -61,7 +66,13 @@ impl<T: DeserializeOwned> FromRequest for Body<T> {
     }
 }
 
-async fn read(payload: &mut Payload) -> Result<Bytes, Problem> {
+/// A body as a whole, if it is not too long and does not come too slowly.
+pub(super) async fn read(payload: &mut Payload) -> Result<Bytes, Problem> {
+    let slow = |_| Problem::new(code::INVALID_REQUEST, "The body came too slowly.");
+    tokio::time::timeout(BODY_WAIT_MAX, collect(payload)).await.map_err(slow)?
+}
+
+async fn collect(payload: &mut Payload) -> Result<Bytes, Problem> {
     let mut raw = Vec::new();
     while let Some(chunk) = payload.next().await {
         let cut = |_| Problem::new(code::INVALID_REQUEST, "The body ended too early.");

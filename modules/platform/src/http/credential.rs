@@ -65,7 +65,9 @@ pub fn is_plain_loopback(request: &HttpRequest) -> bool {
         Some(v6) => v6.split(']').next().unwrap_or_default(),
         None => host.split(':').next().unwrap_or_default(),
     };
-    connection.scheme() == "http"
+    // What a header says of the scheme counts only where the connection itself is not encrypted.
+    !request.app_config().secure()
+        && connection.scheme() == "http"
         && matches!(name, "localhost" | "127.0.0.1" | "::1")
         && request.peer_addr().is_some_and(|peer| peer.ip().is_loopback())
 }

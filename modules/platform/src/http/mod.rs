@@ -8,6 +8,7 @@ mod caller;
 mod client;
 mod credential;
 mod failure;
+mod form;
 mod key;
 mod page;
 mod version;
@@ -19,6 +20,7 @@ pub use caller::{Caller, Editor, Staff, demand, demand_second_factor, demand_ste
 pub use client::ClientAddress;
 pub use credential::{TrustedOrigin, identify, is_plain_loopback, refuse_foreign, session_cookie};
 pub use failure::{Failure, PROBLEM_JSON};
+pub use form::Form;
 pub use key::{OptionalKey, RequiredKey};
 pub use page::{Nonce, page};
 pub use version::{IfMatch, etag, knows};
