@@ -168,3 +168,76 @@ impl Export {
         Ok(first.ahead.pop_front().map(|entry| logged(&first.db, entry)))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use kernel::Clock;
+    use platform::audit::{Actor, Entry};
+    use platform::sql::Engine;
+    use platform::testing::database;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::app::SCHEMAS;
+
+    /// The logs of all modules with entries that are all of one time.
+    async fn log_of_one_moment() -> AuditLog {
+        let now = "2026-03-15T12:00:00Z".parse().unwrap();
+        let (clock, _) = Clock::fixed(now);
+        let mut databases = Vec::new();
+        for schema in &SCHEMAS {
+            let db = database(Engine::Sqlite, schema, clock.clone()).await.unwrap();
+            let mut tx = db.begin("test").await.unwrap();
+            let entries = [(); 5].map(|()| Entry::done("lamp.light", Uuid::now_v7()));
+            audit::record(&mut tx, &Actor::SYSTEM, &entries).await.unwrap();
+            tx.commit().await.unwrap();
+            databases.push(db);
+        }
+        AuditLog::new(&databases)
+    }
+
+    #[tokio::test]
+    async fn entries_of_one_moment_have_one_order_whatever_a_page_holds() {
+        let (log, sought) = (log_of_one_moment().await, Sought::default());
+        let whole = log.newest(&sought, None, 100).await.unwrap();
+        assert_eq!(whole.len(), 5 * SCHEMAS.len());
+        for limit in [1, 3, 7] {
+            let mut paged: Vec<Logged> = Vec::new();
+            loop {
+                let before = paged.last().map(Logged::spot);
+                let page = log.newest(&sought, before.as_ref(), limit).await.unwrap();
+                if page.is_empty() {
+                    break;
+                }
+                paged.extend(page);
+                assert!(paged.len() <= whole.len(), "no entry comes twice");
+            }
+            assert_eq!(paged, whole, "{limit} in a page");
+        }
+        let mut export = log.export(sought);
+        let mut file = Vec::new();
+        while let Some(piece) = export.next().await.unwrap() {
+            file.extend(piece);
+        }
+        let lines = String::from_utf8(file).unwrap();
+        let lines = lines.lines().rev().map(|line| serde_json::from_str(line).unwrap());
+        assert_eq!(lines.collect::<Vec<Logged>>(), whole);
+    }
+
+    #[tokio::test]
+    async fn an_export_goes_on_behind_what_it_has_in_memory() {
+        let log = log_of_one_moment().await;
+        let db = &log.0[1];
+        let mut tx = db.begin("test").await.unwrap();
+        let many = vec![Entry::done("pen.write", Uuid::now_v7()); 1_300];
+        audit::record(&mut tx, &Actor::SYSTEM, &many).await.unwrap();
+        tx.commit().await.unwrap();
+        let mut export = log.export(Sought::default());
+        let mut pieces = Vec::new();
+        while let Some(piece) = export.next().await.unwrap() {
+            pieces.push(piece.iter().filter(|byte| **byte == b'\n').count());
+        }
+        let all = 5 * SCHEMAS.len() + 1_300;
+        assert_eq!(pieces, [500, 500, all - 1_000]);
+    }
+}
