@@ -20,8 +20,8 @@ use kernel::Clock;
 use kernel::ports::{Identity, Principal, Proof};
 use kernel::problem::{Problem, code};
 use platform::http::{
-    BodyGuard, ClientAddress, Failure, TrustedOrigin, demand, demand_second_factor, demand_step_up,
-    identify,
+    BodyGuard, BodyMax, ClientAddress, Failure, TrustedOrigin, demand, demand_second_factor,
+    demand_step_up, identify,
 };
 use platform::trace;
 
@@ -144,6 +144,9 @@ impl Gate {
             let detail = format!("A body has at most {} bytes here.", route.body_max);
             return Err(Problem::new(code::BODY_TOO_LARGE, detail).into());
         }
+        if length.is_none() && request.method() != Method::GET {
+            request.extensions_mut().insert(BodyMax(route.body_max));
+        }
         let caller = identify(self.identity.as_ref(), request.request()).await?;
         let may = match (route.access, &caller) {
             (Access::Optional, _) | (Access::Required, Some(_)) => Ok(()),
@@ -185,6 +188,7 @@ pub async fn gate(
         // HEAD is GET without the body (RFC 9110, section 9.3.2), which the server leaves out.
         request.head_mut().method = Method::GET;
     }
+    gate.proxies.strip(&mut request);
     let id = request_id::of(request.headers());
     let origin = gate.cors.origin(request.headers()).cloned();
     if gate.cors.trusts(origin.as_ref()) {

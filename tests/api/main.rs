@@ -2,12 +2,17 @@
 #![cfg(test)]
 
 mod accounts;
+mod bad_bodies;
+mod bad_cookies;
+mod bad_credentials;
+mod bad_headers;
 mod bad_input;
 mod books;
 mod checkout;
 mod edge;
 mod firewall;
 mod prices;
+mod proxied;
 mod second_factor;
 mod storm;
 #[path = "../support/mod.rs"]

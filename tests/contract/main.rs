@@ -7,4 +7,5 @@ mod demo;
 mod guards;
 mod plans;
 mod schemas;
+mod security;
 mod tidy;

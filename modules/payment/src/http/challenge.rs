@@ -19,7 +19,7 @@ use crate::usecase::{challenge, operate};
 
 /// The page runs nothing and sends its form only back here.
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; \
-                      frame-ancestors 'none'";
+                      base-uri 'none'; frame-ancestors 'none'";
 
 /// The shopper's answer.
 #[derive(Debug, Deserialize, ToSchema)]
