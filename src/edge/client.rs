@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use actix_web::dev::ServiceRequest;
 use actix_web::http::header::{
-    FORWARDED, HeaderMap, HeaderName, X_FORWARDED_FOR, X_FORWARDED_PROTO,
+    FORWARDED, HeaderMap, HeaderName, X_FORWARDED_FOR, X_FORWARDED_HOST, X_FORWARDED_PROTO,
 };
 use ipnet::IpNet;
 use serde::Deserialize;
@@ -77,11 +77,35 @@ impl Proxies {
         client
     }
 
-    /// Whether the client's side is encrypted: here, or at a proxy that is believed.
+    /// Takes out what nobody who is believed has told of the client: all of it where no proxy is
+    /// named, and the header that the proxies do not write.
+    pub fn strip(&self, request: &mut ServiceRequest) {
+        let by_proxy = |peer: SocketAddr| self.believes(peer.ip().to_canonical());
+        let header = request.peer_addr().is_some_and(by_proxy).then_some(self.header);
+        let headers = &mut request.head_mut().headers;
+        if header != Some(ProxyHeader::Forwarded) {
+            headers.remove(FORWARDED);
+        }
+        if header != Some(ProxyHeader::XForwardedFor) {
+            for name in [X_FORWARDED_FOR, X_FORWARDED_HOST, X_FORWARDED_PROTO] {
+                headers.remove(name);
+            }
+        }
+    }
+
+    /// Whether the client's side is encrypted: here, or at a proxy that is believed. Of a request
+    /// without what was made up.
     pub fn is_tls(&self, request: &ServiceRequest) -> bool {
-        let says_so = || request.headers().get(X_FORWARDED_PROTO).is_some_and(|it| it == "https");
-        let by_proxy = |peer: SocketAddr| self.believes(peer.ip().to_canonical()) && says_so();
-        request.app_config().secure() || request.peer_addr().is_some_and(by_proxy)
+        let headers = request.headers();
+        let told = match self.header {
+            ProxyHeader::XForwardedFor => {
+                headers.get(X_FORWARDED_PROTO).is_some_and(|it| it == "https")
+            }
+            ProxyHeader::Forwarded => {
+                headers.contains_key(FORWARDED) && request.connection_info().scheme() == "https"
+            }
+        };
+        told || request.app_config().secure()
     }
 
     fn believes(&self, address: IpAddr) -> bool {

@@ -20,8 +20,8 @@ use kernel::Clock;
 use kernel::ports::{Identity, Principal, Proof};
 use kernel::problem::{Problem, code};
 use platform::http::{
-    BodyGuard, ClientAddress, Failure, PUBLIC, TrustedOrigin, demand, demand_second_factor,
-    demand_step_up, identify,
+    BodyGuard, BodyMax, ClientAddress, Failure, PUBLIC, TrustedOrigin, demand,
+    demand_second_factor, demand_step_up, identify,
 };
 use platform::queue::QueueDelay;
 use platform::sql::Db;
@@ -169,6 +169,9 @@ impl Gate {
             let detail = format!("A body has at most {} bytes here.", route.body_max);
             return Err(Problem::new(code::BODY_TOO_LARGE, detail).into());
         }
+        if length.is_none() && request.method() != Method::GET {
+            request.extensions_mut().insert(BodyMax(route.body_max));
+        }
         let caller = identify(self.identity.as_ref(), request.request()).await?;
         let may = match (route.access, &caller) {
             (Access::Optional, _) | (Access::Required, Some(_)) => Ok(()),
@@ -211,6 +214,7 @@ pub async fn gate(
         request.head_mut().method = Method::GET;
     }
     let exchange = Exchange::begin(&request);
+    gate.proxies.strip(&mut request);
     let id = request_id::of(request.headers());
     let origin = gate.cors.origin(request.headers()).cloned();
     if gate.cors.trusts(origin.as_ref()) {
@@ -221,9 +225,6 @@ pub async fn gate(
     let complete = |headers: &mut HeaderMap| {
         if let Ok(id) = HeaderValue::from_str(&id) {
             headers.insert(REQUEST_ID, id);
-        }
-        if !headers.contains_key(CACHE_CONTROL) {
-            headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         }
         protect(headers, about);
         gate.cors.tell(origin.as_ref(), headers);

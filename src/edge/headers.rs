@@ -1,7 +1,7 @@
 //! What browsers are told about every answer (OWASP ASVS 5.0, chapter 3.4).
 
 use actix_web::http::header::{
-    CONTENT_SECURITY_POLICY, HeaderMap, HeaderName, HeaderValue, REFERRER_POLICY,
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderMap, HeaderName, HeaderValue, REFERRER_POLICY,
     STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS,
 };
 
@@ -33,6 +33,10 @@ pub(super) fn protect(headers: &mut HeaderMap, about: About) {
     if !headers.contains_key(CONTENT_SECURITY_POLICY) {
         let content = HeaderValue::from_static(if about.is_page { PAGE } else { DATA });
         headers.insert(CONTENT_SECURITY_POLICY, content);
+    }
+    // What nobody has said may be kept is somebody's own, or may be.
+    if !about.is_page && !headers.contains_key(CACHE_CONTROL) {
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     }
     for (name, value) in [
         (X_CONTENT_TYPE_OPTIONS, "nosniff"),

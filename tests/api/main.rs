@@ -4,6 +4,10 @@
 mod accounts;
 mod audit_log;
 mod audited;
+mod bad_bodies;
+mod bad_cookies;
+mod bad_credentials;
+mod bad_headers;
 mod bad_input;
 mod books;
 mod checkout;
@@ -14,6 +18,7 @@ mod firewall;
 mod framing;
 mod heads;
 mod prices;
+mod proxied;
 mod second_factor;
 mod slow;
 mod storm;

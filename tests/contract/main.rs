@@ -8,4 +8,5 @@ mod description;
 mod guards;
 mod plans;
 mod schemas;
+mod security;
 mod tidy;

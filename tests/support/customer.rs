@@ -146,6 +146,23 @@ impl Customer {
         self.send(headers.iter().fold(request, add).body(body)).await.unwrap()
     }
 
+    /// A request as it is given: header values of any bytes, the same header twice, any body.
+    pub async fn send_as_is(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&'static str, &[u8])],
+        body: &[u8],
+    ) -> Answer {
+        let request = self.client.request(method.parse().unwrap(), format!("{}{path}", self.base));
+        let add = |request: RequestBuilder, (name, value): &(&'static str, &[u8])| {
+            request.header(*name, *value)
+        };
+        let request = headers.iter().fold(request, add);
+        let request = if body.is_empty() { request } else { request.body(body.to_vec()) };
+        self.send(request).await.unwrap()
+    }
+
     pub async fn get(&self, path: &str) -> Answer {
         self.send(self.client.get(format!("{}{path}", self.base))).await.unwrap()
     }

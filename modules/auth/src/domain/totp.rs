@@ -79,13 +79,15 @@ pub(crate) enum Entered {
 }
 
 impl Entered {
-    /// None when it can be no code. Spaces and capitals do not matter.
+    /// None when it can be no code. Spaces and capitals do not matter, nor the dashes of a recovery
+    /// code.
     pub(crate) fn read(text: &str) -> Option<Self> {
-        let plain: String = text.chars().filter(|c| !c.is_whitespace() && *c != '-').collect();
-        let plain = plain.to_ascii_lowercase();
+        let plain: String = text.chars().filter(|c| !c.is_whitespace()).collect();
+        let mut plain = plain.to_ascii_lowercase();
         if plain.len() == usize::from(DIGITS) && plain.bytes().all(|byte| byte.is_ascii_digit()) {
             return Some(Self::Digits(plain));
         }
+        plain.retain(|c| c != '-');
         let is_base32 = |byte: u8| byte.is_ascii_lowercase() || (b'2'..=b'7').contains(&byte);
         let whole = plain.len() == RECOVERY_BYTES * 8 / 5 && plain.bytes().all(is_base32);
         whole.then(|| Self::Recovery(recovery_hash(&plain)))
@@ -145,8 +147,17 @@ mod tests {
             assert_eq!(Entered::read(text), Some(Entered::Recovery(hash.clone())));
         }
         assert_eq!(Entered::read("123 456"), Some(Entered::Digits("123456".to_owned())));
-        for text in ["", "12345", "1234567", "12345a", "١٢٣٤٥٦", &"a".repeat(23), &"1".repeat(24)]
-        {
+        for text in [
+            "",
+            "-123456",
+            "123-456",
+            "12345",
+            "1234567",
+            "12345a",
+            "١٢٣٤٥٦",
+            &"a".repeat(23),
+            &"1".repeat(24),
+        ] {
             assert_eq!(Entered::read(text), None, "{text}");
         }
     }

@@ -1,3 +1,5 @@
+use std::fmt;
+
 use actix_web::HttpResponse;
 use actix_web::http::header::CACHE_CONTROL;
 use actix_web::web::Data;
@@ -5,6 +7,7 @@ use kernel::Problem;
 use kernel::id::SessionId;
 use platform::http::{Answer, Body, Caller, ClientAddress, created, ok};
 use secrecy::SecretString;
+use serde::de::{self, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer};
 use utoipa::ToSchema;
 
@@ -32,11 +35,45 @@ pub(super) struct Registration {
     name: String,
 }
 
-/// A text that no error message repeats.
+/// A text that no error message repeats, nor a number in its place.
 pub(super) fn secret<'de, D: Deserializer<'de>>(from: D) -> Result<SecretString, D::Error> {
-    String::deserialize(from)
-        .map(SecretString::from)
-        .map_err(|_| serde::de::Error::custom("must be a text"))
+    from.deserialize_any(Secret)
+}
+
+struct Secret;
+
+impl Secret {
+    fn number<E: de::Error>() -> E {
+        E::invalid_type(Unexpected::Other("number"), &Self)
+    }
+}
+
+impl Visitor<'_> for Secret {
+    type Value = SecretString;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a text")
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<SecretString, E> {
+        Ok(text.into())
+    }
+
+    fn visit_string<E: de::Error>(self, text: String) -> Result<SecretString, E> {
+        Ok(text.into())
+    }
+
+    fn visit_i64<E: de::Error>(self, _: i64) -> Result<SecretString, E> {
+        Err(Self::number())
+    }
+
+    fn visit_u64<E: de::Error>(self, _: u64) -> Result<SecretString, E> {
+        Err(Self::number())
+    }
+
+    fn visit_f64<E: de::Error>(self, _: f64) -> Result<SecretString, E> {
+        Err(Self::number())
+    }
 }
 
 /// Open an account

@@ -49,7 +49,7 @@ impl From<Account> for CustomerAnswer {
 }
 
 /// An access token, which comes as the cookie `__Host-stoa_session` too, and whose it is. The refresh
-/// token comes only as the cookie `stoa_refresh`.
+/// token comes only as the cookie `__Host-stoa_refresh`.
 #[derive(Serialize, ToSchema)]
 pub(super) struct SessionAnswer {
     /// A JWT for the header `Authorization: Bearer`.

@@ -4,7 +4,7 @@ use actix_web::web::Data;
 use actix_web::{HttpMessage, HttpRequest, HttpResponse, ResponseError};
 use kernel::Problem;
 use kernel::ports::{Principal, Role};
-use platform::http::{Answer, Body, ClientAddress, Failure, refuse_foreign};
+use platform::http::{Answer, Body, ClientAddress, Failure, refuse_foreign, refuse_other_types};
 use secrecy::SecretString;
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -52,15 +52,20 @@ pub(super) async fn login(
 
 /// Shop without an account
 #[utoipa::path(post, path = "/v1/auth/guest", tag = "auth",
-    responses((status = 201, description = "A guest's session", body = SessionAnswer)))]
+    responses(
+        (status = 201, description = "A guest's session", body = SessionAnswer),
+        (status = 415, description = "`unsupported_media_type`: a form, as other sites send it", body = Problem),
+    ))]
 pub(super) async fn guest(accounts: Data<Accounts>, request: HttpRequest) -> Answer {
+    // Else a form of another site could put a guest in the place of whoever is logged in.
+    refuse_other_types(&request)?;
     let granted = usecase::guest(&accounts, &newcomer(&request)).await?;
     Ok(answer::session(StatusCode::CREATED, &request, &accounts, granted))
 }
 
 /// Get a new access token
 ///
-/// Needs the cookie `stoa_refresh` and replaces it.
+/// Needs the cookie `__Host-stoa_refresh` and replaces it.
 #[utoipa::path(post, path = "/v1/auth/refresh", tag = "auth",
     params(("stoa_refresh" = String, Cookie, description = "As the answer to the login set it")),
     responses(
@@ -81,7 +86,7 @@ pub(super) async fn refresh(accounts: Data<Accounts>, request: HttpRequest) -> A
 
 /// End the session
 ///
-/// Of the access token, or of the cookie `stoa_refresh` when that has expired.
+/// Of the access token, or of the cookie `__Host-stoa_refresh` when that has expired.
 #[utoipa::path(post, path = "/v1/auth/logout", tag = "auth",
     responses(
         (status = 204, description = "The session has ended, and its tokens with it"),

@@ -36,10 +36,10 @@ async fn a_session_from_registration_to_logout(db: Db) {
     assert_eq!(login.json["customer"], registered.json);
     assert_eq!(login.header("cache-control"), "no-store");
     assert!(!login.json.to_string().contains(&login.refresh_token()));
-    let cookie = login.cookie("stoa_refresh");
+    let cookie = login.cookie("__Host-stoa_refresh");
     assert_eq!(cookie.http_only(), Some(true));
     assert_eq!(cookie.secure(), Some(true));
-    assert_eq!(cookie.path(), Some("/v1/auth"));
+    assert_eq!((cookie.path(), cookie.domain()), (Some("/"), None));
     assert_eq!(cookie.same_site(), Some(actix_web::cookie::SameSite::Strict));
 
     let me = browser.me(&login.access_token()).await;
@@ -81,7 +81,7 @@ async fn a_guest_shops_without_an_account(db: Db) {
     assert_ne!(other.json["customer"]["id"], guest.json["customer"]["id"]);
 
     // The cookie alone is enough to leave.
-    let cookie = actix_web::cookie::Cookie::new("stoa_refresh", again.refresh_token());
+    let cookie = actix_web::cookie::Cookie::new("__Host-stoa_refresh", again.refresh_token());
     let left = browser.send(TestRequest::post().uri("/v1/auth/logout").cookie(cookie)).await;
     assert_eq!(left.status, 204);
     assert_eq!(browser.me(&again.access_token()).await.status, 401);

@@ -22,19 +22,19 @@ const CONFIRM: &str = "/v1/auth/mfa/totp/confirm";
 const VERIFY: &str = "/v1/auth/mfa/verify";
 
 /// A shop at a time that stands still, with an account whose device shows codes.
-struct Scene {
-    db: Db,
-    hand: ClockHand,
-    accounts: Accounts,
-    letters: LetterBox,
-    browser: Browser,
-    device: Totp,
-    recovery: Vec<String>,
+pub struct Scene {
+    pub db: Db,
+    pub hand: ClockHand,
+    pub accounts: Accounts,
+    pub letters: LetterBox,
+    pub browser: Browser,
+    pub device: Totp,
+    pub recovery: Vec<String>,
 }
 
 impl Scene {
     /// On each engine that is there.
-    async fn all(settings: Settings) -> Vec<Self> {
+    pub async fn all(settings: Settings) -> Vec<Self> {
         let mut scenes = Vec::new();
         for (db, hand) in at_a_standstill().await {
             let (accounts, letters) = open_with_letters(&db, settings.clone()).await;
@@ -55,7 +55,7 @@ impl Scene {
         scenes
     }
 
-    fn code(&self) -> String {
+    pub fn code(&self) -> String {
         code(&self.device, self.db.clock().now())
     }
 
@@ -64,11 +64,11 @@ impl Scene {
         code(&self.device, self.db.clock().now() + TimeDelta::hours(5))
     }
 
-    async fn login(&self) -> String {
+    pub async fn login(&self) -> String {
         self.browser.login(PASSWORD).await.access_token()
     }
 
-    async fn verify(&self, token: &str, code: &str) -> Reply {
+    pub async fn verify(&self, token: &str, code: &str) -> Reply {
         self.browser.ask(POST, VERIFY, token, json!({"code": code})).await
     }
 
@@ -89,7 +89,7 @@ fn device(secret: &str) -> Totp {
     built.unwrap()
 }
 
-fn code(device: &Totp, now: Timestamp) -> String {
+pub fn code(device: &Totp, now: Timestamp) -> String {
     device.generate(u64::try_from(now.timestamp()).unwrap()).to_string()
 }
 
@@ -146,7 +146,7 @@ async fn no_code_works_twice() {
     }
 }
 
-fn loose() -> Settings {
+pub fn loose() -> Settings {
     Settings { code_failures_a_day_max: 1_000, ..cheap() }
 }
 

@@ -5,6 +5,8 @@ mod access_token;
 mod account;
 mod api_keys;
 mod authenticator;
+mod bad_codes;
+mod bad_passkeys;
 mod contract;
 mod factors;
 mod issuers;

@@ -20,21 +20,21 @@ platform::on_both_engines!(super::SCHEMA =>
 
 const POST: Method = Method::POST;
 const PASSKEYS: &str = "/v1/auth/passkeys";
-const LOGIN_START: &str = "/v1/auth/passkeys/login/start";
-const LOGIN_FINISH: &str = "/v1/auth/passkeys/login/finish";
+pub const LOGIN_START: &str = "/v1/auth/passkeys/login/start";
+pub const LOGIN_FINISH: &str = "/v1/auth/passkeys/login/finish";
 
-async fn start(browser: &Browser, token: &str) -> Reply {
+pub async fn start(browser: &Browser, token: &str) -> Reply {
     browser.ask(POST, "/v1/auth/passkeys/register/start", token, Value::Null).await
 }
 
-async fn finish(browser: &Browser, token: &str, asked: &Value, credential: Value) -> Reply {
+pub async fn finish(browser: &Browser, token: &str, asked: &Value, credential: Value) -> Reply {
     let body = json!({
         "ceremony_id": asked["ceremony_id"], "name": "phone", "credential": credential,
     });
     browser.ask(POST, "/v1/auth/passkeys/register/finish", token, body).await
 }
 
-async fn register(browser: &Browser, token: &str, device: &mut Authenticator) -> Reply {
+pub async fn register(browser: &Browser, token: &str, device: &mut Authenticator) -> Reply {
     let asked = start(browser, token).await;
     assert_eq!(asked.status, 200, "{asked:?}");
     let made = device.make(&asked.json);
@@ -50,7 +50,7 @@ async fn login(browser: &Browser, device: &mut Authenticator) -> Reply {
 }
 
 /// An account with a passkey: the shop, a browser, its token by password, its device.
-async fn with_passkey(db: &Db) -> (Accounts, Browser, String, Authenticator) {
+pub async fn with_passkey(db: &Db) -> (Accounts, Browser, String, Authenticator) {
     let accounts = open(db, cheap()).await;
     let browser = Browser::new(&accounts).await;
     let token = browser.enter().await.access_token();

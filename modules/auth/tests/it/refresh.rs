@@ -87,10 +87,10 @@ async fn a_session_has_an_end_and_is_then_deleted() {
         let accounts = open(&db, Settings { session_s: 3_600, ..cheap() }).await;
         let browser = Browser::new(&accounts).await;
         let login = browser.enter().await;
-        assert_eq!(login.cookie("stoa_refresh").max_age().unwrap().whole_seconds(), 3_600);
+        assert_eq!(login.cookie("__Host-stoa_refresh").max_age().unwrap().whole_seconds(), 3_600);
         hand.advance(TimeDelta::seconds(3_599));
         let last = browser.refresh(&login.refresh_token()).await;
-        assert_eq!(last.cookie("stoa_refresh").max_age().unwrap().whole_seconds(), 1);
+        assert_eq!(last.cookie("__Host-stoa_refresh").max_age().unwrap().whole_seconds(), 1);
         hand.advance(TimeDelta::seconds(1));
         assert_eq!(browser.refresh(&last.refresh_token()).await.status, 401);
         accounts.prune().await.unwrap();

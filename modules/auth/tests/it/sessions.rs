@@ -182,7 +182,7 @@ async fn a_refresh_from_another_site_is_refused(db: Db) {
     let login = browser.enter().await;
     for path in ["/v1/auth/refresh", "/v1/auth/logout"] {
         for header in [("sec-fetch-site", "cross-site"), ("origin", "https://evil.example")] {
-            let cookie = Cookie::new("stoa_refresh", login.refresh_token());
+            let cookie = Cookie::new("__Host-stoa_refresh", login.refresh_token());
             let request = TestRequest::post().uri(path).cookie(cookie).insert_header(header);
             let refused = browser.send(request).await;
             assert_eq!((refused.status, refused.code()), (403, "csrf_refused"), "{path}");

@@ -133,7 +133,7 @@ impl Reply {
     }
 
     pub fn refresh_token(&self) -> String {
-        let cookie = self.cookie("stoa_refresh");
+        let cookie = self.cookie("__Host-stoa_refresh");
         cookie.value().to_owned()
     }
 
@@ -237,7 +237,7 @@ impl Browser {
     }
 
     pub async fn refresh(&self, refresh_token: &str) -> Reply {
-        let cookie = Cookie::new("stoa_refresh", refresh_token.to_owned());
+        let cookie = Cookie::new("__Host-stoa_refresh", refresh_token.to_owned());
         self.send(TestRequest::post().uri("/v1/auth/refresh").cookie(cookie)).await
     }
 

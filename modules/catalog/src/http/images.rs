@@ -44,7 +44,8 @@ pub(crate) fn routes(config: &mut web::ServiceConfig) {
 /// What is at an address of an upload never changes.
 const IMMUTABLE: &str = "public, max-age=31536000, immutable";
 /// An image that is opened by itself may load and run nothing.
-const NOTHING_ALLOWED: &str = "default-src 'none'";
+const NOTHING_ALLOWED: &str =
+    "default-src 'none'; base-uri 'none'; frame-ancestors 'none'; sandbox";
 
 /// An image as a file.
 #[derive(ToSchema)]

@@ -3,9 +3,9 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use actix_web::dev::Payload;
-use actix_web::http::header::CONTENT_TYPE;
+use actix_web::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use actix_web::web::{Bytes, Data};
-use actix_web::{FromRequest, HttpRequest};
+use actix_web::{FromRequest, HttpMessage, HttpRequest};
 use futures_util::StreamExt;
 use kernel::problem::{Problem, code};
 use serde::de::DeserializeOwned;
@@ -31,6 +31,11 @@ pub(super) fn guard_of(request: &HttpRequest) -> Option<&dyn BodyGuard> {
     Some(request.app_data::<Data<dyn BodyGuard>>()?.get_ref())
 }
 
+/// Put into a request whose body may be shorter than [`BODY_MAX`] only, and does not say how long it
+/// is. The edge knows.
+#[derive(Debug, Clone, Copy)]
+pub struct BodyMax(pub u64);
+
 /// A JSON body. What is wrong with it is a problem that names the field.
 #[derive(Debug)]
 pub struct Body<T> {
@@ -45,19 +50,14 @@ impl<T: DeserializeOwned> FromRequest for Body<T> {
     type Future = Pin<Box<dyn Future<Output = Result<Self, Failure>>>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let kind = request.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
-        let is_json = kind.is_some_and(|kind| {
-            let kind = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-            kind == "application/json" || kind.ends_with("+json")
-        });
+        let is_json = request.headers().contains_key(CONTENT_TYPE) && says_json(request);
         let mut payload = payload.take();
         let request = request.clone();
         Box::pin(async move {
             if !is_json {
-                let detail = "Send the body as application/json.";
-                return Err(Problem::new(code::UNSUPPORTED_MEDIA_TYPE, detail).into());
+                return Err(not_json().into());
             }
-            let raw = read(&mut payload).await?;
+            let raw = read(&request, &mut payload).await?;
             if let Some(guard) = guard_of(&request) {
                 guard.check_json(&request, &raw)?;
             }
@@ -66,19 +66,59 @@ impl<T: DeserializeOwned> FromRequest for Body<T> {
     }
 }
 
-/// A body as a whole, if it is not too long and does not come too slowly.
-pub(super) async fn read(payload: &mut Payload) -> Result<Bytes, Problem> {
-    let slow = |_| Problem::new(code::INVALID_REQUEST, "The body came too slowly.");
-    tokio::time::timeout(BODY_WAIT_MAX, collect(payload)).await.map_err(slow)?
+/// Refuses a body that says it is no JSON, where none is read: the forms of other sites come as such,
+/// and browsers send them without asking.
+pub fn refuse_other_types(request: &HttpRequest) -> Result<(), Problem> {
+    if says_json(request) { Ok(()) } else { Err(not_json()) }
 }
 
-async fn collect(payload: &mut Payload) -> Result<Bytes, Problem> {
+fn not_json() -> Problem {
+    let detail = "Send the body as application/json, in UTF-8 and without a Content-Encoding.";
+    Problem::new(code::UNSUPPORTED_MEDIA_TYPE, detail)
+}
+
+/// Whether all that is said of a body is that it is JSON as it is. A body that could be read in two
+/// ways is read in none.
+fn says_json(request: &HttpRequest) -> bool {
+    let each = |name, is: fn(&str) -> bool| {
+        let all = request.headers().get_all(name);
+        all.map(|value| value.to_str().unwrap_or_default()).all(is)
+    };
+    request.headers().get_all(CONTENT_TYPE).count() <= 1
+        && each(CONTENT_TYPE, is_json)
+        && each(CONTENT_ENCODING, |coding| coding.eq_ignore_ascii_case("identity"))
+}
+
+/// JSON is UTF-8 (RFC 8259, section 8.1); some say so.
+fn is_json(kind: &str) -> bool {
+    let kind = kind.to_ascii_lowercase();
+    let mut parts = kind.split(';').map(str::trim);
+    let essence = parts.next().unwrap_or_default();
+    let is_utf8 = |part: &str| match part.split_once('=') {
+        Some((name, charset)) if name.trim() == "charset" => {
+            charset.trim().trim_matches('"') == "utf-8"
+        }
+        _ => true,
+    };
+    (essence == "application/json" || essence.ends_with("+json")) && parts.all(is_utf8)
+}
+
+/// A body as a whole, if it is not too long and does not come too slowly.
+pub(super) async fn read(request: &HttpRequest, payload: &mut Payload) -> Result<Bytes, Problem> {
+    let told = request.extensions().get::<BodyMax>().map(|most| most.0);
+    let told = told.and_then(|most| usize::try_from(most).ok());
+    let most = told.map_or(BODY_MAX, |most| most.min(BODY_MAX));
+    let slow = |_| Problem::new(code::INVALID_REQUEST, "The body came too slowly.");
+    tokio::time::timeout(BODY_WAIT_MAX, collect(payload, most)).await.map_err(slow)?
+}
+
+async fn collect(payload: &mut Payload, most: usize) -> Result<Bytes, Problem> {
     let mut raw = Vec::new();
     while let Some(chunk) = payload.next().await {
         let cut = |_| Problem::new(code::INVALID_REQUEST, "The body ended too early.");
         let chunk = chunk.map_err(cut)?;
-        if raw.len() + chunk.len() > BODY_MAX {
-            let detail = format!("A body has at most {BODY_MAX} bytes.");
+        if raw.len() + chunk.len() > most {
+            let detail = format!("A body has at most {most} bytes here.");
             return Err(Problem::new(code::BODY_TOO_LARGE, detail));
         }
         raw.extend_from_slice(&chunk);
@@ -99,6 +139,10 @@ fn parse<T: DeserializeOwned>(raw: &[u8]) -> Result<T, Problem> {
     json.end().map_err(|error| {
         Problem::new(code::INVALID_REQUEST, format!("The body is not one JSON value: {error}."))
     })?;
+    // The fields of a struct could come as a list, without their names.
+    if raw.trim_ascii_start().starts_with(b"[") {
+        return Err(Problem::invalid("", "must be an object"));
+    }
     refuse_nul(raw)?;
     Ok(value)
 }
@@ -239,6 +283,24 @@ mod tests {
         assert_eq!(refused("{").code, "invalid_request");
         assert_eq!(refused(r#"{"lines":[]} x"#).code, "invalid_request");
         assert_eq!(refused("").code, "invalid_request");
+    }
+
+    #[test]
+    fn an_object_does_not_come_as_a_list() {
+        assert!(parse::<Line>(br#"{"quantity":1}"#).is_ok());
+        assert_eq!(parse::<Line>(b" [1]").unwrap_err().code, "invalid_value");
+    }
+
+    #[test]
+    fn json_is_what_says_so_in_utf_8() {
+        for kind in ["application/json", "Application/JSON; charset=\"UTF-8\"", "a/b+json"] {
+            assert!(is_json(kind), "{kind}");
+        }
+        for kind in
+            ["", "json", "text/plain", "application/json; charset=utf-7", "application/jsonp"]
+        {
+            assert!(!is_json(kind), "{kind}");
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! cookie must therefore come from the shop's own pages: by Fetch Metadata, else by its origin, and
 //! with the token that login gave to the page and to no other site.
 
+use actix_web::cookie::Cookie;
 use actix_web::http::Method;
 use actix_web::http::header::{AUTHORIZATION, COOKIE, HeaderName, HeaderValue, ORIGIN};
 use actix_web::{HttpMessage, HttpRequest};
@@ -37,7 +38,7 @@ pub async fn identify(
     if !request.headers().contains_key(COOKIE) {
         return Ok(None);
     }
-    let Some(cookie) = request.cookie(session_cookie(request)) else { return Ok(None) };
+    let Some(cookie) = only_cookie(request, session_cookie(request)) else { return Ok(None) };
     let caller = match identity.authenticate(cookie.value()).await {
         Ok(caller) => caller,
         Err(IdentityError::Refused) => return Ok(None),
@@ -54,6 +55,14 @@ pub async fn identify(
 /// The name of the cookie that holds an access token.
 pub fn session_cookie(request: &HttpRequest) -> &'static str {
     if is_plain_loopback(request) { SESSION_COOKIE_PLAIN } else { SESSION_COOKIE }
+}
+
+/// The cookie of a name. A browser sends one; of two, somebody else has set one, and none counts.
+pub fn only_cookie(request: &HttpRequest, name: &str) -> Option<Cookie<'static>> {
+    let all = request.cookies().ok()?;
+    let mut all = all.iter().filter(|cookie| cookie.name() == name);
+    let (only, None) = (all.next()?, all.next()) else { return None };
+    Some(only.clone())
 }
 
 /// Plain HTTP from this machine to a name of this machine. A proxy on the same machine asks for
@@ -128,8 +137,11 @@ fn changes(method: &Method) -> bool {
 }
 
 fn bearer(request: &HttpRequest) -> Result<Option<String>, Problem> {
-    let Some(value) = request.headers().get(AUTHORIZATION) else { return Ok(None) };
-    let token = value.to_str().ok().and_then(|value| {
+    let mut all = request.headers().get_all(AUTHORIZATION);
+    let Some(value) = all.next() else { return Ok(None) };
+    // Of two, a proxy may have read the other one.
+    let only = value.to_str().ok().filter(|_| all.next().is_none());
+    let token = only.and_then(|value| {
         let (scheme, token) = value.split_once(' ')?;
         scheme.eq_ignore_ascii_case("bearer").then(|| token.trim().to_owned())
     });

@@ -31,7 +31,7 @@ impl<T: DeserializeOwned> FromRequest for Form<T> {
                 let detail = "Send the form as application/x-www-form-urlencoded.";
                 return Err(Problem::new(code::UNSUPPORTED_MEDIA_TYPE, detail).into());
             }
-            let raw = read(&mut payload).await?;
+            let raw = read(&request, &mut payload).await?;
             if let Some(guard) = guard_of(&request) {
                 guard.check_form(&request, &raw)?;
             }

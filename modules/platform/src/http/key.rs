@@ -16,10 +16,11 @@ pub struct RequiredKey(pub String);
 pub struct OptionalKey(pub Option<String>);
 
 fn key(request: &HttpRequest) -> Result<Option<String>, Problem> {
-    let Some(value) = request.headers().get("idempotency-key") else { return Ok(None) };
+    let mut all = request.headers().get_all("idempotency-key");
+    let Some(value) = all.next() else { return Ok(None) };
     let text = value.to_str().unwrap_or_default().trim();
-    if text.is_empty() || text.len() > KEY_MAX {
-        let message = format!("must be 1 to {KEY_MAX} visible ASCII characters");
+    if text.is_empty() || text.len() > KEY_MAX || all.next().is_some() {
+        let message = format!("must be one, of 1 to {KEY_MAX} visible ASCII characters");
         return Err(Problem::new(code::INVALID_REQUEST, "The Idempotency-Key is not usable.")
             .field("Idempotency-Key", message));
     }

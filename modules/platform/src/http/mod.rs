@@ -14,11 +14,16 @@ mod page;
 mod version;
 
 pub use answer::{PUBLIC, accepted, answer, created, no_content, ok, stored};
-pub use body::{BODY_MAX, Body, BodyGuard, Params, check_query, from_json, from_query};
+pub use body::{
+    BODY_MAX, Body, BodyGuard, BodyMax, Params, check_query, from_json, from_query,
+    refuse_other_types,
+};
 pub use cached::CachedBody;
 pub use caller::{Caller, Editor, Staff, demand, demand_second_factor, demand_step_up};
 pub use client::ClientAddress;
-pub use credential::{TrustedOrigin, identify, is_plain_loopback, refuse_foreign, session_cookie};
+pub use credential::{
+    TrustedOrigin, identify, is_plain_loopback, only_cookie, refuse_foreign, session_cookie,
+};
 pub use failure::{Failure, PROBLEM_JSON};
 pub use form::Form;
 pub use key::{OptionalKey, RequiredKey};

@@ -43,11 +43,45 @@ impl FromRequest for IfMatch {
     type Future = Ready<Result<Self, Failure>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let value = request.headers().get(IF_MATCH).and_then(|value| value.to_str().ok());
-        // Exactly as it was answered: a strong tag (RFC 9110, 8.8.3), digits between quotes.
-        let quoted = value.and_then(|value| value.strip_prefix('"')?.strip_suffix('"'));
-        let digits = quoted.filter(|tag| tag.bytes().all(|byte| byte.is_ascii_digit()));
-        let version = digits.and_then(|tag| tag.parse().ok());
+        let mut all = request.headers().get_all(IF_MATCH);
+        let only = all.next().filter(|_| all.next().is_none());
+        let version = only.and_then(|value| value.to_str().ok()).and_then(version_of);
         ready(version.map(Self).ok_or_else(|| Self::wrong().into()))
+    }
+}
+
+/// The version in one strong tag (RFC 9110, 8.8.3): digits between quotes, as they were answered.
+fn version_of(tag: &str) -> Option<i64> {
+    let digits = tag.strip_prefix('"')?.strip_suffix('"')?;
+    let is_number = digits.bytes().all(|byte| byte.is_ascii_digit());
+    digits.parse().ok().filter(|_| is_number)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_version_is_one_strong_tag() {
+        assert_eq!(version_of("\"3\""), Some(3));
+        for wrong in [
+            "",
+            "\"",
+            "\"\"",
+            "3",
+            "\"3",
+            "3\"",
+            "\"\"3\"\"",
+            "W/\"3\"",
+            "*",
+            "\"-3\"",
+            "\"+3\"",
+            "\" 3\"",
+            "\"3\", \"4\"",
+            "\"3.0\"",
+            "\"99999999999999999999\"",
+        ] {
+            assert_eq!(version_of(wrong), None, "{wrong}");
+        }
     }
 }
