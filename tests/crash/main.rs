@@ -7,4 +7,5 @@ mod operator;
 mod saga_matrix;
 mod seeded_bugs;
 #[path = "../support/mod.rs"]
+#[expect(dead_code, reason = "these tests use a part of it")]
 mod support;

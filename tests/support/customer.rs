@@ -131,21 +131,6 @@ impl Customer {
         self.send(headers.iter().fold(request, add)).await.unwrap()
     }
 
-    /// A request with these headers and this body.
-    pub async fn ask(
-        &self,
-        method: &str,
-        path: &str,
-        headers: &[(&'static str, String)],
-        body: Vec<u8>,
-    ) -> Answer {
-        let request = self.client.request(method.parse().unwrap(), format!("{}{path}", self.base));
-        let add = |request: RequestBuilder, (name, value): &(&'static str, String)| {
-            request.header(*name, value)
-        };
-        self.send(headers.iter().fold(request, add).body(body)).await.unwrap()
-    }
-
     /// A request as it is given: header values of any bytes, the same header twice, any body.
     pub async fn send_as_is(
         &self,

@@ -1,5 +1,4 @@
 //! A real shop in a process of its own, over real sockets, on either engine.
-#![expect(dead_code, reason = "each test binary uses a part of it")]
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::PathBuf;

@@ -1,6 +1,5 @@
 use actix_web::web::{Data, Path};
 use kernel::Money;
-use kernel::id::PaymentId;
 use platform::http::{Answer, Body, Editor, RequiredKey, Staff, stored};
 use platform::idempotency::Key;
 use serde::Deserialize;

@@ -3,7 +3,6 @@
 
 use actix_web::HttpResponse;
 use actix_web::web::{Data, Path};
-use kernel::Problem;
 use kernel::id::PaymentId;
 use platform::http::{self, Answer, Body, Form, Nonce, ok};
 use serde::{Deserialize, Serialize};
