@@ -4,10 +4,12 @@ use actix_web::test::{TestRequest, call_service, init_service, read_body};
 use actix_web::{App, HttpMessage as _};
 use kernel::id::{CustomerId, OrderId, PaymentId};
 use kernel::ports::{Authorization, Payments as _, Principal, Role};
+use payment::Processor as _;
+use platform::audit::{ActorKind, history};
 use platform::sql::Db;
 use serde_json::{Value, json};
 
-use crate::shop::{CHALLENGE, Shop, open, open_with, settings};
+use crate::shop::{CHALLENGE, Shop, euros, open, open_with, settings};
 
 platform::on_both_engines!(payment::SCHEMA =>
     a_card_becomes_a_token_and_is_never_shown,
@@ -17,6 +19,7 @@ platform::on_both_engines!(payment::SCHEMA =>
     a_challenge_is_answered_once,
     a_shopper_who_authenticated_keeps_the_payment,
     a_key_stays_used_after_its_answer_was_forgotten,
+    what_the_processor_refuses_is_in_the_audit_log,
 );
 
 /// Sends one request to the module's own routes.
@@ -140,6 +143,32 @@ async fn a_refund_is_done_once_for_each_key(db: Db) {
     assert_eq!(send(&shop, staff, refund(id, "early", "1.00")).await.0, 200);
     assert_eq!(shop.charges().await[&id].refunded, 3_100);
     shop.books_hold().await;
+    let actions = ["payment.refund", "payment.refund", "payment.capture"];
+    assert_eq!(audited(&shop, id).await, actions, "neither what was refused nor what was repeated");
+}
+
+/// What the audit log has of a payment, the newest first.
+async fn audited(shop: &Shop, id: PaymentId) -> Vec<String> {
+    let told = history(&shop.db, id.uuid(), None, 100).await.unwrap();
+    told.into_iter().map(|entry| entry.action).collect()
+}
+
+async fn what_the_processor_refuses_is_in_the_audit_log(db: Db) {
+    let shop = open(db).await;
+    let (_, id) = shop.captured(10_000).await;
+    assert_eq!(audited(&shop, id).await, [""; 0], "the shop captured it by itself");
+    // Somebody gave it back in the processor's own pages.
+    let charge = shop.charges().await[&id].id.clone();
+    shop.sandbox.refund("elsewhere", &charge, euros(10_000)).await.unwrap();
+    assert_eq!(send(&shop, Some(Role::Staff), refund(id, "late", "10.00")).await.0, 409);
+    let told = history(&shop.db, id.uuid(), None, 100).await.unwrap();
+    let actions: Vec<&str> = told.iter().map(|entry| entry.action.as_str()).collect();
+    assert_eq!(actions, ["payment.refund_refused", "payment.refund"]);
+    assert_eq!(told[0].actor_kind, Some(ActorKind::Shop));
+    for entry in &told {
+        let amount = &entry.after.as_ref().unwrap()["amount"];
+        assert_eq!(amount, &json!({"amount": "10.00", "currency": "EUR"}), "{entry:?}");
+    }
 }
 
 async fn an_answer_of_a_lost_refund_is_stored_when_it_is_known(db: Db) {
