@@ -51,3 +51,24 @@ impl FromRequest for IfMatch {
         ready(version.map(Self).ok_or_else(|| Self::wrong().into()))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use actix_web::test::TestRequest;
+
+    use super::*;
+
+    #[test]
+    fn a_version_is_the_tag_that_was_answered() {
+        let version = |tag: &str| {
+            let request = TestRequest::default().insert_header((IF_MATCH, tag)).to_http_request();
+            let read = IfMatch::from_request(&request, &mut Payload::None).into_inner();
+            read.ok().map(|version| version.0)
+        };
+        assert_eq!(version("\"3\""), Some(3));
+        assert_eq!(version(&etag(12)), Some(12));
+        for other in ["3", "W/\"3\"", "\"\"", "\"-3\"", "\"+3\"", "\"\"3\"\"", "*", ""] {
+            assert_eq!(version(other), None, "{other}");
+        }
+    }
+}
