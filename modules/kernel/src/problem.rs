@@ -73,6 +73,9 @@ pub mod code {
     }
 }
 
+/// What every problem has (RFC 9457, section 3.1, and the house's own).
+const MEMBERS: [&str; 7] = ["type", "title", "status", "detail", "code", "request_id", "errors"];
+
 /// One field of the request that was not allowed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct FieldError {
@@ -144,9 +147,10 @@ impl Problem {
         self
     }
 
-    /// Adds a member of this kind of problem.
+    /// Adds a member of this kind of problem, beside those that every problem has.
     #[must_use]
     pub fn with(mut self, member: &str, value: impl Serialize) -> Self {
+        debug_assert!(!MEMBERS.contains(&member), "{member} would be there twice");
         let value = serde_json::to_value(value).unwrap_or_default();
         self.extra.insert(member.to_owned(), value);
         self
@@ -179,5 +183,11 @@ mod tests {
         assert_eq!(json["code"], "out_of_stock");
         assert_eq!(json["lines"][0], "a");
         assert_eq!(json["type"], "/problems/out_of_stock");
+    }
+
+    #[test]
+    #[should_panic(expected = "status would be there twice")]
+    fn no_member_hides_a_standard_one() {
+        let _ = Problem::new(code::ORDER_STATE, "Gone.").with("status", "CANCELLED");
     }
 }

@@ -184,6 +184,13 @@ mod tests {
     }
 
     #[test]
+    fn a_price_of_a_rule_is_a_text() {
+        let rule = |price| json!({"name": "Cheap", "rule": {"min_price": price, "in_stock": true}});
+        assert!(serde_json::from_value::<CollectionInput>(rule(json!("5"))).is_ok());
+        assert!(serde_json::from_value::<CollectionInput>(rule(json!(5))).is_err());
+    }
+
+    #[test]
     fn every_bad_field_is_named() {
         assert_eq!(fields(json!({"name": "Gifts", "rule": {"in_stock": true}})), [""; 0]);
         assert_eq!(fields(json!({"name": "!"})), ["slug"]);

@@ -77,8 +77,9 @@ async fn product_page(
     get, path = "/v1/products/slug/{slug}", tag = "catalog",
     params(("slug" = String, Path, description = "The slug")),
     responses(
-        (status = 307, description = "The product is at Location"),
-        (status = 301, description = "The slug has changed: the present one is at Location"),
+        (status = 307, description = "The product is at Location", headers(("Location"))),
+        (status = 301, description = "The slug has changed: the present one is at Location",
+            headers(("Location"))),
         (status = 404, description = "No product of the shop has or had it", body = Problem),
     )
 )]

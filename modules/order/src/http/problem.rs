@@ -21,7 +21,7 @@ impl From<OrderError> for Failure {
                     }
                 };
                 Problem::new(code::ORDER_STATE, detail)
-                    .with("status", status)
+                    .with("order_status", status)
                     .with("allowed", allowed)
                     .into()
             }

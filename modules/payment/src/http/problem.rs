@@ -16,7 +16,7 @@ impl From<Refusal> for Problem {
                     status.word(),
                     wanted.word()
                 );
-                Self::new(code::CONFLICT, detail).with("status", status.word())
+                Self::new(code::CONFLICT, detail).with("payment_status", status.word())
             }
             Refusal::TooMuch { left } => {
                 let detail = format!("At most {left} can be refunded.");
