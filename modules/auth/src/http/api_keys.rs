@@ -56,6 +56,7 @@ async fn list(staff: Staff, accounts: Data<Accounts>, query: Params<PageQuery>) 
     responses(
         (status = 201, description = "The key; its text is never shown again", body = NewKeyAnswer),
         (status = 403, description = "`forbidden`: more than the caller may, in `permissions`", body = Problem),
+        (status = 409, description = "`conflict`: there are too many", body = Problem),
         (status = 422, description = "`invalid_value`", body = Problem),
     ))]
 async fn create(

@@ -188,6 +188,7 @@ struct GiveRole {
     responses(
         (status = 200, description = "The account", body = CustomerAnswer),
         (status = 403, description = "`forbidden`: more than the caller may, or their own role", body = Problem),
+        (status = 409, description = "`conflict`: somebody else changed the role", body = Problem),
         (status = 404, description = "`not_found`", body = Problem),
         (status = 422, description = "`invalid_value`", body = Problem),
     ))]

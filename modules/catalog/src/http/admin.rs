@@ -95,6 +95,7 @@ pub(crate) async fn show(_: Staff, catalog: web::Data<Catalog>, id: web::Path<St
         (status = 200, description = "The product as it is now", body = ProductView,
             headers(("ETag"), ("x-consistency-token"))),
         (status = 400, description = "If-Match is missing", body = Problem),
+        (status = 409, description = "The slug belongs to another product", body = Problem),
         (status = 412, description = "It was changed meanwhile: `current_version`", body = Problem),
         (status = 422, description = "A field is not allowed; nothing was changed", body = Problem),
     )
@@ -124,6 +125,7 @@ pub(crate) async fn replace(
         (status = 200, description = "The product as it is now", body = ProductView,
             headers(("ETag"), ("x-consistency-token"))),
         (status = 400, description = "If-Match is missing", body = Problem),
+        (status = 409, description = "The slug belongs to another product", body = Problem),
         (status = 412, description = "It was changed meanwhile: `current_version`", body = Problem),
         (status = 422, description = "A field is not allowed; nothing was changed", body = Problem),
     )

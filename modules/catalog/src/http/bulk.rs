@@ -50,6 +50,7 @@ struct BulkReport {
     responses(
         (status = 200, description = "What became of each", body = BulkReport,
             headers(("x-consistency-token"))),
+        (status = 409, description = "Somebody else changes the same products; try again", body = Problem),
         (status = 422, description = "`atomic` and one is not allowed: nothing was written",
             body = Problem),
     )

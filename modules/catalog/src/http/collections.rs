@@ -119,6 +119,7 @@ async fn show(_: Staff, catalog: web::Data<Catalog>, id: web::Path<String>) -> A
     responses(
         (status = 200, description = "The collection as it is now", body = Collection,
             headers(("ETag"), ("x-consistency-token"))),
+        (status = 409, description = "The slug belongs to another one", body = Problem),
         (status = 412, description = "It was changed meanwhile: `current_version`", body = Problem),
         (status = 422, description = "A field is not allowed", body = Problem),
     )

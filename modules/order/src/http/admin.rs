@@ -101,7 +101,7 @@ async fn advance(
     ), request_body = Ship,
     responses(
         (status = 200, description = "The order as it is now", body = OrderView),
-        (status = 409, description = "`order_state`: `allowed` tells what can be done; or `conflict`, `idempotency_in_progress`", body = Problem),
+        (status = 409, description = "`order_state`: `order_status`, and `allowed` moves; or `conflict`, `idempotency_in_progress`", body = Problem),
     ))]
 pub(super) async fn ship(
     orders: Data<Orders>,
@@ -131,7 +131,7 @@ pub(super) async fn ship(
     ),
     responses(
         (status = 200, description = "The order as it is now", body = OrderView),
-        (status = 409, description = "`order_state`: `allowed` tells what can be done; or `conflict`, `idempotency_in_progress`", body = Problem),
+        (status = 409, description = "`order_state`: `order_status`, and `allowed` moves; or `conflict`, `idempotency_in_progress`", body = Problem),
     ))]
 pub(super) async fn deliver(
     orders: Data<Orders>,
@@ -151,7 +151,7 @@ pub(super) async fn deliver(
     ), request_body = Cancel,
     responses(
         (status = 200, description = "The order as it is now", body = OrderView),
-        (status = 409, description = "`order_state`: `allowed` tells what can be done; or `conflict`, `idempotency_in_progress`", body = Problem),
+        (status = 409, description = "`order_state`: `order_status`, and `allowed` moves; or `conflict`, `idempotency_in_progress`", body = Problem),
     ))]
 pub(super) async fn cancel(
     orders: Data<Orders>,

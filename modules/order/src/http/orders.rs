@@ -140,7 +140,7 @@ pub(super) async fn timeline(orders: Data<Orders>, caller: Caller, id: Path<Stri
     ),
     responses(
         (status = 200, description = "The order as it is now", body = OrderView),
-        (status = 409, description = "`order_state`: `allowed` tells what can be done; or `conflict`, `idempotency_in_progress`", body = Problem),
+        (status = 409, description = "`order_state`: `order_status`, and `allowed` moves; or `conflict`, `idempotency_in_progress`", body = Problem),
     ))]
 pub(super) async fn cancel(
     orders: Data<Orders>,
