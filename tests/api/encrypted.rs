@@ -16,7 +16,7 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use crate::support::{Customer, Shop};
-use crate::tls::{Pair, running};
+use crate::tls::{Pair, running, until_shown};
 
 const WAIT_MAX: Duration = Duration::from_secs(30);
 
@@ -77,8 +77,8 @@ async fn answer(client: &mut SendRequest<Bytes>, request: http::Request<()>) -> 
 
 /// Others are served, whatever somebody did before.
 async fn serves_others(shop: &mut Shop, pair: &Pair) {
-    let mut client = http2(shop, pair, &Builder::new()).await;
-    assert_eq!(answer(&mut client, lamp(&[])).await.0, 200);
+    // A thread that works a flood off may not come to a handshake in time.
+    until_shown(shop, pair).await;
     assert!(!shop.has_died());
 }
 

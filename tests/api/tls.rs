@@ -68,7 +68,7 @@ pub fn running(pair: &Pair, variables: &[(&str, &str)]) -> Shop {
 }
 
 /// Asks until a client that trusts only this certificate is answered.
-async fn until_shown(shop: &Shop, pair: &Pair) {
+pub async fn until_shown(shop: &Shop, pair: &Pair) {
     let began = Instant::now();
     loop {
         // Each has connections of its own.
