@@ -41,7 +41,8 @@ impl ProxyHeader {
                 found?.1.trim().trim_matches('"')
             }
         };
-        let bare = node.strip_prefix('[').and_then(|rest| rest.split(']').next()).unwrap_or(node);
+        let within = node.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+        let bare = within.unwrap_or(node);
         let with_port = || node.parse::<std::net::SocketAddr>().ok().map(|at| at.ip());
         bare.parse().ok().or_else(with_port)
     }
@@ -140,6 +141,10 @@ mod tests {
         assert_eq!(told("10.1.1.1", &["198.51.100.1, nonsense"]), "10.1.1.1");
         assert_eq!(told("10.1.1.1", &["198.51.100.1:4711"]), "198.51.100.1");
         assert_eq!(told("10.1.1.1", &["[2001:db8::1]:80"]), "2001:db8::1");
+        assert_eq!(told("10.1.1.1", &["[2001:db8::1]"]), "2001:db8::1");
+        for wrong in ["[2001:db8::1", "2001:db8::1]", "[2001:db8::1]x", "[2001:db8::1]:x", "[]"] {
+            assert_eq!(told("10.1.1.1", &[wrong]), "10.1.1.1", "{wrong}");
+        }
         assert_eq!(told("10.1.1.1", &[]), "10.1.1.1");
         assert_eq!(told("10.1.1.1", &["10.3.3.3"]), "10.3.3.3");
     }

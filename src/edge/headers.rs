@@ -1,8 +1,8 @@
 //! What browsers are told about every answer (OWASP ASVS 5.0, chapter 3.4).
 
 use actix_web::http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderMap, HeaderName, HeaderValue, REFERRER_POLICY,
-    STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS,
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue,
+    REFERRER_POLICY, STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS,
 };
 
 const PERMISSIONS_POLICY: HeaderName = HeaderName::from_static("permissions-policy");
@@ -34,6 +34,9 @@ pub(super) fn protect(headers: &mut HeaderMap, about: About) {
         let content = HeaderValue::from_static(if about.is_page { PAGE } else { DATA });
         headers.insert(CONTENT_SECURITY_POLICY, content);
     }
+    if about.is_page {
+        name_charset(headers);
+    }
     // What nobody has said may be kept is somebody's own, or may be.
     if !about.is_page && !headers.contains_key(CACHE_CONTROL) {
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -48,5 +51,15 @@ pub(super) fn protect(headers: &mut HeaderMap, about: About) {
     // Not over plain HTTP (RFC 6797, section 7.2).
     if about.is_tls {
         headers.insert(STRICT_TRANSPORT_SECURITY, HeaderValue::from_static(TRANSPORT));
+    }
+}
+
+/// The files of the page are UTF-8, which a browser need not guess.
+fn name_charset(headers: &mut HeaderMap) {
+    let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+    let kind = kind.filter(|kind| kind.starts_with("text/") && !kind.contains("charset"));
+    let named = kind.and_then(|kind| HeaderValue::from_str(&format!("{kind}; charset=utf-8")).ok());
+    if let Some(named) = named {
+        headers.insert(CONTENT_TYPE, named);
     }
 }

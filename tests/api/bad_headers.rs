@@ -219,6 +219,20 @@ async fn what_a_reader_would_like_is_a_wish() {
 }
 
 #[tokio::test]
+async fn an_answer_says_what_it_is() {
+    let shop = Shop::running(Engine::Sqlite, &[]).unwrap();
+    let anyone = Customer::anyone(&shop);
+    for (path, kind) in [
+        ("/docs/", "text/html; charset=utf-8"),
+        ("/docs/swagger-ui.css", "text/css; charset=utf-8"),
+        ("/v1/products", "application/json"),
+        ("/v1/nothing", "application/problem+json"),
+    ] {
+        assert_eq!(anyone.get(path).await.headers["content-type"], kind, "{path}");
+    }
+}
+
+#[tokio::test]
 async fn what_is_ones_own_is_kept_by_nobody() {
     let shop = Shop::running(Engine::Sqlite, &[product("LAMP-1", "20.00", 5)]).unwrap();
     let (guest, staff) = (Customer::guest(&shop).await, shop.staff().await);

@@ -11,7 +11,10 @@ const ANSWERS: [&str; 4] = ["Met", "In part", "Not met", "Does not apply"];
 fn rows(page: &str) -> Vec<Vec<&str>> {
     let rows = page.lines().filter_map(|line| line.strip_prefix("| ")?.strip_suffix(" |"));
     let cells = rows.map(|row| row.split(" | ").map(str::trim).collect::<Vec<_>>());
-    cells.filter(|cells| cells[0].starts_with(|first: char| first.is_ascii_digit())).collect()
+    let is_number = |text: &str| {
+        text.split('.').count() == 3 && text.chars().all(|c| c == '.' || c.is_ascii_digit())
+    };
+    cells.filter(|cells| is_number(cells[0])).collect()
 }
 
 /// What stands between backquotes and is a file of the house, with the function in it.
