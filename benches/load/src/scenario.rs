@@ -109,6 +109,13 @@ pub enum Scenario {
         /// Who buys; at least as many as there are clients.
         buyers: Vec<Arc<Buyer>>,
     },
+    /// A login by the right password.
+    Login {
+        /// Whose.
+        email: &'static str,
+        /// It.
+        password: &'static str,
+    },
 }
 
 impl Scenario {
@@ -121,7 +128,7 @@ impl Scenario {
     pub async fn body(&self, client: &mut Client) -> Result<Option<Bytes>> {
         match self {
             Self::Read { paths, .. } => Ok(Some(client.get(&paths[0]).await?.body)),
-            Self::Checkout { .. } => Ok(None),
+            Self::Checkout { .. } | Self::Login { .. } => Ok(None),
         }
     }
 
@@ -130,6 +137,7 @@ impl Scenario {
         match self {
             Self::Read { name, .. } => name,
             Self::Checkout { .. } => "checkout",
+            Self::Login { .. } => "login",
         }
     }
 
@@ -141,6 +149,9 @@ impl Scenario {
                 shelf: Arc::clone(shelf),
                 buyer: Arc::clone(&buyers[client % buyers.len()]),
             },
+            Self::Login { email, password } => {
+                Step::Login { credentials: json!({"email": email, "password": password}) }
+            }
         }
     }
 }
@@ -160,6 +171,11 @@ pub enum Step {
         shelf: Arc<Shelf>,
         /// Who buys.
         buyer: Arc<Buyer>,
+    },
+    /// A login.
+    Login {
+        /// The body of the request.
+        credentials: Value,
     },
 }
 
@@ -181,6 +197,7 @@ impl Step {
                 None => return Outcome::other(Outcome::SOLD_OUT),
                 Some((number, product)) => buy(client, buyer, product, number).await,
             },
+            Self::Login { credentials } => log_in(client, credentials).await,
         };
         let outcome = outcome.unwrap_or_else(|error| Outcome::Other(error.to_string()));
         if let (Self::Checkout { buyer, .. }, Outcome::Other(_)) = (self, &outcome) {
@@ -196,6 +213,11 @@ impl Step {
 async fn read(client: &mut Client, path: &str) -> Result<Outcome> {
     let answer = client.get(path).await?;
     Ok(if answer.status == 200 { Outcome::Done } else { Outcome::refused("read", &answer) })
+}
+
+async fn log_in(client: &mut Client, credentials: &Value) -> Result<Outcome> {
+    let answer = client.post("/v1/auth/login", credentials, None).await?;
+    Ok(if answer.status == 200 { Outcome::Done } else { Outcome::refused("login", &answer) })
 }
 
 /// One checkout of one unit: cart line, order, and waiting for its confirmation.
