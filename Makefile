@@ -6,13 +6,15 @@ DATA ?= stoa-data
 TOOLS ?= $(CURDIR)/.tools
 NEXTEST_VERSION := 0.9.143
 BENCH_ARGS ?=
+CARGO_FUZZ_VERSION := 0.13.2
+FUZZ_SECONDS ?= 60
 
 built = $(or $(CARGO_TARGET_DIR),target)/release
 nextest_profile = $(if $(filter true,$(CI)),ci,default)
 export PATH := $(TOOLS)/bin:$(PATH)
 export TOOLS
 
-.PHONY: help run migrate test lint contract bench bench-edge bench-catalog relevance waf clean-data nextest
+.PHONY: help run migrate test lint contract bench bench-edge bench-catalog bench-login relevance waf fuzz clean-data nextest cargo-fuzz
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,6 +38,7 @@ contract: nextest ## Try the API by its own description, longer than the tests d
 
 lint: ## Formatting and lints; licences and bans too where cargo-deny is installed
 	cargo fmt --all --check
+	cargo fmt --manifest-path fuzz/Cargo.toml --check
 	cargo clippy --workspace --all-targets --features faults --locked -- -D warnings
 	@if command -v cargo-deny >/dev/null; then cargo deny --locked check bans licenses sources; \
 	else echo "lint: cargo-deny is not installed; deny.toml is not checked (cargo install cargo-deny --locked)"; fi
@@ -53,12 +56,19 @@ bench-catalog: ## Measure what a catalogue costs as it grows (CATALOG=products.j
 	cargo build --release --locked --package stoa --package load
 	"$(built)/load" catalog --stoa "$(built)/stoa" --catalog "$(or $(CATALOG),demo/catalog.jsonl)" $(BENCH_ARGS)
 
+bench-login: ## Measure what the time of a login tells, and a storm of logins (BENCH_ARGS="--clients 64")
+	cargo build --release --locked --package stoa --package load
+	"$(built)/load" login --stoa "$(built)/stoa" --catalog demo/catalog.jsonl $(BENCH_ARGS)
+
 relevance: ## Measure how well the search ranks (JUDGED=folder with queries and grades)
 	cargo run --release --locked --package relevance -- --catalog "$(or $(CATALOG),demo/catalog.jsonl)" \
 		--queries "$(JUDGED)/queries_dev.tsv" --qrels "$(JUDGED)/qrels_dev.tsv" $(RELEVANCE_ARGS)
 
 waf: ## Measure what the firewall sees (WAF=folder with payloads, CATALOG=products.jsonl)
 	cargo run --release --locked --package waf -- --waf "$(WAF)" --catalog "$(or $(CATALOG),demo/catalog.jsonl)" $(WAF_ARGS)
+
+fuzz: cargo-fuzz ## Let each fuzz target look for crashes for FUZZ_SECONDS; what it finds is in fuzz/artifacts
+	scripts/fuzz "$(FUZZ_SECONDS)"
 
 clean-data: ## Delete the data folder: every order, account and product in it
 	rm -rf -- "$(DATA)"
@@ -70,3 +80,8 @@ nextest:
 			echo "cargo-nextest could not be installed. Without it the tests can be run by:"; \
 			echo "  scripts/with-postgres cargo test --workspace --features faults --locked"; \
 			exit 1; }; }
+
+cargo-fuzz:
+	@cargo fuzz --version >/dev/null 2>&1 || { \
+		echo "cargo-fuzz is missing; installing $(CARGO_FUZZ_VERSION) into $(TOOLS) (a minute, once)"; \
+		cargo install cargo-fuzz --locked --version $(CARGO_FUZZ_VERSION) --root "$(TOOLS)"; }

@@ -5,13 +5,14 @@ use std::time::{Duration, Instant};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
-use crate::support::{APPROVED, Customer, Engine, Shop, id_of, on_both_engines, product};
+use crate::support::{APPROVED, Answer, Customer, Engine, Shop, id_of, on_both_engines, product};
 
 on_both_engines![
     a_guests_cart_goes_into_the_account,
     a_cart_that_is_being_ordered_is_waited_for,
     a_letter_is_in_the_folder_and_not_in_the_log,
     keys_are_rotated_beside_a_server,
+    nobody_learns_from_an_answer_who_has_an_account,
 ];
 
 const PASSWORD: &str = "correct horse battery";
@@ -143,4 +144,42 @@ async fn keys_are_rotated_beside_a_server(engine: Engine) {
     }
     assert_eq!(guest.get("/v1/auth/me").await.status, 200, "older tokens stay good");
     assert_eq!(Customer::guest(&shop).await.get("/v1/auth/me").await.status, 200);
+}
+
+/// All that a client sees of an answer, but which request it was and when.
+fn seen(answer: &Answer) -> (u16, Value, Vec<(String, String)>) {
+    let mut body = answer.body.clone();
+    if let Some(members) = body.as_object_mut() {
+        members.remove("request_id");
+    }
+    let mut headers: Vec<(String, String)> = Vec::new();
+    for (name, value) in &answer.headers {
+        if !matches!(name.as_str(), "x-request-id" | "date") {
+            headers.push((name.to_string(), value.to_str().unwrap().to_owned()));
+        }
+    }
+    headers.sort_unstable();
+    (answer.status, body, headers)
+}
+
+async fn nobody_learns_from_an_answer_who_has_an_account(engine: Engine) {
+    let Some(shop) = Shop::running(engine, &[]) else { return };
+    register(&shop).await;
+    let anyone = Customer::anyone(&shop);
+    for (path, password, status) in
+        [("/v1/auth/login", Some("a wrong password"), 401), ("/v1/auth/password/reset", None, 202)]
+    {
+        let ask = |email: &str| {
+            let mut body = json!({"email": email});
+            if let Some(password) = password {
+                body["password"] = json!(password);
+            }
+            let anyone = &anyone;
+            async move { anyone.post(path, &body).await }
+        };
+        let known = ask("ada@example.com").await;
+        assert_eq!(known.status, status, "{known:?}");
+        let strange = ask("eve@example.com").await;
+        assert_eq!(seen(&known), seen(&strange), "{path}");
+    }
 }

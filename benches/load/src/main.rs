@@ -1,4 +1,4 @@
-//! The load harness behind `make bench` and `make bench-catalog`: starts the shop with a new data
+//! The load harness behind `make bench`, `make bench-catalog` and `make bench-login`: starts the shop with a new data
 //! folder, drives it with a closed loop of clients, and compares it with a bare handler on the same
 //! machine in the same run.
 //!
@@ -11,8 +11,10 @@ mod edge;
 mod error;
 mod fake;
 mod growth;
+mod login;
 mod open;
 mod process;
+mod rank;
 mod report;
 mod scenario;
 mod shop;
@@ -52,6 +54,15 @@ enum What {
         /// Numbers of products.
         #[arg(long, value_delimiter = ',', default_values_t = [1_000, 10_000, 100_000])]
         products: Vec<usize>,
+    },
+    /// Whether the time of a login tells who has an account, and what a storm of logins leaves to
+    /// shoppers.
+    Login {
+        #[command(flatten)]
+        run: Run,
+        /// Wrong passwords of each kind.
+        #[arg(long, default_value_t = 2_000)]
+        samples: usize,
     },
     /// Serves the bodies of a file: how the harness starts the bare handler beside itself.
     #[command(hide = true)]
@@ -106,6 +117,12 @@ fn main() -> ExitCode {
         }),
         What::Catalog { run, products } => {
             on_runtime(growth::measure(&run, &products)).map(|report| println!("{report}"))
+        }
+        What::Login { run, samples } => {
+            on_runtime(login::measure(&run, samples)).and_then(|logins| {
+                println!("{logins}");
+                logins.fault().map_or(Ok(()), |fault| Err(Error::Fault(fault)))
+            })
         }
     };
     match outcome {

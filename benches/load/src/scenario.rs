@@ -114,6 +114,13 @@ pub enum Scenario {
         /// Who buys; at least as many as there are clients.
         buyers: Vec<Arc<Buyer>>,
     },
+    /// A login by the right password.
+    Login {
+        /// Whose.
+        email: &'static str,
+        /// It.
+        password: &'static str,
+    },
 }
 
 impl Scenario {
@@ -126,7 +133,7 @@ impl Scenario {
     pub async fn body(&self, client: &mut Client) -> Result<Option<Bytes>> {
         match self {
             Self::Read { paths, .. } => Ok(Some(client.get(&paths[0]).await?.body)),
-            Self::Checkout { .. } => Ok(None),
+            Self::Checkout { .. } | Self::Login { .. } => Ok(None),
         }
     }
 
@@ -135,6 +142,7 @@ impl Scenario {
         match self {
             Self::Read { name, .. } => name,
             Self::Checkout { .. } => "checkout",
+            Self::Login { .. } => "login",
         }
     }
 
@@ -151,6 +159,9 @@ impl Scenario {
                 buyer: Arc::clone(&buyers[client % buyers.len()]),
                 waits: None,
             },
+            Self::Login { email, password } => {
+                Step::Login { credentials: json!({"email": email, "password": password}) }
+            }
         }
     }
 }
@@ -174,6 +185,11 @@ pub enum Step {
         buyer: Arc<Buyer>,
         /// The unit that is in the cart, because a shop that was busy refused the order.
         waits: Option<usize>,
+    },
+    /// A login.
+    Login {
+        /// The body of the request.
+        credentials: Value,
     },
 }
 
@@ -205,6 +221,7 @@ impl Step {
                     buy(client, buyer, product, number).await
                 }
             },
+            Self::Login { credentials } => log_in(client, credentials).await,
         };
         let outcome = outcome.unwrap_or_else(|error| Outcome::Other(error.to_string()));
         if let Self::Checkout { buyer, waits, .. } = self {
@@ -228,6 +245,11 @@ impl Step {
 async fn read(client: &mut Client, path: &str) -> Result<Outcome> {
     let answer = client.get(path).await?;
     Ok(if answer.status == 200 { Outcome::Done } else { Outcome::refused("read", &answer) })
+}
+
+async fn log_in(client: &mut Client, credentials: &Value) -> Result<Outcome> {
+    let answer = client.post("/v1/auth/login", credentials, None).await?;
+    Ok(if answer.status == 200 { Outcome::Done } else { Outcome::refused("login", &answer) })
 }
 
 /// One checkout of one unit: cart line, order, and waiting for its confirmation.

@@ -163,7 +163,8 @@ fn plentiful(catalog: &str) -> Result<Vec<Entry>> {
     Ok(entries)
 }
 
-async fn wait_for_search(client: &mut Client) -> Result<()> {
+/// Waits until the shop finds what it loaded.
+pub async fn wait_for_search(client: &mut Client) -> Result<()> {
     let path = format!("/v1/products?q={}", QUERIES[0]);
     let until = Instant::now() + FOUND_WITHIN;
     loop {

@@ -88,17 +88,25 @@ impl Hasher {
     }
 }
 
+/// Says what is computed; never for whom.
+fn note(cost: &Params) {
+    let (memory_kib, passes, lanes) = (cost.m_cost(), cost.t_cost(), cost.p_cost());
+    tracing::debug!(memory_kib, passes, lanes, "argon2id");
+}
+
 fn hash(argon2: &Argon2<'_>, password: &[u8]) -> password_hash::Result<String> {
+    note(argon2.params());
     Ok(argon2.hash_password(password)?.to_string())
 }
 
 fn check(argon2: &Argon2<'_>, password: &[u8], stored: &str) -> password_hash::Result<Checked> {
     let parsed = PasswordHash::new(stored)?;
+    let then = Params::try_from(&parsed)?;
+    note(&then);
     match argon2.verify_password(password, &parsed) {
         Err(password_hash::Error::PasswordInvalid) => return Ok(Checked::Wrong),
         verified => verified?,
     }
-    let then = Params::try_from(&parsed)?;
     let today = argon2.params();
     let cost = |params: &Params| (params.m_cost(), params.t_cost(), params.p_cost());
     if cost(&then) == cost(today) && parsed.algorithm.as_str() == "argon2id" {

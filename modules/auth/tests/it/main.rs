@@ -3,6 +3,7 @@
 
 mod access_token;
 mod account;
+mod alike;
 mod api_keys;
 mod authenticator;
 mod bad_codes;
