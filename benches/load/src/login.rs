@@ -122,7 +122,7 @@ async fn pages(server: &Server) -> Result<Scenario> {
         .iter()
         .map(|item| Ok(format!("/v1/products/{}", scenario::text(item, "id")?)))
         .collect();
-    Ok(Scenario::Read { name: "product by id", paths: Arc::new(paths?) })
+    Ok(Scenario::Read { name: "product by id", paths: Arc::new(paths?), guests: Vec::new() })
 }
 
 impl Logins {

@@ -199,6 +199,7 @@ impl Step {
         let who = match self {
             Self::Read { guest, .. } => guest.as_ref(),
             Self::Checkout { buyer, .. } => Some(buyer),
+            Self::Login { .. } => None,
         };
         if let Some(buyer) = who {
             client.access_token = Some(buyer.access_token.clone());

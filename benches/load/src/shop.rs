@@ -113,24 +113,19 @@ impl Shop {
         ]
     }
 
-    /// Pages of products.
+    /// Pages of products, asked for by nobody in particular.
     pub fn products(&self) -> Scenario {
-        let paths = self.product_ids.iter().map(|id| format!("/v1/products/{id}"));
-        Scenario::Read {
-            name: "product by id",
-            paths: Arc::new(paths.collect()),
-            guests: Vec::new(),
-        }
+        self.products_for(Vec::new())
     }
 
     /// The same, each with a token.
     pub fn products_by_guests(&self) -> Scenario {
-        match self.products() {
-            Scenario::Read { name, paths, .. } => {
-                Scenario::Read { name, paths, guests: self.buyers.clone() }
-            }
-            other @ Scenario::Checkout { .. } => other,
-        }
+        self.products_for(self.buyers.clone())
+    }
+
+    fn products_for(&self, guests: Vec<Arc<Buyer>>) -> Scenario {
+        let paths = self.product_ids.iter().map(|id| format!("/v1/products/{id}"));
+        Scenario::Read { name: "product by id", paths: Arc::new(paths.collect()), guests }
     }
 
     /// Carts that become orders.

@@ -6,6 +6,7 @@ use std::sync::{Mutex, Once};
 
 use auth::{SCHEMA, Settings};
 use kernel::ports::Role;
+use platform::audit::Actor;
 use platform::sql::{Db, Sql};
 use serde_json::{Value, json};
 use tracing::field::{Field, Visit};
@@ -87,7 +88,10 @@ async fn guess(browser: &Browser, email: &str) -> Reply {
 async fn settled(db: &Db, settings: &Settings) -> Browser {
     let accounts = open(db, settings.clone()).await;
     for (email, name) in [(EMAIL, "Ada"), (KEYHOLDER, "Bob")] {
-        accounts.ensure(email, PASSWORD.into(), name, Role::Customer).await.unwrap();
+        accounts
+            .ensure(email, PASSWORD.into(), name, Role::Customer, &Actor::SYSTEM)
+            .await
+            .unwrap();
     }
     let mut tx = db.begin("test.no_password").await.unwrap();
     let gone = Sql::new("update customer set password_hash = null where email = $1");
