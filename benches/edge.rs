@@ -1,10 +1,6 @@
 //! What a request costs in each stage of the edge, in process and without a socket: the page of a
 //! product that is kept ready, from its handler alone to the complete edge (`make bench-edge`).
-#![expect(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "a bench that cannot be set up must end"
-)]
+#![expect(clippy::expect_used, reason = "a bench that cannot be set up must end")]
 
 use std::cell::Cell;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -19,6 +15,7 @@ use actix_web::web::Data;
 use criterion::async_executor::AsyncExecutor;
 use criterion::{Criterion, criterion_group, criterion_main};
 use stoa::app::Shop;
+use stoa::command::Failure;
 use stoa::edge::{Edge, Gate, gate};
 use stoa::settings::Settings;
 
@@ -47,17 +44,18 @@ impl AsyncExecutor for OnActix<'_> {
 }
 
 /// A shop with one product in a folder of its own.
-async fn shop(folder: &Path) -> Shop {
+async fn shop(folder: &Path) -> Result<Shop, Failure> {
     let file = folder.join("products.jsonl");
-    std::fs::write(&file, PRODUCT).unwrap();
+    std::fs::write(&file, PRODUCT)?;
     let imported = Command::new(env!("CARGO_BIN_EXE_stoa"))
-        .args(["import", "products", file.to_str().unwrap()])
+        .args(["import", "products"])
+        .arg(file)
         .env("STOA__SERVER__DATA_DIR", folder)
-        .status();
-    assert!(imported.unwrap().success());
-    let mut settings = Settings::read(None).unwrap();
+        .status()?;
+    assert!(imported.success());
+    let mut settings = Settings::read(None)?;
     folder.clone_into(&mut settings.server.data_dir);
-    Shop::open(settings).await.expect("the shop opens")
+    Shop::open(settings).await
 }
 
 /// A request of a client that has not come for a while.
@@ -90,14 +88,17 @@ macro_rules! stage {
 
 fn edge(criterion: &mut Criterion) {
     let system = &System::new();
-    let folder = tempfile::tempdir().unwrap();
-    let shop = system.block_on(shop(folder.path()));
+    let folder = tempfile::tempdir().expect("there is room");
+    let shop = system.block_on(shop(folder.path())).expect("the shop opens");
     let gate_of = |change: &dyn Fn(&mut Edge)| {
         let mut edge = shop.settings.edge.clone();
         change(&mut edge);
         let identity = std::sync::Arc::new(shop.accounts.clone());
         let (clock, databases) = (shop.databases()[0].clock().clone(), shop.databases().to_vec());
-        Data::new(Gate::new(identity, clock, databases, &edge).expect("the table is whole"))
+        Data::new(
+            Gate::new(identity, clock, shop.tasks.clone(), databases, &edge)
+                .expect("the table is whole"),
+        )
     };
     let app = |gates: Data<Gate>| {
         let shop = shop.clone();
@@ -122,8 +123,8 @@ fn edge(criterion: &mut Criterion) {
         let service = init_service(bare()).await;
         let guest = TestRequest::post().uri("/v1/auth/guest").set_json(serde_json::json!({}));
         let body = read_body(call_service(&service, guest.to_request()).await).await;
-        let body: serde_json::Value = serde_json::from_slice(&body).unwrap();
-        format!("Bearer {}", body["access_token"].as_str().unwrap())
+        let body: serde_json::Value = serde_json::from_slice(&body).expect("it is JSON");
+        format!("Bearer {}", body["access_token"].as_str().expect("a guest gets a token"))
     });
 
     stage!(criterion, system, "1 handler alone, page kept ready", bare(), None);

@@ -217,8 +217,13 @@ impl Shop {
         let identity = Arc::new(self.accounts.clone());
         let clock = self.databases[0].clock().clone();
         let certificates = Certificates::open(&server.tls, clock.clone())?;
-        let gate =
-            Data::new(Gate::new(identity, clock, self.databases.to_vec(), &self.settings.edge)?);
+        let gate = Data::new(Gate::new(
+            identity,
+            clock,
+            self.tasks.clone(),
+            self.databases.to_vec(),
+            &self.settings.edge,
+        )?);
         let guard: Data<dyn BodyGuard> = Data::from(gate.body_guard());
         edge::start_upkeep(&gate, &self.tasks);
         let audit = AuditLog::new(&self.databases);

@@ -17,7 +17,7 @@ use uuid::Uuid;
 use crate::audit::{AuditLog, Export, Logged, Spot};
 
 #[derive(OpenApi)]
-#[openapi(paths(list, export), components(schemas(Format)))]
+#[openapi(paths(list, export), components(schemas(LogFormat)))]
 struct Document;
 
 pub(super) fn openapi() -> utoipa::openapi::OpenApi {
@@ -65,7 +65,7 @@ struct Wanted {
 struct WantedFile {
     /// How the file holds the entries.
     #[serde(rename = "format")]
-    _format: Format,
+    _format: LogFormat,
     /// Only what this account or API key did.
     actor: Option<Uuid>,
     /// Only what was done to this: a product, an order, an account, ...
@@ -86,7 +86,7 @@ struct WantedFile {
 /// What kind of file.
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
-enum Format {
+enum LogFormat {
     /// A JSON object in each line.
     Jsonl,
 }

@@ -25,6 +25,7 @@ use platform::http::{
 };
 use platform::queue::QueueDelay;
 use platform::sql::Db;
+use platform::tasks::Tasks;
 use platform::trace;
 
 use super::Edge;
@@ -36,6 +37,7 @@ use super::firewall::Guard;
 use super::headers::{About, protect};
 use super::host::check_host;
 use super::pages::{PAGES, endpoints, no_endpoint, refuse_method};
+use super::refusals;
 use super::request_id::{self, REQUEST_ID};
 use super::route::{Access, Route, Table, TableError};
 use super::shedding::Shedding;
@@ -84,15 +86,17 @@ impl Drop for Place<'_> {
 }
 
 impl Gate {
-    /// The gate of these settings, in front of what works on these databases. Refused if an endpoint
+    /// The gate of these settings, in front of these tasks and databases. Refused if an endpoint
     /// would be shut, or a route makes no sense.
     pub fn new(
         identity: Arc<dyn Identity>,
         clock: Clock,
+        tasks: Tasks,
         databases: Vec<Db>,
         settings: &Edge,
     ) -> Result<Self, GateError> {
         let table = Table::new(settings.effective_routes(), &endpoints())?;
+        let target = Duration::from_millis(settings.queue_target_ms);
         let proxies =
             Proxies { networks: settings.trusted_proxies.clone(), header: settings.proxy_header };
         Ok(Self {
@@ -105,7 +109,7 @@ impl Gate {
             guard: Arc::new(Guard::new(settings.firewall.clone())?),
             table,
             proxies,
-            shedding: Shedding::new(Duration::from_millis(settings.queue_target_ms), databases),
+            shedding: Shedding::new(target, tasks, databases),
             in_flight: AtomicUsize::new(0),
             in_flight_max: settings.in_flight_max,
         })
@@ -238,6 +242,7 @@ pub async fn gate(
         Ok(mut response) => {
             complete(response.headers_mut());
             measure(&response, began.elapsed());
+            refusals::tell(&response, &id);
             Ok(exchange.until_written(response))
         }
         // The request is gone with its handler, so that only the answer can be made complete.

@@ -13,6 +13,7 @@ mod host;
 mod ops;
 mod pages;
 mod redirect;
+mod refusals;
 mod request_id;
 mod route;
 mod shedding;

@@ -1,16 +1,19 @@
 //! What a shop refuses that is asked for more than it can do.
 //!
 //! Whoever takes on everything is late with everything. So the queues of the house are watched: of
-//! what is ready to run on each thread, and of units of work in front of each database. When one
-//! stands (see [`QueueDelay`]), a part of the requests is refused before anything is done for them,
-//! more of them as long as it stands and fewer when it does not.
+//! what is ready to run on each thread that answers requests, of tasks that are to begin, and of
+//! units of work in front of each database. When one stands (see [`QueueDelay`]), a part of the
+//! requests is refused before anything is done for them, more of them as long as it stands and fewer
+//! when it does not.
 
+use std::cell::Cell;
 use std::sync::atomic::{AtomicI32, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use platform::queue::QueueDelay;
 use platform::sql::Db;
+use platform::tasks::Tasks;
 
 /// How often the part that is refused is decided anew.
 pub const DECIDE_EVERY: Duration = Duration::from_millis(100);
@@ -18,13 +21,21 @@ pub const DECIDE_EVERY: Duration = Duration::from_millis(100);
 const TRY_EVERY: Duration = Duration::from_millis(10);
 /// All requests, in thousandths.
 const ALL: i32 = 1_000;
+/// So many requests in a row are a queue; fewer that take long are only work.
+const QUEUE_MIN: u64 = 3;
 /// By how much the part changes at most in one decision, in thousandths.
 const STEP: f64 = 100.0;
+
+thread_local! {
+    /// Requests that this thread has begun.
+    static BEGUN: Cell<u64> = const { Cell::new(0) };
+}
 
 /// Decides which requests are refused.
 pub struct Shedding {
     /// The longest wait that a queue may have for everybody who passes.
     target: Duration,
+    tasks: Tasks,
     databases: Vec<Db>,
     threads: Mutex<Vec<Arc<QueueDelay>>>,
     /// Thousandths that are refused: of ordinary requests up to 1,000, of essential ones what is
@@ -35,9 +46,10 @@ pub struct Shedding {
 
 impl Shedding {
     /// Nothing is refused yet. A target of zero refuses nothing, ever.
-    pub fn new(target: Duration, databases: Vec<Db>) -> Self {
+    pub fn new(target: Duration, tasks: Tasks, databases: Vec<Db>) -> Self {
         Self {
             target,
+            tasks,
             databases,
             threads: Mutex::default(),
             level: AtomicI32::new(0),
@@ -47,6 +59,7 @@ impl Shedding {
 
     /// Whether a request may be begun.
     pub fn admits(&self, essential: bool) -> bool {
+        BEGUN.set(BEGUN.get() + 1);
         let level = self.level.load(Ordering::Relaxed);
         let refused = if essential { level - ALL } else { level.min(ALL) };
         if refused <= 0 {
@@ -66,7 +79,7 @@ impl Shedding {
         let threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let ours = threads.iter().filter_map(|queue| queue.look());
         let theirs = self.databases.iter().filter_map(|db| db.queue().look());
-        let longest = ours.chain(theirs).max().unwrap_or_default();
+        let longest = ours.chain(theirs).chain(self.tasks.queue().look()).max().unwrap_or_default();
         let level = next(self.level.load(Ordering::Relaxed), longest, self.target);
         self.level.store(level, Ordering::Relaxed);
         metrics::gauge!("edge_queue_seconds").set(longest.as_secs_f64());
@@ -94,10 +107,11 @@ fn next(level: i32, longest: Duration, target: Duration) -> i32 {
 /// how long that took.
 pub async fn try_queue(queue: Arc<QueueDelay>) {
     loop {
-        let due = Instant::now() + TRY_EVERY;
+        let (due, before) = (Instant::now() + TRY_EVERY, BEGUN.get());
         tokio::time::sleep(TRY_EVERY).await;
         tokio::task::yield_now().await;
-        queue.passed(Instant::now().saturating_duration_since(due));
+        let is_queue = BEGUN.get() - before >= QUEUE_MIN;
+        queue.passed(if is_queue { due.elapsed() } else { Duration::ZERO });
     }
 }
 
@@ -106,7 +120,7 @@ mod tests {
     use super::*;
 
     fn at(level: i32) -> Shedding {
-        let shedding = Shedding::new(Duration::from_millis(10), Vec::new());
+        let shedding = Shedding::new(Duration::from_millis(10), Tasks::default(), Vec::new());
         shedding.level.store(level, Ordering::Relaxed);
         shedding
     }
@@ -115,8 +129,8 @@ mod tests {
         (0..1_000).filter(|_| shedding.admits(essential)).count()
     }
 
-    #[test]
-    fn so_many_of_a_thousand_are_refused_and_the_essential_ones_last() {
+    #[tokio::test]
+    async fn so_many_of_a_thousand_are_refused_and_the_essential_ones_last() {
         for (level, ordinary, essential) in [
             (0, 1_000, 1_000),
             (250, 750, 1_000),
@@ -130,15 +144,15 @@ mod tests {
         }
     }
 
-    #[test]
-    fn refusals_are_spread_evenly() {
+    #[tokio::test]
+    async fn refusals_are_spread_evenly() {
         let shedding = at(500);
         let ten: Vec<bool> = (0..10).map(|_| shedding.admits(false)).collect();
         assert!(ten.windows(2).all(|pair| pair[0] != pair[1]), "{ten:?}");
     }
 
-    #[test]
-    fn a_queue_that_stands_is_answered_by_more_refusals_until_it_does_not() {
+    #[tokio::test]
+    async fn a_queue_that_stands_is_answered_by_more_refusals_until_it_does_not() {
         let shedding = at(0);
         let queue = shedding.thread();
         for _ in 0..30 {
@@ -152,6 +166,25 @@ mod tests {
             shedding.decide();
         }
         assert_eq!(shedding.level.load(Ordering::Relaxed), 0, "somebody passed without waiting");
+    }
+
+    #[tokio::test]
+    async fn long_work_is_no_queue() {
+        let shedding = at(0);
+        for (requests, stands) in [(QUEUE_MIN - 1, false), (QUEUE_MIN, true)] {
+            let queue = shedding.thread();
+            let trying = tokio::time::timeout(TRY_EVERY * 3, try_queue(queue.clone()));
+            let blocking = async {
+                tokio::task::yield_now().await;
+                for _ in 0..requests {
+                    shedding.admits(false);
+                }
+                std::thread::sleep(TRY_EVERY * 2);
+            };
+            let _ = tokio::join!(trying, blocking);
+            let waited = queue.look().is_some_and(|waited| !waited.is_zero());
+            assert_eq!(waited, stands, "{requests}");
+        }
     }
 
     #[test]

@@ -7,7 +7,7 @@ use actix_web::web::Data;
 use platform::tasks::Tasks;
 
 use super::gate::Gate;
-use super::shedding::{DECIDE_EVERY, try_queue};
+use super::shedding::DECIDE_EVERY;
 
 /// How often clients are forgotten that have not come for a while.
 const FORGET_CLIENTS_EVERY: Duration = Duration::from_secs(1);
@@ -23,13 +23,5 @@ pub fn start(gate: &Data<Gate>, tasks: &Tasks) {
     tasks.every("edge.shed", DECIDE_EVERY, None, move || {
         shedding.shed();
         async { Ok::<bool, Infallible>(false) }
-    });
-    // What requests leave behind runs on the process's own threads.
-    let (stopping, queue) = (tasks.clone(), gate.thread());
-    tasks.spawn(async move {
-        tokio::select! {
-            () = stopping.stopped() => {}
-            () = try_queue(queue) => {}
-        }
     });
 }

@@ -190,6 +190,39 @@ async fn what_is_for_everybody_may_be_kept_and_nothing_else() {
 }
 
 #[tokio::test]
+async fn logins_and_refusals_are_in_the_log() {
+    let mut shop = shop();
+    shop.start(&[("STOA__LOG__LEVEL", "info")]);
+    let anyone = Customer::anyone(&shop);
+    let ada =
+        json!({"email": "ada@log.example", "password": "correct horse battery", "name": "Ada"});
+    assert_eq!(anyone.post("/v1/auth/register", &ada).await.status, 201);
+    let wrong = json!({"email": "ada@log.example", "password": "some other password"});
+    let wrong = anyone.post("/v1/auth/login", &wrong).await;
+    assert_eq!(wrong.status, 401);
+    let guest = Customer::guest(&shop).await;
+    let forbidden = guest.get("/v1/admin/audit").await;
+    assert_eq!(forbidden.status, 403);
+    assert_eq!(anyone.get("/v1/cart").await.status, 401);
+    shop.stop();
+    let log = shop.log();
+    let refused: Vec<&str> = log.lines().filter(|line| line.contains(": refused")).collect();
+    assert_eq!(refused.len(), 2, "that nobody has to log in first is no news: {log}");
+    for (answer, line, route) in
+        [(wrong, refused[0], "/v1/auth/login"), (forbidden, refused[1], "/v1/admin/audit")]
+    {
+        let (why, id) = (&answer.body["code"], &answer.body["request_id"]);
+        for word in [why.as_str().unwrap(), id.as_str().unwrap(), route, "127.0.0.1"] {
+            assert!(line.contains(word), "{word}: {line}");
+        }
+    }
+    assert!(log.contains("a session begins"), "{log}");
+    for secret in ["ada@log.example", "correct horse", "some other password"] {
+        assert!(!log.contains(secret), "{secret}");
+    }
+}
+
+#[tokio::test]
 async fn a_body_is_as_long_as_its_route_allows() {
     let mut shop = shop();
     shop.start(&[]);

@@ -54,6 +54,7 @@ impl Shop {
             ("STOA__SERVER__OPS_LISTEN".to_owned(), "127.0.0.1:0".to_owned()),
             ("STOA__SERVER__WORKERS".to_owned(), "2".to_owned()),
             ("STOA__EDGE__THROTTLE".to_owned(), "false".to_owned()),
+            ("STOA__EDGE__QUEUE_TARGET_MS".to_owned(), "0".to_owned()),
             ("STOA__EDGE__GUEST_CHECKOUT".to_owned(), "true".to_owned()),
             ("STOA__SAGA__LEASE_MS".to_owned(), "20000".to_owned()),
             ("STOA__SAGA__POLL_MS".to_owned(), "100".to_owned()),

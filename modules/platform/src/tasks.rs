@@ -3,12 +3,14 @@
 use std::fmt::Display;
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
 use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
+
+use crate::queue::QueueDelay;
 
 /// The shortest pause after a round that failed.
 const FAILED_BASE_MS: u64 = 100;
@@ -24,12 +26,18 @@ pub struct Tasks {
     set: Arc<Mutex<JoinSet<()>>>,
     stop: watch::Sender<bool>,
     runtime: Handle,
+    queue: Arc<QueueDelay>,
 }
 
 impl Default for Tasks {
     /// An empty set on the present runtime.
     fn default() -> Self {
-        Self { set: Arc::default(), stop: watch::channel(false).0, runtime: Handle::current() }
+        Self {
+            set: Arc::default(),
+            stop: watch::channel(false).0,
+            runtime: Handle::current(),
+            queue: Arc::default(),
+        }
     }
 }
 
@@ -42,7 +50,17 @@ impl Tasks {
             return;
         }
         while set.try_join_next().is_some() {}
+        let (asked, queue) = (Instant::now(), self.queue.clone());
+        let work = async move {
+            queue.passed(asked.elapsed());
+            work.await;
+        };
         set.spawn_on(work, &self.runtime);
+    }
+
+    /// How long tasks wait for a thread until they begin.
+    pub fn queue(&self) -> &QueueDelay {
+        &self.queue
     }
 
     /// Ends when the house is to stop.

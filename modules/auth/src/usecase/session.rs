@@ -80,6 +80,8 @@ pub(super) async fn begin(
     let login = Login { session, account: &account, factors, at: now };
     let access_token = accounts.tokens().issue(&accounts.keys().signer(now), &login, now)?;
     let refresh_token = Some(refresh_token);
+    let address = visitor.device.address;
+    tracing::info!(account = %account.id, %session, ?factors, ?address, "a session begins");
     Ok(Granted { access_token, refresh_token, session, account, expires_at, now })
 }
 
@@ -98,6 +100,7 @@ pub(super) async fn strengthen(
         factors.push(factor);
     }
     sessions::set_factors(tx, session, &factors).await?;
+    tracing::info!(account = %account.id, %session, ?factor, "a session is proved again");
     let login = Login { session, account: &account, factors: &factors, at: now };
     let access_token = accounts.tokens().issue(&accounts.keys().signer(now), &login, now)?;
     let expires_at = held.expires_at;

@@ -199,11 +199,11 @@ pub struct Recorded {
     pub subject: Uuid,
     /// The members that changed, as they were.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<Object>)]
+    #[schema(value_type = serde_json::Value, required = false)]
     pub before: Option<Value>,
     /// The members that changed, as they are.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<Object>)]
+    #[schema(value_type = serde_json::Value, required = false)]
     pub after: Option<Value>,
 }
 
