@@ -11,9 +11,10 @@ use crate::bare;
 use crate::client::{Answer, Client};
 use crate::error::{Error, Result};
 
-/// How long an order may take to be confirmed, and how often it is looked at.
+/// How long an order may take to be confirmed, and how often it is looked at: less and less often.
 const CONFIRMED_WITHIN: Duration = Duration::from_secs(10);
-const LOOKED_AT_EVERY: Duration = Duration::from_millis(10);
+const FIRST_LOOK_AFTER: Duration = Duration::from_millis(10);
+const LOOKS_APART_MAX: Duration = Duration::from_millis(500);
 /// The sandbox processor never answers when an amount ends like this.
 const NEVER_ANSWERED: &str = ".51";
 /// Strides over the paths, so that clients are not in step with each other.
@@ -288,7 +289,7 @@ async fn order(client: &mut Client, buyer: &Buyer, number: usize) -> Result<Outc
 
 async fn confirmed(client: &mut Client, mut order: Value) -> Result<Outcome> {
     let path = format!("/v1/orders/{}", text(&order, "id")?);
-    let until = Instant::now() + CONFIRMED_WITHIN;
+    let (until, mut pause) = (Instant::now() + CONFIRMED_WITHIN, FIRST_LOOK_AFTER);
     loop {
         let total = order["totals"]["total"]["amount"].as_str().unwrap_or_default();
         if total.ends_with(NEVER_ANSWERED) {
@@ -299,8 +300,15 @@ async fn confirmed(client: &mut Client, mut order: Value) -> Result<Outcome> {
             Some("PENDING") | None if Instant::now() < until => {}
             status => return Ok(Outcome::Other(format!("order {}", status.unwrap_or("unknown")))),
         }
-        tokio::time::sleep(LOOKED_AT_EVERY).await;
-        order = client.must_get(&path).await?;
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(LOOKS_APART_MAX);
+        let answer = client.get(&path).await?;
+        match answer.status {
+            200 => order = answer.json()?,
+            // Refused by a busy shop: the order goes on, and it is looked at again.
+            503 => {}
+            _ => return Ok(Outcome::refused("look", &answer)),
+        }
     }
 }
 
