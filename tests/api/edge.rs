@@ -206,7 +206,7 @@ async fn logins_and_refusals_are_in_the_log() {
     assert_eq!(anyone.get("/v1/cart").await.status, 401);
     shop.stop();
     let log = shop.log();
-    let refused: Vec<&str> = log.lines().filter(|line| line.contains(": refused")).collect();
+    let refused: Vec<&str> = log.lines().filter(|line| line.contains("edge::refusals")).collect();
     assert_eq!(refused.len(), 2, "that nobody has to log in first is no news: {log}");
     for (answer, line, route) in
         [(wrong, refused[0], "/v1/auth/login"), (forbidden, refused[1], "/v1/admin/audit")]
