@@ -1,11 +1,6 @@
-use actix_web::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
-use actix_web::web::Bytes;
 use actix_web::{HttpResponse, web};
-use futures_util::Stream;
-use futures_util::stream::unfold;
 use kernel::Problem;
-use platform::http::{Answer, Params, Staff};
-use platform::sql;
+use platform::http::{Answer, Params, Staff, download};
 use serde::Deserialize;
 use utoipa::{IntoParams, OpenApi};
 
@@ -75,23 +70,6 @@ pub(super) fn file(name: &str, export: Export) -> HttpResponse {
         Format::Jsonl => "application/x-ndjson",
         Format::Csv => "text/csv; charset=utf-8",
     };
-    let name = format!("attachment; filename=\"{name}.{}\"", format.word());
-    HttpResponse::Ok()
-        .insert_header((CONTENT_TYPE, kind))
-        .insert_header((CONTENT_DISPOSITION, name))
-        .streaming(Box::pin(pieces(export)))
-}
-
-fn pieces(export: Export) -> impl Stream<Item = sql::Result<Bytes>> {
-    unfold(Some(export), |export| async {
-        let mut export = export?;
-        match export.next().await {
-            Ok(Some(piece)) => Some((Ok(Bytes::from(piece)), Some(export))),
-            Ok(None) => None,
-            Err(error) => {
-                tracing::error!(%error, "an export ended too early");
-                Some((Err(error), None))
-            }
-        }
-    })
+    let name = format!("{name}.{}", format.word());
+    download(kind, &name, export, async |export: &mut Export| export.next().await)
 }

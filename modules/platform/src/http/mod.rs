@@ -7,6 +7,7 @@ mod cached;
 mod caller;
 mod client;
 mod credential;
+mod download;
 mod failure;
 mod form;
 mod key;
