@@ -6,6 +6,7 @@ use std::cell::Cell;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::process::Command;
+use std::time::Duration;
 
 use actix_web::App;
 use actix_web::middleware::from_fn;
@@ -16,7 +17,7 @@ use criterion::async_executor::AsyncExecutor;
 use criterion::{Criterion, criterion_group, criterion_main};
 use stoa::app::Shop;
 use stoa::command::Failure;
-use stoa::edge::{Edge, Gate, gate};
+use stoa::edge::{Edge, Gate, Shedding, gate};
 use stoa::settings::Settings;
 
 #[global_allocator]
@@ -93,12 +94,8 @@ fn edge(criterion: &mut Criterion) {
     let gate_of = |change: &dyn Fn(&mut Edge)| {
         let mut edge = shop.settings.edge.clone();
         change(&mut edge);
-        let identity = std::sync::Arc::new(shop.accounts.clone());
-        let (clock, databases) = (shop.databases()[0].clock().clone(), shop.databases().to_vec());
-        Data::new(
-            Gate::new(identity, clock, shop.tasks.clone(), databases, &edge)
-                .expect("the table is whole"),
-        )
+        let shedding = Shedding::new(Duration::ZERO, &shop.tasks, shop.databases());
+        Data::new(shop.gate(&edge, shedding).expect("the table is whole"))
     };
     let app = |gates: Data<Gate>| {
         let shop = shop.clone();

@@ -27,7 +27,7 @@ use platform::tasks::Tasks;
 
 use crate::audit::AuditLog;
 use crate::command::Failure;
-use crate::edge::{self, Certificates, Connections, Gate, Web};
+use crate::edge::{self, Certificates, Connections, Edge, Gate, GateError, Shedding, Web};
 use crate::mailer::mailer;
 use crate::notifier::LogNotifier;
 use crate::settings::{Database, EngineName, Role, Settings};
@@ -65,6 +65,7 @@ pub struct Shop {
     /// What it all adds up to.
     pub analytics: Analytics,
     databases: Arc<Vec<Db>>,
+    clock: Clock,
 }
 
 /// Opens the database of one schema, without touching what is in it.
@@ -84,16 +85,21 @@ pub async fn open_database(settings: &Settings, schema: &Schema, clock: &Clock) 
     }
 }
 
-/// Opens and migrates the databases of all schemas, in the order of [`SCHEMAS`].
-pub async fn open_databases(settings: &Settings, clock: &Clock) -> Result<Vec<Db>> {
+/// Opens the database of one schema and brings it up to date.
+pub async fn open_migrated(settings: &Settings, schema: &Schema, clock: &Clock) -> Result<Db> {
     make_folder(&settings.server.data_dir)?;
+    let db = open_database(settings, schema, clock).await?;
+    for name in schema.migrate(&db).await? {
+        tracing::debug!(module = schema.module, name, "migrated");
+    }
+    Ok(db)
+}
+
+/// Opens the databases of all schemas, in the order of [`SCHEMAS`], and brings them up to date.
+pub async fn open_databases(settings: &Settings, clock: &Clock) -> Result<Vec<Db>> {
     let mut databases = Vec::with_capacity(SCHEMAS.len());
     for schema in &SCHEMAS {
-        let db = open_database(settings, schema, clock).await?;
-        for name in schema.migrate(&db).await? {
-            tracing::debug!(module = schema.module, name, "migrated");
-        }
-        databases.push(db);
+        databases.push(open_migrated(settings, schema, clock).await?);
     }
     Ok(databases)
 }
@@ -172,6 +178,7 @@ impl Shop {
             payments,
             analytics,
             databases,
+            clock,
         })
     }
 
@@ -210,25 +217,33 @@ impl Shop {
         Ok(())
     }
 
+    /// What every request passes, by these settings.
+    pub fn gate(
+        &self,
+        edge: &Edge,
+        shedding: Arc<Shedding>,
+    ) -> std::result::Result<Gate, GateError> {
+        Gate::new(Arc::new(self.accounts.clone()), self.clock.clone(), shedding, edge)
+    }
+
     /// Answers requests from here on.
     pub fn serve(&self) -> std::result::Result<Web, Failure> {
         let shop = self.clone();
         let server = &self.settings.server;
-        let identity = Arc::new(self.accounts.clone());
-        let clock = self.databases[0].clock().clone();
-        let certificates = Certificates::open(&server.tls, clock.clone())?;
-        let gate = Data::new(Gate::new(
-            identity,
-            clock,
-            self.tasks.clone(),
-            self.databases.to_vec(),
-            &self.settings.edge,
-        )?);
+        let certificates = Certificates::open(&server.tls, self.clock.clone())?;
+        let queue_target = Duration::from_millis(self.settings.edge.queue_target_ms);
+        let shedding = Shedding::new(queue_target, &self.tasks, &self.databases);
+        shedding.start();
+        let gate = Data::new(self.gate(&self.settings.edge, shedding.clone())?);
         let guard: Data<dyn BodyGuard> = Data::from(gate.body_guard());
-        edge::start_upkeep(&gate, &self.tasks);
-        let audit = AuditLog::new(&self.databases);
+        let forgetting = gate.clone();
+        self.tasks.every("edge.clients", FORGET_CLIENTS_EVERY, None, move || {
+            forgetting.forget_clients();
+            async { Ok::<bool, std::convert::Infallible>(false) }
+        });
+        let audit = AuditLog::new(&self.databases, self.clock.clone());
         let mut http = HttpServer::new(move || {
-            actix_web::rt::spawn(edge::try_queue(gate.thread()));
+            shedding.watch_thread();
             App::new()
                 .app_data(gate.clone())
                 .app_data(guard.clone())
@@ -286,6 +301,8 @@ impl Shop {
     }
 }
 
+/// How often the gate forgets clients that have not come for a while.
+const FORGET_CLIENTS_EVERY: Duration = Duration::from_secs(1);
 const HOUR: Duration = Duration::from_hours(1);
 
 fn saga_settings(settings: &Settings, node: &str) -> platform::saga::Settings {

@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 use std::collections::VecDeque;
 
 use futures_util::future::try_join_all;
-use kernel::Timestamp;
+use kernel::{Clock, Timestamp};
 use platform::audit::{self, Place, Recorded, Sought};
 use platform::sql::{Db, Error, Result};
 use serde::{Deserialize, Serialize};
@@ -39,28 +39,31 @@ impl Logged {
 
 /// The logs of all modules.
 #[derive(Clone)]
-pub struct AuditLog(Vec<Db>);
+pub struct AuditLog {
+    databases: Vec<Db>,
+    clock: Clock,
+}
 
 impl AuditLog {
     /// The log over these databases.
-    pub fn new(databases: &[Db]) -> Self {
-        Self(databases.to_vec())
+    pub fn new(databases: &[Db], clock: Clock) -> Self {
+        Self { databases: databases.to_vec(), clock }
     }
 
     /// The log of one module alone; none when there is no such module.
     pub fn of(&self, module: &str) -> Option<Self> {
-        let db = self.0.iter().find(|db| db.module() == module)?;
-        Some(Self(vec![db.clone()]))
+        let db = self.databases.iter().find(|db| db.module() == module)?;
+        Some(Self { databases: vec![db.clone()], clock: self.clock.clone() })
     }
 
     /// The modules.
     pub fn modules(&self) -> impl Iterator<Item = &'static str> {
-        self.0.iter().map(Db::module)
+        self.databases.iter().map(Db::module)
     }
 
     /// What time it is for the log.
     pub fn now(&self) -> Timestamp {
-        self.0.first().map_or_else(Timestamp::default, |db| db.clock().now())
+        self.clock.now()
     }
 
     /// What is sought, the newest first, from before a spot on. Each module gives as many as are
@@ -71,16 +74,14 @@ impl AuditLog {
         before: Option<&Spot>,
         limit: u32,
     ) -> Result<Vec<Logged>> {
-        let limit = limit as usize;
-        let read = self.0.iter().map(|db| async move {
+        let read = self.databases.iter().map(|db| async move {
             let before = before.map_or(sought.last(), |spot| place_in(spot, db.module()));
-            let found =
-                audit::newest(db, sought, before, i64::try_from(limit).unwrap_or(i64::MAX)).await?;
+            let found = audit::newest(db, sought, before, i64::from(limit)).await?;
             Ok::<_, Error>(found.into_iter().map(|entry| logged(db, entry)).collect::<Vec<_>>())
         });
         let mut found = try_join_all(read).await?.concat();
         found.sort_by_cached_key(|entry| std::cmp::Reverse(entry.spot()));
-        found.truncate(limit);
+        found.truncate(limit as usize);
         Ok(found)
     }
 
@@ -92,7 +93,7 @@ impl AuditLog {
             after: sought.first(),
             is_read: false,
         };
-        Export { sources: self.0.iter().map(source).collect(), sought }
+        Export { sources: self.databases.iter().map(source).collect(), sought }
     }
 }
 
@@ -171,7 +172,6 @@ impl Export {
 
 #[cfg(test)]
 mod tests {
-    use kernel::Clock;
     use platform::audit::{Actor, Entry};
     use platform::sql::Engine;
     use platform::testing::database;
@@ -188,12 +188,12 @@ mod tests {
         for schema in &SCHEMAS {
             let db = database(Engine::Sqlite, schema, clock.clone()).await.unwrap();
             let mut tx = db.begin("test").await.unwrap();
-            let entries = [(); 5].map(|()| Entry::done("lamp.light", Uuid::now_v7()));
+            let entries = [(); 5].map(|()| Entry::done("lamp.light", Uuid::now_v7(), &()).unwrap());
             audit::record(&mut tx, &Actor::SYSTEM, &entries).await.unwrap();
             tx.commit().await.unwrap();
             databases.push(db);
         }
-        AuditLog::new(&databases)
+        AuditLog::new(&databases, clock)
     }
 
     #[tokio::test]
@@ -227,9 +227,9 @@ mod tests {
     #[tokio::test]
     async fn an_export_goes_on_behind_what_it_has_in_memory() {
         let log = log_of_one_moment().await;
-        let db = &log.0[1];
+        let db = &log.databases[1];
         let mut tx = db.begin("test").await.unwrap();
-        let many = vec![Entry::done("pen.write", Uuid::now_v7()); 1_300];
+        let many = vec![Entry::done("pen.write", Uuid::now_v7(), &()).unwrap(); 1_300];
         audit::record(&mut tx, &Actor::SYSTEM, &many).await.unwrap();
         tx.commit().await.unwrap();
         let mut export = log.export(Sought::default());

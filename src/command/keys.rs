@@ -7,7 +7,7 @@ use kernel::Clock;
 use platform::audit::Actor;
 
 use super::{Failure, say};
-use crate::app::open_database;
+use crate::app::open_migrated;
 use crate::settings::Settings;
 
 /// What to do with the keys that sign access tokens.
@@ -20,9 +20,7 @@ pub(super) enum Keys {
 /// Works on the folder of keys; servers that run notice.
 pub(super) async fn keys(settings: &Settings, what: Keys) -> Result<ExitCode, Failure> {
     let Keys::Rotate = what;
-    std::fs::create_dir_all(&settings.server.data_dir)?;
-    let db = open_database(settings, &auth::SCHEMA, &Clock::system()).await?;
-    auth::SCHEMA.migrate(&db).await?;
+    let db = open_migrated(settings, &auth::SCHEMA, &Clock::system()).await?;
     let signs_from = auth::rotate_keys(&db, &settings.keys_folder(), &Actor::OPERATOR).await?;
     db.close().await;
     say(format!("a new key is published and signs from {signs_from} on"));

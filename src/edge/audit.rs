@@ -1,15 +1,10 @@
 //! `/v1/admin/audit`: who changed what, over all modules.
 
-use actix_web::HttpResponse;
-use actix_web::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
-use actix_web::web::{self, Bytes, Data, ServiceConfig};
-use futures_util::Stream;
-use futures_util::stream::unfold;
+use actix_web::web::{self, Data, ServiceConfig};
 use kernel::page::{Page, PageQuery};
 use kernel::{Permission, Problem, Timestamp};
 use platform::audit::{Action, Sought};
-use platform::http::{Answer, Params, Staff, demand, ok};
-use platform::sql;
+use platform::http::{Answer, Params, Staff, demand, download, ok};
 use serde::Deserialize;
 use utoipa::{IntoParams, OpenApi, ToSchema};
 use uuid::Uuid;
@@ -53,8 +48,10 @@ struct Wanted {
     #[param(value_type = Option<String>, format = DateTime)]
     to: Option<Timestamp>,
     /// How many, 1 to 100; 24 by default.
+    #[param(minimum = 1, maximum = 100)]
     limit: Option<u32>,
     /// `next_cursor` of the page before.
+    #[param(pattern = "^([0-9a-fA-F]{2})+$")]
     cursor: Option<String>,
 }
 
@@ -148,22 +145,6 @@ async fn export(staff: Staff, log: Data<AuditLog>, wanted: Params<WantedFile>) -
     let WantedFile { actor, subject, action, module, from, to, .. } = wanted.0;
     let to = Some(to.unwrap_or_else(|| log.now()));
     let (log, sought) = Asked { actor, subject, action, module, from, to }.of(&log)?;
-    Ok(HttpResponse::Ok()
-        .insert_header((CONTENT_TYPE, "application/x-ndjson"))
-        .insert_header((CONTENT_DISPOSITION, "attachment; filename=\"audit.jsonl\""))
-        .streaming(Box::pin(pieces(log.export(sought)))))
-}
-
-fn pieces(export: Export) -> impl Stream<Item = sql::Result<Bytes>> {
-    unfold(Some(export), |export| async {
-        let mut export = export?;
-        match export.next().await {
-            Ok(Some(piece)) => Some((Ok(Bytes::from(piece)), Some(export))),
-            Ok(None) => None,
-            Err(error) => {
-                tracing::error!(%error, "an export ended too early");
-                Some((Err(error), None))
-            }
-        }
-    })
+    let next = async |export: &mut Export| export.next().await;
+    Ok(download("application/x-ndjson", "audit.jsonl", log.export(sought), next))
 }

@@ -108,7 +108,7 @@ pub(super) fn complete(api: &mut OpenApi, table: &Table) {
         for (method, operation) in operations(item) {
             operation.operation_id = Some(operation_id(method, path));
             operation.parameters.iter_mut().flatten().for_each(well_known);
-            if let Some((_, route)) = table.of_endpoint(method, path) {
+            if let Some((_, route)) = table.find(method, path) {
                 guard(operation, method, route);
                 refuse(operation, path, route);
             }

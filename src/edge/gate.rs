@@ -5,14 +5,14 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use actix_web::HttpMessage;
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::error::InternalError;
 use actix_web::http::Method;
-use actix_web::http::header::{CACHE_CONTROL, CONTENT_LENGTH, HeaderMap, HeaderValue, RETRY_AFTER};
+use actix_web::http::header::{CACHE_CONTROL, CONTENT_LENGTH, HeaderMap, HeaderValue};
 use actix_web::middleware::Next;
 use actix_web::web::Data;
 use firewall::FirewallError;
@@ -23,9 +23,6 @@ use platform::http::{
     BodyGuard, BodyMax, ClientAddress, Failure, PUBLIC, TrustedOrigin, demand,
     demand_second_factor, demand_step_up, identify,
 };
-use platform::queue::QueueDelay;
-use platform::sql::Db;
-use platform::tasks::Tasks;
 use platform::trace;
 
 use super::Edge;
@@ -70,7 +67,7 @@ pub struct Gate {
     guard: Arc<Guard>,
     cors: Cors,
     proxies: Proxies,
-    shedding: Shedding,
+    shedding: Arc<Shedding>,
     /// How many requests are being answered, and how many may be.
     in_flight: AtomicUsize,
     in_flight_max: usize,
@@ -86,17 +83,14 @@ impl Drop for Place<'_> {
 }
 
 impl Gate {
-    /// The gate of these settings, in front of these tasks and databases. Refused if an endpoint
-    /// would be shut, or a route makes no sense.
+    /// The gate of these settings. Refused if an endpoint would be shut, or a route makes no sense.
     pub fn new(
         identity: Arc<dyn Identity>,
         clock: Clock,
-        tasks: Tasks,
-        databases: Vec<Db>,
+        shedding: Arc<Shedding>,
         settings: &Edge,
     ) -> Result<Self, GateError> {
         let table = Table::new(settings.effective_routes(), &endpoints())?;
-        let target = Duration::from_millis(settings.queue_target_ms);
         let proxies =
             Proxies { networks: settings.trusted_proxies.clone(), header: settings.proxy_header };
         Ok(Self {
@@ -109,7 +103,7 @@ impl Gate {
             guard: Arc::new(Guard::new(settings.firewall.clone())?),
             table,
             proxies,
-            shedding: Shedding::new(target, tasks, databases),
+            shedding,
             in_flight: AtomicUsize::new(0),
             in_flight_max: settings.in_flight_max,
         })
@@ -131,16 +125,6 @@ impl Gate {
             throttle.forget();
         }
         self.key_rates.forget();
-    }
-
-    /// Decides anew how much is refused; to be called every [`DECIDE_EVERY`](super::shedding::DECIDE_EVERY).
-    pub fn shed(&self) {
-        self.shedding.decide();
-    }
-
-    /// A thread's queue, to be tried by [`try_queue`](super::try_queue) on that thread.
-    pub fn thread(&self) -> Arc<QueueDelay> {
-        self.shedding.thread()
     }
 
     fn place(&self, essential: bool) -> Result<Place<'_>, Failure> {
@@ -260,10 +244,10 @@ async fn pass(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
-    let found = gate.table.of(request.method(), request.path());
+    let found = gate.table.find(request.method().as_str(), request.path());
     let place = match gate.place(found.is_some_and(|(_, route)| route.essential)) {
         Ok(place) => place,
-        Err(failure) => return Ok(retry_soon(request.error_response(failure))),
+        Err(failure) => return Ok(request.error_response(failure)),
     };
     let peer = request.peer_addr().map_or(Ipv4Addr::UNSPECIFIED.into(), |peer| peer.ip());
     let client = gate.proxies.client(peer, request.headers());
@@ -316,11 +300,6 @@ async fn pass(
 fn too_often() -> Failure {
     let detail = "You come too often; Retry-After says when to come again, in seconds.";
     Problem::new(code::TOO_MANY_REQUESTS, detail).into()
-}
-
-fn retry_soon(mut response: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody> {
-    response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
-    response
 }
 
 fn late() -> Failure {

@@ -20,7 +20,6 @@ mod shedding;
 mod throttle;
 mod tls;
 mod tree;
-mod upkeep;
 mod web;
 
 use ipnet::IpNet;
@@ -36,9 +35,8 @@ pub use pages::routes;
 pub use redirect::serve as serve_redirect;
 use route::Table;
 pub use route::{Access, Caching, Route, TableError};
-pub use shedding::try_queue;
+pub use shedding::Shedding;
 pub use tls::{Certificates, Settings as Tls, TlsError};
-pub use upkeep::start as start_upkeep;
 pub use web::Web;
 
 /// How the edge is set up.

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use actix_web::http::Method;
 use actix_web::http::header::HeaderValue;
 use kernel::Permission;
 use serde::Deserialize;
@@ -197,17 +196,9 @@ impl Table {
         Ok(table)
     }
 
-    /// The route of a request, and its number.
-    pub fn of(&self, method: &Method, path: &str) -> Option<(usize, &Route)> {
-        self.find(method.as_str(), path)
-    }
-
-    /// The route of an endpoint, by its path with the names in place, and its number.
-    pub fn of_endpoint(&self, method: &str, path: &str) -> Option<(usize, &Route)> {
-        self.find(method, path)
-    }
-
-    fn find(&self, method: &str, path: &str) -> Option<(usize, &Route)> {
+    /// The route of a request, and its number; or that of an endpoint, by its path with the names in
+    /// place.
+    pub fn find(&self, method: &str, path: &str) -> Option<(usize, &Route)> {
         let fits = |number: usize| self.routes.get(number).is_some_and(|it| it.knows(method));
         let number = self.tree.find(path, fits)?;
         Some((number, self.routes.get(number)?))

@@ -7,6 +7,7 @@
 //! when it does not.
 
 use std::cell::Cell;
+use std::convert::Infallible;
 use std::sync::atomic::{AtomicI32, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -16,7 +17,7 @@ use platform::sql::Db;
 use platform::tasks::Tasks;
 
 /// How often the part that is refused is decided anew.
-pub const DECIDE_EVERY: Duration = Duration::from_millis(100);
+const DECIDE_EVERY: Duration = Duration::from_millis(100);
 /// How often a thread's queue is tried.
 const TRY_EVERY: Duration = Duration::from_millis(10);
 /// All requests, in thousandths.
@@ -46,15 +47,37 @@ pub struct Shedding {
 
 impl Shedding {
     /// Nothing is refused yet. A target of zero refuses nothing, ever.
-    pub fn new(target: Duration, tasks: Tasks, databases: Vec<Db>) -> Self {
-        Self {
+    pub fn new(target: Duration, tasks: &Tasks, databases: &[Db]) -> Arc<Self> {
+        Arc::new(Self {
             target,
-            tasks,
-            databases,
+            tasks: tasks.clone(),
+            databases: databases.to_vec(),
             threads: Mutex::default(),
             level: AtomicI32::new(0),
             asked: AtomicU32::new(0),
+        })
+    }
+
+    /// Decides every so often, as long as the tasks run.
+    pub fn start(self: &Arc<Self>) {
+        if self.target.is_zero() {
+            return;
         }
+        let shedding = self.clone();
+        self.tasks.every("edge.shed", DECIDE_EVERY, None, move || {
+            shedding.decide();
+            async { Ok::<bool, Infallible>(false) }
+        });
+    }
+
+    /// Watches the queue of the thread that calls, which answers requests.
+    pub fn watch_thread(&self) {
+        if self.target.is_zero() {
+            return;
+        }
+        let queue = Arc::new(QueueDelay::default());
+        self.threads.lock().unwrap_or_else(PoisonError::into_inner).push(queue.clone());
+        actix_web::rt::spawn(try_queue(queue));
     }
 
     /// Whether a request may be begun.
@@ -71,26 +94,20 @@ impl Shedding {
         share(number % ALL.unsigned_abs()) == share(number % ALL.unsigned_abs() + 1)
     }
 
-    /// Decides anew by how the queues stand; to be called every [`DECIDE_EVERY`].
-    pub fn decide(&self) {
-        if self.target.is_zero() {
-            return;
-        }
+    /// Decides anew by how the queues stand.
+    fn decide(&self) {
         let threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let ours = threads.iter().filter_map(|queue| queue.look());
-        let theirs = self.databases.iter().filter_map(|db| db.queue().look());
-        let longest = ours.chain(theirs).chain(self.tasks.queue().look()).max().unwrap_or_default();
+        let ours = threads.iter().filter_map(|queue| queue.look(DECIDE_EVERY));
+        let theirs = self.databases.iter().filter_map(|db| db.queue().look(DECIDE_EVERY));
+        let longest = ours
+            .chain(theirs)
+            .chain(self.tasks.queue().look(DECIDE_EVERY))
+            .max()
+            .unwrap_or_default();
         let level = next(self.level.load(Ordering::Relaxed), longest, self.target);
         self.level.store(level, Ordering::Relaxed);
         metrics::gauge!("edge_queue_seconds").set(longest.as_secs_f64());
         metrics::gauge!("edge_refused_share").set(f64::from(level) / f64::from(ALL));
-    }
-
-    /// A thread's queue, to be tried by [`try_queue`] on that thread.
-    pub fn thread(&self) -> Arc<QueueDelay> {
-        let queue = Arc::new(QueueDelay::default());
-        self.threads.lock().unwrap_or_else(PoisonError::into_inner).push(queue.clone());
-        queue
     }
 }
 
@@ -105,7 +122,7 @@ fn next(level: i32, longest: Duration, target: Duration) -> i32 {
 
 /// Stands in line like everything that is ready to run on this thread, again and again, and notes
 /// how long that took.
-pub async fn try_queue(queue: Arc<QueueDelay>) {
+async fn try_queue(queue: Arc<QueueDelay>) {
     loop {
         let (due, before) = (Instant::now() + TRY_EVERY, BEGUN.get());
         tokio::time::sleep(TRY_EVERY).await;
@@ -119,8 +136,8 @@ pub async fn try_queue(queue: Arc<QueueDelay>) {
 mod tests {
     use super::*;
 
-    fn at(level: i32) -> Shedding {
-        let shedding = Shedding::new(Duration::from_millis(10), Tasks::default(), Vec::new());
+    fn at(level: i32) -> Arc<Shedding> {
+        let shedding = Shedding::new(Duration::from_millis(10), &Tasks::default(), &[]);
         shedding.level.store(level, Ordering::Relaxed);
         shedding
     }
@@ -154,7 +171,8 @@ mod tests {
     #[tokio::test]
     async fn a_queue_that_stands_is_answered_by_more_refusals_until_it_does_not() {
         let shedding = at(0);
-        let queue = shedding.thread();
+        let queue = Arc::new(QueueDelay::default());
+        shedding.threads.lock().unwrap().push(queue.clone());
         for _ in 0..30 {
             queue.passed(Duration::from_millis(100));
             shedding.decide();
@@ -172,18 +190,21 @@ mod tests {
     async fn long_work_is_no_queue() {
         let shedding = at(0);
         for (requests, stands) in [(QUEUE_MIN - 1, false), (QUEUE_MIN, true)] {
-            let queue = shedding.thread();
-            let trying = tokio::time::timeout(TRY_EVERY * 3, try_queue(queue.clone()));
-            let blocking = async {
-                tokio::task::yield_now().await;
-                for _ in 0..requests {
-                    shedding.admits(false);
+            let queue = Arc::new(QueueDelay::default());
+            let trying = tokio::spawn(try_queue(queue.clone()));
+            tokio::task::yield_now().await;
+            for _ in 0..requests {
+                shedding.admits(false);
+            }
+            std::thread::sleep(TRY_EVERY * 2);
+            let waited = loop {
+                match queue.look(DECIDE_EVERY) {
+                    Some(waited) => break waited,
+                    None => tokio::time::sleep(TRY_EVERY).await,
                 }
-                std::thread::sleep(TRY_EVERY * 2);
             };
-            let _ = tokio::join!(trying, blocking);
-            let waited = queue.look().is_some_and(|waited| !waited.is_zero());
-            assert_eq!(waited, stands, "{requests}");
+            trying.abort();
+            assert_eq!(!waited.is_zero(), stands, "{requests}");
         }
     }
 

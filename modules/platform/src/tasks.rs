@@ -3,7 +3,7 @@
 use std::fmt::Display;
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures_util::FutureExt;
 use tokio::runtime::Handle;
@@ -50,9 +50,9 @@ impl Tasks {
             return;
         }
         while set.try_join_next().is_some() {}
-        let (asked, queue) = (Instant::now(), self.queue.clone());
+        let waits = self.queue.join();
         let work = async move {
-            queue.passed(asked.elapsed());
+            waits.pass();
             work.await;
         };
         set.spawn_on(work, &self.runtime);

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use kernel::Clock;
 use sqlx::Connection;
@@ -57,7 +57,7 @@ struct Inner {
     pool: Pool,
     clock: Clock,
     /// How long units of work wait until they begin.
-    queue: QueueDelay,
+    queue: Arc<QueueDelay>,
     /// Counts commits that carried events.
     published: watch::Sender<u64>,
     /// Counts when events became readable: the commit itself on SQLite, the sequencer's afterwards
@@ -125,7 +125,7 @@ impl Db {
 
     fn new(module: &'static str, pool: Pool, clock: Clock) -> Self {
         let (published, readable) = (watch::channel(0).0, watch::channel(0).0);
-        let queue = QueueDelay::default();
+        let queue = Arc::default();
         Self { inner: Arc::new(Inner { module, pool, clock, queue, published, readable }) }
     }
 
@@ -155,14 +155,14 @@ impl Db {
     /// Begins a unit of work. `name` is what it is, e.g. `order.place`: for logs, metrics and
     /// fault points.
     pub async fn begin(&self, name: &'static str) -> Result<Tx> {
-        let asked = Instant::now();
+        let waits = self.inner.queue.join();
         let conn = match &self.inner.pool {
             Pool::Sqlite { writer, .. } => writer.begin().await.map(Conn::Writer),
             Pool::Postgres(pool) => {
                 pool.begin().await.map(Conn::Postgres).map_err(|e| Error::engine("begin", e))
             }
         };
-        self.inner.queue.passed(asked.elapsed());
+        waits.pass();
         Ok(Tx::new(conn?, self.clone(), name))
     }
 
