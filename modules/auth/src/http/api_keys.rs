@@ -59,14 +59,10 @@ async fn list(staff: Staff, accounts: Data<Accounts>, query: Params<PageQuery>) 
         (status = 409, description = "`conflict`: there are too many", body = Problem),
         (status = 422, description = "`invalid_value`", body = Problem),
     ))]
-async fn create(
-    staff: Staff,
-    editor: Editor,
-    accounts: Data<Accounts>,
-    body: Body<NewApiKey>,
-) -> Answer {
-    demand(&staff, Permission::KeysWrite)?;
-    let (described, fresh) = usecase::create_key(&accounts, body.value, &staff, &editor.0).await?;
+async fn create(editor: Editor, accounts: Data<Accounts>, body: Body<NewApiKey>) -> Answer {
+    demand(&editor, Permission::KeysWrite)?;
+    let (described, fresh) =
+        usecase::create_key(&accounts, body.value, &editor, &editor.actor()).await?;
     Ok(HttpResponse::Created()
         .insert_header((CACHE_CONTROL, "no-store"))
         .json(NewKeyAnswer { key: fresh.text, described }))
@@ -81,14 +77,9 @@ async fn create(
         (status = 204, description = "It is revoked"),
         (status = 404, description = "`not_found`", body = Problem),
     ))]
-async fn revoke(
-    staff: Staff,
-    editor: Editor,
-    accounts: Data<Accounts>,
-    id: Path<String>,
-) -> Answer {
-    demand(&staff, Permission::KeysWrite)?;
+async fn revoke(editor: Editor, accounts: Data<Accounts>, id: Path<String>) -> Answer {
+    demand(&editor, Permission::KeysWrite)?;
     let id: ApiKeyId = id.parse().map_err(|_| Problem::not_found("such API key"))?;
-    usecase::revoke_key(&accounts, id, &editor.0).await?;
+    usecase::revoke_key(&accounts, id, &editor.actor()).await?;
     no_content()
 }

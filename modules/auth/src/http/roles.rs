@@ -80,14 +80,9 @@ async fn list(staff: Staff, accounts: Data<Accounts>) -> Answer {
         (status = 409, description = "`code_taken`", body = Problem),
         (status = 422, description = "`invalid_value`", body = Problem),
     ))]
-async fn create(
-    staff: Staff,
-    editor: Editor,
-    accounts: Data<Accounts>,
-    body: Body<NewRole>,
-) -> Answer {
-    demand(&staff, Permission::RolesWrite)?;
-    let role = usecase::create_role(&accounts, body.value, &staff, &editor.0).await?;
+async fn create(editor: Editor, accounts: Data<Accounts>, body: Body<NewRole>) -> Answer {
+    demand(&editor, Permission::RolesWrite)?;
+    let role = usecase::create_role(&accounts, body.value, &editor, &editor.actor()).await?;
     let mut response = HttpResponse::Created();
     response.insert_header((LOCATION, format!("/v1/admin/roles/{}", role.name)));
     Ok(versioned(response, &role))
@@ -121,17 +116,17 @@ async fn show(staff: Staff, accounts: Data<Accounts>, name: Path<String>) -> Ans
         (status = 412, description = "`version_conflict`: `current_version`", body = Problem),
     ))]
 async fn replace(
-    staff: Staff,
     editor: Editor,
     version: IfMatch,
     accounts: Data<Accounts>,
     name: Path<String>,
     body: Body<RoleChange>,
 ) -> Answer {
-    demand(&staff, Permission::RolesWrite)?;
+    demand(&editor, Permission::RolesWrite)?;
     let permissions = body.value.permissions;
     let role =
-        usecase::change_role(&accounts, &name, version.0, permissions, &staff, &editor.0).await?;
+        usecase::change_role(&accounts, &name, version.0, permissions, &editor, &editor.actor())
+            .await?;
     Ok(versioned(HttpResponse::Ok(), &role))
 }
 
@@ -147,14 +142,13 @@ async fn replace(
         (status = 412, description = "`version_conflict`: `current_version`", body = Problem),
     ))]
 async fn delete(
-    staff: Staff,
     editor: Editor,
     version: IfMatch,
     accounts: Data<Accounts>,
     name: Path<String>,
 ) -> Answer {
-    demand(&staff, Permission::RolesWrite)?;
-    usecase::delete_role(&accounts, &name, version.0, &editor.0).await?;
+    demand(&editor, Permission::RolesWrite)?;
+    usecase::delete_role(&accounts, &name, version.0, &editor.actor()).await?;
     no_content()
 }
 
@@ -193,14 +187,14 @@ struct GiveRole {
         (status = 422, description = "`invalid_value`", body = Problem),
     ))]
 async fn give(
-    staff: Staff,
     editor: Editor,
     accounts: Data<Accounts>,
     id: Path<String>,
     body: Body<GiveRole>,
 ) -> Answer {
-    demand(&staff, Permission::RolesWrite)?;
+    demand(&editor, Permission::RolesWrite)?;
     let id: CustomerId = id.parse().map_err(|_| Problem::not_found("such account"))?;
-    let account = usecase::give_role(&accounts, id, &body.value.role, &staff, &editor.0).await?;
+    let account =
+        usecase::give_role(&accounts, id, &body.value.role, &editor, &editor.actor()).await?;
     ok(&CustomerAnswer::from(account))
 }

@@ -34,7 +34,7 @@ pub(crate) async fn create(
     key: OptionalKey,
     body: Body<ProductInput>,
 ) -> Answer {
-    let staff = editor.0.id().map(|id| id.to_string()).unwrap_or_default();
+    let staff = editor.id;
     let key = key.0.map(|key| Key::new(staff, CREATE, &key, &body.raw));
     let mut tx = catalog.db.begin("catalog.create").await?;
     if let Some(key) = &key {
@@ -46,7 +46,7 @@ pub(crate) async fn create(
             return Ok(stored(before, true));
         }
     }
-    let product = usecase::create::create(&mut tx, body.value, &editor.0).await?;
+    let product = usecase::create::create(&mut tx, body.value, &editor.actor()).await?;
     let location = format!("/v1/admin/products/{}", product.id);
     let json = serde_json::to_string(&ProductView::from(product)).map_err(Failure::internal)?;
     let created = idempotency::Answer { status: 201, body: json };
@@ -107,7 +107,7 @@ pub(crate) async fn replace(
     id: web::Path<String>,
     body: Body<ProductInput>,
 ) -> Answer {
-    let changed = catalog.update(product_id(&id)?, version.0, body.value, &editor.0).await?;
+    let changed = catalog.update(product_id(&id)?, version.0, body.value, &editor.actor()).await?;
     told(&catalog, versioned(changed)).await
 }
 
@@ -137,7 +137,7 @@ pub(crate) async fn patch(
     id: web::Path<String>,
     body: Body<serde_json::Value>,
 ) -> Answer {
-    let changed = catalog.patch(product_id(&id)?, version.0, body.value, &editor.0).await?;
+    let changed = catalog.patch(product_id(&id)?, version.0, body.value, &editor.actor()).await?;
     told(&catalog, versioned(changed)).await
 }
 
@@ -166,7 +166,7 @@ pub(crate) async fn archive(
         return Err(IfMatch::wrong().into());
     }
     let version = version.map(|version| version.0);
-    catalog.archive(product_id(&id)?, version, &editor.0).await?;
+    catalog.archive(product_id(&id)?, version, &editor.actor()).await?;
     told(&catalog, no_content()?).await
 }
 

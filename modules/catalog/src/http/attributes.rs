@@ -49,7 +49,7 @@ async fn list(_: Staff, catalog: web::Data<Catalog>) -> Answer {
     )
 )]
 async fn create(editor: Editor, catalog: web::Data<Catalog>, body: Body<AttributeInput>) -> Answer {
-    let attribute = catalog.define_attribute(body.value, &editor.0).await?;
+    let attribute = catalog.define_attribute(body.value, &editor.actor()).await?;
     let location = format!("/v1/admin/attributes/{}", attribute.code);
     told(&catalog, made(location, &attribute)).await
 }
@@ -91,7 +91,7 @@ async fn replace(
     code: web::Path<String>,
     body: Body<AttributeInput>,
 ) -> Answer {
-    let changed = catalog.redefine_attribute(&code, version.0, body.value, &editor.0).await?;
+    let changed = catalog.redefine_attribute(&code, version.0, body.value, &editor.actor()).await?;
     told(&catalog, shown(changed.version, &changed)).await
 }
 
@@ -114,6 +114,6 @@ async fn delete(
     catalog: web::Data<Catalog>,
     code: web::Path<String>,
 ) -> Answer {
-    catalog.forget_attribute(&code, version.0, &editor.0).await?;
+    catalog.forget_attribute(&code, version.0, &editor.actor()).await?;
     told(&catalog, no_content()?).await
 }

@@ -57,6 +57,6 @@ struct BulkReport {
 )]
 async fn bulk(editor: Editor, catalog: web::Data<Catalog>, body: Body<BulkInput>) -> Answer {
     let items: Vec<&RawValue> = body.value.items.iter().map(AsRef::as_ref).collect();
-    let items = catalog.bulk(&items, body.value.atomic, &editor.0).await?;
+    let items = catalog.bulk(&items, body.value.atomic, &editor.actor()).await?;
     told(&catalog, HttpResponse::Ok().json(BulkReport { items })).await
 }

@@ -81,7 +81,7 @@ async fn list(_: Staff, catalog: web::Data<Catalog>) -> Answer {
     )
 )]
 async fn create(editor: Editor, catalog: web::Data<Catalog>, body: Body<CategoryInput>) -> Answer {
-    let category = catalog.create_category(body.value, &editor.0).await?;
+    let category = catalog.create_category(body.value, &editor.actor()).await?;
     let location = format!("/v1/admin/categories/{}", category.id);
     told(&catalog, made(location, &category)).await
 }
@@ -124,7 +124,7 @@ async fn replace(
     body: Body<CategoryInput>,
 ) -> Answer {
     let id = category_id(&id)?;
-    let changed = catalog.update_category(id, version.0, body.value, &editor.0).await?;
+    let changed = catalog.update_category(id, version.0, body.value, &editor.actor()).await?;
     told(&catalog, shown(changed.version, &changed)).await
 }
 
@@ -148,6 +148,6 @@ async fn delete(
     catalog: web::Data<Catalog>,
     id: web::Path<String>,
 ) -> Answer {
-    catalog.delete_category(category_id(&id)?, version.0, &editor.0).await?;
+    catalog.delete_category(category_id(&id)?, version.0, &editor.actor()).await?;
     told(&catalog, no_content()?).await
 }

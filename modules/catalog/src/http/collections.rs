@@ -88,7 +88,7 @@ async fn create(
     catalog: web::Data<Catalog>,
     body: Body<CollectionInput>,
 ) -> Answer {
-    let collection = catalog.create_collection(body.value, &editor.0).await?;
+    let collection = catalog.create_collection(body.value, &editor.actor()).await?;
     let location = format!("/v1/admin/collections/{}", collection.id);
     told(&catalog, made(location, &collection)).await
 }
@@ -132,7 +132,7 @@ async fn replace(
     body: Body<CollectionInput>,
 ) -> Answer {
     let id = collection_id(&id)?;
-    let changed = catalog.update_collection(id, version.0, body.value, &editor.0).await?;
+    let changed = catalog.update_collection(id, version.0, body.value, &editor.actor()).await?;
     told(&catalog, shown(changed.version, &changed)).await
 }
 
@@ -170,7 +170,7 @@ async fn choose(
     body: Body<ChoiceInput>,
 ) -> Answer {
     let id = collection_id(&id)?;
-    let changed = catalog.choose(id, version.0, body.value.items, &editor.0).await?;
+    let changed = catalog.choose(id, version.0, body.value.items, &editor.actor()).await?;
     told(&catalog, shown(changed.version, &changed)).await
 }
 
@@ -193,6 +193,6 @@ async fn delete(
     catalog: web::Data<Catalog>,
     id: web::Path<String>,
 ) -> Answer {
-    catalog.delete_collection(collection_id(&id)?, version.0, &editor.0).await?;
+    catalog.delete_collection(collection_id(&id)?, version.0, &editor.actor()).await?;
     told(&catalog, no_content()?).await
 }

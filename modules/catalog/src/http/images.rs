@@ -133,7 +133,7 @@ pub(crate) async fn create(
     payload: web::Payload,
 ) -> Answer {
     let bytes = upload(&request, payload, catalog.settings.images.bytes_max).await?;
-    let (image, is_new) = catalog.add_image(&editor.0, bytes).await?;
+    let (image, is_new) = catalog.add_image(&editor.actor(), bytes).await?;
     let mut response = if is_new { HttpResponse::Created() } else { HttpResponse::Ok() };
     response.insert_header((LOCATION, format!("/v1/admin/images/{}", image.id)));
     Ok(response.insert_header((ETAG, etag(&image))).json(ImageView::from(image)))
@@ -250,7 +250,7 @@ pub(crate) async fn describe(
     body: Body<Description>,
 ) -> Answer {
     let (id, alt) = (image_id(&id)?, body.value.alt);
-    Ok(versioned(catalog.describe_image(&editor.0, id, version.0, alt).await?))
+    Ok(versioned(catalog.describe_image(&editor.actor(), id, version.0, alt).await?))
 }
 
 /// Deletes an image that no product names.
@@ -268,7 +268,7 @@ pub(crate) async fn delete(
     catalog: web::Data<Catalog>,
     id: web::Path<String>,
 ) -> Answer {
-    catalog.delete_image(&editor.0, image_id(&id)?).await?;
+    catalog.delete_image(&editor.actor(), image_id(&id)?).await?;
     no_content()
 }
 

@@ -143,10 +143,7 @@ pub(crate) async fn create(
     take(&mut upload, &request, payload).await?;
     let (bytes_total, sha256) = upload.finish().await?;
     let asked = format!("{sha256} {} {}", params.format.word(), params.dry_run);
-    let key = key
-        .0
-        .zip(editor.0.id())
-        .map(|(key, caller)| Key::new(caller, &format!("POST {PATH}"), &key, asked.as_bytes()));
+    let key = key.0.map(|key| Key::new(editor.id, &format!("POST {PATH}"), &key, asked.as_bytes()));
     let mut tx = catalog.db.begin("catalog.import.create").await?;
     if let Some(key) = &key {
         let claim = idempotency::claim(&mut tx, key).await?;
@@ -157,7 +154,7 @@ pub(crate) async fn create(
             return Ok(stored(before, true));
         }
     }
-    let job = asked_for(id, &params, bytes_total, editor.0, tx.now());
+    let job = asked_for(id, &params, bytes_total, editor.actor(), tx.now());
     catalog.ask_for_import(&mut tx, &job).await?;
     let json = serde_json::to_string(&ImportView::from(job)).map_err(Failure::internal)?;
     let accepted = idempotency::Answer { status: 202, body: json };
@@ -275,6 +272,6 @@ pub(crate) async fn cancel(
     catalog: web::Data<Catalog>,
     id: web::Path<String>,
 ) -> Answer {
-    let job = catalog.cancel_import(import_id(&id)?, &editor.0).await?;
+    let job = catalog.cancel_import(import_id(&id)?, &editor.actor()).await?;
     Ok(HttpResponse::Ok().json(ImportView::from(job)))
 }

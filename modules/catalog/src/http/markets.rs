@@ -50,7 +50,7 @@ async fn list(_: Staff, catalog: web::Data<Catalog>) -> Answer {
     )
 )]
 async fn create(editor: Editor, catalog: web::Data<Catalog>, body: Body<MarketInput>) -> Answer {
-    let market = catalog.create_market(body.value, &editor.0).await?;
+    let market = catalog.create_market(body.value, &editor.actor()).await?;
     let location = format!("/v1/admin/markets/{}", market.code);
     told(&catalog, made(location, &market)).await
 }
@@ -91,7 +91,7 @@ async fn replace(
     code: web::Path<String>,
     body: Body<MarketInput>,
 ) -> Answer {
-    let changed = catalog.update_market(&code, version.0, body.value, &editor.0).await?;
+    let changed = catalog.update_market(&code, version.0, body.value, &editor.actor()).await?;
     told(&catalog, shown(changed.version, &changed)).await
 }
 
@@ -115,6 +115,6 @@ async fn delete(
     catalog: web::Data<Catalog>,
     code: web::Path<String>,
 ) -> Answer {
-    catalog.delete_market(&code, version.0, &editor.0).await?;
+    catalog.delete_market(&code, version.0, &editor.actor()).await?;
     told(&catalog, no_content()?).await
 }

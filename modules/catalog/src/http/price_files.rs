@@ -75,6 +75,6 @@ async fn import(
     let id = list_id(&id)?;
     let text = whole(&request, payload, PRICE_FILE_MAX).await?;
     let ImportParams { format, dry_run } = params.0;
-    let imported = catalog.import_prices(id, format, text, dry_run, &editor.0).await?;
+    let imported = catalog.import_prices(id, format, text, dry_run, &editor.actor()).await?;
     told(&catalog, ok(&imported)?).await
 }

@@ -70,7 +70,7 @@ async fn list(_: Staff, catalog: web::Data<Catalog>) -> Answer {
     )
 )]
 async fn create(editor: Editor, catalog: web::Data<Catalog>, body: Body<PriceListInput>) -> Answer {
-    let list = catalog.create_price_list(body.value, &editor.0).await?;
+    let list = catalog.create_price_list(body.value, &editor.actor()).await?;
     let location = format!("/v1/admin/price-lists/{}", list.id);
     told(&catalog, made(location, &list)).await
 }
@@ -113,7 +113,7 @@ async fn replace(
     body: Body<PriceListInput>,
 ) -> Answer {
     let id = list_id(&id)?;
-    let changed = catalog.update_price_list(id, version.0, body.value, &editor.0).await?;
+    let changed = catalog.update_price_list(id, version.0, body.value, &editor.actor()).await?;
     told(&catalog, shown(changed.version, &changed)).await
 }
 
@@ -136,7 +136,7 @@ async fn delete(
     catalog: web::Data<Catalog>,
     id: web::Path<String>,
 ) -> Answer {
-    catalog.delete_price_list(list_id(&id)?, version.0, &editor.0).await?;
+    catalog.delete_price_list(list_id(&id)?, version.0, &editor.actor()).await?;
     told(&catalog, no_content()?).await
 }
 
@@ -193,7 +193,7 @@ async fn put_prices(
     id: web::Path<String>,
     body: Body<PutPrices>,
 ) -> Answer {
-    let put = catalog.put_prices(list_id(&id)?, body.value.prices, &editor.0).await?;
+    let put = catalog.put_prices(list_id(&id)?, body.value.prices, &editor.actor()).await?;
     let view = PutView { written: put.written, unchanged: put.unchanged };
     told(&catalog, ok(&view)?).await
 }
@@ -230,7 +230,7 @@ async fn delete_price(
     let (list, product) = path.into_inner();
     let (list, product) = (list_id(&list)?, product_id(&product)?);
     let quantity = tier.0.min_quantity.unwrap_or(1);
-    catalog.delete_price(list, product, quantity, &editor.0).await?;
+    catalog.delete_price(list, product, quantity, &editor.actor()).await?;
     told(&catalog, no_content()?).await
 }
 
@@ -283,7 +283,7 @@ async fn derive(
 ) -> Answer {
     let Derive { percent, category, after } = body.value;
     let how = Derivation { percent, category, after };
-    let (put, next_after) = catalog.derive_prices(list_id(&id)?, how, &editor.0).await?;
+    let (put, next_after) = catalog.derive_prices(list_id(&id)?, how, &editor.actor()).await?;
     let view = DeriveView { written: put.written, unchanged: put.unchanged, next_after };
     told(&catalog, ok(&view)?).await
 }

@@ -67,6 +67,6 @@ async fn replace(
     body: Body<RelationsInput>,
 ) -> Answer {
     let id = product_id(&id)?;
-    let changed = catalog.relate(id, version.0, body.value.items, &editor.0).await?;
+    let changed = catalog.relate(id, version.0, body.value.items, &editor.actor()).await?;
     told(&catalog, versioned(changed)).await
 }

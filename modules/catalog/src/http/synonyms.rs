@@ -49,7 +49,7 @@ async fn list(_: Staff, catalog: web::Data<Catalog>) -> Answer {
     )
 )]
 async fn create(editor: Editor, catalog: web::Data<Catalog>, body: Body<SynonymInput>) -> Answer {
-    let synonym = catalog.create_synonym(body.value, &editor.0).await?;
+    let synonym = catalog.create_synonym(body.value, &editor.actor()).await?;
     let location = format!("/v1/admin/synonyms/{}", synonym.id);
     told(&catalog, made(location, &synonym)).await
 }
@@ -91,7 +91,7 @@ async fn replace(
     body: Body<SynonymInput>,
 ) -> Answer {
     let id = synonym_id(&id)?;
-    let changed = catalog.update_synonym(id, version.0, body.value, &editor.0).await?;
+    let changed = catalog.update_synonym(id, version.0, body.value, &editor.actor()).await?;
     told(&catalog, shown(changed.version, &changed)).await
 }
 
@@ -114,6 +114,6 @@ async fn delete(
     catalog: web::Data<Catalog>,
     id: web::Path<String>,
 ) -> Answer {
-    catalog.delete_synonym(synonym_id(&id)?, version.0, &editor.0).await?;
+    catalog.delete_synonym(synonym_id(&id)?, version.0, &editor.actor()).await?;
     told(&catalog, no_content()?).await
 }

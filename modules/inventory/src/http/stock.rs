@@ -133,7 +133,6 @@ async fn show(_: Staff, inventory: web::Data<Inventory>, id: web::Path<String>) 
         (status = 422, description = "`invalid_value` or `idempotency_key_reused`",
             body = Problem)))]
 async fn adjust(
-    staff: Staff,
     editor: Editor,
     inventory: web::Data<Inventory>,
     id: web::Path<String>,
@@ -145,8 +144,8 @@ async fn adjust(
     let adjustment = Adjustment::new(delta, &reason, location)?;
     // The product is a part of what was asked, and not of the body.
     let request = [product.to_string().as_bytes(), &body.raw].concat();
-    let key = Key::new(staff.id, ADJUST, &key.0, &request);
-    let adjusted = inventory.adjust(&key, product, &adjustment, &editor.0).await?;
+    let key = Key::new(editor.id, ADJUST, &key.0, &request);
+    let adjusted = inventory.adjust(&key, product, &adjustment, &editor.actor()).await?;
     Ok(stored(adjusted.answer, adjusted.replayed))
 }
 

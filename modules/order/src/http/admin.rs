@@ -13,7 +13,7 @@ use crate::domain::order::OrderView;
 use crate::domain::status::Status;
 use crate::error::OrderError;
 use crate::store::orders as store;
-use crate::usecase::advance::Advance;
+use crate::usecase::advance::{Advance, By};
 
 /// The longest reason or tracking number, in characters.
 const TEXT_MAX: usize = 200;
@@ -79,7 +79,7 @@ pub(super) async fn show(orders: Data<Orders>, _: Staff, id: Path<String>) -> An
 
 async fn advance(
     orders: &Orders,
-    (staff, editor): (&Staff, &Editor),
+    editor: &Editor,
     id: &str,
     key: OptionalKey,
     step: &str,
@@ -88,8 +88,9 @@ async fn advance(
 ) -> Answer {
     let id = order_id(id)?;
     let route = format!("POST /v1/admin/orders/{id}/{step}");
-    let key = key.0.map(|key| Key::new(staff.id, &route, &key, body));
-    let (answer, replayed) = orders.advance(id, &change, key.as_ref(), Some(&editor.0)).await?;
+    let key = key.0.map(|key| Key::new(editor.id, &route, &key, body));
+    let actor = editor.actor();
+    let (answer, replayed) = orders.advance(id, &change, key.as_ref(), By::Staff(&actor)).await?;
     Ok(stored(answer, replayed))
 }
 
@@ -105,7 +106,6 @@ async fn advance(
     ))]
 pub(super) async fn ship(
     orders: Data<Orders>,
-    staff: Staff,
     editor: Editor,
     id: Path<String>,
     key: OptionalKey,
@@ -119,8 +119,7 @@ pub(super) async fn ship(
         let message = format!("must be 1 to {TEXT_MAX} characters");
         return Err(Problem::invalid("tracking", message).into());
     }
-    advance(&orders, (&staff, &editor), &id, key, "ship", &body.raw, Advance::Ship { tracking })
-        .await
+    advance(&orders, &editor, &id, key, "ship", &body.raw, Advance::Ship { tracking }).await
 }
 
 /// Says that the parcel of a shipped order has arrived.
@@ -135,12 +134,11 @@ pub(super) async fn ship(
     ))]
 pub(super) async fn deliver(
     orders: Data<Orders>,
-    staff: Staff,
     editor: Editor,
     id: Path<String>,
     key: OptionalKey,
 ) -> Answer {
-    advance(&orders, (&staff, &editor), &id, key, "deliver", b"", Advance::Deliver).await
+    advance(&orders, &editor, &id, key, "deliver", b"", Advance::Deliver).await
 }
 
 /// Calls a confirmed order off on behalf of the shop.
@@ -155,7 +153,6 @@ pub(super) async fn deliver(
     ))]
 pub(super) async fn cancel(
     orders: Data<Orders>,
-    staff: Staff,
     editor: Editor,
     id: Path<String>,
     key: OptionalKey,
@@ -166,6 +163,6 @@ pub(super) async fn cancel(
         let message = format!("must be 1 to {TEXT_MAX} characters");
         return Err(Problem::invalid("reason", message).into());
     }
-    let change = Advance::Cancel { customer: None, reason };
-    advance(&orders, (&staff, &editor), &id, key, "cancel", &body.raw, change).await
+    let change = Advance::Cancel { reason };
+    advance(&orders, &editor, &id, key, "cancel", &body.raw, change).await
 }

@@ -14,7 +14,7 @@ use crate::Orders;
 use crate::domain::order::{Order, OrderView};
 use crate::error::OrderError;
 use crate::store::orders as store;
-use crate::usecase::advance::Advance;
+use crate::usecase::advance::{Advance, By};
 use crate::usecase::place::{PlaceOrder, Placed};
 
 /// Orders the cart: reserves the stock, authorizes the payment, books the shipment.
@@ -151,10 +151,8 @@ pub(super) async fn cancel(
     let order: OrderId = id.parse().map_err(|_| OrderError::NotFound)?;
     let route = format!("POST /v1/orders/{order}/cancel");
     let key = key.0.map(|key| Key::new(caller.id, &route, &key, b""));
-    let advance = Advance::Cancel {
-        customer: Some(caller.id),
-        reason: "cancelled by the customer".to_owned(),
-    };
-    let (answer, replayed) = orders.advance(order, &advance, key.as_ref(), None).await?;
+    let advance = Advance::Cancel { reason: "cancelled by the customer".to_owned() };
+    let by = By::Customer(caller.id);
+    let (answer, replayed) = orders.advance(order, &advance, key.as_ref(), by).await?;
     Ok(stored(answer, replayed))
 }

@@ -57,7 +57,7 @@ pub(super) async fn create(orders: Data<Orders>, editor: Editor, body: Body<NewC
     if !coupon::create(&mut tx, &new.code, percent_bp, new.uses_max).await? {
         return Err(Problem::new(code::CONFLICT, "There is a coupon of this code.").into());
     }
-    audit::record(&mut tx, &editor.0, &[entry(&new)?]).await?;
+    audit::record(&mut tx, &editor.actor(), &[entry(&new)?]).await?;
     tx.commit().await?;
     let coupon = coupon::find(db, &new.code).await?;
     created("/v1/admin/promotions", &coupon)

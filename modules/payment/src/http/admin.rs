@@ -1,6 +1,6 @@
 use actix_web::web::{Data, Path};
 use kernel::Money;
-use platform::http::{Answer, Body, Editor, RequiredKey, Staff, stored};
+use platform::http::{Answer, Body, Editor, RequiredKey, stored};
 use platform::idempotency::Key;
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -20,15 +20,15 @@ pub struct RefundRequest {
 
 async fn run(
     payments: &Payments,
-    (staff, editor): (&Staff, &Editor),
+    editor: &Editor,
     key: &RequiredKey,
     id: &str,
     (command, word, raw): (Command, &str, &[u8]),
 ) -> Answer {
     let id = payment_id(id)?;
     let route = format!("POST /v1/admin/payments/{id}/{word}");
-    let key = Key::new(staff.id, &route, &key.0, raw);
-    let answered = command::command(payments, id, command, &key, &editor.0).await?;
+    let key = Key::new(editor.id, &route, &key.0, raw);
+    let answered = command::command(payments, id, command, &key, &editor.actor()).await?;
     Ok(stored(answered.answer, answered.replayed))
 }
 
@@ -46,12 +46,11 @@ async fn run(
 )]
 pub async fn capture(
     payments: Data<Payments>,
-    staff: Staff,
     editor: Editor,
     key: RequiredKey,
     id: Path<String>,
 ) -> Answer {
-    run(&payments, (&staff, &editor), &key, &id, (Command::Capture, "capture", b"")).await
+    run(&payments, &editor, &key, &id, (Command::Capture, "capture", b"")).await
 }
 
 /// Lets go of what is set aside.
@@ -68,12 +67,11 @@ pub async fn capture(
 )]
 pub async fn void(
     payments: Data<Payments>,
-    staff: Staff,
     editor: Editor,
     key: RequiredKey,
     id: Path<String>,
 ) -> Answer {
-    run(&payments, (&staff, &editor), &key, &id, (Command::Void, "void", b"")).await
+    run(&payments, &editor, &key, &id, (Command::Void, "void", b"")).await
 }
 
 /// Gives a part of what was taken back.
@@ -91,12 +89,11 @@ pub async fn void(
 )]
 pub async fn refund(
     payments: Data<Payments>,
-    staff: Staff,
     editor: Editor,
     key: RequiredKey,
     id: Path<String>,
     body: Body<RefundRequest>,
 ) -> Answer {
     let command = Command::Refund(body.value.amount);
-    run(&payments, (&staff, &editor), &key, &id, (command, "refund", &body.raw)).await
+    run(&payments, &editor, &key, &id, (command, "refund", &body.raw)).await
 }

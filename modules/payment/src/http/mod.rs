@@ -7,19 +7,15 @@ mod problem;
 mod tokens;
 
 use actix_web::guard;
-use actix_web::http::header::CONTENT_TYPE;
 use actix_web::web::{Data, ServiceConfig, get, post};
+use platform::http::says_form;
 use utoipa::OpenApi;
 
 use crate::Payments;
 
 /// Registers the routes.
 pub fn routes(payments: &Payments, config: &mut ServiceConfig) {
-    let is_form = guard::fn_guard(|context| {
-        let kind = context.head().headers().get(CONTENT_TYPE);
-        kind.and_then(|kind| kind.to_str().ok())
-            .is_some_and(|kind| kind.starts_with("application/x-www-form-urlencoded"))
-    });
+    let is_form = guard::fn_guard(|context| says_form(context.head().headers()));
     config
         .app_data(Data::new(payments.clone()))
         .route("/v1/payment-tokens", post().to(tokens::create))

@@ -3,7 +3,7 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use actix_web::dev::Payload;
-use actix_web::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
+use actix_web::http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap};
 use actix_web::web::{Bytes, Data};
 use actix_web::{FromRequest, HttpMessage, HttpRequest};
 use futures_util::StreamExt;
@@ -77,30 +77,37 @@ fn not_json() -> Problem {
     Problem::new(code::UNSUPPORTED_MEDIA_TYPE, detail)
 }
 
-/// Whether all that is said of a body is that it is JSON as it is. A body that could be read in two
-/// ways is read in none.
 fn says_json(request: &HttpRequest) -> bool {
-    let each = |name, is: fn(&str) -> bool| {
-        let all = request.headers().get_all(name);
-        all.map(|value| value.to_str().unwrap_or_default()).all(is)
-    };
-    request.headers().get_all(CONTENT_TYPE).count() <= 1
-        && each(CONTENT_TYPE, is_json)
-        && each(CONTENT_ENCODING, |coding| coding.eq_ignore_ascii_case("identity"))
+    says(request.headers(), is_json)
 }
 
-/// JSON is UTF-8 (RFC 8259, section 8.1); some say so.
-fn is_json(kind: &str) -> bool {
+fn is_json(essence: &str) -> bool {
+    essence == "application/json" || essence.ends_with("+json")
+}
+
+/// Whether all that is said of a body is that it is of this media type, as it is and in UTF-8. A body
+/// that could be read in two ways is read in none.
+pub(super) fn says(headers: &HeaderMap, is: fn(&str) -> bool) -> bool {
+    let mut kinds = headers.get_all(CONTENT_TYPE).map(|kind| kind.to_str().unwrap_or_default());
+    let (kind, more) = (kinds.next(), kinds.next());
+    let mut codings = headers.get_all(CONTENT_ENCODING);
+    more.is_none()
+        && kind.is_none_or(|kind| is_in_utf_8(kind, is))
+        && codings.all(|coding| coding.as_bytes().eq_ignore_ascii_case(b"identity"))
+}
+
+/// JSON is UTF-8 (RFC 8259, section 8.1), and so are forms of pages that are; some say so.
+fn is_in_utf_8(kind: &str, is: fn(&str) -> bool) -> bool {
     let kind = kind.to_ascii_lowercase();
     let mut parts = kind.split(';').map(str::trim);
     let essence = parts.next().unwrap_or_default();
-    let is_utf8 = |part: &str| match part.split_once('=') {
+    let is_utf_8 = |part: &str| match part.split_once('=') {
         Some((name, charset)) if name.trim() == "charset" => {
             charset.trim().trim_matches('"') == "utf-8"
         }
         _ => true,
     };
-    (essence == "application/json" || essence.ends_with("+json")) && parts.all(is_utf8)
+    is(essence) && parts.all(is_utf_8)
 }
 
 /// A body as a whole, if it is not too long and does not come too slowly.
@@ -294,12 +301,12 @@ mod tests {
     #[test]
     fn json_is_what_says_so_in_utf_8() {
         for kind in ["application/json", "Application/JSON; charset=\"UTF-8\"", "a/b+json"] {
-            assert!(is_json(kind), "{kind}");
+            assert!(is_in_utf_8(kind, is_json), "{kind}");
         }
         for kind in
             ["", "json", "text/plain", "application/json; charset=utf-7", "application/jsonp"]
         {
-            assert!(!is_json(kind), "{kind}");
+            assert!(!is_in_utf_8(kind, is_json), "{kind}");
         }
     }
 

@@ -1,4 +1,5 @@
 use std::future::{Ready, ready};
+use std::net::IpAddr;
 use std::ops::Deref;
 
 use actix_web::dev::Payload;
@@ -18,9 +19,19 @@ pub struct Caller(pub Principal);
 #[derive(Debug, Clone)]
 pub struct Staff(pub Principal);
 
-/// Who is to be named for a change by the staff.
-#[derive(Debug, Clone, Copy)]
-pub struct Editor(pub Actor);
+/// A caller who works in the shop and changes something, for which they are named.
+#[derive(Debug, Clone)]
+pub struct Editor {
+    caller: Principal,
+    address: IpAddr,
+}
+
+impl Editor {
+    /// Whom the audit log names.
+    pub const fn actor(&self) -> Actor {
+        Actor::calling(&self.caller, Some(self.address))
+    }
+}
 
 fn principal(request: &HttpRequest) -> Result<Principal, Problem> {
     let missing =
@@ -99,9 +110,8 @@ impl FromRequest for Editor {
     type Future = Ready<Result<Self, Failure>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let address = Some(ClientAddress::of(request).0);
-        let editor = staff(request).map(|caller| Self(Actor::calling(&caller, address)));
-        ready(editor.map_err(Failure::from))
+        let ClientAddress(address) = ClientAddress::of(request);
+        ready(staff(request).map(|caller| Self { caller, address }).map_err(Failure::from))
     }
 }
 
@@ -118,5 +128,13 @@ impl Deref for Staff {
 
     fn deref(&self) -> &Principal {
         &self.0
+    }
+}
+
+impl Deref for Editor {
+    type Target = Principal;
+
+    fn deref(&self) -> &Principal {
+        &self.caller
     }
 }

@@ -1,34 +1,37 @@
 use std::pin::Pin;
 
 use actix_web::dev::Payload;
-use actix_web::http::header::CONTENT_TYPE;
+use actix_web::http::header::{CONTENT_TYPE, HeaderMap};
 use actix_web::{FromRequest, HttpRequest};
 use kernel::problem::{Problem, code};
 use serde::de::DeserializeOwned;
 
 use super::Failure;
-use super::body::{from_query, guard_of, read};
+use super::body::{from_query, guard_of, read, says};
 
 /// What a page's form sends: `application/x-www-form-urlencoded`. What is wrong with it is a problem
 /// that names the field, as in a query.
 #[derive(Debug)]
 pub struct Form<T>(pub T);
 
+/// Whether a request says that its body is a form.
+pub fn says_form(headers: &HeaderMap) -> bool {
+    let is_form = |essence: &str| essence == "application/x-www-form-urlencoded";
+    headers.contains_key(CONTENT_TYPE) && says(headers, is_form)
+}
+
 impl<T: DeserializeOwned> FromRequest for Form<T> {
     type Error = Failure;
     type Future = Pin<Box<dyn Future<Output = Result<Self, Failure>>>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let kind = request.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
-        let is_form = kind.is_some_and(|kind| {
-            let kind = kind.split(';').next().unwrap_or_default().trim();
-            kind.eq_ignore_ascii_case("application/x-www-form-urlencoded")
-        });
+        let is_form = says_form(request.headers());
         let mut payload = payload.take();
         let request = request.clone();
         Box::pin(async move {
             if !is_form {
-                let detail = "Send the form as application/x-www-form-urlencoded.";
+                let detail =
+                    "Send the form as application/x-www-form-urlencoded, in UTF-8 and as it is.";
                 return Err(Problem::new(code::UNSUPPORTED_MEDIA_TYPE, detail).into());
             }
             let raw = read(&request, &mut payload).await?;

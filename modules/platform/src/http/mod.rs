@@ -25,8 +25,9 @@ pub use client::ClientAddress;
 pub use credential::{
     TrustedOrigin, identify, is_plain_loopback, only_cookie, refuse_foreign, session_cookie,
 };
+pub use download::download;
 pub use failure::{Failure, PROBLEM_JSON};
-pub use form::Form;
+pub use form::{Form, says_form};
 pub use key::{OptionalKey, RequiredKey};
 pub use page::{Nonce, page};
 pub use version::{IfMatch, etag, knows};
