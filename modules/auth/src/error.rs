@@ -151,4 +151,7 @@ pub enum OpenError {
     /// The first password could not be hashed or the sessions not be read.
     #[error(transparent)]
     Account(#[from] AccountError),
+    /// The log could not be written.
+    #[error(transparent)]
+    Storage(#[from] sql::Error),
 }

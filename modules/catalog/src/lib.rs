@@ -343,7 +343,8 @@ impl Catalog {
     pub async fn request_search_rebuild(db: &Db, actor: &Actor) -> sql::Result<()> {
         let mut tx = db.begin("catalog.search_rebuild").await?;
         store::searching::next_generation(&mut tx).await?;
-        let entry = Entry::done("search.rebuild", audit::named("index", "search"));
+        let told = serde_json::json!({"index": "search"});
+        let entry = Entry::done("search.rebuild", audit::named("index", "search"), &told)?;
         audit::record(&mut tx, actor, &[entry]).await?;
         tx.commit().await
     }

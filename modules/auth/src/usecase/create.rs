@@ -19,7 +19,8 @@ struct Made<'a> {
     role: &'static str,
 }
 
-/// Opens an account; it is in the audit log unless a shopper opens one. Of two that want the same e-mail address one gets it.
+/// Opens an account; it is in the audit log unless a shopper opens one. Of two that want the same
+/// e-mail address one gets it.
 pub(crate) async fn create(
     accounts: &Accounts,
     email: &str,

@@ -9,15 +9,26 @@ use serde::Serialize;
 
 use crate::domain::Account;
 
-/// Notes a change of an account by its owner, with what may be told of it.
+/// Notes what an owner did to an account, with what may be told of it.
 pub(super) async fn note(
     tx: &mut Tx,
     owner: &Account,
     client: IpAddr,
     action: &'static str,
-    after: &impl Serialize,
+    told: &impl Serialize,
 ) -> Result<()> {
-    let entry = || Entry::created(action, owner.id.uuid(), after);
+    let entry = || Entry::done(action, owner.id.uuid(), told);
+    write(tx, owner, client, entry).await
+}
+
+/// Notes a second factor that its owner took away.
+pub(super) async fn note_removed(
+    tx: &mut Tx,
+    owner: &Account,
+    client: IpAddr,
+    factor: &impl Serialize,
+) -> Result<()> {
+    let entry = || Entry::deleted("account.factor_remove", owner.id.uuid(), factor);
     write(tx, owner, client, entry).await
 }
 

@@ -158,7 +158,7 @@ pub(crate) async fn remove(
     }
     tell(accounts, &mut tx, account, LetterKind::FactorRemoved).await?;
     let gone = FactorNoted { factor: "passkey", passkey: Some(id), name: None };
-    noted::note(&mut tx, account, client, "account.factor_remove", &gone).await?;
+    noted::note_removed(&mut tx, account, client, &gone).await?;
     Ok(tx.commit().await?)
 }
 

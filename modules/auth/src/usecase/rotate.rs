@@ -4,25 +4,21 @@ use kernel::Timestamp;
 use platform::audit::{self, Actor, Entry};
 use platform::sql::Db;
 
-use crate::error::{AccountError, OpenError};
+use crate::error::OpenError;
 use crate::keys;
 
-/// Makes a new key that signs access tokens. The file is made inside of the unit of work that tells of
-/// it, after everything that can fail but the commit: a key of which the log does not know is the
-/// worse of the two mistakes.
+/// Makes a new key that signs access tokens, after the log has it on disk: when the file cannot be made
+/// the command says so, and no key signs of which nobody knows.
 pub(crate) async fn rotate_keys(
     db: &Db,
     folder: &Path,
     actor: &Actor,
 ) -> Result<Timestamp, OpenError> {
-    let storage = |error| OpenError::from(AccountError::from(error));
-    let mut tx = db.begin("auth.rotate").await.map_err(storage)?;
+    let mut tx = db.begin("auth.rotate").await?;
     let now = tx.now();
     let told = serde_json::json!({"signs_from": keys::signs_from(now)});
     let subject = audit::named("signing_key", &now.timestamp().to_string());
-    let entry = Entry::created("signing_key.rotate", subject, &told).map_err(storage)?;
-    audit::record(&mut tx, actor, &[entry]).await.map_err(storage)?;
-    let signs_from = keys::rotate(folder, now)?;
-    tx.commit().await.map_err(storage)?;
-    Ok(signs_from)
+    audit::record(&mut tx, actor, &[Entry::done("signing_key.rotate", subject, &told)?]).await?;
+    tx.commit().await?;
+    keys::rotate(folder, now)
 }

@@ -80,8 +80,10 @@ pub(super) async fn begin(
     let login = Login { session, account: &account, factors, at: now };
     let access_token = accounts.tokens().issue(&accounts.keys().signer(now), &login, now)?;
     let refresh_token = Some(refresh_token);
-    let address = visitor.device.address;
-    tracing::info!(account = %account.id, %session, ?factors, ?address, "a session begins");
+    let (id, factors, address) = (account.id, factors.to_vec(), visitor.device.address);
+    tx.after_commit(move || {
+        tracing::info!(account = %id, %session, ?factors, %address, "a session begins");
+    });
     Ok(Granted { access_token, refresh_token, session, account, expires_at, now })
 }
 
@@ -100,7 +102,10 @@ pub(super) async fn strengthen(
         factors.push(factor);
     }
     sessions::set_factors(tx, session, &factors).await?;
-    tracing::info!(account = %account.id, %session, ?factor, "a session is proved again");
+    let id = account.id;
+    tx.after_commit(move || {
+        tracing::info!(account = %id, %session, ?factor, "a session is proved again");
+    });
     let login = Login { session, account: &account, factors: &factors, at: now };
     let access_token = accounts.tokens().issue(&accounts.keys().signer(now), &login, now)?;
     let expires_at = held.expires_at;

@@ -95,7 +95,7 @@ pub(crate) async fn remove(
         return Err(AccountError::Absent("device of yours"));
     }
     tell(accounts, &mut tx, account, LetterKind::FactorRemoved).await?;
-    noted::note(&mut tx, account, client, "account.factor_remove", &DEVICE).await?;
+    noted::note_removed(&mut tx, account, client, &DEVICE).await?;
     Ok(tx.commit().await?)
 }
 

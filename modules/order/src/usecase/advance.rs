@@ -18,10 +18,8 @@ use crate::store::{orders, shipment};
 /// What is to happen to an order.
 #[derive(Debug, Clone)]
 pub enum Advance {
-    /// It is called off: by its customer, or by the staff when none is named.
+    /// It is called off.
     Cancel {
-        /// The customer whose order it must be.
-        customer: Option<CustomerId>,
         /// Why.
         reason: String,
     },
@@ -32,6 +30,15 @@ pub enum Advance {
     },
     /// The parcel arrived.
     Deliver,
+}
+
+/// Who lets it happen.
+#[derive(Debug, Clone, Copy)]
+pub enum By<'a> {
+    /// The customer, to an order of their own.
+    Customer(CustomerId),
+    /// The staff, who are named in the audit log for it.
+    Staff(&'a Actor),
 }
 
 impl Advance {
@@ -46,16 +53,15 @@ impl Advance {
 
 impl Orders {
     /// Moves an order on, once for its idempotency key when it has one. The answer is the order,
-    /// or what was answered the first time. What the staff does is in the audit log under its name;
-    /// customers have none there.
+    /// or what was answered the first time.
     pub async fn advance(
         &self,
         id: OrderId,
         advance: &Advance,
         key: Option<&Key>,
-        staff: Option<&Actor>,
+        by: By<'_>,
     ) -> Result<(Answer, bool), OrderError> {
-        platform::sql::retry(|| self.try_advance(id, advance, key, staff)).await
+        platform::sql::retry(|| self.try_advance(id, advance, key, by)).await
     }
 
     async fn try_advance(
@@ -63,7 +69,7 @@ impl Orders {
         id: OrderId,
         advance: &Advance,
         key: Option<&Key>,
-        staff: Option<&Actor>,
+        by: By<'_>,
     ) -> Result<(Answer, bool), OrderError> {
         // Asked before the unit of work begins: it holds SQLite's only writer.
         let payment = self.payment_of(id).await?;
@@ -79,14 +85,14 @@ impl Orders {
             }
         }
         let mut order = orders::load(&mut tx, id).await?.ok_or(OrderError::NotFound)?;
-        if let Advance::Cancel { customer: Some(customer), .. } = advance
-            && *customer != order.customer_id
+        if let By::Customer(customer) = by
+            && customer != order.customer_id
         {
             return Err(OrderError::NotFound);
         }
         let to = order.status.after(advance.kind()).ok_or(OrderError::State(order.status))?;
         apply(&mut tx, &order, to, advance).await?;
-        if let Some(staff) = staff {
+        if let By::Staff(staff) = by {
             audit::record(&mut tx, staff, &[entry(&order, to, advance)?]).await?;
         }
         (order.status, order.version, order.updated_at) = (to, order.version + 1, tx.now());
@@ -109,7 +115,7 @@ struct Stands<'a> {
     tracking: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'a str>,
-    /// What goes back to the customer of an order that is called off.
+    /// What an order that is called off cost; what was not given back before goes back.
     #[serde(skip_serializing_if = "Option::is_none")]
     total: Option<Money>,
 }
@@ -118,7 +124,7 @@ fn entry(order: &Order, to: Status, advance: &Advance) -> platform::sql::Result<
     let stands = |status| Stands { status, tracking: None, reason: None, total: None };
     let (before, after) = (stands(order.status), stands(to));
     let (action, after) = match advance {
-        Advance::Cancel { reason, .. } => {
+        Advance::Cancel { reason } => {
             let total = Some(order.totals.total);
             ("order.cancel", Stands { reason: Some(reason), total, ..after })
         }
@@ -141,7 +147,7 @@ async fn apply(
     }
     let (order_id, customer_id) = (order.id, order.customer_id);
     match advance {
-        Advance::Cancel { reason, .. } => {
+        Advance::Cancel { reason } => {
             shipment::cancel(tx, order_id).await?;
             let event = OrderCancelled {
                 order_id,

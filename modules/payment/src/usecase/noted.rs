@@ -18,6 +18,16 @@ struct Moved<'a> {
     code: Option<&'a str>,
 }
 
+/// What a command of the staff and its refusal are called; the others are not the staff's.
+const fn actions(kind: Kind) -> Option<(&'static str, &'static str)> {
+    match kind {
+        Kind::Capture => Some(("payment.capture", "payment.capture_refused")),
+        Kind::Void => Some(("payment.void", "payment.void_refused")),
+        Kind::Refund => Some(("payment.refund", "payment.refund_refused")),
+        Kind::Authorize | Kind::Approve | Kind::Decline => None,
+    }
+}
+
 /// Notes a command of the staff that is on its way to the processor.
 pub async fn asked(
     tx: &mut Tx,
@@ -26,12 +36,7 @@ pub async fn asked(
     payment: &Payment,
     operation: &Operation,
 ) -> Result<()> {
-    let action = match operation.kind {
-        Kind::Capture => "payment.capture",
-        Kind::Void => "payment.void",
-        Kind::Refund => "payment.refund",
-        Kind::Authorize | Kind::Approve | Kind::Decline => return Ok(()),
-    };
+    let Some((action, _)) = actions(operation.kind) else { return Ok(()) };
     let amount = Some(Money::from_minor(operation.amount, payment.currency()));
     let before = Moved { status: before.word(), amount: None, code: None };
     let after = Moved { status: payment.status.word(), amount, code: None };
@@ -45,13 +50,8 @@ pub async fn refused(
     operation: &Operation,
     code: &str,
 ) -> Result<()> {
-    let action = match operation.kind {
-        Kind::Capture => "payment.capture_refused",
-        Kind::Void => "payment.void_refused",
-        Kind::Refund => "payment.refund_refused",
-        Kind::Authorize | Kind::Approve | Kind::Decline => return Ok(()),
-    };
+    let Some((_, action)) = actions(operation.kind) else { return Ok(()) };
     let amount = Some(Money::from_minor(operation.amount, payment.currency()));
     let told = Moved { status: payment.status.word(), amount, code: Some(code) };
-    record(tx, &Actor::SYSTEM, &[Entry::created(action, payment.id.uuid(), &told)?]).await
+    record(tx, &Actor::SYSTEM, &[Entry::done(action, payment.id.uuid(), &told)?]).await
 }

@@ -251,7 +251,7 @@ impl TryFrom<Row> for Recorded {
 
 /// What is sought, the newest first, from before a place on.
 pub async fn newest(db: &Db, sought: &Sought, before: Place, limit: i64) -> Result<Vec<Recorded>> {
-    let before = before.min(sought.last());
+    let before = before.max(sought.first()).min(sought.last());
     entries(db, sought.statements().0, sought, (sought.first(), before), limit).await
 }
 

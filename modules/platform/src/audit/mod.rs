@@ -70,9 +70,9 @@ impl Entry {
         Ok(Self { action, subject, before: Some(before), after: Some(after) })
     }
 
-    /// Something was done of which neither before nor after is to be told.
-    pub const fn done(action: &'static str, subject: Uuid) -> Self {
-        Self { action, subject, before: None, after: None }
+    /// Something was done; `after` is what may be told of it.
+    pub fn done(action: &'static str, subject: Uuid, told: &impl Serialize) -> Result<Self> {
+        Ok(Self { action, subject, before: None, after: Some(json(told)?) })
     }
 }
 
@@ -112,7 +112,8 @@ pub async fn record(tx: &mut Tx, actor: &Actor, entries: &[Entry]) -> Result<()>
     if entries.is_empty() {
         return Ok(());
     }
-    let (now, trace) = (tx.now(), crate::trace::current());
+    // Not the beginning of the unit: of two that change one thing the later one held its row later.
+    let (now, trace) = (tx.db().clock().now(), crate::trace::current());
     tx.query(RECORD)
         .bind(Json(entries))
         .bind(now)

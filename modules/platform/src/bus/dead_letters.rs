@@ -70,7 +70,7 @@ pub async fn redrive(
     if redriven > 0 {
         let subject = audit::named("subscription", subscription);
         let told = Redriven { subscription, event, events: redriven };
-        let entry = Entry::created("dead_letter.redrive", subject, &told)?;
+        let entry = Entry::done("dead_letter.redrive", subject, &told)?;
         audit::record(&mut tx, actor, &[entry]).await?;
     }
     tx.commit().await?;

@@ -289,7 +289,7 @@ pub async fn replay(subscription: &Subscription, actor: &Actor) -> Result<()> {
     tx.query(FORGET_PARKED).bind(subscription.name).execute().await?;
     let subject = audit::named("subscription", subscription.name);
     let told = serde_json::json!({"subscription": subscription.name});
-    let entry = Entry::created("projection.replay", subject, &told)?;
+    let entry = Entry::done("projection.replay", subject, &told)?;
     audit::record(&mut tx, actor, &[entry]).await?;
     tx.commit().await
 }

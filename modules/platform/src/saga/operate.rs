@@ -57,7 +57,7 @@ pub async fn retry(db: &Db, saga: Uuid, actor: &Actor) -> Result<bool> {
     let mut tx = db.begin("saga.retry").await?;
     let now = tx.now();
     let found: Option<(Uuid,)> = tx.query(RETRY).bind(saga).bind(now).optional().await?;
-    commit(tx, "saga.retry", saga, found, actor).await
+    noted(tx, "saga.retry", saga, found, actor).await
 }
 
 /// Gives a saga up and undoes its steps, the present one included. False when there is no such saga
@@ -68,11 +68,11 @@ pub async fn compensate(db: &Db, saga: Uuid, actor: &Actor) -> Result<bool> {
     let now = tx.now();
     let query = tx.query(COMPENSATE).bind(saga).bind(now).bind(Json(reason));
     let found: Option<(Uuid,)> = query.optional().await?;
-    commit(tx, "saga.compensate", saga, found, actor).await
+    noted(tx, "saga.compensate", saga, found, actor).await
 }
 
-/// Ends a unit that may have found a saga, which is told by what it is about.
-async fn commit(
+/// Ends a unit that may have found a saga, with an entry of the audit log that says what it is about.
+async fn noted(
     mut tx: Tx,
     action: &'static str,
     saga: Uuid,
@@ -80,7 +80,7 @@ async fn commit(
     actor: &Actor,
 ) -> Result<bool> {
     let Some((about,)) = about else { return Ok(false) };
-    let entry = Entry::created(action, saga, &serde_json::json!({"about": about}))?;
+    let entry = Entry::done(action, saga, &serde_json::json!({"about": about}))?;
     audit::record(&mut tx, actor, &[entry]).await?;
     tx.commit().await?;
     Ok(true)

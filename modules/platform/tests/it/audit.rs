@@ -50,7 +50,9 @@ async fn every_kind_of_actor_is_told(db: Db) {
     let subject = Uuid::now_v7();
     for actor in [Actor::person(id, None), key, Actor::OPERATOR, Actor::SYSTEM] {
         let mut tx = db.begin("test").await.unwrap();
-        record(&mut tx, &actor, &[Entry::done("lamp.light", subject)]).await.unwrap();
+        record(&mut tx, &actor, &[Entry::done("lamp.light", subject, &json!({})).unwrap()])
+            .await
+            .unwrap();
         tx.commit().await.unwrap();
     }
     let told = history(&db, subject, None, 10).await.unwrap();
@@ -75,7 +77,7 @@ async fn entries_are_found_by_what_is_sought(db: Db) {
     let all = ["lamp.create", "lamp.update", "pen.create"];
     for n in 0..60 {
         let mut tx = db.begin("test").await.unwrap();
-        let entry = Entry::done(all[n % 3], subjects[n / 3 % 2]);
+        let entry = Entry::done(all[n % 3], subjects[n / 3 % 2], &json!({})).unwrap();
         record(&mut tx, &Actor::person(actors[n % 2], None), &[entry]).await.unwrap();
         tx.commit().await.unwrap();
     }
