@@ -9,7 +9,7 @@ use crate::support::{APPROVED, Customer, Engine, Shop, id_of, on_both_engines, p
 on_both_engines![a_price_with_tax_is_what_is_paid, everybody_sees_an_edit_within_a_second,];
 
 async fn a_price_with_tax_is_what_is_paid(engine: Engine) {
-    let Some(shop) = Shop::running(engine, &[product("LAMP-1", "20.00", 5)]) else { return };
+    let Some(mut shop) = Shop::running(engine, &[product("LAMP-1", "20.00", 5)]) else { return };
     let (ada, staff) = (Customer::guest(&shop).await, shop.staff().await);
     let market = json!({
         "code": "de", "currency": "EUR", "countries": ["DE"], "prices_include_tax": true,
@@ -33,6 +33,7 @@ async fn a_price_with_tax_is_what_is_paid(engine: Engine) {
     let paid = ada.get(&format!("/v1/orders/{id}")).await;
     assert_eq!(paid.body["payment"]["status"], "captured", "{paid:?}");
     assert_eq!(paid.body["totals"]["included_tax"], totals["included_tax"]);
+    shop.stop();
     shop.assert_books();
 }
 

@@ -186,8 +186,10 @@ impl Shop {
         self.process.as_mut().is_some_and(|process| process.try_wait().unwrap().is_some())
     }
 
-    /// Runs `stoa verify` without grace and fails when an invariant is broken.
+    /// Runs `stoa verify` without grace on a shop that was stopped, and fails when an invariant is
+    /// broken. A running shop has events on their way at any time: see [`Shop::settle`].
     pub fn assert_books(&self) {
+        assert!(self.process.is_none(), "the shop must be stopped first");
         let verified = self.run(&["verify", "--grace-s", "0"]);
         let text = String::from_utf8_lossy(&verified.stdout);
         assert!(verified.status.success(), "{text}\n{verified:?}\n{}", self.log());
