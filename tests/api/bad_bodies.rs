@@ -1,9 +1,10 @@
 //! Bodies of the endpoints about accounts that are no JSON, or not the object that is asked for.
 
-use serde_json::{Value, json};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use std::io::Write;
 
+use serde_json::{Value, json};
+
+use crate::support::raw::{connect, until_closed};
 use crate::support::{Answer, Customer, Engine, Shop, on_both_engines};
 
 on_both_engines![what_is_no_object_of_the_kind_is_refused, a_field_comes_once_and_as_what_it_is];
@@ -145,15 +146,24 @@ async fn a_field_comes_once_and_as_what_it_is(engine: Engine) {
             ] {
                 let refused = send(&ada, endpoint, &member(value)).await;
                 assert_eq!(said(&refused), expected, "{endpoint} {field}: {name}: {refused:?}");
+                if expected == INVALID {
+                    let named = refused.body["errors"][0]["field"].as_str().unwrap();
+                    let is_within = is_whole && named.starts_with("credential.");
+                    assert!(named == field || is_within, "{endpoint} {field}: {name}: {refused:?}");
+                }
                 assert!(!refused.text.contains(PASSWORD), "{endpoint} {field}: {name}");
             }
             let zero = send(&ada, endpoint, &member(br#""a\u0000b""#)).await;
             let is_refused = [INVALID, BLOCKED].contains(&said(&zero));
             assert!(is_refused, "{endpoint} {field}: a zero: {zero:?}");
             if !is_whole {
-                let again = text.replacen('{', &format!("{{\"{field}\":\"x\","), 1);
-                let refused = send(&ada, endpoint, again.as_bytes()).await;
+                let value = good[field].to_string();
+                let again = member(value.as_bytes());
+                let twice = [format!("{{\"{field}\":{value},").as_bytes(), &again[1..]].concat();
+                let refused = send(&ada, endpoint, &twice).await;
                 assert_eq!(said(&refused), INVALID, "{endpoint} {field}: twice: {refused:?}");
+                let told = refused.body["errors"][0]["message"].as_str().unwrap();
+                assert_eq!(told, format!("duplicate field `{field}`"), "{endpoint}");
             }
             let mut less = good.clone();
             less.as_object_mut().unwrap().remove(field);
@@ -171,33 +181,25 @@ async fn a_field_comes_once_and_as_what_it_is(engine: Engine) {
 }
 
 /// A body that does not say how long it is, in pieces, as far as the shop reads it.
-async fn in_pieces(shop: &Shop, path: &str, bytes: usize) -> String {
-    let address = shop.base.trim_start_matches("http://");
-    let mut stream = TcpStream::connect(address).await.unwrap();
+fn in_pieces(shop: &Shop, path: &str, bytes: usize) -> String {
+    let mut stream = connect(shop);
     let head = format!(
-        "POST {path} HTTP/1.1\r\nhost: {address}\r\ncontent-type: application/json\r\n\
+        "POST {path} HTTP/1.1\r\nhost: shop.example\r\ncontent-type: application/json\r\n\
          transfer-encoding: chunked\r\nconnection: close\r\n\r\n"
     );
-    stream.write_all(head.as_bytes()).await.unwrap();
     let piece = format!("400\r\n{}\r\n", " ".repeat(0x400));
-    for _ in 0..bytes / 0x400 {
-        // The shop may have answered and gone.
-        if stream.write_all(piece.as_bytes()).await.is_err() {
-            break;
-        }
-    }
-    let _ = stream.write_all(b"2\r\n{}\r\n0\r\n\r\n").await;
-    let mut answer = Vec::new();
-    let _ = stream.read_to_end(&mut answer).await;
-    String::from_utf8_lossy(&answer).into_owned()
+    let pieces = piece.repeat(bytes / 0x400);
+    // The shop may have answered and gone.
+    let _ = stream.write_all([&head, &pieces, "2\r\n{}\r\n0\r\n\r\n"].concat().as_bytes());
+    String::from_utf8(until_closed(&mut stream)).unwrap()
 }
 
-#[tokio::test]
-async fn a_body_is_as_long_as_its_route_allows_in_pieces_too() {
+#[test]
+fn a_body_is_as_long_as_its_route_allows_in_pieces_too() {
     let shop = Shop::running(Engine::Sqlite, &[]).unwrap();
-    let short = in_pieces(&shop, "/v1/auth/login", 0x1000).await;
+    let short = in_pieces(&shop, "/v1/auth/login", 0x1000);
     assert!(short.starts_with("HTTP/1.1 422") && short.contains("invalid_value"), "{short}");
-    let long = in_pieces(&shop, "/v1/auth/login", 0x8000).await;
+    let long = in_pieces(&shop, "/v1/auth/login", 0x8000);
     assert!(long.starts_with("HTTP/1.1 413") && long.contains("body_too_large"), "{long}");
     assert!(long.contains("16384"), "{long}");
 }

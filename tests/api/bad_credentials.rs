@@ -27,7 +27,7 @@ fn credentials() -> Value {
 }
 
 /// The value of a cookie that an answer sets, if it does.
-fn cookie(answer: &Answer, name: &str) -> Option<String> {
+pub fn cookie(answer: &Answer, name: &str) -> Option<String> {
     let set = answer.headers.get_all("set-cookie").iter().map(|value| value.to_str().unwrap());
     let mut pairs = set.filter_map(|cookie| cookie.split(';').next()?.split_once('='));
     pairs.find(|(found, _)| *found == name).map(|(_, value)| value.to_owned())
@@ -66,6 +66,8 @@ async fn a_new_shop_has_no_accounts() {
             "{email}"
         );
     }
+    let staff = shop.admin().await.get("/v1/admin/staff").await;
+    assert_eq!(staff.body["items"].as_array().unwrap().len(), 1, "who was made here: {staff:?}");
 }
 
 async fn an_authorization_header_holds_one_token(engine: Engine) {

@@ -2,7 +2,6 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 use h2::client::{Builder, SendRequest};
@@ -15,10 +14,18 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-use crate::support::{Customer, Shop};
+use crate::support::{Customer, Shop, WAIT_MAX};
 use crate::tls::{Pair, running, until_shown};
 
-const WAIT_MAX: Duration = Duration::from_secs(30);
+/// Longer than a server takes part in a flood.
+const FLOOD: usize = 20_000;
+/// So many requests are taken back, over as many connections as it takes.
+const TAKEN_BACK_MIN: usize = 1_000;
+/// Frames of CONTINUATION hold one field of so many bytes each; `\x7f\x81\x7c` is that length (RFC 7541,
+/// section 5.1).
+const FIELD_BYTES: usize = 16_000;
+/// Far more header fields than a request may have.
+const FIELDS: usize = 2_000;
 
 /// A client that trusts one certificate and speaks one protocol.
 pub fn pinned(
@@ -132,6 +139,19 @@ async fn answered_by(shop: &Shop, pair: &Pair, fields: &[(&str, &str)]) -> u8 {
     }
 }
 
+/// Why a connection was cut off, by the frames that came of it.
+fn reason(mut told: &[u8]) -> Option<Reason> {
+    while let [_, high, low, kind, _, _, _, _, _, rest @ ..] = told {
+        let (frame, next) = rest.split_at(usize::from(u16::from_be_bytes([*high, *low])));
+        if *kind == GOAWAY {
+            // Behind the number of the last stream.
+            return Some(u32::from_be_bytes(frame[4..8].try_into().unwrap()).into());
+        }
+        told = next;
+    }
+    None
+}
+
 const HEADERS: u8 = 1;
 const RST_STREAM: u8 = 3;
 const GOAWAY: u8 = 7;
@@ -169,9 +189,9 @@ async fn a_flood_of_header_fields_is_refused() {
     let mut shop = running(&pair, &[]);
     let mut client = http2(&shop, &pair, &Builder::new()).await;
     let blocked = (403, "blocked".to_owned());
-    let long = "a".repeat(8_193);
+    let long = "a".repeat(firewall::Settings::default().max_header_bytes + 1);
     assert_eq!(answer(&mut client, lamp(&[("x-any", &long)])).await, blocked);
-    let names: Vec<String> = (0..2_000).map(|n| format!("x-{n}")).collect();
+    let names: Vec<String> = (0..FIELDS).map(|n| format!("x-{n}")).collect();
     let many: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), "1")).collect();
     assert_eq!(answer(&mut client, lamp(&many)).await, blocked);
 
@@ -179,39 +199,63 @@ async fn a_flood_of_header_fields_is_refused() {
     let mut stream = connect(&shop, pinned(&pair, &[&rustls::version::TLS13], b"h2")).await;
     stream.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0").await.unwrap();
     stream.write_all(b"\0\0\x01\x01\0\0\0\0\x01\x82").await.unwrap();
-    // A field that is not to be indexed, with a name of one letter and a value of 16,000.
-    let field = [&b"\0\x01a\x7f\x81\x7c"[..], &[b'a'; 16_000]].concat();
+    // A field that is not to be indexed, with a name of one letter.
+    let field = [&b"\0\x01a\x7f\x81\x7c"[..], &[b'a'; FIELD_BYTES]].concat();
     let mut frame = vec![0, 0, 0, 9, 0, 0, 0, 0, 1];
     let length = u16::try_from(field.len()).unwrap().to_be_bytes();
     frame[1..3].copy_from_slice(&length);
     frame.extend_from_slice(&field);
     let (mut reader, mut writer) = tokio::io::split(stream);
     let flood = tokio::spawn(async move {
-        for sent in 0..20_000 {
+        for sent in 0..FLOOD {
             if writer.write_all(&frame).await.is_err() {
                 return sent;
             }
         }
-        20_000
+        FLOOD
     });
     let mut told = Vec::new();
     let _ = tokio::time::timeout(WAIT_MAX, reader.read_to_end(&mut told)).await.unwrap();
     let sent = flood.await.unwrap();
-    assert!(sent < 20_000, "the connection is cut off after {sent} frames");
+    assert!((1..FLOOD).contains(&sent), "the connection is cut off after {sent} frames");
+    assert_eq!(reason(&told), Some(Reason::ENHANCE_YOUR_CALM), "{told:?}");
     serves_others(&mut shop, &pair).await;
+}
+
+/// Sends a request and takes it back.
+async fn take_back(client: SendRequest<Bytes>) -> Result<SendRequest<Bytes>, Error> {
+    let mut ready = client.ready().await?;
+    let (_, mut body) = ready.send_request(lamp(&[]), true)?;
+    // The connection sends it now; what was not sent yet would only be forgotten.
+    tokio::task::yield_now().await;
+    body.send_reset(Reason::CANCEL);
+    Ok(ready)
 }
 
 #[tokio::test]
 async fn a_flood_of_requests_that_are_taken_back_is_survived() {
     let pair = Pair::new();
     let mut shop = running(&pair, &[]);
-    let mut client = http2(&shop, &pair, &Builder::new()).await;
-    for _ in 0..20_000 {
-        let Ok(mut ready) = client.ready().await else { break };
-        let Ok((_, mut body)) = ready.send_request(lamp(&[]), true) else { break };
-        body.send_reset(Reason::CANCEL);
-        client = ready;
-    }
+    let (mut turns, mut told_why) = (0, false);
+    let flood = async {
+        while turns < TAKEN_BACK_MIN {
+            let mut client = http2(&shop, &pair, &Builder::new()).await;
+            let cut = loop {
+                assert!(turns < FLOOD, "the connection is not cut off");
+                turns += 1;
+                client = match take_back(client).await {
+                    Ok(client) => client,
+                    Err(cut) => break cut,
+                };
+            };
+            // A client that still writes may see no more than that the connection is gone.
+            let is_told = cut.reason() == Some(Reason::ENHANCE_YOUR_CALM);
+            assert!(is_told || cut.is_io(), "{cut:?}");
+            told_why |= is_told;
+        }
+    };
+    tokio::time::timeout(WAIT_MAX, flood).await.unwrap();
+    assert!(told_why, "no connection was told why it was cut off");
     serves_others(&mut shop, &pair).await;
 }
 

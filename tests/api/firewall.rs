@@ -149,6 +149,7 @@ async fn the_staff_may_write_markup_where_it_belongs() {
     let lamp = format!("/v1/admin/products/{lamp}");
     let written = staff.edit(&lamp, &json!({"description": markup})).await;
     assert_eq!(written.status, 200, "{written:?}");
+    assert_eq!(staff.get(&lamp).await.body["description"], markup, "as it was written");
     assert!(is_blocked(&staff.edit(&lamp, &json!({"name": markup})).await));
     let injected =
         staff.edit(&lamp, &json!({"description": "x' union select 1,2 from token--"})).await;

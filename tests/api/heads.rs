@@ -1,5 +1,7 @@
 //! Heads that are no HTTP, or could be read in two ways, byte by byte as they come.
 
+use firewall::Settings;
+
 use crate::support::raw::{Answers, IN_SYNC, NO_HTTP, check};
 use crate::support::{Engine, Shop, product};
 
@@ -7,6 +9,13 @@ use crate::support::{Engine, Shop, product};
 const FINE: Answers = &[(200, ""), IN_SYNC];
 /// The shop's own answer to a request for no host or for two; the connection goes on.
 const REFUSED: Answers = &[(400, "invalid_request"), IN_SYNC];
+
+/// What the parser takes: header fields, and bytes of a head.
+const PARSER_FIELDS_MAX: usize = 96;
+const PARSER_HEAD_BYTES_MAX: usize = 131_072;
+/// What the parser takes of a path, and less.
+const PATH_BYTES_MAX: usize = 65_534;
+const PATH_BYTES: usize = 9_000;
 
 fn shop() -> Shop {
     Shop::running(Engine::Sqlite, &[product("LAMP-1", "20.00", 5)]).unwrap()
@@ -58,7 +67,10 @@ fn older_and_other_versions_have_no_chunks() {
 #[test]
 fn lines_end_and_fields_are_what_the_rfc_says() {
     let limit: Answers = &[(403, "blocked"), IN_SYNC];
+    // Beside `Host`.
     let many = |count: usize| "X-Any: 1\r\n".repeat(count);
+    let long = |length: usize| format!("X-Any: {}\r\n", "a".repeat(length));
+    let Settings { max_headers, max_header_bytes, .. } = Settings::default();
     let path = |length: usize| {
         format!("GET /v1/products/{} HTTP/1.1\r\nHost: shop.example\r\n\r\n", "a".repeat(length))
     };
@@ -128,18 +140,18 @@ fn lines_end_and_fields_are_what_the_rfc_says() {
                 "get /v1/products HTTP/1.1\r\nHost: a\r\n\r\n".to_owned(),
                 &[(405, "method_not_allowed"), IN_SYNC],
             ),
-            ("many fields", get(&many(60)), FINE),
-            ("too many fields", get(&many(64)), limit),
-            ("far too many fields", get(&many(96)), &[(431, "")]),
-            ("a long field", get(&format!("X-Any: {}\r\n", "a".repeat(8_000))), FINE),
-            ("too long a field", get(&format!("X-Any: {}\r\n", "a".repeat(8_193))), limit),
+            ("many fields", get(&many(max_headers - 1)), FINE),
+            ("too many fields", get(&many(max_headers)), limit),
+            ("far too many fields", get(&many(PARSER_FIELDS_MAX)), &[(431, "")]),
+            ("a long field", get(&long(max_header_bytes)), FINE),
+            ("too long a field", get(&long(max_header_bytes + 1)), limit),
             (
                 "a head that does not end",
-                get(&format!("X-Any: {}", "a".repeat(140_000))),
+                get(&format!("X-Any: {}", "a".repeat(PARSER_HEAD_BYTES_MAX))),
                 &[(431, "")],
             ),
-            ("too long a path", path(70_000), NO_HTTP),
-            ("a long path", path(9_000), &[(404, "not_found"), IN_SYNC]),
+            ("too long a path", path(PATH_BYTES_MAX), NO_HTTP),
+            ("a long path", path(PATH_BYTES), &[(404, "not_found"), IN_SYNC]),
         ],
     );
 }

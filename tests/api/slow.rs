@@ -4,17 +4,26 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-use crate::support::raw::{connect, until_closed};
+use crate::support::raw::{HANGS_AFTER, connect, until_closed};
 use crate::support::{Customer, Engine, Shop, product};
 use crate::tls::{Pair, running};
 
-/// Longer than anything is waited for; a test that reaches it hangs.
-const HANGS_AFTER: Duration = Duration::from_secs(40);
+/// How long a client may take for a head, and stand idle, in milliseconds: a shop without patience, ...
+const HURRIED_MS: u32 = 500;
+/// ... and one for clients that go on.
+const PATIENT_MS: u32 = 1_500;
+/// What a test sets instead of these defaults is done sooner than they would have it.
+const HEAD_TIMEOUT_DEFAULT: Duration = Duration::from_secs(5);
+const HANDSHAKE_TIMEOUT_DEFAULT: Duration = Duration::from_secs(3);
+const ROUTE_TIMEOUT_DEFAULT: Duration = Duration::from_secs(15);
+/// How often a slow reader stops, and how long: longer altogether than the shop has patience.
+const PAUSES: usize = 30;
+const PAUSE: Duration = Duration::from_millis(200);
 
-/// A shop without patience.
-fn shop() -> Shop {
+fn shop(patience_ms: u32) -> Shop {
     let mut shop = Shop::new(Engine::Sqlite, &[product("LAMP-1", "20.00", 5)]).unwrap();
-    shop.start(&[("STOA__SERVER__HEAD_TIMEOUT_MS", "500"), ("STOA__SERVER__KEEP_ALIVE_MS", "500")]);
+    let ms = patience_ms.to_string();
+    shop.start(&[("STOA__SERVER__HEAD_TIMEOUT_MS", &ms), ("STOA__SERVER__KEEP_ALIVE_MS", &ms)]);
     shop
 }
 
@@ -26,8 +35,9 @@ const HALF: &str = "GET /v1/products/LAMP-1 HTTP/1.1\r\nHost: shop";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn who_sends_half_a_head_is_closed_and_others_are_served() {
-    let shop = shop();
+    let shop = shop(HURRIED_MS);
     let mut slow: Vec<TcpStream> = (0..100).map(|_| connect(&shop)).collect();
+    let began = Instant::now();
     for stream in &mut slow {
         stream.write_all(HALF.as_bytes()).unwrap();
     }
@@ -36,11 +46,12 @@ async fn who_sends_half_a_head_is_closed_and_others_are_served() {
         let told = String::from_utf8(until_closed(stream)).unwrap();
         assert!(told.starts_with("HTTP/1.1 408 "), "{told}");
     }
+    assert!(began.elapsed() < HEAD_TIMEOUT_DEFAULT, "{:?}", began.elapsed());
 }
 
 #[tokio::test]
 async fn who_sends_nothing_or_half_a_head_later_is_closed() {
-    let shop = shop();
+    let shop = shop(HURRIED_MS);
     let mut idle = connect(&shop);
     idle.write_all(HEAD.as_bytes()).unwrap();
     let mut slow = connect(&shop);
@@ -62,20 +73,24 @@ fn who_sends_half_a_body_is_answered_in_time_and_closed() {
     let file = shop.folder.join("own.toml");
     let settings = include_str!("../../config/default.toml");
     let hurried = "prefix = \"/v1/auth\"\ntimeout_ms = 300\n";
-    std::fs::write(&file, settings.replacen("prefix = \"/v1/auth\"\n", hurried, 1)).unwrap();
+    let settings = settings.replacen("prefix = \"/v1/auth\"\n", hurried, 1);
+    assert!(settings.contains(hurried), "the route of the accounts is written otherwise");
+    std::fs::write(&file, settings).unwrap();
     shop.set("STOA_CONFIG", file.to_str().unwrap());
     shop.start(&[]);
     let head =
         "POST /v1/auth/login HTTP/1.1\r\nHost: shop.example\r\nContent-Type: application/json";
     let mut stream = connect(&shop);
+    let began = Instant::now();
     write!(stream, "{head}\r\nContent-Length: 50\r\n\r\n{{").unwrap();
     let told = String::from_utf8(until_closed(&mut stream)).unwrap();
     assert!(told.starts_with("HTTP/1.1 504 ") && told.contains("\"timeout\""), "{told}");
+    assert!(began.elapsed() < ROUTE_TIMEOUT_DEFAULT, "{:?}", began.elapsed());
 }
 
 #[tokio::test]
 async fn who_does_not_read_the_answers_is_cut_off() {
-    let shop = shop();
+    let shop = shop(HURRIED_MS);
     let mut stream = connect(&shop);
     // More than the buffers of the two systems hold.
     let ask = format!("GET {LARGE} HTTP/1.1\r\nHost: shop.example\r\n\r\n").repeat(ANSWERS);
@@ -92,15 +107,15 @@ async fn who_does_not_read_the_answers_is_cut_off() {
 
 #[tokio::test]
 async fn who_reads_slowly_gets_all_answers() {
-    let shop = shop();
+    let shop = shop(PATIENT_MS);
     let mut stream = connect(&shop);
     // More than the buffers of the two systems hold, and not read within the shop's patience.
     let ask = format!("GET {LARGE} HTTP/1.1\r\nHost: shop.example\r\n\r\n").repeat(ANSWERS);
     stream.write_all(ask.as_bytes()).unwrap();
     let whole = Customer::anyone(&shop).get(LARGE).await.text.len() * ANSWERS;
-    let (mut read, mut part) = (0, vec![0; whole / 20]);
+    let (mut read, mut part) = (0, vec![0; whole / PAUSES]);
     while read < whole {
-        std::thread::sleep(Duration::from_millis(200));
+        std::thread::sleep(PAUSE);
         let end = read + part.len();
         while read < whole.min(end) {
             let length = stream.read(&mut part).unwrap();
@@ -113,6 +128,7 @@ async fn who_reads_slowly_gets_all_answers() {
 #[test]
 fn who_does_not_begin_the_handshake_is_closed() {
     let shop = running(&Pair::new(), &[("STOA__SERVER__TLS__HANDSHAKE_TIMEOUT_MS", "300")]);
-    let mut silent = connect(&shop);
+    let (mut silent, began) = (connect(&shop), Instant::now());
     assert!(until_closed(&mut silent).is_empty());
+    assert!(began.elapsed() < HANDSHAKE_TIMEOUT_DEFAULT, "{:?}", began.elapsed());
 }

@@ -13,7 +13,7 @@ pub mod raw;
 pub use customer::Customer;
 
 /// How long a shop may take to start or to reach a state.
-const WAIT_MAX: Duration = Duration::from_secs(30);
+pub const WAIT_MAX: Duration = Duration::from_secs(30);
 /// Accounts of those who work in the shop: e-mail address and password.
 const STAFF: (&str, &str) = ("staff@test.example", "correct horse battery");
 const ADMIN: (&str, &str) = ("admin@test.example", "another horse battery");

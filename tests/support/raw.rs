@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::Shop;
 
 /// Longer than anything is waited for; a test that reaches it hangs.
-const HANGS_AFTER: Duration = Duration::from_secs(40);
+pub const HANGS_AFTER: Duration = Duration::from_secs(40);
 
 /// What comes behind each request of a test: it is answered only if the server has found the end of the
 /// request before it where the test has put it.
