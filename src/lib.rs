@@ -3,6 +3,7 @@
 pub mod app;
 mod audit;
 pub mod books;
+mod checks;
 pub mod command;
 pub mod demo;
 pub mod edge;

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use config::{Config, Environment, File, FileFormat};
 use serde::Deserialize;
 
+use crate::checks::{CheckError, check};
 use crate::edge::{Edge, Tls};
 
 /// Every key with its default and what it means.
@@ -193,8 +194,14 @@ pub enum LogFormat {
 
 /// Why the settings cannot be used.
 #[derive(Debug, thiserror::Error)]
-#[error("the settings cannot be used: {0}")]
-pub struct SettingsError(#[from] config::ConfigError);
+pub enum SettingsError {
+    /// They cannot be read.
+    #[error("the settings cannot be used: {0}")]
+    Unread(#[from] config::ConfigError),
+    /// They make no sense.
+    #[error("the settings cannot be used: {0}")]
+    Senseless(#[from] CheckError),
+}
 
 fn layered(file: Option<&Path>) -> Result<Config, SettingsError> {
     let mut layers = Config::builder().add_source(File::from_str(DEFAULTS, FileFormat::Toml));
@@ -213,15 +220,22 @@ fn layered(file: Option<&Path>) -> Result<Config, SettingsError> {
 }
 
 impl Settings {
-    /// Reads the settings. An unknown key is an error that names it.
+    /// Reads the settings. An unknown key is an error that names it, and so is a value that makes no
+    /// sense.
     pub fn read(file: Option<&Path>) -> Result<Self, SettingsError> {
-        Ok(layered(file)?.try_deserialize()?)
+        let settings = layered(file)?.try_deserialize()?;
+        check(&settings)?;
+        Ok(settings)
     }
 
-    /// The effective settings as TOML, with secrets hidden.
-    pub fn show(file: Option<&Path>) -> Result<String, SettingsError> {
-        Self::read(file)?;
+    /// The effective settings as TOML, with secrets hidden, and with the data folder that they have
+    /// by now.
+    pub fn show(&self, file: Option<&Path>) -> Result<String, SettingsError> {
         let mut all: toml::Table = layered(file)?.try_deserialize()?;
+        if let Some(server) = all.get_mut("server").and_then(toml::Value::as_table_mut) {
+            let folder = self.server.data_dir.display().to_string();
+            server.insert("data_dir".to_owned(), folder.into());
+        }
         for section in all.iter_mut().filter_map(|(_, value)| value.as_table_mut()) {
             for (_, value) in section.iter_mut().filter(|(key, _)| SECRET.contains(&key.as_str())) {
                 if value.as_str().is_some_and(|text| !text.is_empty()) {
@@ -264,10 +278,26 @@ mod tests {
     }
 
     #[test]
+    fn what_makes_no_sense_is_named() {
+        let file = platform::testing::folder().join("stoa.toml");
+        std::fs::write(&file, "[server]\nstreams_max = 0\n").unwrap();
+        let error = Settings::read(Some(&file)).unwrap_err();
+        let told = "the settings cannot be used: server.streams_max is 0, and must be at least 1";
+        assert_eq!(error.to_string(), told);
+    }
+
+    #[test]
+    fn the_data_folder_of_the_command_line_is_shown() {
+        let mut settings = Settings::read(None).unwrap();
+        settings.server.data_dir = "elsewhere".into();
+        assert!(settings.show(None).unwrap().contains("data_dir = \"elsewhere\""));
+    }
+
+    #[test]
     fn secrets_are_hidden() {
         let file = platform::testing::folder().join("stoa.toml");
         std::fs::write(&file, "[database]\nurl = \"postgres://u:geheim@h/d\"\n").unwrap();
-        let shown = Settings::show(Some(&file)).unwrap();
+        let shown = Settings::read(Some(&file)).unwrap().show(Some(&file)).unwrap();
         assert!(!shown.contains("geheim"));
         assert!(shown.contains("(hidden)"));
         assert!(!format!("{:?}", Settings::read(Some(&file)).unwrap()).contains("geheim"));

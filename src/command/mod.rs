@@ -90,7 +90,8 @@ enum Command {
     /// Accounts of people who work in the shop
     #[command(subcommand)]
     Admin(account::Admin),
-    /// Print every endpoint: who may come in, how often, with how much and for how long
+    /// Print every endpoint: who may come in, how often, for how long its answer may be kept, the
+    /// longest body, the time limit, and `essential` where others are refused first
     Routes,
     /// The keys that sign access tokens
     #[command(subcommand)]
@@ -153,7 +154,7 @@ fn start(line: CommandLine) -> Result<ExitCode, Failure> {
                 Ok(ExitCode::SUCCESS)
             }
             Command::Config => {
-                say(Settings::show(file)?);
+                say(settings.show(file)?);
                 Ok(ExitCode::SUCCESS)
             }
         }

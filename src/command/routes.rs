@@ -6,7 +6,7 @@ use super::{Failure, say};
 use crate::edge;
 use crate::settings::Settings;
 
-/// Prints every endpoint with who may come in, how often, with how much and for how long.
+/// Prints every endpoint with what its route says.
 pub(super) fn routes(settings: &Settings) -> Result<ExitCode, Failure> {
     for line in edge::listed(&settings.edge)? {
         say(line);

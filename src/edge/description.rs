@@ -1,6 +1,8 @@
 //! The API's description, completed by what every request passes: the modules say what their
 //! endpoints do, and here is said once what the gate asks for and answers on the way to them.
 
+use std::collections::btree_map::Entry;
+
 use kernel::Permission;
 use platform::http::PROBLEM_JSON;
 use platform::idempotency::KEY_MAX;
@@ -16,7 +18,8 @@ use utoipa::openapi::{Components, Content, OpenApi, Ref, RefOr, Response};
 
 use super::route::{Access, Route, Table};
 
-/// A refusal that endpoints share: its status, its name among the components, and its text.
+/// A refusal that endpoints share: its status, its name among the components, and its text, of which
+/// each part begins with its code.
 type Refusal = (u16, &'static str, &'static str);
 
 const MALFORMED: Refusal = (
@@ -41,8 +44,12 @@ const INVALID: Refusal =
     (422, "InvalidValue", "`invalid_value`: `errors` names the fields; `idempotency_key_reused`");
 const TOO_MANY: Refusal =
     (429, "TooManyRequests", "`too_many_requests`: Retry-After says when to come again");
-const UNAVAILABLE: Refusal =
-    (503, "Unavailable", "`overloaded` or `unavailable`: nothing was changed; try again soon");
+const UNAVAILABLE: Refusal = (
+    503,
+    "Unavailable",
+    "`overloaded`: nothing was begun, try again soon; `unavailable`: nothing was changed, try again \
+     soon",
+);
 const TIMEOUT: Refusal = (504, "Timeout", "`timeout`: what it began is finished or undone");
 
 const REFUSALS: [Refusal; 10] = [
@@ -59,10 +66,23 @@ const REFUSALS: [Refusal; 10] = [
 ];
 
 /// Headers of answers by name. A module names those that it sends.
-const HEADERS: [(&str, Type, &str); 8] = [
+const HEADERS: [(&str, Type, &str); 9] = [
     ("X-Request-Id", Type::String, "By what name the request is known; send one to choose it"),
-    ("RateLimit", Type::String, "How many requests are left, and for how long"),
-    ("RateLimit-Policy", Type::String, "How many requests there are in a second"),
+    (
+        "RateLimit",
+        Type::String,
+        "How many requests are left, and for how long; not with `overloaded`",
+    ),
+    (
+        "RateLimit-Policy",
+        Type::String,
+        "How many requests there are in a second, where RateLimit is",
+    ),
+    (
+        "Idempotency-Replayed",
+        Type::String,
+        "`true` with the answer of an earlier request of the key",
+    ),
     ("Retry-After", Type::Integer, "In how many seconds to come again"),
     ("WWW-Authenticate", Type::String, "What to send: `Bearer`"),
     ("ETag", Type::String, "The version, as If-Match and If-None-Match take it"),
@@ -88,8 +108,9 @@ const API_KEY: &str = "api_key";
 const SESSION: &str = "session";
 const CSRF: &str = "csrf";
 
-/// Completes the description by what the table of routes says of each endpoint.
-pub(super) fn complete(api: &mut OpenApi, table: &Table) {
+/// Completes the description by what the table of routes says of each endpoint, and by whether the
+/// staff shows a second factor everywhere.
+pub(super) fn complete(api: &mut OpenApi, table: &Table, staff_second_factor: bool) {
     api.tags = Some(
         TAGS.map(|(name, text)| TagBuilder::new().name(name).description(Some(text)).build())
             .to_vec(),
@@ -109,7 +130,7 @@ pub(super) fn complete(api: &mut OpenApi, table: &Table) {
             operation.operation_id = Some(operation_id(method, path));
             operation.parameters.iter_mut().flatten().for_each(well_known);
             if let Some((_, route)) = table.find(method, path) {
-                guard(operation, method, route);
+                guard(operation, method, route, staff_second_factor);
                 refuse(operation, path, route);
             }
         }
@@ -156,7 +177,7 @@ fn well_known(parameter: &mut RefOr<Parameter>) {
 }
 
 /// Says who may come in, and how they show it.
-fn guard(operation: &mut Operation, method: &str, route: &Route) {
+fn guard(operation: &mut Operation, method: &str, route: &Route, staff_second_factor: bool) {
     let needed: Vec<&str> = route.permission.map(Permission::word).into_iter().collect();
     let bearer = SecurityRequirement::new(BEARER, needed.clone());
     let mut session = SecurityRequirement::new(SESSION, needed.clone());
@@ -170,13 +191,14 @@ fn guard(operation: &mut Operation, method: &str, route: &Route) {
         Access::Staff => ways.push(SecurityRequirement::new(API_KEY, needed)),
     }
     operation.security = Some(ways);
-    let Some(rule) = rule(route) else { return };
+    let Some(rule) = rule(route, staff_second_factor) else { return };
     let text = operation.description.take().filter(|text| !text.is_empty());
     operation.description = Some(text.map_or(rule.clone(), |text| format!("{text}\n\n{rule}")));
 }
 
 /// What the route asks for beyond a token, in words.
-fn rule(route: &Route) -> Option<String> {
+fn rule(route: &Route, staff_second_factor: bool) -> Option<String> {
+    let factor = if staff_second_factor { " and of people a second factor" } else { "" };
     let step_up = if route.step_up {
         ", and of people a device's code or a passkey of the last 15 minutes"
     } else {
@@ -184,7 +206,7 @@ fn rule(route: &Route) -> Option<String> {
     };
     match (route.access, route.permission) {
         (Access::Staff, Some(permission)) => {
-            Some(format!("Needs the permission `{}`{step_up}.", permission.word()))
+            Some(format!("Needs the permission `{}`{factor}{step_up}.", permission.word()))
         }
         (Access::Mfa, _) => Some("Needs a second factor.".to_owned()),
         _ => None,
@@ -194,18 +216,51 @@ fn rule(route: &Route) -> Option<String> {
 /// Says what is answered on the way to the endpoint, and that each refusal is a problem.
 fn refuse(operation: &mut Operation, path: &str, route: &Route) {
     let is_limited = route.per_second.is_some();
-    for (status, name, _) in shared(operation, path, is_limited) {
-        let of_status = operation.responses.responses.entry(status.to_string());
-        of_status.or_insert_with(|| RefOr::Ref(Ref::from_response_name(name)));
+    for (status, name, text) in shared(operation, path, is_limited) {
+        match operation.responses.responses.entry(status.to_string()) {
+            Entry::Vacant(none) => {
+                none.insert(RefOr::Ref(Ref::from_response_name(name)));
+            }
+            Entry::Occupied(mut own) => {
+                if let RefOr::T(own) = own.get_mut() {
+                    own.description = both(&own.description, text);
+                }
+            }
+        }
     }
+    let may_be_replayed = operation.parameters.iter().flatten().any(is_key);
     for (status, response) in &mut operation.responses.responses {
         let RefOr::T(response) = response else { continue };
         if status.starts_with(['4', '5']) {
             response.content = [(PROBLEM_JSON.to_owned(), problem())].into_iter().collect();
         }
         let sent = std::mem::take(&mut response.headers).into_keys();
-        response.headers = sent.chain(gate_headers(status, is_limited)).map(header_named).collect();
+        let gate = gate_headers(status, is_limited);
+        let house = replay_headers(status).filter(|_| may_be_replayed).map(str::to_owned);
+        response.headers = sent.chain(gate).chain(house).map(header_named).collect();
     }
+}
+
+/// What a module says of a status, with those parts of the shared text whose code it does not name.
+fn both(own: &str, shared: &str) -> String {
+    let code = |part: &&str| part.split_inclusive('`').take(2).collect::<String>();
+    let more = shared.split("; ").filter(|part| !own.contains(&code(part)));
+    std::iter::once(own).chain(more).collect::<Vec<_>>().join("; ")
+}
+
+fn is_key(parameter: &RefOr<Parameter>) -> bool {
+    match parameter {
+        RefOr::T(parameter) => parameter.name == "Idempotency-Key",
+        RefOr::Ref(_) => false,
+    }
+}
+
+/// The headers of a command that is done once: its answer may be a stored one, or the first request
+/// is still running.
+fn replay_headers(status: &str) -> impl Iterator<Item = &'static str> {
+    let is_stored = status.starts_with('2') || matches!(status, "402" | "409");
+    let wait = (status == "409").then_some("Retry-After");
+    is_stored.then_some("Idempotency-Replayed").into_iter().chain(wait)
 }
 
 /// The refusals that an endpoint shares with others.
@@ -235,7 +290,8 @@ fn shared(operation: &Operation, path: &str, is_limited: bool) -> Vec<Refusal> {
 /// The headers that answers of a status get on their way out.
 fn gate_headers(status: &str, is_limited: bool) -> Vec<String> {
     let mut names = vec!["X-Request-Id"];
-    if is_limited {
+    // Whoever is answered too late is answered past the throttle.
+    if is_limited && status != "504" {
         names.extend(["RateLimit", "RateLimit-Policy"]);
     }
     match status {

@@ -7,6 +7,7 @@ use actix_web::dev::ServiceRequest;
 use firewall::{Action, Firewall, FirewallError, Settings, Verdict};
 use kernel::problem::{Problem, code};
 use platform::http::{BodyGuard, ClientAddress};
+use platform::trace;
 
 /// What refuses attacks, and tells the log which rules they broke and where, without their text.
 pub(super) struct Guard(Firewall);
@@ -52,7 +53,8 @@ fn decide(verdict: &Verdict, client: IpAddr) -> Result<(), Problem> {
         let labels = [("action", action.to_owned()), ("rule", worst.rule.to_string())];
         metrics::counter!("firewall_total", &labels).increment(1);
     }
-    tracing::warn!(action, score = verdict.score, rules = %verdict, %client, "firewall");
+    let request_id = trace::current();
+    tracing::warn!(action, score = verdict.score, rules = %verdict, %client, request_id, "firewall");
     if verdict.action == Action::Log {
         return Ok(());
     }

@@ -59,7 +59,7 @@ pub struct Gate {
     /// Tells who a token belongs to.
     identity: Arc<dyn Identity>,
     table: Table,
-    staff_second_factor: bool,
+    pub(super) staff_second_factor: bool,
     clock: Clock,
     /// None where something else limits how often clients come.
     throttle: Option<Throttle>,

@@ -82,7 +82,7 @@ impl Edge {
 /// The description of the whole API under these settings; refused like the gate.
 pub fn description(edge: &Edge) -> Result<OpenApi, TableError> {
     let table = Table::new(edge.effective_routes(), &pages::endpoints())?;
-    Ok(pages::description(&table))
+    Ok(pages::description(&table, edge.staff_second_factor))
 }
 
 /// A line for each endpoint of the program with what its route says; refused like the gate.

@@ -25,7 +25,7 @@ const DESCRIPTION: &str = "/v1/openapi.json";
 /// Where the pages for people are.
 pub(super) const PAGES: &str = "/docs";
 /// What the edge serves besides the API.
-const OWN: [&str; 4] = [DESCRIPTION, "/docs/", "/problems/x", "/health/live"];
+const OWN: [&str; 4] = [DESCRIPTION, "/docs/", "/problems/{code}", "/health/live"];
 
 const ABOUT: &str = "An online shop's whole back end.\n\nEvery refusal is a problem (RFC 9457) with \
     a stable `code`, which `GET /problems/{code}` describes. A path that is not listed answers 404 \
@@ -74,9 +74,9 @@ fn openapi() -> OpenApi {
 }
 
 /// The description of the whole API, with what the gate does at these routes.
-pub(super) fn description(table: &Table) -> OpenApi {
+pub(super) fn description(table: &Table, staff_second_factor: bool) -> OpenApi {
     let mut api = openapi();
-    complete(&mut api, table);
+    complete(&mut api, table, staff_second_factor);
     api
 }
 
@@ -92,7 +92,7 @@ pub fn routes(config: &mut ServiceConfig) {
 }
 
 async fn described(gate: Data<Gate>) -> HttpResponse {
-    HttpResponse::Ok().json(description(gate.table()))
+    HttpResponse::Ok().json(description(gate.table(), gate.staff_second_factor))
 }
 
 /// What a problem's `type` points to.

@@ -16,8 +16,8 @@ const STOP_WAIT_S: u64 = 1;
 /// The origin that is told to whoever comes.
 struct Target(String);
 
-/// The server that leads to an origin, such as `https://shop.example`, and its addresses. The origin is the settings' and not
-/// what the request calls the host, so that nobody is led elsewhere.
+/// The server that leads to an origin, such as `https://shop.example`, and its addresses. The origin
+/// is the settings' and not what the request calls the host, so that nobody is led elsewhere.
 pub fn serve(listen: SocketAddr, origin: &str) -> std::io::Result<(Server, Vec<SocketAddr>)> {
     if !(is_origin(origin) && origin.starts_with("https://")) {
         let message = format!(

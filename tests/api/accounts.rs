@@ -183,3 +183,21 @@ async fn nobody_learns_from_an_answer_who_has_an_account(engine: Engine) {
         assert_eq!(seen(&known), seen(&strange), "{path}");
     }
 }
+
+#[tokio::test]
+async fn who_guesses_too_often_is_in_the_log() {
+    let mut shop = Shop::new(Engine::Sqlite, &[]).unwrap();
+    shop.start(&[("STOA__AUTH__ACCOUNT_FAILURES_MAX", "1"), ("STOA__LOG__LEVEL", "info")]);
+    let anyone = Customer::anyone(&shop);
+    let wrong = json!({"email": "ada@example.com", "password": "some other password"});
+    assert_eq!(anyone.post("/v1/auth/login", &wrong).await.status, 401);
+    let refused = anyone.post("/v1/auth/login", &wrong).await;
+    assert_eq!(refused.status, 429, "{refused:?}");
+    shop.stop();
+    let log = shop.log();
+    let line = log.lines().find(|line| line.contains("too_many_attempts")).expect(&log);
+    let id = refused.body["request_id"].as_str().unwrap();
+    for word in ["edge::refusals", "/v1/auth/login", "127.0.0.1", id] {
+        assert!(line.contains(word), "{word}: {line}");
+    }
+}

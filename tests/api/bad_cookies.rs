@@ -3,15 +3,17 @@
 use serde_json::json;
 
 use crate::bad_credentials::{CSRF, LOGIN, ME, UNKNOWN, log_in, said};
-use crate::support::{Customer, Engine, Shop, id_of, on_both_engines, product};
+use crate::support::{Answer, Customer, Engine, Shop, id_of, on_both_engines, product};
 
 on_both_engines![
     a_cookie_is_one_of_a_name,
     a_refresh_token_comes_as_its_cookie_alone,
     a_change_by_cookie_comes_from_a_page_of_the_shop,
+    who_has_only_the_refresh_cookie_left_can_log_out,
 ];
 
 const REFRESH: &str = "/v1/auth/refresh";
+const LOGOUT: &str = "/v1/auth/logout";
 
 async fn a_cookie_is_one_of_a_name(engine: Engine) {
     let Some(shop) = Shop::running(engine, &[]) else { return };
@@ -60,7 +62,7 @@ async fn a_refresh_token_comes_as_its_cookie_alone(engine: Engine) {
     let Some(shop) = Shop::running(engine, &[]) else { return };
     let (anyone, good, other) = (Customer::anyone(&shop), log_in(&shop).await, log_in(&shop).await);
     let ended = log_in(&shop).await;
-    assert_eq!(anyone.with(&ended.access).call("POST", "/v1/auth/logout").await.status, 204);
+    assert_eq!(anyone.with(&ended.access).call("POST", LOGOUT).await.status, 204);
     let token = &good.refresh;
     let cookie = |value: &str| vec![("cookie", format!("stoa_refresh={value}").into_bytes())];
     let json = ("content-type", b"application/json".to_vec());
@@ -164,5 +166,33 @@ async fn a_change_by_cookie_comes_from_a_page_of_the_shop(engine: Engine) {
             assert_eq!(said(&refused), (415, "unsupported_media_type"), "{path}");
             assert!(!refused.headers.contains_key("set-cookie"));
         }
+    }
+}
+
+async fn who_has_only_the_refresh_cookie_left_can_log_out(engine: Engine) {
+    let Some(shop) = Shop::running(engine, &[]) else { return };
+    let (anyone, good) = (Customer::anyone(&shop), log_in(&shop).await);
+    let (own, evil) = (("sec-fetch-site", "same-origin"), ("sec-fetch-site", "cross-site"));
+    let cookies = format!("stoa_session=expired; stoa_refresh={}", good.refresh);
+    let leave =
+        async |headers: &[(&'static str, &str)]| anyone.call_with("POST", LOGOUT, headers).await;
+    let forgets = |answer: &Answer| {
+        let all = answer.headers.get_all("set-cookie").iter().map(|it| it.to_str().unwrap());
+        let gone = all.filter(|it| it.contains("=;") && it.contains("Max-Age=0"));
+        gone.map(|it| it.split('=').next().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let both = ["stoa_refresh", "stoa_session"];
+    assert_eq!(said(&leave(&[("cookie", &cookies), evil]).await), CSRF);
+    let known = anyone.with(&good.access);
+    assert_eq!(known.get(ME).await.status, 200, "another site ends no session");
+    let left = leave(&[("cookie", &cookies), own]).await;
+    assert_eq!(left.status, 204, "{left:?}");
+    assert_eq!(forgets(&left), both);
+    assert_eq!(said(&known.get(ME).await), UNKNOWN, "its access token ends too");
+    let unknown = format!("stoa_refresh={}", "A".repeat(43));
+    for headers in [&[][..], &[own], &[("cookie", &unknown), own]] {
+        let refused = leave(headers).await;
+        assert_eq!(said(&refused), UNKNOWN, "{headers:?}");
+        assert_eq!(forgets(&refused), both, "{headers:?}");
     }
 }

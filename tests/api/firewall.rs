@@ -33,8 +33,10 @@ const ATTACKS: [(&str, &str, &str); 12] = [
 async fn an_attack_is_refused_and_only_the_log_says_why() {
     let mut shop = shop(&[]);
     let anyone = Customer::anyone(&shop);
+    let mut ids = Vec::new();
     for (path, _, _) in ATTACKS {
         let answer = anyone.call("GET", path).await;
+        ids.push(answer.body["request_id"].as_str().unwrap().to_owned());
         assert!(is_blocked(&answer), "{path}: {answer:?}");
         for word in ["sqli", "xss", "traversal", "encoding", "score"] {
             assert!(!answer.text.contains(word), "{path}: {answer:?}");
@@ -44,8 +46,9 @@ async fn an_attack_is_refused_and_only_the_log_says_why() {
     let log = shop.log();
     let lines: Vec<&str> = log.lines().filter(|line| line.contains("firewall")).collect();
     assert_eq!(lines.len(), ATTACKS.len(), "{log}");
-    for ((path, rule, place), line) in ATTACKS.iter().zip(&lines) {
+    for (((path, rule, place), line), id) in ATTACKS.iter().zip(&lines).zip(&ids) {
         assert!(line.contains(rule) && line.contains(place), "{path}: {line}");
+        assert!(line.contains(id), "the request that the answer names: {line}");
     }
     for payload in ["union select", "from customer", "script>", "onerror", "etc/passwd"] {
         assert!(!log.contains(payload), "no text of an attack is in the log: {payload}");

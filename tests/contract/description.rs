@@ -53,6 +53,16 @@ fn resolved<'d>(api: &'d Value, value: &'d Value) -> &'d Value {
     }
 }
 
+/// What is refused on the way to every endpoint, by status and code.
+const OF_THE_GATE: [(&str, &[&str]); 6] = [
+    ("400", &["invalid_request"]),
+    ("401", &["unauthenticated"]),
+    ("403", &["forbidden", "mfa_required", "csrf_refused", "blocked"]),
+    ("429", &["too_many_requests"]),
+    ("503", &["overloaded", "unavailable"]),
+    ("504", &["timeout"]),
+];
+
 /// What is missing or wrong in the description of an operation, each in a phrase.
 fn faults(api: &Value, operation: &Operation<'_>) -> Vec<String> {
     let said = operation.said;
@@ -87,11 +97,37 @@ fn faults(api: &Value, operation: &Operation<'_>) -> Vec<String> {
             expect(has_schema, &format!("{status} has no schema"));
         }
     }
-    let mut wanted = vec!["400", "401", "403", "429", "503", "504"];
-    wanted.extend(operation.path.contains('{').then_some("404"));
-    wanted.extend((!said["requestBody"].is_null()).then_some("413"));
-    for status in wanted {
-        expect(answers.contains_key(status), &format!("{status} is missing"));
+    let mut wanted = OF_THE_GATE.to_vec();
+    wanted.extend(operation.path.contains('{').then_some(("404", &["not_found"][..])));
+    let has_body = !said["requestBody"].is_null();
+    wanted.extend(has_body.then_some(("413", &["body_too_large"][..])));
+    for (status, codes) in wanted {
+        let Some(answer) = answers.get(status) else {
+            expect(false, &format!("{status} is missing"));
+            continue;
+        };
+        let told = resolved(api, answer)["description"].as_str().unwrap_or_default();
+        for code in codes {
+            expect(told.contains(&format!("`{code}`")), &format!("{status} names no {code}"));
+        }
+    }
+    let done_once = said["parameters"]
+        .as_array()
+        .is_some_and(|all| all.iter().any(|parameter| parameter["name"] == "Idempotency-Key"));
+    for (status, answer) in answers {
+        let headers = &resolved(api, answer)["headers"];
+        let is_good = status.starts_with('2');
+        let is_replayed = !headers["Idempotency-Replayed"].is_null();
+        expect(
+            !is_good || is_replayed == done_once,
+            &format!("{status} tells wrongly whether it may be replayed"),
+        );
+        expect(
+            status != "409" || !done_once || !headers["Retry-After"].is_null(),
+            "409 has no Retry-After",
+        );
+        let is_counted = !headers["RateLimit"].is_null();
+        expect(status != "504" || !is_counted, "504 is past the throttle");
     }
     let parameters = said["parameters"].as_array().map_or(&[][..], Vec::as_slice);
     for parameter in parameters {
@@ -157,6 +193,19 @@ fn the_description_is_whole() {
 }
 
 #[test]
+fn the_description_says_what_the_settings_ask_of_the_staff() {
+    let told = Command::new(env!("CARGO_BIN_EXE_stoa"))
+        .arg("openapi")
+        .env("STOA__EDGE__STAFF_SECOND_FACTOR", "true")
+        .output()
+        .unwrap();
+    let api: Value = serde_json::from_slice(&told.stdout).unwrap();
+    let said = api["paths"]["/v1/admin/stock/{product_id}"]["get"]["description"].as_str();
+    let rule = "Needs the permission `stock.read` and of people a second factor.";
+    assert!(said.unwrap().contains(rule), "{said:?}");
+}
+
+#[test]
 fn every_reference_leads_somewhere_and_every_shared_answer_is_used() {
     let api: Value = serde_json::from_str(&told("openapi")).unwrap();
     let mut found = BTreeSet::new();
@@ -178,8 +227,10 @@ fn a_description_with_holes_is_found() {
     let said = json!({
         "tags": ["other"], "security": [],
         "responses": {"200": {"description": ""}, "404": {"description": "Gone", "content": {
-            "application/json": {"schema": {"$ref": "#/components/schemas/Problem"}}}}},
-        "parameters": [{"name": "id", "in": "query", "schema": {}}],
+            "application/json": {"schema": {"$ref": "#/components/schemas/Problem"}}}},
+            "403": {"description": "`forbidden`"}, "409": {"description": "It is running"},
+            "504": {"description": "`timeout`", "headers": {"RateLimit": {}}}},
+        "parameters": [{"name": "id", "in": "query", "schema": {}}, {"name": "Idempotency-Key"}],
     });
     let operation =
         Operation { method: "PUT".into(), path: "/v1/things/{id}", access: "mfa", said: &said };
@@ -193,6 +244,9 @@ fn a_description_with_holes_is_found() {
         "200 has no id",
         "404 is no problem",
         "401 is missing",
+        "403 names no mfa_required",
+        "409 has no Retry-After",
+        "504 is past the throttle",
         "the parameter \"id\" is not described",
         "id of the path is no parameter",
     ] {

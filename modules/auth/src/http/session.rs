@@ -65,9 +65,10 @@ pub(super) async fn guest(accounts: Data<Accounts>, request: HttpRequest) -> Ans
 
 /// Get a new access token
 ///
-/// Needs the cookie `__Host-stoa_refresh` and replaces it.
+/// Needs the cookie `__Host-stoa_refresh` and replaces it. Over plain HTTP on one's own machine it is
+/// `stoa_refresh`.
 #[utoipa::path(post, path = "/v1/auth/refresh", tag = "auth",
-    params(("stoa_refresh" = String, Cookie, description = "As the answer to the login set it")),
+    params(("__Host-stoa_refresh" = String, Cookie, description = "As the answer to the login set it")),
     responses(
         (status = 200, description = "The session goes on", body = SessionAnswer),
         (status = 401, description = "`unauthenticated`: log in again", body = Problem),
@@ -86,7 +87,8 @@ pub(super) async fn refresh(accounts: Data<Accounts>, request: HttpRequest) -> A
 
 /// End the session
 ///
-/// Of the access token, or of the cookie `__Host-stoa_refresh` when that has expired.
+/// Of the access token; where none is sent, or its cookie is no good any more, of the cookie
+/// `__Host-stoa_refresh`.
 #[utoipa::path(post, path = "/v1/auth/logout", tag = "auth",
     responses(
         (status = 204, description = "The session has ended, and its tokens with it"),

@@ -20,7 +20,7 @@ fn key(request: &HttpRequest) -> Result<Option<String>, Problem> {
     let Some(value) = all.next() else { return Ok(None) };
     let text = value.to_str().unwrap_or_default().trim();
     if text.is_empty() || text.len() > KEY_MAX || all.next().is_some() {
-        let message = format!("must be one, of 1 to {KEY_MAX} visible ASCII characters");
+        let message = format!("must be one, of 1 to {KEY_MAX} printable ASCII characters");
         return Err(Problem::new(code::INVALID_REQUEST, "The Idempotency-Key is not usable.")
             .field("Idempotency-Key", message));
     }
