@@ -1,6 +1,6 @@
-//! The load harness behind `make bench`, `make bench-catalog` and `make bench-login`: starts the shop with a new data
-//! folder, drives it with a closed loop of clients, and compares it with a bare handler on the same
-//! machine in the same run.
+//! The load harness behind `make bench`, `bench-catalog`, `bench-login` and `bench-edge`: starts the shop with a
+//! new data folder, drives it with clients in a closed or an open loop, and compares it with a bare
+//! handler on the same machine in the same run.
 //!
 //! The shop's promises come first: after the run `stoa verify` must find the books in order.
 
