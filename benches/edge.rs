@@ -94,7 +94,8 @@ fn edge(criterion: &mut Criterion) {
     let gate_of = |change: &dyn Fn(&mut Edge)| {
         let mut edge = shop.settings.edge.clone();
         change(&mut edge);
-        let shedding = Shedding::new(Duration::ZERO, &shop.tasks, shop.databases());
+        let shedding =
+            Shedding::new(edge.in_flight_max, Duration::ZERO, &shop.tasks, shop.databases());
         Data::new(shop.gate(&edge, shedding).expect("the table is whole"))
     };
     let app = |gates: Data<Gate>| {

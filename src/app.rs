@@ -231,8 +231,9 @@ impl Shop {
         let shop = self.clone();
         let server = &self.settings.server;
         let certificates = Certificates::open(&server.tls, self.clock.clone())?;
-        let queue_target = Duration::from_millis(self.settings.edge.queue_target_ms);
-        let shedding = Shedding::new(queue_target, &self.tasks, &self.databases);
+        let Edge { in_flight_max, queue_target_ms, .. } = self.settings.edge;
+        let queue_target = Duration::from_millis(queue_target_ms);
+        let shedding = Shedding::new(in_flight_max, queue_target, &self.tasks, &self.databases);
         shedding.start();
         let gate = Data::new(self.gate(&self.settings.edge, shedding.clone())?);
         let guard: Data<dyn BodyGuard> = Data::from(gate.body_guard());

@@ -188,7 +188,8 @@ mod tests {
         for schema in &SCHEMAS {
             let db = database(Engine::Sqlite, schema, clock.clone()).await.unwrap();
             let mut tx = db.begin("test").await.unwrap();
-            let entries = [(); 5].map(|()| Entry::done("lamp.light", Uuid::now_v7(), &()).unwrap());
+            let entries =
+                [(); 5].map(|()| Entry::done("lamp.light", Uuid::now_v7(), &"on").unwrap());
             audit::record(&mut tx, &Actor::SYSTEM, &entries).await.unwrap();
             tx.commit().await.unwrap();
             databases.push(db);
@@ -229,7 +230,7 @@ mod tests {
         let log = log_of_one_moment().await;
         let db = &log.databases[1];
         let mut tx = db.begin("test").await.unwrap();
-        let many = vec![Entry::done("pen.write", Uuid::now_v7(), &()).unwrap(); 1_300];
+        let many = vec![Entry::done("pen.write", Uuid::now_v7(), &"a line").unwrap(); 1_300];
         audit::record(&mut tx, &Actor::SYSTEM, &many).await.unwrap();
         tx.commit().await.unwrap();
         let mut export = log.export(Sought::default());

@@ -4,7 +4,6 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::num::NonZeroU32;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use actix_web::HttpMessage;
@@ -29,7 +28,7 @@ use super::Edge;
 use super::client::Proxies;
 use super::connection::Exchange;
 use super::cors::{Cors, NoOrigin};
-use super::figures::{measure, measure_unanswered};
+use super::figures::measure;
 use super::firewall::Guard;
 use super::headers::{About, protect};
 use super::host::check_host;
@@ -37,7 +36,7 @@ use super::pages::{PAGES, endpoints, no_endpoint, refuse_method};
 use super::refusals;
 use super::request_id::{self, REQUEST_ID};
 use super::route::{Access, Route, Table, TableError};
-use super::shedding::Shedding;
+use super::shedding::{Place, Shedding};
 use super::throttle::{KeyRates, Throttle, Told};
 
 /// Why there is no gate.
@@ -68,18 +67,6 @@ pub struct Gate {
     cors: Cors,
     proxies: Proxies,
     shedding: Arc<Shedding>,
-    /// How many requests are being answered, and how many may be.
-    in_flight: AtomicUsize,
-    in_flight_max: usize,
-}
-
-/// A place among the requests that are being answered.
-struct Place<'g>(&'g AtomicUsize);
-
-impl Drop for Place<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
 }
 
 impl Gate {
@@ -104,8 +91,6 @@ impl Gate {
             table,
             proxies,
             shedding,
-            in_flight: AtomicUsize::new(0),
-            in_flight_max: settings.in_flight_max,
         })
     }
 
@@ -128,13 +113,9 @@ impl Gate {
     }
 
     fn place(&self, essential: bool) -> Result<Place<'_>, Failure> {
-        let place = Place(&self.in_flight);
-        let is_full = self.in_flight.fetch_add(1, Ordering::Relaxed) >= self.in_flight_max;
-        if !is_full && self.shedding.admits(essential) {
-            return Ok(place);
-        }
         let detail = "Too many requests are being answered; nothing was begun. Try again soon.";
-        Err(Problem::new(code::OVERLOADED, detail).into())
+        let overloaded = || Problem::new(code::OVERLOADED, detail).into();
+        self.shedding.place(essential).ok_or_else(overloaded)
     }
 
     fn limit(&self, route: usize, client: IpAddr) -> Option<Told> {
@@ -217,15 +198,15 @@ pub async fn gate(
         protect(headers, about);
         gate.cors.tell(origin.as_ref(), headers);
     };
-    let method = request.method().clone();
+    let endpoint = gate.table.endpoint(request.method().as_str(), request.path());
     let passed = match gate.cors.preflight(&request) {
         Some(answer) => Ok(request.into_response(answer)),
-        None => trace::within(id.clone(), pass(&gate, request, next)).await,
+        None => trace::within(id.clone(), pass(&gate, endpoint, request, next)).await,
     };
     match passed {
         Ok(mut response) => {
             complete(response.headers_mut());
-            measure(&response, began.elapsed());
+            measure(&gate.table, endpoint, response.status(), began.elapsed());
             refusals::tell(&response, &id);
             Ok(exchange.until_written(response))
         }
@@ -233,7 +214,7 @@ pub async fn gate(
         Err(error) => {
             let mut response = error.error_response();
             complete(response.headers_mut());
-            measure_unanswered(&method, response.status(), began.elapsed());
+            measure(&gate.table, endpoint, response.status(), began.elapsed());
             Err(InternalError::from_response(error, response).into())
         }
     }
@@ -241,10 +222,13 @@ pub async fn gate(
 
 async fn pass(
     gate: &Gate,
+    endpoint: Option<usize>,
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
-    let found = gate.table.find(request.method().as_str(), request.path());
+    let found = endpoint
+        .and_then(|number| gate.table.of_endpoint(number))
+        .or_else(|| gate.table.find(request.method().as_str(), request.path()));
     let place = match gate.place(found.is_some_and(|(_, route)| route.essential)) {
         Ok(place) => place,
         Err(failure) => return Ok(request.error_response(failure)),

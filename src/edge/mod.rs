@@ -49,10 +49,11 @@ pub struct Edge {
     pub proxy_header: ProxyHeader,
     /// Whether `per_second` of the routes counts.
     pub throttle: bool,
-    /// How many requests may be answered at the same time; further ones get 503 at once.
+    /// How many requests may be answered at the same time, a quarter of them essential; further ones
+    /// get 503 at once.
     pub in_flight_max: usize,
-    /// How long a queue of the shop may make everybody wait before requests are refused, in
-    /// milliseconds; 0 refuses none.
+    /// How long a queue of the shop may make everybody wait before fewer requests are answered at the
+    /// same time, in milliseconds; 0 looks at no queue.
     pub queue_target_ms: u64,
     /// Whether a route of `mfa` asks for no second factor, so that guests can order.
     pub guest_checkout: bool,

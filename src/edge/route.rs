@@ -152,6 +152,18 @@ pub struct Table {
     tree: Tree,
     /// Cache-Control of each one's answers that are the same for everybody.
     public_cache: Vec<HeaderValue>,
+    /// What the program answers at, those with the fewest names in their paths first.
+    endpoints: Vec<Endpoint>,
+    endpoint_tree: Tree,
+}
+
+/// A method and a path template.
+#[derive(Debug)]
+pub struct Endpoint {
+    pub method: String,
+    pub path: String,
+    /// The number of its route.
+    route: usize,
 }
 
 const METHODS: [&str; 5] = ["GET", "POST", "PUT", "PATCH", "DELETE"];
@@ -186,14 +198,40 @@ impl Table {
         });
         let public_cache = routes.iter().map(Route::public_cache).collect();
         let tree = Tree::new(routes.iter().map(|route| route.prefix.as_str()));
-        let table = Self { routes, tree, public_cache };
+        let mut table = Self {
+            routes,
+            tree,
+            public_cache,
+            endpoints: Vec::new(),
+            endpoint_tree: Tree::default(),
+        };
         for (method, path) in endpoints {
-            if table.find(method, path).is_none() {
-                let (method, path) = (method.clone(), path.clone());
+            let (method, path) = (method.clone(), path.clone());
+            let Some((route, _)) = table.find(&method, &path) else {
                 return Err(TableError::Unlisted { method, path });
-            }
+            };
+            table.endpoints.push(Endpoint { method, path, route });
         }
+        table.endpoints.sort_by_key(|endpoint| endpoint.path.matches('{').count());
+        table.endpoint_tree = Tree::new(table.endpoints.iter().map(|it| it.path.as_str()));
         Ok(table)
+    }
+
+    /// The number of the endpoint that a request is for.
+    pub fn endpoint(&self, method: &str, path: &str) -> Option<usize> {
+        let fits = |number: usize| self.endpoints.get(number).is_some_and(|it| it.method == method);
+        self.endpoint_tree.find_whole(path, fits)
+    }
+
+    /// An endpoint by its number.
+    pub fn endpoint_at(&self, number: usize) -> Option<&Endpoint> {
+        self.endpoints.get(number)
+    }
+
+    /// The route of an endpoint, and its number.
+    pub fn of_endpoint(&self, number: usize) -> Option<(usize, &Route)> {
+        let number = self.endpoints.get(number)?.route;
+        Some((number, self.routes.get(number)?))
     }
 
     /// The route of a request, and its number; or that of an endpoint, by its path with the names in

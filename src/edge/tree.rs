@@ -39,6 +39,13 @@ impl Tree {
         best.map(|(_, number)| number)
     }
 
+    /// The first that fits of those that are the whole path.
+    pub(super) fn find_whole(&self, path: &str, fits: impl Fn(usize) -> bool) -> Option<usize> {
+        let mut best = None;
+        self.look(path.split('/'), 0, &fits, &mut best);
+        best.filter(|(depth, _)| *depth == path.split('/').count()).map(|(_, number)| number)
+    }
+
     /// Remembers in `best` the depth and number of a route that is better.
     fn look<'p>(
         &self,
@@ -98,7 +105,11 @@ mod tests {
         ) {
             let tree = Tree::new(prefixes.iter().map(String::as_str));
             let fits = |number: usize| !odd || number % 2 == 1;
-            prop_assert_eq!(tree.find(&path, fits), one_by_one(&prefixes, &path, fits));
+            let found = one_by_one(&prefixes, &path, fits);
+            prop_assert_eq!(tree.find(&path, fits), found);
+            let segments = |text: &str| text.split('/').count();
+            let whole = found.filter(|number| segments(&prefixes[*number]) == segments(&path));
+            prop_assert_eq!(tree.find_whole(&path, fits), whole);
         }
     }
 }

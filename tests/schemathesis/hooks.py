@@ -1,5 +1,4 @@
-"""What schemathesis does not know: how files are sent, what cookies are called over plain HTTP, and which
-headers an answer of the house has."""
+"""What schemathesis does not know: how files are sent, and which headers an answer of the house has."""
 
 import schemathesis
 
@@ -14,13 +13,6 @@ TOLD = {
 def file(_context, value):
     """A file is sent as it is; what is none is sent as the text it prints as."""
     return {"data": value if isinstance(value, bytes) else str(value).encode()}
-
-
-@schemathesis.hook
-def before_call(_context, case, _kwargs):
-    """The shop is asked over plain HTTP on this machine, where no cookie has the prefix `__Host-`."""
-    for name in [name for name in case.cookies or {} if name.startswith("__Host-")]:
-        case.cookies[name.removeprefix("__Host-")] = case.cookies.pop(name)
 
 
 @schemathesis.check

@@ -56,8 +56,9 @@ pub struct Buyer {
 impl Buyer {
     /// Opens a guest session and puts the approved test card in the vault; the client is theirs.
     pub async fn arrive(client: &mut Client) -> Result<Self> {
-        client.access_token = None;
-        let guest = client.must_post("/v1/auth/guest", &json!({})).await?;
+        let before = client.access_token.take();
+        let guest = client.must_post("/v1/auth/guest", &json!({})).await;
+        let guest = guest.inspect_err(|_| client.access_token = before)?;
         let access_token = text(&guest, "access_token")?;
         client.access_token = Some(access_token.clone());
         let card = json!({

@@ -1,6 +1,6 @@
 //! Access tokens: JWTs as RFC 8725 and RFC 9068 want them.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use chrono::{DateTime, TimeDelta};
 use hashlink::LruCache;
@@ -39,7 +39,7 @@ pub(crate) struct Told {
     pub proof: Proof,
 }
 
-#[derive(Clone, Serialize, Deserialize)]
+#[derive(Serialize, Deserialize)]
 struct Claims {
     iss: String,
     aud: String,
@@ -62,7 +62,7 @@ pub(crate) struct AccessTokens {
     lifetime: TimeDelta,
     /// The claims of tokens whose signature was found good, by the SHA-256 of the whole token: who
     /// buys sends the same token with every request, and checking it is the dearest part of many.
-    known: Mutex<LruCache<[u8; 32], Claims>>,
+    known: Mutex<LruCache<[u8; 32], Arc<Claims>>>,
 }
 
 impl AccessTokens {
@@ -116,21 +116,21 @@ impl AccessTokens {
         let auth_time = DateTime::from_timestamp(claims.auth_time, 0)?;
         self.good_at(&claims, now).then_some(Told {
             id: claims.sub,
-            role: claims.role,
+            role: claims.role.clone(),
             session: claims.sid,
-            proof: Proof::Login { session: Some(claims.sid), amr: claims.amr, auth_time },
+            proof: Proof::Login { session: Some(claims.sid), amr: claims.amr.clone(), auth_time },
         })
     }
 
     /// What a token says, if its signature and all that does not depend on the time are good.
-    fn claims_of(&self, key: &Key, token: &str) -> Option<Claims> {
+    fn claims_of(&self, key: &Key, token: &str) -> Option<Arc<Claims>> {
         let digest: [u8; 32] = Sha256::digest(token).into();
         let known = || self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(claims) = known().get(&digest) {
             return Some(claims.clone());
         }
-        let claims: Claims =
-            jsonwebtoken::decode(token, &key.verifying, &self.validation).ok()?.claims;
+        let told = jsonwebtoken::decode(token, &key.verifying, &self.validation).ok()?;
+        let claims: Arc<Claims> = Arc::new(told.claims);
         known().insert(digest, claims.clone());
         Some(claims)
     }

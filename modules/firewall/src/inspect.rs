@@ -13,7 +13,7 @@ use crate::{FirewallError, json, normalize};
 /// The headers that are looked into; the others are read by machines or by nobody.
 const HEADERS: [&str; 4] = ["user-agent", "referer", "cookie", "x-forwarded-host"];
 
-/// The firewall. Made once; reading takes no locks and keeps nothing.
+/// The firewall. Made once; reading takes no locks and keeps nothing of a request but harmless headers.
 #[derive(Debug)]
 pub struct Firewall {
     settings: Settings,
@@ -96,7 +96,7 @@ impl Firewall {
                     reading.value(value.trim(), Part::Header, &field);
                 }
             }
-            _ => reading.value(text, Part::Header, &field),
+            _ => reading.usual(text, &field),
         }
     }
 }

@@ -19,6 +19,7 @@ mod field;
 mod fold;
 mod framing;
 mod glance;
+mod harmless;
 mod inspect;
 mod json;
 pub mod normalize;

@@ -2,6 +2,7 @@
 
 use crate::detector::Detector;
 use crate::field::Field;
+use crate::harmless;
 use crate::rules::Rule;
 use crate::settings::{Mode, Settings};
 use crate::verdict::{Action, Finding, Part, Place, Verdict};
@@ -88,18 +89,36 @@ impl<'f> Reading<'f> {
         true
     }
 
-    /// Reads a text. Nothing fetches what a header names, and a page of a developer's own machine is
-    /// a referer like others.
+    /// Reads a header that browsers send alike with each request.
+    pub(crate) fn usual(&mut self, value: &str, field: &Field<'_>) {
+        if !self.count(value, Part::Header, field) || harmless::knows(value) {
+            return;
+        }
+        let rules = self.rules(value, Part::Header);
+        if rules.is_empty() {
+            harmless::remember(value);
+        } else {
+            self.note(&rules, Part::Header, field);
+        }
+    }
+
     fn text(&mut self, text: &str, part: Part, field: &Field<'_>) {
+        let rules = self.rules(text, part);
+        if !rules.is_empty() {
+            self.note(&rules, part, field);
+        }
+    }
+
+    /// The rules that a text breaks. Nothing fetches what a header names, and a page of a developer's
+    /// own machine is a referer like others.
+    fn rules(&self, text: &str, part: Part) -> Vec<Rule> {
         if text.contains('\0') {
-            return self.note(&[Rule::EncodingNull], part, field);
+            return vec![Rule::EncodingNull];
         }
         let mut rules = self.detector.detect(text);
         if part == Part::Header {
             rules.retain(|rule| *rule != Rule::Ssrf);
         }
-        if !rules.is_empty() {
-            self.note(&rules, part, field);
-        }
+        rules
     }
 }
