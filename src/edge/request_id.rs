@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use actix_web::http::header::{HeaderMap, HeaderName};
 use kernel::id::EventId;
+use uuid::Uuid;
 
 /// The longest request id that is taken over from the caller, in characters.
 const LENGTH_MAX: usize = 64;
@@ -24,7 +25,12 @@ pub(super) fn of(headers: &HeaderMap) -> Arc<str> {
         // Whoever looks for the one finds the other.
         tracing::info!(id, trace, "a request of a trace");
     }
-    given.or(trace).map_or_else(|| EventId::new().to_string().into(), Arc::from)
+    given.or(trace).map_or_else(new, Arc::from)
+}
+
+fn new() -> Arc<str> {
+    let mut text = Uuid::encode_buffer();
+    Arc::from(&*EventId::new().uuid().hyphenated().encode_lower(&mut text))
 }
 
 /// The trace of a request, if it is told as W3C Trace Context (Recommendation of 2021), section 3.2,
