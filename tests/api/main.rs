@@ -21,6 +21,7 @@ mod prices;
 mod proxied;
 mod second_factor;
 mod slow;
+mod stock;
 mod storm;
 #[path = "../support/mod.rs"]
 mod support;

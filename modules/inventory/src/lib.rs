@@ -125,8 +125,10 @@ impl Inventory {
         adjustment: &Adjustment,
         actor: &Actor,
     ) -> Result<Adjusted, AdjustError> {
-        let location = adjustment.location.as_deref().unwrap_or(&self.settings.location);
-        usecase::adjust(&self.db, key, product, location, adjustment, actor).await
+        let ours = self.settings.location.as_str();
+        let location = adjustment.location.as_deref().unwrap_or(ours);
+        let place = usecase::Place { location, is_for_sale: location == ours };
+        usecase::adjust(&self.db, key, product, place, adjustment, actor).await
     }
 
     /// What orders have been promised, in the order of their ids: up to `limit` orders after

@@ -32,12 +32,22 @@ struct Level {
     product_id: ProductId,
     on_hand: i64,
     reserved: i64,
+    /// Only an adjustment can be of a location that orders are not served from.
+    #[serde(default = "yes")]
+    is_for_sale: bool,
+}
+
+const fn yes() -> bool {
+    true
 }
 
 #[async_trait]
 impl Reaction for Stock {
     async fn apply(&self, tx: &mut Tx, event: &Envelope) -> Result<(), HandlerError> {
         let level = Level::deserialize(&event.data)?;
+        if !level.is_for_sale {
+            return Ok(());
+        }
         let product_id = level.product_id;
         match products::set_stock(tx, product_id, level.on_hand - level.reserved).await? {
             Noted::Same => {}

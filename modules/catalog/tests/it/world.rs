@@ -64,6 +64,7 @@ pub fn stock_event(db: &Db, product: ProductId, on_hand: i64, reserved: i64) -> 
         stock_id: StockId::new(),
         product_id: product,
         location: "main".to_owned(),
+        is_for_sale: true,
         delta: on_hand,
         on_hand,
         reserved,

@@ -16,7 +16,7 @@ use platform::sql::{Error, Result};
 use crate::store::Line;
 
 pub use adjust::Adjusted;
-pub(crate) use adjust::adjust;
+pub(crate) use adjust::{Place, adjust};
 pub(crate) use expire::sweep;
 pub(crate) use keep::{commit, extend};
 pub(crate) use open::open;

@@ -28,6 +28,7 @@ pub(crate) async fn open(
         stock_id,
         product_id,
         location: location.to_owned(),
+        is_for_sale: true,
         delta: units,
         on_hand: units,
         reserved: 0,

@@ -12,6 +12,9 @@ pub struct StockAdjusted {
     pub product_id: ProductId,
     /// Where.
     pub location: String,
+    /// Whether orders are served from there; what lies elsewhere cannot be bought.
+    #[serde(default = "yes")]
+    pub is_for_sale: bool,
     /// By how many units.
     pub delta: i64,
     /// What lies there now.
@@ -20,6 +23,11 @@ pub struct StockAdjusted {
     pub reserved: i64,
     /// Why.
     pub reason: String,
+}
+
+/// Events of before this was told are of the one location that served orders.
+const fn yes() -> bool {
+    true
 }
 
 /// Stock was promised to an order.
