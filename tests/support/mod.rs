@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
+use platform::sql::{Db, Postgres, Sqlite};
 use serde_json::{Value, json};
 
 mod customer;
@@ -111,6 +112,26 @@ impl Shop {
     /// Runs another command over the shop's data.
     pub fn run(&self, arguments: &[&str]) -> Output {
         self.command(arguments).stdin(Stdio::null()).output().unwrap()
+    }
+
+    /// The database of a module, beside a server that may be running.
+    pub async fn database(&self, module: &'static str) -> Db {
+        let variable = |name: &str| {
+            self.variables.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone())
+        };
+        let clock = kernel::Clock::system();
+        let opened = match variable("STOA__DATABASE__URL") {
+            None => {
+                let file = self.folder.join(format!("{module}.db"));
+                Db::sqlite(module, &Sqlite { file, readers: 1 }, clock).await
+            }
+            Some(url) => {
+                let prefix = variable("STOA__DATABASE__SCHEMA_PREFIX").unwrap();
+                let schema = format!("{prefix}{module}");
+                Db::postgres(module, &Postgres { url, schema, connections: 1 }, clock).await
+            }
+        };
+        opened.unwrap()
     }
 
     /// Starts the server, with more variables for this one process.

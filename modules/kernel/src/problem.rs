@@ -52,6 +52,7 @@ pub mod code {
         COUPON_REFUSED = "coupon_refused", 409, "The coupon cannot be used";
         SHIPPING_FAILED = "shipping_failed", 409, "The order cannot be shipped";
         ORDER_NOT_COMPLETED = "order_not_completed", 409, "The order could not be completed";
+        ORDER_CANCELLED = "order_cancelled", 409, "The order was cancelled while it was checked out";
         ORDER_STATE = "order_state", 409, "The state of the order does not allow this";
         EMAIL_TAKEN = "email_taken", 409, "The e-mail address already has an account";
         SKU_TAKEN = "sku_taken", 409, "Another product has this SKU";

@@ -115,6 +115,7 @@ struct Inner {
     catalog: Arc<dyn Catalog>,
     stock: Arc<dyn Stock>,
     payments: Arc<dyn Payments>,
+    logistics: Arc<dyn Logistics>,
     notifier: Arc<dyn Notifier>,
     checkouts: Coordinator<Checkout>,
 }
@@ -132,12 +133,13 @@ impl Orders {
         let steps = saga::checkout::Ports {
             stock: stock.clone(),
             payments: payments.clone(),
-            logistics,
+            logistics: logistics.clone(),
             clock: db.clock().clone(),
             hold: TimeDelta::seconds(settings.hold_s),
         };
         let checkouts = Coordinator::new(db.clone(), steps, sagas, tasks);
-        let inner = Inner { db, settings, catalog, stock, payments, notifier, checkouts };
+        let inner =
+            Inner { db, settings, catalog, stock, payments, logistics, notifier, checkouts };
         Self { inner: Arc::new(inner) }
     }
 
@@ -156,9 +158,11 @@ impl Orders {
         let (db, checkouts) = (&self.inner.db, self.inner.checkouts.clone());
         let settled = react::payment_settled::PaymentSettled { checkouts };
         let notify = react::notify::Notify { notifier: self.inner.notifier.clone() };
+        let recall = react::recall::Recall { logistics: self.inner.logistics.clone() };
         vec![
             Subscription::reaction("order.payments", db, react::payment_settled::TOPICS, settled),
             Subscription::effect("order.notify", db, react::notify::TOPICS, notify),
+            Subscription::effect("order.recall", db, react::recall::TOPICS, recall),
             Subscription::reaction(
                 "order.guests",
                 db,

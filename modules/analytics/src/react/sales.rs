@@ -19,6 +19,10 @@ impl Reaction for Sales {
             store::add(tx, &sale).await?;
         } else if let Some(cancelled) = event.open::<OrderCancelled>() {
             let cancelled = cancelled?;
+            if !cancelled.was_confirmed {
+                // It was never counted.
+                return Ok(());
+            }
             let sale = Sale::of(cancelled.confirmed_at, cancelled.total, &cancelled.lines)?;
             store::take_back(tx, &sale).await?;
         }

@@ -78,7 +78,15 @@ impl Shop {
         tx.emit(&event, 1).unwrap();
         tx.commit().await.unwrap();
         let reason = "changed my mind".to_owned();
-        OrderCancelled { order_id, customer_id, lines, total, confirmed_at, reason }
+        OrderCancelled {
+            order_id,
+            customer_id,
+            lines,
+            total,
+            confirmed_at,
+            reason,
+            was_confirmed: true,
+        }
     }
 
     async fn cancel(&self, event: &OrderCancelled) {

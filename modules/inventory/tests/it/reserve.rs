@@ -142,6 +142,7 @@ async fn shipped_goods_leave_the_books(db: Db) {
         total,
         confirmed_at: shop::past(),
         reason: "too late".to_owned(),
+        was_confirmed: true,
     };
     shop::hear(&inventory, &cancelled).await.unwrap();
     inventory.release(order_id).await.unwrap();

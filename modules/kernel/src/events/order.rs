@@ -58,9 +58,12 @@ pub struct OrderFailed {
     pub code: String,
     /// What happened, for people.
     pub detail: String,
+    /// `PAYMENT_FAILED`, `INVENTORY_UNAVAILABLE` or `SHIPPING_FAILED`, when it was one of these.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub compensation: Option<String>,
 }
 
-/// A confirmed order was called off before it was shipped.
+/// An order was called off before it was shipped.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OrderCancelled {
     /// The order.
@@ -71,10 +74,18 @@ pub struct OrderCancelled {
     pub lines: Vec<SoldLine>,
     /// What it had cost.
     pub total: Money,
-    /// When it had been confirmed.
+    /// When it had been confirmed; when it was placed, if it had not.
     pub confirmed_at: crate::clock::Timestamp,
     /// Why.
     pub reason: String,
+    /// Whether it had been confirmed. One that had not was never sold, and its stock and its money
+    /// were given back before this is told.
+    #[serde(default = "yes")]
+    pub was_confirmed: bool,
+}
+
+const fn yes() -> bool {
+    true
 }
 
 /// The goods left the house.

@@ -4,4 +4,5 @@ pub mod cart;
 pub mod number;
 pub mod order;
 pub mod status;
+pub mod timeline;
 pub mod totals;

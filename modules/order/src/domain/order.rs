@@ -3,6 +3,7 @@
 use kernel::events::SoldLine;
 use kernel::id::{CartId, CustomerId, LineId, OrderId, ProductId};
 use kernel::ports::PaymentView;
+use kernel::problem::{Problem, code};
 use kernel::{Address, Money, Timestamp};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -36,7 +37,49 @@ pub struct OrderFailure {
     pub code: String,
     /// What happened, for people.
     pub detail: String,
+    /// What kind of failure was compensated, when it was one of these.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub compensation: Option<Compensation>,
 }
+
+/// The failures of a checkout that the blueprint names, each with what is taken back after it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Compensation {
+    /// The payment was not authorized: the stock is released.
+    PaymentFailed,
+    /// The stock could not be promised, or not kept: the payment is voided or refunded.
+    InventoryUnavailable,
+    /// The carrier does not take it: the payment is voided or refunded and the stock is released.
+    ShippingFailed,
+}
+
+impl Compensation {
+    /// What a checkout that failed for this reason had to compensate.
+    pub fn of(why: &Problem) -> Option<Self> {
+        const PAYMENT: &str = code::PAYMENT_DECLINED.word;
+        const STOCK: &str = code::OUT_OF_STOCK.word;
+        const SHIPPING: &str = code::SHIPPING_FAILED.word;
+        match why.code.as_str() {
+            PAYMENT => Some(Self::PaymentFailed),
+            STOCK => Some(Self::InventoryUnavailable),
+            SHIPPING => Some(Self::ShippingFailed),
+            _ => why.extra.get(COMPENSATION).and_then(|word| Self::deserialize(word).ok()),
+        }
+    }
+
+    /// The word it is told as.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::PaymentFailed => "PAYMENT_FAILED",
+            Self::InventoryUnavailable => "INVENTORY_UNAVAILABLE",
+            Self::ShippingFailed => "SHIPPING_FAILED",
+        }
+    }
+}
+
+/// The member of a problem that names its [`Compensation`] where the code does not tell.
+pub const COMPENSATION: &str = "compensation";
 
 /// An order.
 #[derive(Debug, Clone, PartialEq)]
@@ -130,5 +173,27 @@ impl Order {
                 total: line.total,
             })
             .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_word_of_a_failure_is_that_of_the_blueprint() {
+        for (code, word) in [
+            (code::PAYMENT_DECLINED, Some(Compensation::PaymentFailed)),
+            (code::OUT_OF_STOCK, Some(Compensation::InventoryUnavailable)),
+            (code::SHIPPING_FAILED, Some(Compensation::ShippingFailed)),
+            (code::ORDER_NOT_COMPLETED, None),
+        ] {
+            assert_eq!(Compensation::of(&Problem::new(code, "")), word, "{}", code.word);
+        }
+        let ended = Problem::new(code::ORDER_NOT_COMPLETED, "")
+            .with(COMPENSATION, Compensation::InventoryUnavailable);
+        let word = Compensation::of(&ended);
+        assert_eq!(word, Some(Compensation::InventoryUnavailable));
+        assert_eq!(serde_json::to_value(word).unwrap(), word.unwrap().word());
     }
 }

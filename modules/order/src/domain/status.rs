@@ -66,7 +66,9 @@ impl Status {
             }
             (Self::Pending | Self::AwaitingPayment, Move::Confirm) => Some(Self::Confirmed),
             (Self::Pending | Self::AwaitingPayment, Move::Fail) => Some(Self::Failed),
-            (Self::Confirmed, Move::Cancel) => Some(Self::Cancelled),
+            (Self::Pending | Self::AwaitingPayment | Self::Confirmed, Move::Cancel) => {
+                Some(Self::Cancelled)
+            }
             (Self::Confirmed, Move::Ship) => Some(Self::Shipped),
             (Self::Shipped, Move::Deliver) => Some(Self::Delivered),
             (Self::Delivered, Move::Return) => Some(Self::Returned),
@@ -74,7 +76,12 @@ impl Status {
         }
     }
 
-    /// The moves that are legal from here, as the words of the API.
+    /// Whether the checkout is at work: its saga alone moves the order, also when it is called off.
+    pub const fn is_being_checked_out(self) -> bool {
+        matches!(self, Self::Pending | Self::AwaitingPayment)
+    }
+
+    /// The moves that can be asked for here, as the words of the API.
     pub fn allowed(self) -> Vec<&'static str> {
         [(Move::Cancel, "cancel"), (Move::Ship, "ship"), (Move::Deliver, "deliver")]
             .into_iter()
@@ -129,6 +136,19 @@ mod tests {
         assert_eq!(Status::Confirmed.after(Move::Cancel), Some(Status::Cancelled));
         assert_eq!(Status::Shipped.after(Move::Cancel), None);
         assert_eq!(Status::Shipped.allowed(), ["deliver"]);
+    }
+
+    #[test]
+    fn an_order_can_be_called_off_until_it_is_shipped() {
+        for status in Status::ALL {
+            let allowed = match status {
+                Status::Pending | Status::AwaitingPayment => vec!["cancel"],
+                Status::Confirmed => vec!["cancel", "ship"],
+                Status::Shipped => vec!["deliver"],
+                Status::Delivered | Status::Returned | Status::Failed | Status::Cancelled => vec![],
+            };
+            assert_eq!(status.allowed(), allowed, "{status:?}");
+        }
     }
 
     #[test]

@@ -7,13 +7,14 @@ use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-use super::orders::page;
+use super::orders::{accepted, page};
 use crate::Orders;
 use crate::domain::order::OrderView;
 use crate::domain::status::Status;
+use crate::domain::timeline::Happened;
 use crate::error::OrderError;
 use crate::store::orders as store;
-use crate::usecase::advance::{Advance, By};
+use crate::usecase::advance::{Advance, Advanced, By};
 
 /// The longest reason or tracking number, in characters.
 const TEXT_MAX: usize = 200;
@@ -77,6 +78,16 @@ pub(super) async fn show(orders: Data<Orders>, _: Staff, id: Path<String>) -> An
     ok(&order.view(payment))
 }
 
+/// What happened to an order, in its order: its checkout with what was said, and what came after it
+/// with who did it.
+#[utoipa::path(get, path = "/v1/admin/orders/{id}/timeline", tag = "admin", params(("id" = Uuid, Path, description = "The order")),
+    responses((status = 200, description = "What happened, in its order", body = [Happened])))]
+pub(super) async fn timeline(orders: Data<Orders>, _: Staff, id: Path<String>) -> Answer {
+    let id = order_id(&id)?;
+    let order = store::find(&orders.inner.db, id).await?.ok_or(OrderError::NotFound)?;
+    ok(&orders.timeline(&order).await?)
+}
+
 async fn advance(
     orders: &Orders,
     editor: &Editor,
@@ -90,8 +101,10 @@ async fn advance(
     let route = format!("POST /v1/admin/orders/{id}/{step}");
     let key = key.0.map(|key| Key::new(editor.id, &route, &key, body));
     let actor = editor.actor();
-    let (answer, replayed) = orders.advance(id, &change, key.as_ref(), By::Staff(&actor)).await?;
-    Ok(stored(answer, replayed))
+    match orders.advance(id, &change, key.as_ref(), By::Staff(&actor)).await? {
+        Advanced::Answered { answer, replayed } => Ok(stored(answer, replayed)),
+        Advanced::Running => accepted(orders, id, "/v1/admin/orders").await,
+    }
 }
 
 /// Says that the parcel of a confirmed order has left.
@@ -141,7 +154,7 @@ pub(super) async fn deliver(
     advance(&orders, &editor, &id, key, "deliver", b"", Advance::Deliver).await
 }
 
-/// Calls a confirmed order off on behalf of the shop.
+/// Calls an order off on behalf of the shop, as long as it has not been shipped.
 #[utoipa::path(post, path = "/v1/admin/orders/{id}/cancel", tag = "admin",
     params(
         ("id" = Uuid, Path, description = "The order"),
@@ -149,6 +162,8 @@ pub(super) async fn deliver(
     ), request_body = Cancel,
     responses(
         (status = 200, description = "The order as it is now", body = OrderView),
+        (status = 202, description = "Its checkout is being undone; Location tells where to look", body = OrderView,
+            headers(("Location"), ("Retry-After"))),
         (status = 409, description = "`order_state`: `order_status`, and `allowed` moves; or `conflict`, `idempotency_in_progress`", body = Problem),
     ))]
 pub(super) async fn cancel(

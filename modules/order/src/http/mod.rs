@@ -27,6 +27,7 @@ pub(crate) fn routes(orders: &Orders, config: &mut web::ServiceConfig) {
         .route("/v1/orders/{id}/cancel", web::post().to(orders::cancel))
         .route("/v1/admin/orders", web::get().to(admin::list))
         .route("/v1/admin/orders/{id}", web::get().to(admin::show))
+        .route("/v1/admin/orders/{id}/timeline", web::get().to(admin::timeline))
         .route("/v1/admin/orders/{id}/ship", web::post().to(admin::ship))
         .route("/v1/admin/orders/{id}/deliver", web::post().to(admin::deliver))
         .route("/v1/admin/orders/{id}/cancel", web::post().to(admin::cancel))
@@ -49,6 +50,7 @@ pub(crate) fn routes(orders: &Orders, config: &mut web::ServiceConfig) {
     orders::cancel,
     admin::list,
     admin::show,
+    admin::timeline,
     admin::ship,
     admin::deliver,
     admin::cancel,

@@ -2,19 +2,17 @@ use actix_web::HttpResponse;
 use actix_web::http::header::{LOCATION, RETRY_AFTER};
 use actix_web::web::{Data, Path};
 use kernel::id::OrderId;
-use kernel::{Page, PageQuery, Problem, Timestamp};
+use kernel::{Page, PageQuery, Problem};
 use platform::http::{Answer, Body, Caller, OptionalKey, Params, RequiredKey, ok, stored};
 use platform::idempotency::Key;
-use platform::saga;
-use serde::Serialize;
-use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::Orders;
 use crate::domain::order::{Order, OrderView};
+use crate::domain::timeline::{Happened, for_the_customer};
 use crate::error::OrderError;
 use crate::store::orders as store;
-use crate::usecase::advance::{Advance, By};
+use crate::usecase::advance::{Advance, Advanced, By};
 use crate::usecase::place::{PlaceOrder, Placed};
 
 /// Orders the cart: reserves the stock, authorizes the payment, books the shipment.
@@ -39,14 +37,17 @@ pub(super) async fn place(
     let key = Key::new(caller.id, "POST /v1/orders", &key.0, &body.raw);
     match orders.place(caller.id, &key, body.value).await? {
         Placed::Answered { answer, replayed } => Ok(stored(answer, replayed)),
-        Placed::Running(id) => {
-            let order = find(&orders, id).await?;
-            Ok(HttpResponse::Accepted()
-                .insert_header((LOCATION, format!("/v1/orders/{id}")))
-                .insert_header((RETRY_AFTER, "1"))
-                .json(order))
-        }
+        Placed::Running(id) => accepted(&orders, id, "/v1/orders").await,
     }
+}
+
+/// 202 with the order as it is; `below` is where to look for it.
+pub(super) async fn accepted(orders: &Orders, id: OrderId, below: &str) -> Answer {
+    let order = find(orders, id).await?;
+    Ok(HttpResponse::Accepted()
+        .insert_header((LOCATION, format!("{below}/{id}")))
+        .insert_header((RETRY_AFTER, "1"))
+        .json(order))
 }
 
 async fn find(orders: &Orders, id: OrderId) -> Result<OrderView, OrderError> {
@@ -99,47 +100,29 @@ pub(super) async fn show(orders: Data<Orders>, caller: Caller, id: Path<String>)
     ok(&order.view(payment))
 }
 
-/// What happened to an order.
-#[derive(Serialize, ToSchema)]
-pub(super) struct TimelineEntry {
-    #[schema(value_type = String, format = DateTime)]
-    at: Timestamp,
-    /// `placed`, or a step of the checkout such as `reserve_stock`.
-    what: String,
-    /// `done`, `waits`, `unknown`, `refused`, `undone`, `failed`.
-    outcome: String,
-}
-
-/// What happened to an order, in its order.
+/// What happened to an order, in its order: its checkout, and what came after it.
 #[utoipa::path(get, path = "/v1/orders/{id}/timeline", tag = "orders",
     params(("id" = Uuid, Path, description = "The order")),
     responses(
-        (status = 200, description = "What happened, in its order", body = [TimelineEntry]),
+        (status = 200, description = "What happened, in its order", body = [Happened]),
     ))]
 pub(super) async fn timeline(orders: Data<Orders>, caller: Caller, id: Path<String>) -> Answer {
     let order = own(&orders, &caller, &id).await?;
-    let placed = TimelineEntry {
-        at: order.created_at,
-        what: "placed".to_owned(),
-        outcome: "done".to_owned(),
-    };
-    let steps = saga::history(&orders.inner.db, order.id.uuid()).await?;
-    let steps = steps.into_iter().map(|step| TimelineEntry {
-        at: step.at,
-        what: step.step,
-        outcome: step.outcome,
-    });
-    let entries: Vec<TimelineEntry> = std::iter::once(placed).chain(steps).collect();
-    ok(&entries)
+    ok(&for_the_customer(orders.timeline(&order).await?))
 }
 
 /// Calls an order off, as long as it has not been shipped.
+///
+/// While it is still being checked out, what the checkout did is undone first: 200 when that was done
+/// within half a second, else 202 and where to look. The same `Idempotency-Key` gives the same answer.
 #[utoipa::path(post, path = "/v1/orders/{id}/cancel", tag = "orders", params(
         ("id" = Uuid, Path, description = "The order"),
         ("Idempotency-Key" = Option<String>, Header, description = "Makes a retry safe"),
     ),
     responses(
         (status = 200, description = "The order as it is now", body = OrderView),
+        (status = 202, description = "Its checkout is being undone; Location tells where to look", body = OrderView,
+            headers(("Location"), ("Retry-After"))),
         (status = 409, description = "`order_state`: `order_status`, and `allowed` moves; or `conflict`, `idempotency_in_progress`", body = Problem),
     ))]
 pub(super) async fn cancel(
@@ -153,6 +136,8 @@ pub(super) async fn cancel(
     let key = key.0.map(|key| Key::new(caller.id, &route, &key, b""));
     let advance = Advance::Cancel { reason: "cancelled by the customer".to_owned() };
     let by = By::Customer(caller.id);
-    let (answer, replayed) = orders.advance(order, &advance, key.as_ref(), by).await?;
-    Ok(stored(answer, replayed))
+    match orders.advance(order, &advance, key.as_ref(), by).await? {
+        Advanced::Answered { answer, replayed } => Ok(stored(answer, replayed)),
+        Advanced::Running => accepted(&orders, order, "/v1/orders").await,
+    }
 }

@@ -13,9 +13,10 @@ impl From<OrderError> for Failure {
             OrderError::State(status) => {
                 let allowed = status.allowed();
                 let detail = match allowed.as_slice() {
-                    [] => {
-                        format!("The order is {}; nothing more can be done with it.", status.word())
-                    }
+                    [] => format!(
+                        "The order is {}; it can be neither cancelled, shipped nor delivered.",
+                        status.word()
+                    ),
                     moves => {
                         format!("The order is {}; possible: {}.", status.word(), moves.join(", "))
                     }

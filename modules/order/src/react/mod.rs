@@ -3,3 +3,4 @@
 pub mod guest_merged;
 pub mod notify;
 pub mod payment_settled;
+pub mod recall;

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use chrono::TimeDelta;
-use kernel::events::{OrderConfirmed, OrderFailed};
+use kernel::events::{OrderCancelled, OrderConfirmed, OrderFailed};
 use kernel::id::{OrderId, PaymentId};
 use kernel::ports::{
     Authorization, Authorize, Booking, Logistics, LogisticsError, NextAction, PaymentError,
@@ -26,7 +26,7 @@ use platform::saga::{Outcome, Saga, Step};
 use platform::sql::{Error, Result, Tx};
 use serde::{Deserialize, Serialize};
 
-use crate::domain::order::{Order, OrderFailure};
+use crate::domain::order::{COMPENSATION, Compensation, Order, OrderFailure};
 use crate::domain::status::{Move, Status};
 use crate::store::coupon::COUPON_USES;
 use crate::store::{cart, orders};
@@ -61,6 +61,35 @@ pub struct Checkout {
     trace: String,
     payment: Option<PaymentId>,
     challenge: Option<Challenge>,
+    /// The payment after it was let go.
+    let_go: Option<PaymentView>,
+}
+
+/// How a checkout is called off; it is kept with the reason that its saga is given up for.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct CalledOff {
+    /// Why.
+    pub reason: String,
+    /// The command that is answered when it is done.
+    pub key: Option<Key>,
+}
+
+/// The member of the reason that holds [`CalledOff`].
+const CALLED_OFF: &str = "called_off";
+
+impl CalledOff {
+    /// The reason to give the saga up for.
+    pub fn problem(&self) -> Problem {
+        let detail = "The order was cancelled before its checkout had ended; nothing is charged.";
+        Problem::new(code::ORDER_CANCELLED, detail).with(CALLED_OFF, self)
+    }
+
+    /// How the checkout was called off, if that is the reason, and what others are told of it.
+    fn of(why: &Problem) -> Option<(Self, Problem)> {
+        let mut told = why.clone();
+        let called_off = told.extra.remove(CALLED_OFF)?;
+        Some((Self::deserialize(called_off).ok()?, told))
+    }
 }
 
 /// What the shopper has to do.
@@ -88,6 +117,7 @@ impl Checkout {
             trace,
             payment: None,
             challenge: None,
+            let_go: None,
         }
     }
 
@@ -106,9 +136,7 @@ impl Checkout {
 
     /// Stores what the shopper is answered, if nothing has been answered yet.
     async fn answer(&self, tx: &mut Tx, status: u16, body: &impl Serialize) -> Result<()> {
-        let body = serde_json::to_string(body)
-            .map_err(|error| Error::Inconsistent(format!("an answer: {error}")))?;
-        idempotency::finish(tx, &self.key.scope, &self.key.key, &Answer { status, body }).await
+        answer(tx, &self.key, status, body).await
     }
 
     async fn confirmed(&self, tx: &mut Tx) -> Result<()> {
@@ -131,26 +159,69 @@ impl Checkout {
     async fn failed(&self, tx: &mut Tx, why: &Problem) -> Result<()> {
         let mut order = self.load(tx).await?;
         let Some(to) = order.status.after(Move::Fail) else { return Ok(()) };
-        order.failure = Some(OrderFailure { code: why.code.clone(), detail: why.detail.clone() });
+        let compensation = Compensation::of(why);
+        let (code, detail) = (why.code.clone(), why.detail.clone());
+        order.failure = Some(OrderFailure { code, detail, compensation });
         keep(orders::move_on(tx, &order, to, true).await?, &order)?;
         let event = OrderFailed {
             order_id: order.id,
             customer_id: order.customer_id,
             code: why.code.clone(),
             detail: why.detail.clone(),
+            compensation: compensation.map(|kind| kind.word().to_owned()),
         };
         tx.emit(&event, order.version + 1)?;
-        cart::let_go(tx, order.cart_id, order.id).await?;
-        if let Some(coupon) = &order.coupon
-            && !fault::bug("coupon_is_not_given_back")
-            && COUPON_USES.give(tx, &[(coupon, 1)]).await?.is_err()
-        {
-            return Err(Error::Inconsistent(format!("coupon {coupon} was not used")));
-        }
-        let mut problem = why.clone().with("order_id", order.id);
+        give_back(tx, &order).await?;
+        self.refuse(tx, why).await
+    }
+
+    /// The order was called off while it was checked out: it was never sold.
+    async fn called_off(&self, tx: &mut Tx, how: CalledOff, told: &Problem) -> Result<()> {
+        let mut order = self.load(tx).await?;
+        let Some(to) = order.status.after(Move::Cancel) else { return Ok(()) };
+        keep(orders::move_on(tx, &order, to, true).await?, &order)?;
+        let event = OrderCancelled {
+            order_id: order.id,
+            customer_id: order.customer_id,
+            lines: order.sold(),
+            total: order.totals.total,
+            confirmed_at: order.created_at,
+            reason: how.reason,
+            was_confirmed: fault::bug("cancelled_checkout_was_sold"),
+        };
+        tx.emit(&event, order.version + 1)?;
+        give_back(tx, &order).await?;
+        self.refuse(tx, told).await?;
+        let Some(key) = how.key else { return Ok(()) };
+        (order.status, order.updated_at) = (to, tx.now());
+        answer(tx, &key, 200, &order.view(self.let_go.clone())).await
+    }
+
+    /// Tells whoever placed the order and was not answered yet that it came to nothing.
+    async fn refuse(&self, tx: &mut Tx, why: &Problem) -> Result<()> {
+        let mut problem = why.clone().with("order_id", self.order_id);
         problem.request_id = (!self.trace.is_empty()).then(|| self.trace.clone());
         self.answer(tx, problem.status, &problem).await
     }
+}
+
+/// Stores the answer of a command, if it has none yet.
+async fn answer(tx: &mut Tx, key: &Key, status: u16, body: &impl Serialize) -> Result<()> {
+    let body = serde_json::to_string(body)
+        .map_err(|error| Error::Inconsistent(format!("an answer: {error}")))?;
+    idempotency::finish(tx, &key.scope, &key.key, &Answer { status, body }).await
+}
+
+/// The cart can be ordered again, and the coupon be used.
+async fn give_back(tx: &mut Tx, order: &Order) -> Result<()> {
+    cart::let_go(tx, order.cart_id, order.id).await?;
+    if let Some(coupon) = &order.coupon
+        && !fault::bug("coupon_is_not_given_back")
+        && COUPON_USES.give(tx, &[(coupon, 1)]).await?.is_err()
+    {
+        return Err(Error::Inconsistent(format!("coupon {coupon} was not used")));
+    }
+    Ok(())
 }
 
 /// The saga alone moves an order that is being checked out; anything else is a bug.
@@ -183,7 +254,10 @@ impl Saga for Checkout {
     async fn ended(&mut self, tx: &mut Tx, failure: Option<&Problem>) -> Result<()> {
         match failure {
             None => self.confirmed(tx).await,
-            Some(why) => self.failed(tx, why).await,
+            Some(why) => match CalledOff::of(why) {
+                Some((how, told)) => self.called_off(tx, how, &told).await,
+                None => self.failed(tx, why).await,
+            },
         }
     }
 }
@@ -215,7 +289,8 @@ fn stock_outcome(result: std::result::Result<(), StockError>) -> Outcome {
         }
         Err(StockError::ReservationEnded) => {
             let detail = "The stock was no longer held for this order; nothing was charged.";
-            Outcome::Reject(Problem::new(code::ORDER_NOT_COMPLETED, detail))
+            let problem = Problem::new(code::ORDER_NOT_COMPLETED, detail);
+            Outcome::Reject(problem.with(COMPENSATION, Compensation::InventoryUnavailable))
         }
         Err(StockError::Unavailable(error)) => Outcome::Retry(error.to_string()),
     }
@@ -252,7 +327,7 @@ impl Step<Checkout> for AuthorizePayment {
                 match stock_outcome(held) {
                     Outcome::Done => Outcome::Wait(until),
                     // The payment was asked for, so its undo must follow.
-                    Outcome::Reject(problem) => Outcome::Retry(problem.detail),
+                    Outcome::Reject(problem) => Outcome::GiveUp(problem),
                     other => other,
                 }
             }
@@ -264,7 +339,11 @@ impl Step<Checkout> for AuthorizePayment {
     }
 
     async fn undo(&self, saga: &mut Checkout, ports: &Ports) -> std::result::Result<(), String> {
-        ports.payments.cancel(saga.order_id).await.map_err(|error| error.to_string())
+        let told = |error: kernel::ports::Unavailable| error.to_string();
+        ports.payments.cancel(saga.order_id).await.map_err(told)?;
+        let payments = ports.payments.of_orders(&[saga.order_id]).await.map_err(told)?;
+        saga.let_go = payments.into_iter().next().map(|(_, payment)| payment);
+        Ok(())
     }
 }
 

@@ -15,7 +15,9 @@ platform::statements! {
     COUNT = "select count(*) from coupon";
     MISCOUNTED = "select code from coupon c
                    where uses <> (select count(*) from orders o
-                                   where o.coupon = c.code and o.status <> 'FAILED') limit 20";
+                                   where o.coupon = c.code and o.status <> 'FAILED'
+                                     and not (o.status = 'CANCELLED' and o.confirmed_at is null))
+                   limit 20";
 }
 
 platform::guard! {

@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use crate::domain::order::{Line, Order, OrderFailure};
 use crate::domain::status::Status;
+use crate::domain::timeline::Moved;
 use crate::domain::totals::Totals;
 
 platform::statements! {
@@ -18,7 +19,7 @@ platform::statements! {
                      coupon, shipping_address, billing_address, shipping_method, version,
                      created_at, updated_at)
               values ($1, $2, $3, $4, 'PENDING', $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15,
-                      1, $16, $16)";
+                      1, $16, $16) on conflict (number) do nothing";
     INSERT_LINES =
         "insert into order_line (id, order_id, product_id, sku, name, quantity, unit_minor,
                 total_minor)
@@ -71,6 +72,7 @@ platform::statements! {
                 cast(sum(case when status = 'CANCELLED' then 0 else total_minor end) as bigint)
                 as revenue, max(updated_at) as updated_at
            from orders where confirmed_at is not null group by 1, 2 order by 1, 2";
+    TOLD = "select kind, time as at from outbox where subject = $1 order by version";
     COUNT = "select count(*) from orders";
     LINE_SUMS = "select o.number from orders o
                   where items_minor <> (select coalesce(cast(sum(l.total_minor) as bigint), 0)
@@ -171,9 +173,10 @@ impl Row {
     }
 }
 
-/// Inserts a new order with its lines.
-pub async fn insert(tx: &mut Tx, order: &Order) -> Result<()> {
-    tx.query(INSERT)
+/// Inserts a new order with its lines. False when another order has drawn the same number.
+pub async fn insert(tx: &mut Tx, order: &Order) -> Result<bool> {
+    let inserted = tx
+        .query(INSERT)
         .bind(order.id.uuid())
         .bind(order.number.as_str())
         .bind(order.customer_id.uuid())
@@ -192,6 +195,9 @@ pub async fn insert(tx: &mut Tx, order: &Order) -> Result<()> {
         .bind(order.created_at)
         .execute()
         .await?;
+    if inserted == 0 {
+        return Ok(false);
+    }
     let lines: Vec<_> = order
         .lines
         .iter()
@@ -203,7 +209,8 @@ pub async fn insert(tx: &mut Tx, order: &Order) -> Result<()> {
             })
         })
         .collect();
-    tx.query(INSERT_LINES).bind(order.id.uuid()).bind(Json(lines)).execute().await.map(drop)
+    tx.query(INSERT_LINES).bind(order.id.uuid()).bind(Json(lines)).execute().await?;
+    Ok(true)
 }
 
 /// An order with its lines.
@@ -279,6 +286,11 @@ pub async fn move_on(tx: &mut Tx, order: &Order, to: Status, emits: bool) -> Res
         .execute()
         .await?;
     Ok(moved == 1)
+}
+
+/// The events of an order, in their order.
+pub async fn moves(db: &Db, order: OrderId) -> Result<Vec<Moved>> {
+    db.query(TOLD).bind(order.uuid()).all().await
 }
 
 /// What the books need to know of an order.

@@ -1,10 +1,12 @@
-//! What happens to a confirmed order: it is called off, shipped, delivered.
+//! What happens to an order: it is called off, shipped, delivered.
 
 use kernel::Event;
 use kernel::Money;
 use kernel::events::{OrderCancelled, OrderDelivered, OrderShipped};
 use kernel::id::{CustomerId, OrderId};
+use kernel::problem::{Problem, code};
 use platform::audit::{self, Actor, Entry};
+use platform::fault;
 use platform::idempotency::{self, Answer, Claim, Key};
 use platform::sql::Tx;
 use serde::Serialize;
@@ -18,7 +20,7 @@ use crate::store::{orders, shipment};
 /// What is to happen to an order.
 #[derive(Debug, Clone)]
 pub enum Advance {
-    /// It is called off.
+    /// It is called off, also while it is being checked out.
     Cancel {
         /// Why.
         reason: String,
@@ -51,17 +53,54 @@ impl Advance {
     }
 }
 
+/// What came of moving an order on.
+pub enum Advanced {
+    /// The answer is final: the order, or what was answered the first time.
+    Answered {
+        /// The answer.
+        answer: Answer,
+        /// Whether the command had been done before.
+        replayed: bool,
+    },
+    /// What its checkout did is still being undone; look at the order.
+    Running,
+}
+
+/// What one try came to.
+pub(super) enum Tried {
+    /// The order has moved.
+    Moved(Answer),
+    /// The command had been done before.
+    Replayed(Answer),
+    /// The end of its checkout is decided and not reached yet. `ours`: it was called off by this
+    /// command.
+    Ending { ours: bool },
+}
+
 impl Orders {
-    /// Moves an order on, once for its idempotency key when it has one. The answer is the order,
-    /// or what was answered the first time.
+    /// Moves an order on, once for its idempotency key when it has one.
     pub async fn advance(
         &self,
         id: OrderId,
         advance: &Advance,
         key: Option<&Key>,
         by: By<'_>,
-    ) -> Result<(Answer, bool), OrderError> {
-        platform::sql::retry(|| self.try_advance(id, advance, key, by)).await
+    ) -> Result<Advanced, OrderError> {
+        loop {
+            match platform::sql::retry(|| self.try_advance(id, advance, key, by)).await? {
+                Tried::Moved(answer) => return Ok(Advanced::Answered { answer, replayed: false }),
+                Tried::Replayed(answer) => {
+                    return Ok(Advanced::Answered { answer, replayed: true });
+                }
+                Tried::Ending { ours } => {
+                    if let Some(advanced) = self.called_off(id, key, ours).await? {
+                        return Ok(advanced);
+                    }
+                    // It was confirmed before it could be called off. It is not checked out again, so
+                    // this is not come to again.
+                }
+            }
+        }
     }
 
     async fn try_advance(
@@ -70,7 +109,7 @@ impl Orders {
         advance: &Advance,
         key: Option<&Key>,
         by: By<'_>,
-    ) -> Result<(Answer, bool), OrderError> {
+    ) -> Result<Tried, OrderError> {
         // Asked before the unit of work begins: it holds SQLite's only writer.
         let payment = self.payment_of(id).await?;
         let mut tx = self.inner.db.begin("order.advance").await?;
@@ -79,7 +118,7 @@ impl Orders {
                 Claim::Done(answer) => {
                     // It may be on its way to the disk in this very group: told when it is there.
                     tx.commit().await?;
-                    return Ok((answer, true));
+                    return Ok(Tried::Replayed(answer));
                 }
                 claim => claim.problem().map_or(Ok(()), Err)?,
             }
@@ -89,6 +128,11 @@ impl Orders {
             && customer != order.customer_id
         {
             return Err(OrderError::NotFound);
+        }
+        if let Advance::Cancel { reason } = advance
+            && order.status.is_being_checked_out()
+        {
+            return self.call_off(tx, &order, reason, key, by).await;
         }
         let to = order.status.after(advance.kind()).ok_or(OrderError::State(order.status))?;
         apply(&mut tx, &order, to, advance).await?;
@@ -103,7 +147,7 @@ impl Orders {
             idempotency::finish(&mut tx, &key.scope, &key.key, &answer).await?;
         }
         tx.commit().await?;
-        Ok((answer, false))
+        Ok(Tried::Moved(answer))
     }
 }
 
@@ -120,7 +164,7 @@ struct Stands<'a> {
     total: Option<Money>,
 }
 
-fn entry(order: &Order, to: Status, advance: &Advance) -> platform::sql::Result<Entry> {
+pub(super) fn entry(order: &Order, to: Status, advance: &Advance) -> platform::sql::Result<Entry> {
     let stands = |status| Stands { status, tracking: None, reason: None, total: None };
     let (before, after) = (stands(order.status), stands(to));
     let (action, after) = match advance {
@@ -156,18 +200,34 @@ async fn apply(
                 total: order.totals.total,
                 confirmed_at: order.confirmed_at.unwrap_or(order.created_at),
                 reason: reason.clone(),
+                was_confirmed: true,
             };
             emit(tx, order, &event)
         }
         Advance::Ship { tracking } => {
-            shipment::move_on(tx, order_id, "booked", "shipped", tracking.as_deref()).await?;
+            let number = tracking.as_deref();
+            let moved = shipment::move_on(tx, order_id, "booked", "shipped", number).await?;
+            parcel(order, moved, "ship")?;
             emit(tx, order, &OrderShipped { order_id, customer_id, tracking: tracking.clone() })
         }
         Advance::Deliver => {
-            shipment::move_on(tx, order_id, "shipped", "delivered", None).await?;
+            let moved = shipment::move_on(tx, order_id, "shipped", "delivered", None).await?;
+            parcel(order, moved, "deliver")?;
             emit(tx, order, &OrderDelivered { order_id, customer_id })
         }
     }
+}
+
+/// An order moves only with its parcel.
+fn parcel(order: &Order, moved: bool, what: &str) -> Result<(), Problem> {
+    if moved || fault::bug("parcel_is_not_looked_at") {
+        return Ok(());
+    }
+    let allowed = order.status.allowed().into_iter().filter(|word| *word != what);
+    let detail = "The state of its parcel does not allow this; nothing was changed.";
+    Err(Problem::new(code::ORDER_STATE, detail)
+        .with("order_status", order.status)
+        .with("allowed", allowed.collect::<Vec<_>>()))
 }
 
 fn emit(tx: &mut Tx, order: &Order, event: &impl Event) -> Result<(), OrderError> {

@@ -1,6 +1,8 @@
 //! What can be done with carts and orders.
 
 pub mod advance;
+pub mod call_off;
 pub mod cart;
 pub mod place;
 pub mod quote;
+pub mod timeline;

@@ -158,7 +158,10 @@ impl Orders {
         {
             return Err(coupon_refused("It has been used up.").into());
         }
-        orders::insert(&mut tx, &order).await?;
+        if !orders::insert(&mut tx, &order).await? {
+            // The next try draws another number.
+            return Err(OrderError::Stale);
+        }
         let placed = OrderPlaced {
             order_id: order.id,
             number: order.number.clone(),

@@ -200,8 +200,7 @@ impl<S: Saga> Coordinator<S> {
             let may_wait = recorded.elapsed() < self.shared.settings.lease / 4;
             if !(may_wait && next.when == When::Now && next.phase == Phase::Forward) {
                 if !self.keep(&mut saga, &claimed, &turns, &next).await? {
-                    tracing::warn!(saga = %claimed.id, "another node took this saga over");
-                    return Ok(());
+                    return self.cut_off(&claimed).await;
                 }
                 if next.when != When::Now {
                     return Ok(());
@@ -216,6 +215,17 @@ impl<S: Saga> Coordinator<S> {
             claimed.at.attempts = next.attempts;
             claimed.reason = next.failure.or(claimed.reason);
         }
+    }
+
+    /// Somebody gave the saga up, or another node took it over: nothing of the last turns is kept.
+    async fn cut_off(&self, claimed: &Claimed) -> Result<()> {
+        let Shared { db, settings, .. } = &*self.shared;
+        if store::leave(db, claimed, &settings.node).await? {
+            self.wake();
+        } else {
+            tracing::warn!(saga = %claimed.id, "another node took this saga over");
+        }
+        Ok(())
     }
 
     async fn take_turn(&self, saga: &mut S, claimed: &Claimed) -> Result<Turn> {
@@ -327,7 +337,9 @@ fn describe(turn: &Turn) -> (&'static str, Option<String>) {
         Turn::Ran(Outcome::Done) => ("done", None),
         Turn::Ran(Outcome::Wait(until)) => ("waits", Some(format!("until {until}"))),
         Turn::Ran(Outcome::Retry(why)) => ("unknown", Some(why.clone())),
-        Turn::Ran(Outcome::Reject(problem)) => ("refused", Some(problem.to_string())),
+        Turn::Ran(Outcome::Reject(problem) | Outcome::GiveUp(problem)) => {
+            ("refused", Some(problem.to_string()))
+        }
         Turn::Undid(Ok(())) => ("undone", None),
         Turn::Undid(Err(why)) => ("failed", Some(why.clone())),
     }

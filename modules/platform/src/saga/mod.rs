@@ -10,6 +10,7 @@
 //! forward ── step done ──▶ next step ── ... ──▶ done
 //!    │  ▲ waiting, or outcome unknown: again later
 //!    │ refused (undo from the step before) · given up, past the deadline (undo from this step on)
+//!    │ abandoned by a command (undo from the last step on)
 //!    ▼
 //! undoing ── step undone ──▶ step before ── ... ──▶ undone
 //!    │ keeps failing
@@ -37,7 +38,7 @@ use crate::sql::{Result, Tx};
 pub use coordinator::{Coordinator, Running, Settings};
 pub use operate::{Instance, compensate, history, list, overdue, retry};
 pub use plan::Policy;
-pub use store::{STATEMENTS, Step as HistoryStep, nudge};
+pub use store::{STATEMENTS, Step as HistoryStep, abandon, nudge};
 
 /// A saga: its persisted state, which the steps read and extend.
 #[async_trait]
@@ -88,4 +89,6 @@ pub enum Outcome {
     Retry(String),
     /// It was refused and had no effect.
     Reject(Problem),
+    /// It cannot succeed and may have had an effect: its own undo comes first.
+    GiveUp(Problem),
 }

@@ -101,6 +101,9 @@ pub(super) fn decide(at: &At, steps: usize, turn: &Turn, policy: &Policy, now: T
         Turn::Ran(Outcome::Reject(problem)) => {
             Next { failure: Some(problem.clone()), ..undoing_before(at) }
         }
+        Turn::Ran(Outcome::GiveUp(problem)) => {
+            Next { failure: Some(problem.clone()), ..going_on(Phase::Undoing, at.reach) }
+        }
         Turn::Ran(Outcome::Wait(_) | Outcome::Retry(_)) if now >= at.deadline => Next {
             failure: Some(given_up("it took too long")),
             ..going_on(Phase::Undoing, at.reach)
@@ -215,6 +218,13 @@ mod tests {
         let given_up = next(&at(Phase::Forward, 1, 2), retry(), 10);
         assert_eq!((given_up.phase, given_up.step), (Phase::Undoing, 1));
         assert!(given_up.failure.is_some());
+    }
+
+    #[test]
+    fn a_step_that_cannot_succeed_is_undone_itself() {
+        let problem = Problem::new(code::OUT_OF_STOCK, "gone");
+        let next = next(&at(Phase::Forward, 1, 0), Turn::Ran(Outcome::GiveUp(problem.clone())), 0);
+        assert_eq!(next, Next { failure: Some(problem), ..going_on(Phase::Undoing, 1) });
     }
 
     #[test]

@@ -59,12 +59,22 @@ crate::statements! {
                     due_at = case when owner is null then $2 else due_at end,
                     phase = case when phase = 'stuck' then 'undoing' else phase end
               where id = $1 and phase in ('forward', 'undoing', 'stuck') returning subject";
-    /// A step that is at work is cut off from its record by the epoch, and undone when its lease
-    /// has ended: an undo never overtakes it.
+    /// A step that is at work is cut off from its record by the epoch, and undone when its node has
+    /// noticed or its lease has ended: an undo never overtakes it.
     COMPENSATE = "update saga set attempts = 0, epoch = epoch + 1, phase = 'undoing', reason = $3,
                          step = case when steps - 1 > step then steps - 1 else step end,
+                         owner = owner || ' (leaving)',
                          due_at = case when owner is null then $2 else due_at end
                    where id = $1 and phase = 'forward' returning subject";
+    ABANDON = "update saga set attempts = 0, epoch = epoch + 1, phase = 'undoing', reason = $3,
+                      step = case when steps - 1 > step then steps - 1 else step end,
+                      owner = owner || ' (leaving)',
+                      due_at = case when owner is null then $2 else due_at end
+                where subject = $1 and phase = 'forward'";
+    /// The node that was cut off has nothing at work any more: the undo need not wait for its lease.
+    /// A claim of any node since then has another owner.
+    LEAVE = "update saga set owner = null, due_at = $4
+              where id = $1 and epoch = $2 + 1 and owner = $3 || ' (leaving)'";
     OPEN_COUNT = "select count(*) from saga where phase in ('forward', 'undoing', 'stuck')";
     OVERDUE = "select cast(phase as text), kind, subject from saga
                 where phase = 'stuck' or (phase in ('forward', 'undoing') and deadline < $1)
@@ -234,6 +244,26 @@ pub(super) async fn record(tx: &mut Tx, of: &Claimed, record: Record<'_>) -> Res
 pub async fn nudge(tx: &mut Tx, subject: Uuid) -> Result<u64> {
     let now = tx.now();
     tx.query(NUDGE).bind(subject).bind(now).execute().await
+}
+
+/// Gives the sagas about a subject up that go forward, in the caller's unit of work: their steps are
+/// undone from the last one on, and a node that is at one of them records nothing more. Returns how
+/// many there were; none when they have ended or are being undone already.
+///
+/// The caller wakes the coordinator once that is on disk.
+pub async fn abandon(tx: &mut Tx, subject: Uuid, reason: &Problem) -> Result<u64> {
+    let now = tx.now();
+    tx.query(ABANDON).bind(subject).bind(now).bind(Json(reason)).execute().await
+}
+
+/// Lets go of a saga that was given up while this node was at work on it. False when it was taken
+/// over instead.
+pub(super) async fn leave(db: &Db, of: &Claimed, owner: &str) -> Result<bool> {
+    let mut tx = db.begin("saga.leave").await?;
+    let now = tx.now();
+    let left = tx.query(LEAVE).bind(of.id).bind(of.epoch).bind(owner).bind(now).execute().await?;
+    tx.commit().await?;
+    Ok(left == 1)
 }
 
 /// One turn of a saga's history.

@@ -1,0 +1,142 @@
+//! What happened to an order, put together from what was written down of it.
+
+use kernel::Timestamp;
+use serde::Serialize;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+/// Who did it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum DoneBy {
+    /// Who ordered.
+    Customer,
+    /// Somebody who works in the shop.
+    Staff,
+    /// The shop itself.
+    Shop,
+}
+
+/// What happened to an order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = TimelineEntry)]
+pub struct Happened {
+    /// When.
+    #[schema(value_type = String, format = DateTime)]
+    pub at: Timestamp,
+    /// `placed`, a step of the checkout such as `reserve_stock`, `cancelled`, `shipped`, `delivered`.
+    pub what: String,
+    /// `done`, `waits`, `unknown`, `refused`, `undone`, `failed`.
+    pub outcome: String,
+    /// Who did it.
+    pub by: DoneBy,
+    /// Whose account or API key, of the staff; only the staff see it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub actor: Option<Uuid>,
+    /// What was said; only the staff see it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+}
+
+/// A move of the order, from its event.
+#[derive(Debug, Clone, PartialEq, Eq, platform::sql::Record)]
+pub struct Moved {
+    /// The event, e.g. `order.shipped`.
+    pub kind: String,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// An act of the staff, from the audit log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Act {
+    /// What was done, e.g. `order.ship`.
+    pub action: String,
+    /// Who did it; nobody for the shop's operator.
+    pub actor: Option<Uuid>,
+}
+
+/// The moves that come after the checkout: event, act of the staff, word, and who did it when the staff
+/// did not.
+const MOVES: [(&str, &str, &str, DoneBy); 3] = [
+    ("order.cancelled", "order.cancel", "cancelled", DoneBy::Customer),
+    ("order.shipped", "order.ship", "shipped", DoneBy::Shop),
+    ("order.delivered", "order.deliver", "delivered", DoneBy::Shop),
+];
+
+/// The whole story, in its order. What happened at the same time stands as it is given: a checkout is
+/// told before its end.
+pub fn timeline(
+    placed_at: Timestamp,
+    steps: Vec<Happened>,
+    moves: Vec<Moved>,
+    acts: &[Act],
+) -> Vec<Happened> {
+    let placed = happened(placed_at, "placed", DoneBy::Customer, None);
+    let moves = moves.into_iter().filter_map(|moved| {
+        let (_, action, word, otherwise) = MOVES.iter().find(|(kind, ..)| *kind == moved.kind)?;
+        let act = acts.iter().find(|act| act.action == *action);
+        let actor = act.and_then(|act| act.actor);
+        let by = if act.is_some() { DoneBy::Staff } else { *otherwise };
+        Some(happened(moved.at, word, by, actor))
+    });
+    let mut all: Vec<Happened> = std::iter::once(placed).chain(steps).chain(moves).collect();
+    all.sort_by_key(|entry| entry.at);
+    all
+}
+
+fn happened(at: Timestamp, what: &str, by: DoneBy, actor: Option<Uuid>) -> Happened {
+    let (what, outcome) = (what.to_owned(), "done".to_owned());
+    Happened { at, what, outcome, by, actor, detail: None }
+}
+
+/// The same as the customer may see it: no names of the staff, and nothing from inside.
+pub fn for_the_customer(entries: Vec<Happened>) -> Vec<Happened> {
+    let shown = |entry| Happened { actor: None, detail: None, ..entry };
+    entries.into_iter().map(shown).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn time(second: i64) -> Timestamp {
+        Timestamp::from_timestamp(second, 0).unwrap()
+    }
+
+    fn moved(kind: &str, second: i64) -> Moved {
+        Moved { kind: kind.to_owned(), at: time(second) }
+    }
+
+    #[test]
+    fn the_customer_is_told_who_but_not_which_of_the_staff() {
+        let step = Happened {
+            detail: Some("the warehouse is down".to_owned()),
+            ..happened(time(1), "reserve_stock", DoneBy::Shop, None)
+        };
+        let someone = Uuid::from_u128(7);
+        let acts = [Act { action: "order.ship".to_owned(), actor: Some(someone) }];
+        let moves = vec![moved("order.shipped", 3), moved("order.delivered", 4)];
+        let all = timeline(time(0), vec![step], moves, &acts);
+        let told: Vec<_> = all.iter().map(|entry| (entry.what.as_str(), entry.by)).collect();
+        let expected = [
+            ("placed", DoneBy::Customer),
+            ("reserve_stock", DoneBy::Shop),
+            ("shipped", DoneBy::Staff),
+            ("delivered", DoneBy::Shop),
+        ];
+        assert_eq!(told, expected);
+        assert_eq!(all[2].actor, Some(someone));
+        let shown = for_the_customer(all);
+        assert!(shown.iter().all(|entry| entry.actor.is_none() && entry.detail.is_none()));
+        assert_eq!(shown[2].by, DoneBy::Staff);
+    }
+
+    #[test]
+    fn a_customer_who_cancels_needs_no_entry_of_the_audit_log() {
+        let moves = vec![moved("order.placed", 0), moved("order.cancelled", 2)];
+        let all = timeline(time(0), Vec::new(), moves, &[]);
+        assert_eq!((all[1].what.as_str(), all[1].by), ("cancelled", DoneBy::Customer));
+        assert_eq!(all.len(), 2);
+    }
+}
