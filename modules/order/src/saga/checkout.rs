@@ -28,8 +28,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::order::{Order, OrderFailure};
 use crate::domain::status::{Move, Status};
-use crate::store::coupon::COUPON_USES;
-use crate::store::{cart, orders};
+use crate::store::{cart, orders, promotion};
 
 /// How long stock stays promised after the shopper's time to authenticate has ended.
 const MARGIN: TimeDelta = TimeDelta::minutes(2);
@@ -141,12 +140,7 @@ impl Checkout {
         };
         tx.emit(&event, order.version + 1)?;
         cart::let_go(tx, order.cart_id, order.id).await?;
-        if let Some(coupon) = &order.coupon
-            && !fault::bug("coupon_is_not_given_back")
-            && COUPON_USES.give(tx, &[(coupon, 1)]).await?.is_err()
-        {
-            return Err(Error::Inconsistent(format!("coupon {coupon} was not used")));
-        }
+        promotion::give_back(tx, &order).await?;
         let mut problem = why.clone().with("order_id", order.id);
         problem.request_id = (!self.trace.is_empty()).then(|| self.trace.clone());
         self.answer(tx, problem.status, &problem).await

@@ -3,4 +3,5 @@
 pub mod advance;
 pub mod cart;
 pub mod place;
+pub mod promotions;
 pub mod quote;
