@@ -20,6 +20,7 @@ mod firewall;
 mod framing;
 mod heads;
 mod prices;
+mod promotions;
 mod proxied;
 mod second_factor;
 mod slow;

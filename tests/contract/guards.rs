@@ -25,9 +25,22 @@ const ROW_OF: &[(&str, &[&str])] = &[
         &["insert into stock (id, product_id, location, on_hand) values (:id, :id, 'main', 20)"],
     ),
     (
-        "coupon.uses",
-        &["insert into coupon (code, percent_bp, uses_max, created_at)
+        "promotion.uses",
+        &["insert into promotion (code, percent_bp, uses_max, created_at)
            values (:key, 1000, 20, :now)"],
+    ),
+    (
+        "promotion.spent",
+        &["insert into promotion (code, percent_bp, uses_max, currency, budget_minor, created_at)
+           values (:key, 1000, 1000, 'EUR', 20, :now)"],
+    ),
+    (
+        "promotion_use.uses",
+        &[
+            "insert into promotion (code, percent_bp, uses_max, per_customer_max, created_at)
+             values (:key, 1000, 1000, 20, :now)",
+            "insert into promotion_use (key, code, uses_max) values (:key, :key, 20)",
+        ],
     ),
     (
         "payment.captured",

@@ -33,15 +33,16 @@ use platform::tasks::Tasks;
 use platform::verify::Check;
 use rust_decimal::Decimal;
 use serde::Deserialize;
+use usecase::promotions::Automatic;
 
 pub use domain::status::Status;
 pub use error::OrderError;
 pub use fulfilment::ManualFulfilment;
 pub use saga::checkout::Checkout;
-pub use store::coupon::COUPON_USES;
 pub use store::orders::{Brief, Sold};
+pub use store::promotion::{PROMOTION_BUDGET, PROMOTION_CUSTOMER, PROMOTION_USES};
 
-platform::migrations! { "order": "0001_orders", "0002_included_tax" }
+platform::migrations! { "order": "0001_orders", "0002_included_tax", "0003_promotions" }
 
 /// The module's tables, statements and guards.
 pub const SCHEMA: Schema = Schema {
@@ -49,11 +50,11 @@ pub const SCHEMA: Schema = Schema {
     migrations: MIGRATIONS,
     statements: &[
         store::cart::STATEMENTS,
-        store::coupon::STATEMENTS,
         store::orders::STATEMENTS,
+        store::promotion::STATEMENTS,
         store::shipment::STATEMENTS,
     ],
-    guards: &[COUPON_USES],
+    guards: &[PROMOTION_BUDGET, PROMOTION_CUSTOMER, PROMOTION_USES],
 };
 
 /// A way goods can go.
@@ -66,6 +67,16 @@ pub struct ShippingMethod {
     pub price: Decimal,
 }
 
+/// Whether an order must say what the shopper was shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ExpectedTotal {
+    /// It may.
+    Optional,
+    /// It must.
+    Required,
+}
+
 /// How the module works.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -76,6 +87,8 @@ pub struct Settings {
     pub hold_s: i64,
     /// After how many seconds a checkout that has not ended is given up.
     pub checkout_deadline_s: i64,
+    /// Whether an order must say what the shopper was shown.
+    pub expected_total: ExpectedTotal,
     /// The shipping methods.
     pub shipping: Vec<ShippingMethod>,
     /// Tax on the whole order by ISO 3166-1 country, in percent; countries left out have none.
@@ -118,6 +131,7 @@ struct Inner {
     logistics: Arc<dyn Logistics>,
     notifier: Arc<dyn Notifier>,
     checkouts: Coordinator<Checkout>,
+    automatic: Automatic,
 }
 
 impl Orders {
@@ -138,8 +152,18 @@ impl Orders {
             hold: TimeDelta::seconds(settings.hold_s),
         };
         let checkouts = Coordinator::new(db.clone(), steps, sagas, tasks);
-        let inner =
-            Inner { db, settings, catalog, stock, payments, logistics, notifier, checkouts };
+        let automatic = Automatic::default();
+        let inner = Inner {
+            db,
+            settings,
+            catalog,
+            stock,
+            payments,
+            logistics,
+            notifier,
+            checkouts,
+            automatic,
+        };
         Self { inner: Arc::new(inner) }
     }
 

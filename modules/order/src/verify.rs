@@ -5,7 +5,8 @@ use platform::saga;
 use platform::sql::{Db, Result};
 use platform::verify::{Check, by_query};
 
-use crate::store::{cart, coupon, orders, shipment};
+use crate::store::promotion::{PROMOTION_BUDGET, PROMOTION_CUSTOMER, PROMOTION_USES};
+use crate::store::{cart, orders, promotion, shipment};
 
 /// Every invariant that the module can prove from its own rows.
 pub async fn verify(db: &Db, now: Timestamp) -> Result<Vec<Check>> {
@@ -19,6 +20,13 @@ pub async fn verify(db: &Db, now: Timestamp) -> Result<Vec<Check>> {
         .await?,
         by_query(db, "every order's items equal its lines", orders::COUNT, orders::LINE_SUMS)
             .await?,
+        by_query(
+            db,
+            "every order's discount equals those of its lines",
+            orders::COUNT,
+            orders::DISCOUNTS,
+        )
+        .await?,
         by_query(db, "every change of an order was told", orders::COUNT, orders::UNTOLD).await?,
         by_query(
             db,
@@ -37,8 +45,8 @@ pub async fn verify(db: &Db, now: Timestamp) -> Result<Vec<Check>> {
         by_query(
             db,
             "coupon uses equal the orders that used them",
-            coupon::COUNT,
-            coupon::MISCOUNTED,
+            promotion::COUNT,
+            promotion::MISCOUNTED,
         )
         .await?,
         by_query(
@@ -48,7 +56,9 @@ pub async fn verify(db: &Db, now: Timestamp) -> Result<Vec<Check>> {
             shipment::UNEXPLAINED,
         )
         .await?,
-        by_query(db, coupon::COUPON_USES.name, coupon::COUNT, coupon::COUPON_USES.broken).await?,
+        by_query(db, PROMOTION_USES.name, promotion::COUNT, PROMOTION_USES.broken).await?,
+        by_query(db, PROMOTION_BUDGET.name, promotion::COUNT, PROMOTION_BUDGET.broken).await?,
+        by_query(db, PROMOTION_CUSTOMER.name, promotion::COUNT, PROMOTION_CUSTOMER.broken).await?,
         saga::overdue(db, now).await?,
     ])
 }

@@ -26,12 +26,15 @@ macro_rules! candidates {
 macro_rules! offers {
     ($of:literal) => {
         concat!(
-            "select p.id, p.sku, p.name, p.price, p.currency, m.code as market,
+            "select p.id, p.sku, p.name, p.price, p.currency, c.path as category, m.code as market,
                     m.currency as market_currency, m.prices_include_tax,
                     (p.shown
                      and not exists (select 1 from product r where r.id = p.parent_id and not r.shown)
                      and not exists (select 1 from product v where v.parent_id = p.id)) as sellable
-               from product p left join market m on m.is_default where p.id in ",
+               from product p left join market m on m.is_default
+                    left join product u on u.id = p.parent_id
+                    left join category c on c.id = coalesce(p.category_id, u.category_id)
+              where p.id in ",
             $of
         )
     };
@@ -169,6 +172,7 @@ pub(crate) struct OfferRow {
     pub name: String,
     price: i64,
     currency: String,
+    pub category: Option<String>,
     pub market: Option<String>,
     market_currency: Option<String>,
     pub prices_include_tax: Option<bool>,

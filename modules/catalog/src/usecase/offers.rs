@@ -5,6 +5,7 @@ use kernel::Money;
 use kernel::ports::{Offer, Unavailable, Wanted};
 use platform::sql;
 
+use crate::domain::category;
 use crate::domain::{Asked, Candidate, DEFAULT_MARKET, pick};
 use crate::store::pricing::{self, OfferRow};
 use crate::{Catalog, OFFERS_MAX};
@@ -37,6 +38,12 @@ async fn offers(catalog: &Catalog, wanted: &[Wanted]) -> sql::Result<Vec<Offer>>
                 sellable: row.sellable && price.is_some(),
                 price: price.map_or_else(|| row.base(), Ok)?,
                 tax_included: row.prices_include_tax.unwrap_or(false),
+                categories: row
+                    .category
+                    .iter()
+                    .flat_map(|it| category::prefixes(it))
+                    .map(str::to_owned)
+                    .collect(),
                 sku: row.sku,
                 name: row.name,
             })

@@ -22,6 +22,8 @@ pub struct Offer {
     pub sku: String,
     /// Its name.
     pub name: String,
+    /// The path of its category and of those above it, e.g. `Home` and `Home > Lighting`.
+    pub categories: Vec<String>,
     /// The price of one unit, when as many are bought as are wanted.
     pub price: Money,
     /// Whether the price holds the tax already.

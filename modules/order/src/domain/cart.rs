@@ -1,5 +1,7 @@
 //! A cart, what may go into it, and why it cannot be bought.
 
+use std::collections::HashMap;
+
 use kernel::id::{LineId, ProductId};
 use kernel::ports::{Offer, Wanted};
 use kernel::problem::{Problem, code};
@@ -7,6 +9,8 @@ use kernel::{Currency, Money};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::difference::ShownLine;
+use super::promotion::Item;
 use super::totals::Priced;
 
 /// The most lines of a cart.
@@ -49,12 +53,34 @@ pub struct PricedLine {
     pub offer: Offer,
     /// The price of all its units.
     pub total: Money,
+    /// What promotions take off that.
+    pub discount: Money,
 }
 
 impl PricedLine {
     /// The line as the totals want it.
     pub const fn priced(&self) -> Priced {
         Priced { unit: self.offer.price, quantity: self.line.quantity }
+    }
+
+    /// The line as promotions want it.
+    pub fn item(&self) -> Item {
+        Item {
+            product_id: self.line.product_id,
+            categories: self.offer.categories.clone(),
+            quantity: self.line.quantity,
+            total_minor: self.total.minor(),
+        }
+    }
+
+    /// The line as the shopper is shown it.
+    pub const fn shown(&self) -> ShownLine {
+        ShownLine {
+            product_id: self.line.product_id,
+            quantity: self.line.quantity,
+            unit_price: self.offer.price,
+            total: self.total,
+        }
     }
 }
 
@@ -63,39 +89,57 @@ impl PricedLine {
 pub struct Obstacle {
     /// The product.
     pub product_id: ProductId,
-    /// A stable word: `not_sellable`, `currency_mismatch`, `too_expensive`.
+    /// A stable word: `not_sellable`, `currency_mismatch`, `too_expensive`, `out_of_stock`.
     pub code: &'static str,
     /// What is wrong.
     pub detail: String,
 }
 
+/// Why lines cannot be bought now, each line once: what the cart shows, a quote tells and an order
+/// refuses. `available` is what stock could promise; an order leaves it out, as its reservation says.
+pub fn obstacles(
+    lines: &[CartLine],
+    offers: &HashMap<ProductId, &Offer>,
+    available: Option<&HashMap<ProductId, i64>>,
+) -> Vec<Obstacle> {
+    let mut currency = None;
+    let mut obstacle = |line: &CartLine| {
+        let Some(offer) = offers.get(&line.product_id).filter(|offer| offer.sellable) else {
+            return Some(("not_sellable", "The product cannot be bought now.".to_owned()));
+        };
+        if offer.price.times(line.quantity).is_err() {
+            return Some(("too_expensive", "The line is worth too much.".to_owned()));
+        }
+        if *currency.get_or_insert(offer.price.currency()) != offer.price.currency() {
+            return Some(("currency_mismatch", "An order has one currency.".to_owned()));
+        }
+        let available = available.map(|of| of.get(&line.product_id).copied().unwrap_or(0));
+        let short = available.filter(|available| *available < line.quantity)?;
+        Some(("out_of_stock", format!("Only {short} could be had now.")))
+    };
+    let found = |line: &CartLine| {
+        let (code, detail) = obstacle(line)?;
+        Some(Obstacle { product_id: line.product_id, code, detail })
+    };
+    lines.iter().filter_map(found).collect()
+}
+
 /// Puts the catalogue's prices to the lines. All of them must be sellable, in one currency.
 pub fn price(lines: &[CartLine], offers: &[Offer]) -> Result<(Currency, Vec<PricedLine>), Problem> {
-    let mut obstacles = Vec::new();
-    let mut priced: Vec<PricedLine> = Vec::with_capacity(lines.len());
-    let obstacle =
-        |product_id, code, detail: &str| Obstacle { product_id, code, detail: detail.to_owned() };
-    for line in lines {
-        let id = line.product_id;
-        let offer = offers.iter().find(|offer| offer.product_id == id && offer.sellable);
-        let Some(offer) = offer else {
-            obstacles.push(obstacle(id, "not_sellable", "The product cannot be bought now."));
-            continue;
-        };
-        let Ok(total) = offer.price.times(line.quantity) else {
-            obstacles.push(obstacle(id, "too_expensive", "The line is worth too much."));
-            continue;
-        };
-        if priced.first().is_some_and(|first| first.total.currency() != total.currency()) {
-            obstacles.push(obstacle(id, "currency_mismatch", "An order has one currency."));
-            continue;
-        }
-        priced.push(PricedLine { line: *line, offer: offer.clone(), total });
-    }
+    let offers: HashMap<ProductId, &Offer> =
+        offers.iter().map(|offer| (offer.product_id, offer)).collect();
+    let obstacles = obstacles(lines, &offers, None);
     if !obstacles.is_empty() {
         let detail = "Take the lines named out of the cart, then try again.";
         return Err(Problem::new(code::NOT_SELLABLE, detail).with("lines", obstacles));
     }
+    let priced = |line: &CartLine| {
+        let offer = *offers.get(&line.product_id)?;
+        let total = offer.price.times(line.quantity).ok()?;
+        let discount = Money::zero(total.currency());
+        Some(PricedLine { line: *line, offer: offer.clone(), total, discount })
+    };
+    let priced: Vec<PricedLine> = lines.iter().filter_map(priced).collect();
     let Some(first) = priced.first() else {
         return Err(Problem::new(code::CART_EMPTY, "Put a product into the cart first."));
     };
@@ -112,7 +156,8 @@ mod tests {
 
     fn offer(product_id: ProductId, price: Money, sellable: bool) -> Offer {
         let (sku, name) = ("A".to_owned(), "A".to_owned());
-        Offer { product_id, sku, name, price, tax_included: false, sellable }
+        let categories = vec![];
+        Offer { product_id, sku, name, categories, price, tax_included: false, sellable }
     }
 
     #[test]
@@ -121,6 +166,20 @@ mod tests {
         assert!(check_quantity(QUANTITY_MAX).is_ok());
         assert!(check_quantity(0).is_err());
         assert!(check_quantity(1_000_000_000_000).is_err());
+    }
+
+    #[test]
+    fn stock_is_an_obstacle_where_it_is_asked() {
+        let id = ProductId::new();
+        let offer = offer(id, Money::from_minor(100, Currency::EUR), true);
+        let offers = HashMap::from([(id, &offer)]);
+        let codes = |available: Option<i64>| {
+            let available = available.map(|units| HashMap::from([(id, units)]));
+            let found = obstacles(&[line(id)], &offers, available.as_ref());
+            found.iter().map(|obstacle| obstacle.code).collect::<Vec<_>>()
+        };
+        assert_eq!(codes(Some(1)), ["out_of_stock"]);
+        assert!(codes(Some(2)).is_empty() && codes(None).is_empty());
     }
 
     #[test]

@@ -1,8 +1,11 @@
 //! The rules of orders: pure, without I/O, clock or randomness.
 
 pub mod cart;
+pub mod difference;
 pub mod number;
 pub mod order;
+pub mod promotion;
+pub mod spread;
 pub mod status;
 pub mod timeline;
 pub mod totals;

@@ -8,6 +8,7 @@ use kernel::{Address, Money, Timestamp};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::promotion::Told;
 use super::status::Status;
 use super::totals::Totals;
 
@@ -28,6 +29,8 @@ pub struct Line {
     pub unit_price: Money,
     /// The price of all of them.
     pub total: Money,
+    /// What promotions take off that.
+    pub discount: Money,
 }
 
 /// Why an order failed.
@@ -100,6 +103,8 @@ pub struct Order {
     pub totals: Totals,
     /// The coupon that was used.
     pub coupon: Option<String>,
+    /// What became of each promotion.
+    pub promotions: Vec<Told>,
     /// Where it goes.
     pub shipping_address: Address,
     /// Where the invoice goes, when that is elsewhere.
@@ -128,6 +133,8 @@ pub struct OrderView {
     totals: Totals,
     #[serde(skip_serializing_if = "Option::is_none")]
     coupon: Option<String>,
+    /// Each promotion that was in play, and why it did not apply.
+    promotions: Vec<Told>,
     shipping_address: Address,
     #[serde(skip_serializing_if = "Option::is_none")]
     billing_address: Option<Address>,
@@ -151,6 +158,7 @@ impl Order {
             lines: self.lines,
             totals: self.totals,
             coupon: self.coupon,
+            promotions: self.promotions,
             shipping_address: self.shipping_address,
             billing_address: self.billing_address,
             shipping_method: self.shipping_method,

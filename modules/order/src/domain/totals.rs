@@ -1,4 +1,4 @@
-//! What an order costs: a pure function of its lines, the coupon, the shipping method and the tax.
+//! What an order costs: a pure function of its lines, what is taken off, the shipping and the tax.
 
 use kernel::{Currency, Money, MoneyError};
 use rust_decimal::Decimal;
@@ -10,9 +10,9 @@ use utoipa::ToSchema;
 pub struct Totals {
     /// The lines.
     pub items: Money,
-    /// What the coupon takes off them.
+    /// What promotions take off them.
     pub discount: Money,
-    /// The shipping method's price.
+    /// The shipping method's price, less what promotions take off it.
     pub shipping: Money,
     /// The tax that comes on top of all of it.
     pub tax: Money,
@@ -31,20 +31,24 @@ pub struct Priced {
     pub quantity: i64,
 }
 
-/// Adds an order up. `discount` and `tax` are percentages; each is rounded once, half away from
-/// zero, on the whole order. Prices that are told with the tax hold it: it is not added again.
+/// The price of all lines.
+pub fn items(currency: Currency, lines: &[Priced]) -> Result<Money, MoneyError> {
+    lines.iter().try_fold(Money::zero(currency), |sum, line| {
+        sum.checked_add(line.unit.times(line.quantity)?)
+    })
+}
+
+/// Adds an order up. `tax` is a percentage, rounded once, half away from zero, on the whole order.
+/// Prices that are told with the tax hold it: it is not added again.
 pub fn totals(
     currency: Currency,
     lines: &[Priced],
-    discount: Decimal,
+    discount: Money,
     shipping: Money,
     tax: Decimal,
     tax_included: bool,
 ) -> Result<Totals, MoneyError> {
-    let items = lines.iter().try_fold(Money::zero(currency), |sum, line| {
-        sum.checked_add(line.unit.times(line.quantity)?)
-    })?;
-    let discount = items.percent(discount)?;
+    let items = items(currency, lines)?;
     let taxed = items.checked_sub(discount)?.checked_add(shipping)?;
     let none = Money::zero(currency);
     let (tax, included_tax) =
@@ -78,7 +82,7 @@ mod tests {
     fn an_order_adds_up() {
         let lines =
             [Priced { unit: euros(1999), quantity: 2 }, Priced { unit: euros(500), quantity: 1 }];
-        let ten = Decimal::from(10);
+        let ten = items(Currency::EUR, &lines).unwrap().percent(10.into()).unwrap();
         let sums = totals(Currency::EUR, &lines, ten, euros(490), 19.into(), false).unwrap();
         assert_eq!(sums.items, euros(4498));
         assert_eq!(sums.discount, euros(450));
@@ -89,7 +93,7 @@ mod tests {
     #[test]
     fn a_price_with_tax_holds_it() {
         let lines = [Priced { unit: euros(11_900), quantity: 1 }];
-        let sums = totals(Currency::EUR, &lines, 0.into(), euros(0), 19.into(), true).unwrap();
+        let sums = totals(Currency::EUR, &lines, euros(0), euros(0), 19.into(), true).unwrap();
         assert_eq!(
             (sums.tax, sums.included_tax, sums.total),
             (euros(0), euros(1_900), euros(11_900))
@@ -99,7 +103,7 @@ mod tests {
     #[test]
     fn two_currencies_do_not_add_up() {
         let line = Priced { unit: Money::from_minor(1, Currency::USD), quantity: 1 };
-        let sums = totals(Currency::EUR, &[line], Decimal::ZERO, euros(0), Decimal::ZERO, false);
+        let sums = totals(Currency::EUR, &[line], euros(0), euros(0), Decimal::ZERO, false);
         assert!(matches!(sums, Err(MoneyError::CurrencyMismatch { .. })));
     }
 
@@ -113,8 +117,9 @@ mod tests {
                 .iter()
                 .map(|(minor, quantity)| Priced { unit: euros(*minor), quantity: *quantity })
                 .collect();
+            let off = items(Currency::EUR, &lines).unwrap().percent(discount.into()).unwrap();
             let sums = totals(
-                Currency::EUR, &lines, discount.into(), euros(shipping), tax.into(), included,
+                Currency::EUR, &lines, off, euros(shipping), tax.into(), included,
             ).unwrap();
             let parts = sums.items.minor() - sums.discount.minor()
                 + sums.shipping.minor() + sums.tax.minor();

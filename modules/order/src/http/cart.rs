@@ -9,10 +9,12 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::Orders;
-use crate::domain::cart::{CartLine, Obstacle};
+use crate::domain::cart::{CartLine, Obstacle, PricedLine, obstacles};
+use crate::domain::promotion::Told;
 use crate::domain::totals::Totals;
 use crate::error::OrderError;
-use crate::store::cart;
+use crate::store::cart::{self, Cart};
+use crate::usecase::quote::shipping_methods;
 
 /// A cart with today's prices.
 #[derive(Serialize, ToSchema)]
@@ -81,25 +83,62 @@ pub(super) struct AskQuote {
     coupon: Option<String>,
 }
 
+/// What a cart would cost: an order of it that meets this total costs this.
 #[derive(Serialize, ToSchema)]
 pub(super) struct QuoteView {
     totals: Totals,
+    /// The code that took something off.
     #[serde(skip_serializing_if = "Option::is_none")]
     coupon: Option<String>,
+    lines: Vec<QuoteLine>,
+    /// Each promotion that was in play, and why it did not apply.
+    promotions: Vec<Told>,
+    /// How it could be sent.
+    shipping_methods: Vec<MethodView>,
+    /// Why it could not be ordered now, though it has a price.
+    obstacles: Vec<Obstacle>,
+}
+
+#[derive(Serialize, ToSchema)]
+pub(super) struct QuoteLine {
+    line_id: LineId,
+    product_id: ProductId,
+    sku: String,
+    name: String,
+    quantity: i64,
+    unit_price: Money,
+    /// The price of all units.
+    total: Money,
+    /// What promotions take off that.
+    discount: Money,
+    /// How many units could be had now.
+    available: i64,
+}
+
+#[derive(Serialize, ToSchema)]
+pub(super) struct MethodView {
+    id: String,
+    /// What it costs before promotions.
+    price: Money,
+}
+
+/// How many units of each product of a cart could be had now.
+async fn available(orders: &Orders, cart: &Cart) -> Result<HashMap<ProductId, i64>, OrderError> {
+    let products: Vec<ProductId> = cart.lines.iter().map(|line| line.product_id).collect();
+    Ok(orders.inner.stock.available(&products).await?.into_iter().collect())
 }
 
 async fn view(orders: &Orders, owner: CustomerId) -> Result<CartView, OrderError> {
     let Some(cart) = cart::find(&orders.inner.db, owner).await? else {
         return Ok(CartView { lines: vec![], coupon: None, items: None, obstacles: vec![] });
     };
-    let products: Vec<ProductId> = cart.lines.iter().map(|line| line.product_id).collect();
     let wanted: Vec<Wanted> = cart.lines.iter().map(CartLine::wanted).collect();
     let offers = orders.inner.catalog.offers(&wanted).await?;
-    let offers: HashMap<ProductId, Offer> =
-        offers.into_iter().map(|offer| (offer.product_id, offer)).collect();
-    let stock = orders.inner.stock.available(&products).await?;
-    let stock: HashMap<ProductId, i64> = stock.into_iter().collect();
-    let mut view = CartView { lines: vec![], coupon: cart.coupon, items: None, obstacles: vec![] };
+    let offers: HashMap<ProductId, &Offer> =
+        offers.iter().map(|offer| (offer.product_id, offer)).collect();
+    let stock = available(orders, &cart).await?;
+    let obstacles = obstacles(&cart.lines, &offers, Some(&stock));
+    let mut view = CartView { lines: vec![], coupon: cart.coupon, items: None, obstacles };
     for line in &cart.lines {
         let offer = offers.get(&line.product_id);
         let available = stock.get(&line.product_id).copied().unwrap_or(0);
@@ -107,15 +146,6 @@ async fn view(orders: &Orders, owner: CustomerId) -> Result<CartView, OrderError
         if let Some(total) = total {
             let sum = view.items.unwrap_or(Money::zero(total.currency()));
             view.items = sum.checked_add(total).ok();
-        }
-        let mut obstacle = |code, detail: &str| {
-            let detail = detail.to_owned();
-            view.obstacles.push(Obstacle { product_id: line.product_id, code, detail });
-        };
-        if !offer.is_some_and(|offer| offer.sellable) {
-            obstacle("not_sellable", "The product cannot be bought now.");
-        } else if available < line.quantity {
-            obstacle("out_of_stock", &format!("Only {available} could be had now."));
         }
         view.lines.push(CartLineView {
             id: line.id,
@@ -213,7 +243,30 @@ pub(super) async fn quote(orders: Data<Orders>, caller: Caller, body: Body<AskQu
     let empty =
         || Problem::new(kernel::problem::code::CART_EMPTY, "Put a product into the cart first.");
     let cart = cart::find(&orders.inner.db, caller.id).await?.ok_or_else(empty)?;
-    let quote = orders.quote(&cart, &shipping_address, &shipping_method, coupon.as_deref()).await?;
-    let coupon = quote.coupon.map(|coupon| coupon.code);
-    ok(&QuoteView { totals: quote.totals, coupon })
+    let coupon = coupon.as_deref();
+    let quote = orders.quote(caller.id, &cart, &shipping_address, &shipping_method, coupon).await?;
+    let stock = available(&orders, &cart).await?;
+    let offers: HashMap<ProductId, &Offer> =
+        quote.lines.iter().map(|line| (line.line.product_id, &line.offer)).collect();
+    let obstacles = obstacles(&cart.lines, &offers, Some(&stock));
+    let methods = shipping_methods(&orders.inner.settings, quote.totals.total.currency())?;
+    let line = |priced: &PricedLine| QuoteLine {
+        line_id: priced.line.id,
+        product_id: priced.line.product_id,
+        sku: priced.offer.sku.clone(),
+        name: priced.offer.name.clone(),
+        quantity: priced.line.quantity,
+        unit_price: priced.offer.price,
+        total: priced.total,
+        discount: priced.discount,
+        available: stock.get(&priced.line.product_id).copied().unwrap_or(0),
+    };
+    ok(&QuoteView {
+        totals: quote.totals,
+        lines: quote.lines.iter().map(line).collect(),
+        shipping_methods: methods.into_iter().map(|(id, price)| MethodView { id, price }).collect(),
+        coupon: quote.coupon,
+        promotions: quote.promotions,
+        obstacles,
+    })
 }

@@ -1,6 +1,6 @@
 use actix_web::web::Data;
 use kernel::problem::{Problem, code};
-use kernel::{Page, PageQuery};
+use kernel::{Currency, Money, Page, PageQuery, Timestamp};
 use platform::audit::{self, Entry};
 use platform::http::{Answer, Body, Editor, Params, Staff, created, ok};
 use rust_decimal::Decimal;
@@ -9,85 +9,340 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::Orders;
-use crate::store::coupon::{self, Coupon};
+use crate::domain::promotion::{Kind, NO_BUDGET, Promotion, Scope, Targets};
+use crate::domain::spread::WHOLE_BP;
+use crate::store::promotion::{self as store, Kept};
 
-/// The longest code, in characters.
+/// The longest code and the longest class, in characters.
 const CODE_MAX: usize = 40;
-/// The most uses a coupon can be issued for.
+/// The longest name, in characters.
+const NAME_MAX: usize = 200;
+/// The most uses a promotion can be issued for.
 const USES_MAX: i64 = 1_000_000_000;
+/// The most units that a threshold or a kind can ask for.
+const UNITS_MAX: i64 = 1_000_000;
+/// The largest distance of a priority from zero.
+const PRIORITY_MAX: i64 = 1_000_000;
+/// The most products and categories that a promotion names.
+const TARGETS_MAX: usize = 1_000;
+
+/// What a promotion does.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum KindWord {
+    /// `percent` off the lines.
+    #[default]
+    Percentage,
+    /// `amount` off the lines together.
+    Fixed,
+    /// `percent` off the shipping.
+    FreeShipping,
+    /// `percent` off the cheapest `get_quantity` of each `buy_quantity + get_quantity` units.
+    BuyXGetY,
+}
 
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"code": "AUTUMN10", "percent": "10", "uses_max": 500}))]
-pub(super) struct NewCoupon {
-    /// What the shopper types: letters, digits and dashes.
+pub(super) struct NewPromotion {
+    /// What the shopper types: letters, digits and dashes. An automatic one is only called so.
     #[schema(pattern = "^[A-Za-z0-9-]{1,40}$")]
     code: String,
-    /// How many percent it takes off the items: 0.01 to 100.
-    #[serde(with = "rust_decimal::serde::str")]
-    #[schema(value_type = String)]
-    percent: Decimal,
+    /// Its name, for people; the code when it is left out.
+    #[schema(max_length = 200)]
+    name: Option<String>,
+    #[serde(default)]
+    kind: KindWord,
+    /// Whether it applies without being typed.
+    #[serde(default)]
+    automatic: bool,
+    /// How many percent it takes off: 0.01 to 100. Only a percentage needs it; else it is 100.
+    #[serde(default, with = "rust_decimal::serde::str_option")]
+    #[schema(value_type = Option<String>)]
+    percent: Option<Decimal>,
+    /// What a fixed one takes off.
+    amount: Option<Money>,
+    /// How many units are paid of each bundle.
+    #[schema(minimum = 1, maximum = 1_000_000)]
+    buy_quantity: Option<i64>,
+    /// How many units of each bundle are cheaper.
+    #[schema(minimum = 1, maximum = 1_000_000)]
+    get_quantity: Option<i64>,
+    /// What its lines must be worth.
+    min_items: Option<Money>,
+    /// How many units its lines must have.
+    #[schema(minimum = 1, maximum = 1_000_000)]
+    min_quantity: Option<i64>,
+    /// Only these lines.
+    #[serde(default)]
+    include: Targets,
+    /// None of these lines.
+    #[serde(default)]
+    exclude: Targets,
+    /// At most one of a class applies, the one that takes off most; `coupon` when it is left out.
+    #[schema(pattern = "^[A-Za-z0-9-]{1,40}$")]
+    class: Option<String>,
+    /// Classes apply by their lowest priority; a lower one comes first.
+    #[serde(default)]
+    #[schema(minimum = -1_000_000, maximum = 1_000_000)]
+    priority: i64,
+    /// Since when it can be used.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    valid_from: Option<Timestamp>,
+    /// Until when; that moment is too late.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    valid_until: Option<Timestamp>,
     /// How often it can be used in all.
     #[schema(minimum = 1, maximum = 1_000_000_000)]
-    uses_max: i64,
+    uses_max: Option<i64>,
+    /// How often one customer can use it.
+    #[schema(minimum = 1, maximum = 1_000_000_000)]
+    per_customer_max: Option<i64>,
+    /// What it may give away in all.
+    budget: Option<Money>,
 }
 
-/// The coupons.
+/// A promotion.
+#[derive(Serialize, ToSchema)]
+pub(super) struct PromotionView {
+    code: String,
+    name: String,
+    kind: KindWord,
+    automatic: bool,
+    #[schema(value_type = String)]
+    percent: Decimal,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    amount: Option<Money>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    buy_quantity: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    get_quantity: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    min_items: Option<Money>,
+    min_quantity: i64,
+    include: Targets,
+    exclude: Targets,
+    class: String,
+    priority: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    valid_from: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    valid_until: Option<Timestamp>,
+    /// How often it was used.
+    uses: i64,
+    /// How often it can be.
+    uses_max: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    per_customer_max: Option<i64>,
+    /// What it may give away in all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    budget: Option<Money>,
+    /// What it gave away; told where its sums have a currency.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    spent: Option<Money>,
+    /// Since when there is it.
+    #[schema(value_type = String, format = DateTime)]
+    created_at: Timestamp,
+}
+
+fn view(kept: Kept) -> PromotionView {
+    let Kept { promotion, created_at } = kept;
+    let money = |minor| promotion.currency.map(|currency| Money::from_minor(minor, currency));
+    let (kind, amount, buy_quantity, get_quantity) = match promotion.kind {
+        Kind::Percentage => (KindWord::Percentage, None, None, None),
+        Kind::Fixed(amount) => (KindWord::Fixed, money(amount), None, None),
+        Kind::FreeShipping => (KindWord::FreeShipping, None, None, None),
+        Kind::BuyXGetY { buy, get } => (KindWord::BuyXGetY, None, Some(buy), Some(get)),
+    };
+    PromotionView {
+        kind,
+        automatic: promotion.automatic,
+        percent: Decimal::new(promotion.percent_bp, 2),
+        amount,
+        buy_quantity,
+        get_quantity,
+        min_items: money(promotion.min_items_minor).filter(|least| least.minor() > 0),
+        min_quantity: promotion.min_quantity,
+        budget: money(promotion.budget_minor).filter(|budget| budget.minor() < NO_BUDGET),
+        spent: money(promotion.spent_minor),
+        code: promotion.code,
+        name: promotion.name,
+        include: promotion.scope.include,
+        exclude: promotion.scope.exclude,
+        class: promotion.class,
+        priority: promotion.priority,
+        valid_from: promotion.valid_from,
+        valid_until: promotion.valid_until,
+        uses: promotion.uses,
+        uses_max: promotion.uses_max,
+        per_customer_max: promotion.per_customer_max,
+        created_at,
+    }
+}
+
+/// The promotions.
 #[utoipa::path(get, path = "/v1/admin/promotions", tag = "admin", params(PageQuery),
-    responses((status = 200, description = "By code", body = Page<Coupon>)))]
+    responses((status = 200, description = "By code", body = Page<PromotionView>)))]
 pub(super) async fn list(orders: Data<Orders>, _: Staff, query: Params<PageQuery>) -> Answer {
     let limit = query.0.limit()?;
     let after: Option<String> = query.0.position()?;
-    let found = coupon::list(&orders.inner.db, after.as_deref(), i64::from(limit) + 1).await?;
-    ok(&Page::cut(found, limit, |coupon| coupon.code.clone()))
+    let found = store::list(&orders.inner.db, after.as_deref(), i64::from(limit) + 1).await?;
+    let found = found.into_iter().map(view).collect();
+    ok(&Page::cut(found, limit, |promotion: &PromotionView| promotion.code.clone()))
 }
 
-/// Issues a coupon.
-#[utoipa::path(post, path = "/v1/admin/promotions", tag = "admin", request_body = NewCoupon,
+/// Issues a promotion: a coupon, or one that applies by itself.
+#[utoipa::path(post, path = "/v1/admin/promotions", tag = "admin", request_body = NewPromotion,
     responses(
-        (status = 201, description = "The coupon", body = Coupon,
+        (status = 201, description = "The promotion", body = PromotionView,
             headers(("Location"))),
-        (status = 409, description = "`conflict`: there is a coupon of this code", body = Problem),
+        (status = 409, description = "`conflict`: there is a promotion of this code", body = Problem),
     ))]
-pub(super) async fn create(orders: Data<Orders>, editor: Editor, body: Body<NewCoupon>) -> Answer {
-    let new = body.value;
-    let percent_bp = check(&new)?;
+pub(super) async fn create(
+    orders: Data<Orders>,
+    editor: Editor,
+    body: Body<NewPromotion>,
+) -> Answer {
+    let promotion = check(body.value)?;
     let db = &orders.inner.db;
-    let mut tx = db.begin("coupon.create").await?;
-    if !coupon::create(&mut tx, &new.code, percent_bp, new.uses_max).await? {
+    let mut tx = db.begin("promotion.create").await?;
+    if !store::create(&mut tx, &promotion).await? {
         return Err(Problem::new(code::CONFLICT, "There is a coupon of this code.").into());
     }
-    audit::record(&mut tx, &editor.actor(), &[entry(&new)?]).await?;
+    audit::record(&mut tx, &editor.actor(), &[entry(&promotion)?]).await?;
     tx.commit().await?;
-    let coupon = coupon::find(db, &new.code).await?;
-    created("/v1/admin/promotions", &coupon)
+    orders.inner.automatic.forget();
+    let kept = store::find(db, &promotion.code).await?;
+    created("/v1/admin/promotions", &kept.map(view))
 }
 
-/// What the audit log keeps of a coupon.
+/// What the audit log keeps of a promotion: a plain coupon in three words.
 #[derive(Serialize)]
 struct Issued<'a> {
     code: &'a str,
     percent: Decimal,
     uses_max: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kind: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    amount: Option<Money>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    budget_minor: Option<i64>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    automatic: bool,
 }
 
-fn entry(new: &NewCoupon) -> platform::sql::Result<Entry> {
-    let issued = Issued { code: &new.code, percent: new.percent, uses_max: new.uses_max };
+fn entry(new: &Promotion) -> platform::sql::Result<Entry> {
+    let amount = match new.kind {
+        Kind::Fixed(minor) => new.currency.map(|currency| Money::from_minor(minor, currency)),
+        _ => None,
+    };
+    let issued = Issued {
+        code: &new.code,
+        percent: Decimal::new(new.percent_bp, 2).normalize(),
+        uses_max: new.uses_max,
+        kind: (new.kind != Kind::Percentage).then_some(store::word(new.kind)),
+        amount,
+        budget_minor: Some(new.budget_minor).filter(|budget| *budget < NO_BUDGET),
+        automatic: new.automatic,
+    };
     Entry::created("promotion.create", audit::named("coupon", &new.code), &issued)
 }
 
-fn check(new: &NewCoupon) -> Result<i64, Problem> {
+fn check(new: NewPromotion) -> Result<Promotion, Problem> {
+    word("code", &new.code)?;
+    let class = new.class.unwrap_or_else(|| "coupon".to_owned());
+    word("class", &class)?;
+    let name = new.name.unwrap_or_else(|| new.code.clone());
+    if name.trim().is_empty() || name.chars().count() > NAME_MAX {
+        return Err(Problem::invalid("name", format!("must be 1 to {NAME_MAX} characters")));
+    }
+    let within = |field: &str, number: Option<i64>, least: i64, most: i64| match number {
+        Some(number) if !(least..=most).contains(&number) => {
+            Err(Problem::invalid(field, format!("must be {least} to {most}")))
+        }
+        number => Ok(number),
+    };
+    let buy = within("buy_quantity", new.buy_quantity, 1, UNITS_MAX)?;
+    let get = within("get_quantity", new.get_quantity, 1, UNITS_MAX)?;
+    within("priority", Some(new.priority), -PRIORITY_MAX, PRIORITY_MAX)?;
+    let kind = match (new.kind, new.amount, buy, get) {
+        (KindWord::Percentage, None, None, None) => Kind::Percentage,
+        (KindWord::FreeShipping, None, None, None) => Kind::FreeShipping,
+        (KindWord::Fixed, Some(amount), None, None) => Kind::Fixed(amount.minor()),
+        (KindWord::BuyXGetY, None, Some(buy), Some(get)) => Kind::BuyXGetY { buy, get },
+        _ => {
+            let detail =
+                "fixed goes with amount and buy_x_get_y with buy_quantity and get_quantity";
+            return Err(Problem::invalid("kind", detail));
+        }
+    };
+    if kind == Kind::Percentage && new.percent.is_none()
+        || matches!(kind, Kind::Fixed(_)) && new.percent.is_some()
+    {
+        return Err(Problem::invalid("percent", "a percentage needs it, a fixed amount has none"));
+    }
+    let scope = Scope { include: new.include, exclude: new.exclude };
+    let named = [&scope.include, &scope.exclude];
+    if named.iter().any(|it| it.products.len() + it.categories.len() > TARGETS_MAX) {
+        return Err(Problem::invalid("include", format!("must name at most {TARGETS_MAX}")));
+    }
+    if new.valid_from.zip(new.valid_until).is_some_and(|(from, until)| from >= until) {
+        return Err(Problem::invalid("valid_until", "must be later than valid_from"));
+    }
+    Ok(Promotion {
+        currency: currency(&[
+            ("amount", new.amount),
+            ("min_items", new.min_items),
+            ("budget", new.budget),
+        ])?,
+        code: new.code,
+        name,
+        automatic: new.automatic,
+        kind,
+        percent_bp: new.percent.map_or(Ok(WHOLE_BP), percent_bp)?,
+        min_items_minor: new.min_items.map_or(0, Money::minor),
+        min_quantity: within("min_quantity", new.min_quantity, 1, UNITS_MAX)?.unwrap_or(0),
+        scope,
+        class,
+        priority: new.priority,
+        valid_from: new.valid_from,
+        valid_until: new.valid_until,
+        uses: 0,
+        uses_max: within("uses_max", new.uses_max, 1, USES_MAX)?.unwrap_or(USES_MAX),
+        per_customer_max: within("per_customer_max", new.per_customer_max, 1, USES_MAX)?,
+        spent_minor: 0,
+        budget_minor: new.budget.map_or(NO_BUDGET, Money::minor),
+    })
+}
+
+fn word(field: &str, text: &str) -> Result<(), Problem> {
     let plain = |c: char| c.is_ascii_alphanumeric() || c == '-';
-    if new.code.is_empty() || new.code.len() > CODE_MAX || !new.code.chars().all(plain) {
-        let message = format!("must be 1 to {CODE_MAX} letters, digits and dashes");
-        return Err(Problem::invalid("code", message));
+    if (1..=CODE_MAX).contains(&text.len()) && text.chars().all(plain) {
+        return Ok(());
     }
-    if !(1..=USES_MAX).contains(&new.uses_max) {
-        return Err(Problem::invalid("uses_max", format!("must be 1 to {USES_MAX}")));
+    Err(Problem::invalid(field, format!("must be 1 to {CODE_MAX} letters, digits and dashes")))
+}
+
+/// The one currency of sums that are positive.
+fn currency(sums: &[(&str, Option<Money>)]) -> Result<Option<Currency>, Problem> {
+    let mut found = None;
+    for (field, sum) in sums.iter().filter_map(|(field, sum)| Some((*field, (*sum)?))) {
+        if !(1..NO_BUDGET).contains(&sum.minor()) {
+            return Err(Problem::invalid(field, "must be more than nothing"));
+        }
+        if *found.get_or_insert(sum.currency()) != sum.currency() {
+            return Err(Problem::invalid(field, "must be in the currency of the other sums"));
+        }
     }
-    let hundredths = (new.percent * Decimal::ONE_HUNDRED).normalize();
+    Ok(found)
+}
+
+fn percent_bp(percent: Decimal) -> Result<i64, Problem> {
+    let refused = || Problem::invalid("percent", "must be 0.01 to 100, with two decimals");
+    let hundredths = percent.checked_mul(Decimal::ONE_HUNDRED).ok_or_else(refused)?.normalize();
     let percent_bp = hundredths.to_i64().filter(|_| hundredths.scale() == 0);
-    percent_bp
-        .filter(|bp| (1..=10_000).contains(bp))
-        .ok_or_else(|| Problem::invalid("percent", "must be 0.01 to 100, with two decimals"))
+    percent_bp.filter(|bp| (1..=WHOLE_BP).contains(bp)).ok_or_else(refused)
 }

@@ -28,8 +28,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::order::{COMPENSATION, Compensation, Order, OrderFailure};
 use crate::domain::status::{Move, Status};
-use crate::store::coupon::COUPON_USES;
-use crate::store::{cart, orders};
+use crate::store::{cart, orders, promotion};
 
 /// How long stock stays promised after the shopper's time to authenticate has ended.
 const MARGIN: TimeDelta = TimeDelta::minutes(2);
@@ -212,16 +211,10 @@ async fn answer(tx: &mut Tx, key: &Key, status: u16, body: &impl Serialize) -> R
     idempotency::finish(tx, &key.scope, &key.key, &Answer { status, body }).await
 }
 
-/// The cart can be ordered again, and the coupon be used.
+/// The cart can be ordered again, and what was claimed of promotions be used by others.
 async fn give_back(tx: &mut Tx, order: &Order) -> Result<()> {
     cart::let_go(tx, order.cart_id, order.id).await?;
-    if let Some(coupon) = &order.coupon
-        && !fault::bug("coupon_is_not_given_back")
-        && COUPON_USES.give(tx, &[(coupon, 1)]).await?.is_err()
-    {
-        return Err(Error::Inconsistent(format!("coupon {coupon} was not used")));
-    }
-    Ok(())
+    promotion::give_back(tx, order).await
 }
 
 /// The saga alone moves an order that is being checked out; anything else is a bug.

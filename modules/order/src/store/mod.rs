@@ -1,6 +1,6 @@
 //! The module's rows.
 
 pub mod cart;
-pub mod coupon;
 pub mod orders;
+pub mod promotion;
 pub mod shipment;

@@ -9,6 +9,7 @@ use platform::sql::{Db, Error, Result, Tx};
 use uuid::Uuid;
 
 use crate::domain::order::{Line, Order, OrderFailure};
+use crate::domain::promotion::Told;
 use crate::domain::status::Status;
 use crate::domain::timeline::Moved;
 use crate::domain::totals::Totals;
@@ -17,40 +18,44 @@ platform::statements! {
     INSERT = "insert into orders (id, number, customer_id, cart_id, status, currency, items_minor,
                      discount_minor, shipping_minor, tax_minor, total_minor, included_tax_minor,
                      coupon, shipping_address, billing_address, shipping_method, version,
-                     created_at, updated_at)
+                     created_at, updated_at, promotions)
               values ($1, $2, $3, $4, 'PENDING', $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15,
-                      1, $16, $16) on conflict (number) do nothing";
+                      1, $16, $16, $17) on conflict (number) do nothing";
     INSERT_LINES =
         "insert into order_line (id, order_id, product_id, sku, name, quantity, unit_minor,
-                total_minor)
+                total_minor, discount_minor)
          select unhex(value->>'id', '-'), $1, unhex(value->>'product_id', '-'), value->>'sku',
-                value->>'name', value->>'quantity', value->>'unit_minor', value->>'total_minor'
+                value->>'name', value->>'quantity', value->>'unit_minor', value->>'total_minor',
+                value->>'discount_minor'
            from json_each($2)",
         "insert into order_line (id, order_id, product_id, sku, name, quantity, unit_minor,
-                total_minor)
-         select l.id, $1, l.product_id, l.sku, l.name, l.quantity, l.unit_minor, l.total_minor
+                total_minor, discount_minor)
+         select l.id, $1, l.product_id, l.sku, l.name, l.quantity, l.unit_minor, l.total_minor,
+                l.discount_minor
            from jsonb_to_recordset($2) as l(id uuid, product_id uuid, sku text, name text,
-                quantity bigint, unit_minor bigint, total_minor bigint)";
+                quantity bigint, unit_minor bigint, total_minor bigint, discount_minor bigint)";
     FIND = "select id, number, customer_id, cart_id, status, currency, items_minor, discount_minor,
-                   shipping_minor, tax_minor, included_tax_minor, total_minor, coupon,
+                   shipping_minor, tax_minor, included_tax_minor, total_minor, coupon, promotions,
                    shipping_address, billing_address, shipping_method, failure, version, created_at, updated_at,
                    confirmed_at
               from orders where id = $1";
     OF_CUSTOMER = "select id, number, customer_id, cart_id, status, currency, items_minor,
                    discount_minor, shipping_minor, tax_minor, included_tax_minor, total_minor,
-                   coupon, shipping_address, billing_address, shipping_method, failure, version,
+                   coupon, promotions, shipping_address, billing_address, shipping_method, failure, version,
                    created_at, updated_at, confirmed_at
               from orders where customer_id = $1 and id < $2 order by id desc limit $3";
     LIST = "select id, number, customer_id, cart_id, status, currency, items_minor,
                    discount_minor, shipping_minor, tax_minor, included_tax_minor, total_minor,
-                   coupon, shipping_address, billing_address, shipping_method, failure, version,
+                   coupon, promotions, shipping_address, billing_address, shipping_method, failure, version,
                    created_at, updated_at, confirmed_at
               from orders where (cast($1 as text) is null or status = $1) and id < $2
              order by id desc limit $3";
     LINES =
-        "select id, order_id, product_id, sku, name, quantity, unit_minor from order_line
+        "select id, order_id, product_id, sku, name, quantity, unit_minor, discount_minor
+           from order_line
           where order_id in (select unhex(value, '-') from json_each($1)) order by id",
-        "select id, order_id, product_id, sku, name, quantity, unit_minor from order_line
+        "select id, order_id, product_id, sku, name, quantity, unit_minor, discount_minor
+           from order_line
           where order_id in (select cast(value as uuid) from jsonb_array_elements_text($1))
           order by id";
     /// The version is the lock: of two who decide on the same state, one is refused.
@@ -82,6 +87,9 @@ platform::statements! {
     UNTOLD = "select o.number from orders o
                where o.version <> (select coalesce(max(b.version), 0) from outbox b
                                     where b.subject = o.id) limit 20";
+    DISCOUNTS = "select o.number from orders o
+                  where discount_minor <> (select coalesce(cast(sum(l.discount_minor) as bigint), 0)
+                                             from order_line l where l.order_id = o.id) limit 20";
     TOTALS = "select number from orders
                where total_minor <> items_minor - discount_minor + shipping_minor + tax_minor
                limit 20";
@@ -106,6 +114,7 @@ struct Row {
     included_tax_minor: i64,
     total_minor: i64,
     coupon: Option<String>,
+    promotions: Option<Json<Vec<Told>>>,
     shipping_address: Json<Address>,
     billing_address: Option<Json<Address>>,
     shipping_method: String,
@@ -125,6 +134,7 @@ struct LineRow {
     name: String,
     quantity: i64,
     unit_minor: i64,
+    discount_minor: i64,
 }
 
 impl Row {
@@ -143,6 +153,7 @@ impl Row {
                 quantity: row.quantity,
                 unit_price,
                 total: unit_price.times(row.quantity).map_err(|_| nonsense("a line"))?,
+                discount: money(row.discount_minor),
             })
         };
         Ok(Order {
@@ -161,6 +172,7 @@ impl Row {
                 total: money(self.total_minor),
             },
             coupon: self.coupon,
+            promotions: self.promotions.map(|told| told.0).unwrap_or_default(),
             shipping_address: self.shipping_address.0,
             billing_address: self.billing_address.map(|address| address.0),
             shipping_method: self.shipping_method,
@@ -193,6 +205,7 @@ pub async fn insert(tx: &mut Tx, order: &Order) -> Result<bool> {
         .bind(order.billing_address.as_ref().map(Json))
         .bind(order.shipping_method.as_str())
         .bind(order.created_at)
+        .bind((!order.promotions.is_empty()).then_some(Json(&order.promotions)))
         .execute()
         .await?;
     if inserted == 0 {
@@ -205,7 +218,7 @@ pub async fn insert(tx: &mut Tx, order: &Order) -> Result<bool> {
             serde_json::json!({
                 "id": line.id, "product_id": line.product_id, "sku": line.sku, "name": line.name,
                 "quantity": line.quantity, "unit_minor": line.unit_price.minor(),
-                "total_minor": line.total.minor(),
+                "total_minor": line.total.minor(), "discount_minor": line.discount.minor(),
             })
         })
         .collect();
@@ -359,5 +372,6 @@ pub fn new_line(id: LineId, priced: &crate::domain::cart::PricedLine) -> Line {
         quantity: priced.line.quantity,
         unit_price: priced.offer.price,
         total: priced.total,
+        discount: priced.discount,
     }
 }

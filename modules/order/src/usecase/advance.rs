@@ -15,7 +15,7 @@ use crate::Orders;
 use crate::domain::order::Order;
 use crate::domain::status::{Move, Status};
 use crate::error::OrderError;
-use crate::store::{orders, shipment};
+use crate::store::{orders, promotion, shipment};
 
 /// What is to happen to an order.
 #[derive(Debug, Clone)]
@@ -193,6 +193,7 @@ async fn apply(
     match advance {
         Advance::Cancel { reason } => {
             shipment::cancel(tx, order_id).await?;
+            promotion::give_back(tx, order).await?;
             let event = OrderCancelled {
                 order_id,
                 customer_id,

@@ -6,8 +6,9 @@ use kernel::problem::{Problem, code};
 
 use crate::Orders;
 use crate::domain::cart::{LINES_MAX, QUANTITY_MAX, check_quantity};
+use crate::domain::promotion::Reason;
 use crate::error::OrderError;
-use crate::store::{cart, coupon};
+use crate::store::{cart, promotion};
 use crate::usecase::quote::coupon_refused;
 
 impl Orders {
@@ -73,9 +74,9 @@ impl Orders {
         code: Option<&str>,
     ) -> Result<(), OrderError> {
         if let Some(code) = code
-            && coupon::find(&self.inner.db, code).await?.is_none()
+            && promotion::find(&self.inner.db, code).await?.is_none()
         {
-            return Err(coupon_refused("There is no such coupon.").into());
+            return Err(coupon_refused(Reason::Unknown).into());
         }
         let mut tx = self.inner.db.begin("cart.coupon").await?;
         let cart = cart::touch(&mut tx, owner).await?.ok_or(OrderError::CartHeld)?;

@@ -4,5 +4,6 @@ pub mod advance;
 pub mod call_off;
 pub mod cart;
 pub mod place;
+pub mod promotions;
 pub mod quote;
 pub mod timeline;

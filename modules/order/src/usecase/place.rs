@@ -1,9 +1,11 @@
 //! Placing an order: one commit holds the order, its event, its checkout saga and the claim on the
 //! idempotency key.
 
+use std::collections::HashSet;
+
 use chrono::TimeDelta;
 use kernel::events::OrderPlaced;
-use kernel::id::{CustomerId, LineId, OrderId};
+use kernel::id::{CustomerId, LineId, OrderId, ProductId};
 use kernel::problem::{Problem, code};
 use kernel::{Address, Money};
 use platform::idempotency::{self, Answer, Claim, Key};
@@ -12,16 +14,17 @@ use platform::{fault, random, trace};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use crate::Orders;
+use crate::domain::cart::PricedLine;
+use crate::domain::difference::{Expected, ShownLine, difference};
 use crate::domain::number::number;
 use crate::domain::order::Order;
 use crate::domain::status::Status;
 use crate::error::OrderError;
 use crate::saga::checkout::Checkout;
 use crate::store::cart::{self, Cart};
-use crate::store::coupon::COUPON_USES;
-use crate::store::orders;
-use crate::usecase::quote::{Quote, coupon_refused};
+use crate::store::{orders, promotion};
+use crate::usecase::quote::Quote;
+use crate::{ExpectedTotal, Orders, Settings};
 
 /// The longest payment token, in bytes.
 const TOKEN_MAX: usize = 255;
@@ -51,6 +54,10 @@ pub struct PlaceOrder {
     /// What the shopper was shown. An order that would cost anything else is refused.
     #[serde(default)]
     pub expected_total: Option<Money>,
+    /// The lines of the quote: if anything has changed, the refusal tells it line by line.
+    #[serde(default)]
+    #[schema(max_items = 1000)]
+    pub expected_lines: Option<Vec<ShownLine>>,
 }
 
 /// How an order is paid.
@@ -122,7 +129,7 @@ impl Orders {
         key: &Key,
         request: &PlaceOrder,
     ) -> Result<(OrderId, Running), OrderError> {
-        check(request)?;
+        check(request, &self.inner.settings)?;
         let cart = cart::find(&self.inner.db, customer).await?;
         let empty = || Problem::new(code::CART_EMPTY, "Put a product into the cart first.");
         let cart = cart.ok_or_else(empty)?;
@@ -130,8 +137,9 @@ impl Orders {
             return Err(OrderError::CartHeld);
         }
         let (address, method) = (&request.shipping_address, &request.shipping_method);
-        let quote = self.quote(&cart, address, method, request.coupon.as_deref()).await?;
-        expect_total(request.expected_total, &quote)?;
+        let coupon = request.coupon.as_deref();
+        let quote = self.quote(customer, &cart, address, method, coupon).await?;
+        expect(request, &quote)?;
         self.commit(customer, key, request, &cart, quote).await
     }
 
@@ -153,15 +161,16 @@ impl Orders {
         if !cart::hold(&mut tx, cart, order.id).await? {
             return Err(OrderError::Stale);
         }
-        if let Some(coupon) = &order.coupon
-            && COUPON_USES.take(&mut tx, &[(coupon, 1)]).await?.is_err()
-        {
-            return Err(coupon_refused("It has been used up.").into());
+        if !promotion::claim(&mut tx, customer, &quote.taken).await? {
+            // Somebody else was first: what is left is asked anew.
+            self.inner.automatic.forget();
+            return Err(OrderError::Stale);
         }
         if !orders::insert(&mut tx, &order).await? {
             // The next try draws another number.
             return Err(OrderError::Stale);
         }
+        promotion::keep(&mut tx, order.id, customer, &quote.taken).await?;
         let placed = OrderPlaced {
             order_id: order.id,
             number: order.number.clone(),
@@ -178,7 +187,7 @@ impl Orders {
     }
 }
 
-fn check(request: &PlaceOrder) -> Result<(), Problem> {
+fn check(request: &PlaceOrder, settings: &Settings) -> Result<(), Problem> {
     request.shipping_address.check("shipping_address")?;
     if let Some(address) = &request.billing_address {
         address.check("billing_address")?;
@@ -186,29 +195,36 @@ fn check(request: &PlaceOrder) -> Result<(), Problem> {
     if request.payment.token.is_empty() || request.payment.token.len() > TOKEN_MAX {
         return Err(Problem::invalid("payment.token", "must be a token of /v1/payment-tokens"));
     }
+    if request.expected_total.is_none() && settings.expected_total == ExpectedTotal::Required {
+        return Err(Problem::invalid("expected_total", "must be the total of the quote"));
+    }
+    let lines = request.expected_lines.as_deref().unwrap_or_default();
+    let products: HashSet<ProductId> = lines.iter().map(|line| line.product_id).collect();
+    if products.len() < lines.len() {
+        return Err(Problem::invalid("expected_lines", "must name each product once"));
+    }
     Ok(())
 }
 
-fn expect_total(expected: Option<Money>, quote: &Quote) -> Result<(), Problem> {
-    match expected {
-        Some(expected) if expected != quote.totals.total => {
-            let detail = format!("The order would cost {}, not {expected}.", quote.totals.total);
-            let lines: Vec<_> = quote
-                .lines
-                .iter()
-                .map(|line| {
-                    serde_json::json!({
-                        "product_id": line.offer.product_id, "quantity": line.line.quantity,
-                        "unit_price": line.offer.price, "total": line.total,
-                    })
-                })
-                .collect();
-            Err(Problem::new(code::PRICE_CHANGED, detail)
-                .with("totals", quote.totals)
-                .with("lines", lines))
-        }
-        _ => Ok(()),
+/// Refuses what is not the order that the shopper was shown.
+fn expect(request: &PlaceOrder, quote: &Quote) -> Result<(), Problem> {
+    let expected =
+        Expected { lines: request.expected_lines.as_deref(), total: request.expected_total };
+    let lines: Vec<ShownLine> = quote.lines.iter().map(PricedLine::shown).collect();
+    let total = quote.totals.total;
+    let changes = difference(expected, &lines, total);
+    if changes.is_empty() {
+        return Ok(());
     }
+    let detail = match request.expected_total.filter(|expected| *expected != total) {
+        Some(expected) => format!("The order would cost {total}, not {expected}."),
+        None => "The lines are not those that were shown.".to_owned(),
+    };
+    Err(Problem::new(code::PRICE_CHANGED, detail)
+        .with("totals", quote.totals)
+        .with("lines", lines)
+        .with("promotions", &quote.promotions)
+        .with("differences", changes))
 }
 
 fn new_order(
@@ -230,7 +246,8 @@ fn new_order(
         status: Status::Pending,
         lines: quote.lines.iter().map(|line| orders::new_line(LineId::new(), line)).collect(),
         totals,
-        coupon: quote.coupon.as_ref().map(|coupon| coupon.code.clone()),
+        coupon: quote.coupon.clone(),
+        promotions: quote.promotions.clone(),
         shipping_address: request.shipping_address.clone(),
         billing_address: request.billing_address.clone(),
         shipping_method: request.shipping_method.clone(),

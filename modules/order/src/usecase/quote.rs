@@ -1,5 +1,6 @@
-//! What a cart costs: the catalogue's prices, the coupon, shipping and tax.
+//! What a cart costs: the catalogue's prices, promotions, shipping and tax.
 
+use kernel::id::CustomerId;
 use kernel::ports::Wanted;
 use kernel::problem::{Problem, code};
 use kernel::{Address, Currency, Money};
@@ -7,26 +8,32 @@ use platform::fault;
 use rust_decimal::Decimal;
 
 use crate::domain::cart::{CartLine, PricedLine, price};
-use crate::domain::totals::{Priced, Totals, totals};
+use crate::domain::promotion::{self as rules, Item, Promotion, Reason, Told};
+use crate::domain::totals::{Priced, Totals, items, totals};
 use crate::error::OrderError;
 use crate::store::cart::Cart;
-use crate::store::coupon::{self, Coupon};
+use crate::store::promotion::{self, Taken};
 use crate::{Orders, Settings};
 
 /// A cart with everything that decides its total.
 pub struct Quote {
     /// The lines with their prices.
     pub lines: Vec<PricedLine>,
-    /// The coupon that was taken into account.
-    pub coupon: Option<Coupon>,
+    /// The code that was given, if it took something off.
+    pub coupon: Option<String>,
+    /// What became of each promotion that the cart was up for.
+    pub promotions: Vec<Told>,
+    /// What an order of it takes of the promotions that apply.
+    pub taken: Vec<Taken>,
     /// The sums.
     pub totals: Totals,
 }
 
 impl Orders {
-    /// Adds a cart up for an address and a shipping method.
+    /// Adds a shopper's cart up for an address and a shipping method.
     pub async fn quote(
         &self,
+        customer: CustomerId,
         cart: &Cart,
         address: &Address,
         method: &str,
@@ -34,34 +41,94 @@ impl Orders {
     ) -> Result<Quote, OrderError> {
         let wanted: Vec<Wanted> = cart.lines.iter().map(CartLine::wanted).collect();
         let offers = self.inner.catalog.offers(&wanted).await?;
-        let (currency, lines) = price(&cart.lines, &offers)?;
-        let coupon = self.usable_coupon(coupon.or(cart.coupon.as_deref())).await?;
+        let (currency, mut lines) = price(&cart.lines, &offers)?;
         let mut shipping = shipping_price(&self.inner.settings, method, currency)?;
         if fault::bug("shipping_is_left_out") {
             shipping = Money::zero(currency);
         }
         let priced: Vec<Priced> = lines.iter().map(PricedLine::priced).collect();
+        // Promotions add lines up, so that must be possible.
+        items(currency, &priced)?;
+        let typed = coupon.or(cart.coupon.as_deref());
+        let in_play = self.promotions(typed).await?;
+        let goods: Vec<Item> = lines.iter().map(PricedLine::item).collect();
+        let applied = rules::apply(
+            &rules::Cart {
+                currency,
+                items: &goods,
+                shipping_minor: shipping.minor(),
+                used: &promotion::used_by(&self.inner.db, customer, &in_play).await?,
+                now: self.inner.db.clock().now(),
+            },
+            &in_play,
+        );
+        let of_typed = applied.told.iter().find(|told| Some(told.code.as_str()) == typed);
+        if let Some(reason) = of_typed.and_then(|told| told.reason)
+            && reason.is_final()
+        {
+            return Err(coupon_refused(reason).into());
+        }
+        for (line, off) in lines.iter_mut().zip(&applied.lines) {
+            line.discount = Money::from_minor(*off, currency);
+        }
+        let discount = Money::sum(currency, lines.iter().map(|line| line.discount))?;
+        let shipping = shipping.checked_sub(Money::from_minor(applied.shipping, currency))?;
         // All prices are of one market.
         let tax_included = lines.first().is_some_and(|line| line.offer.tax_included);
-        let percent = coupon.as_ref().map_or(Decimal::ZERO, |coupon| coupon.percent);
         let tax = tax_percent(&self.inner.settings, &address.country);
-        let totals = totals(currency, &priced, percent, shipping, tax, tax_included)?;
-        Ok(Quote { lines, coupon, totals })
+        let totals = totals(currency, &priced, discount, shipping, tax, tax_included)?;
+        Ok(Quote {
+            lines,
+            coupon: of_typed.filter(|told| told.applied).map(|told| told.code.clone()),
+            taken: taken(&in_play, &applied.told),
+            promotions: applied.told,
+            totals,
+        })
     }
 
-    async fn usable_coupon(&self, code: Option<&str>) -> Result<Option<Coupon>, OrderError> {
-        let Some(code) = code else { return Ok(None) };
-        match coupon::find(&self.inner.db, code).await? {
-            Some(coupon) if coupon.uses < coupon.uses_max => Ok(Some(coupon)),
-            Some(_) => Err(coupon_refused("It has been used up.").into()),
-            None => Err(coupon_refused("There is no such coupon.").into()),
+    /// The automatic promotions and that of the code, by code.
+    async fn promotions(&self, typed: Option<&str>) -> Result<Vec<Promotion>, OrderError> {
+        let automatic = self.inner.automatic.all(&self.inner.db).await?;
+        let mut all = automatic.to_vec();
+        if let Some(typed) = typed {
+            // It may be known already, but not how it stands now.
+            all.retain(|promotion| promotion.code != typed);
+            let found = promotion::find(&self.inner.db, typed).await?;
+            all.push(found.ok_or_else(|| coupon_refused(Reason::Unknown))?.promotion);
         }
+        Ok(all)
     }
 }
 
+fn taken(promotions: &[Promotion], told: &[Told]) -> Vec<Taken> {
+    let of = |told: &Told| promotions.iter().find(|promotion| promotion.code == told.code);
+    told.iter()
+        .filter(|told| told.applied)
+        .filter_map(|told| {
+            Some(Taken {
+                code: told.code.clone(),
+                amount_minor: told.amount.minor(),
+                per_customer_max: of(told)?.per_customer_max,
+            })
+        })
+        .collect()
+}
+
 /// The refusal of a coupon.
-pub fn coupon_refused(detail: &str) -> Problem {
-    Problem::new(code::COUPON_REFUSED, detail).field("coupon", detail)
+pub fn coupon_refused(reason: Reason) -> Problem {
+    let detail = reason.detail();
+    Problem::new(code::COUPON_REFUSED, detail).field("coupon", detail).with("reason", reason)
+}
+
+/// The shipping methods with their prices in a currency.
+pub fn shipping_methods(
+    settings: &Settings,
+    currency: Currency,
+) -> Result<Vec<(String, Money)>, OrderError> {
+    let priced = |method: &crate::ShippingMethod| {
+        Ok((method.id.clone(), Money::rounded(method.price, currency)?))
+    };
+    settings.shipping.iter().map(priced).collect()
 }
 
 fn shipping_price(settings: &Settings, method: &str, currency: Currency) -> Result<Money, Problem> {
