@@ -326,7 +326,7 @@ async fn a_changed_cart_is_told_line_by_line(engine: Engine) {
     let refused = order(&ada, "c", &body).await;
     assert_eq!((refused.status, &refused.body["code"]), (409, &json!("price_changed")));
     let changes = refused.body["differences"].as_array().unwrap();
-    let of = |what: &str| changes.iter().find(|change| change["change"] == what).unwrap();
+    let of = |what: &str| changes.iter().find(|change| change["what"] == what).unwrap();
     assert_eq!(of("added")["product_id"], json!(desk));
     assert_eq!(of("added")["difference"], euros("50.00"));
     assert_eq!(of("quantity")["quantity"], json!({"expected": 1, "now": 2}));

@@ -52,7 +52,7 @@ pub struct Both<T> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Change {
     /// What it is about.
-    pub change: What,
+    pub what: What,
     /// The product of the line.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub product_id: Option<ProductId>,
@@ -108,14 +108,14 @@ pub fn difference(expected: Expected<'_>, lines: &[ShownLine], total: Money) -> 
     changes
 }
 
-fn sums(change: What, expected: Option<Money>, now: Option<Money>) -> Change {
+fn sums(what: What, expected: Option<Money>, now: Option<Money>) -> Change {
     let difference = match (expected, now) {
         (Some(expected), Some(now)) => now.checked_sub(expected).ok(),
         (None, now) => now,
         (Some(expected), None) => Money::zero(expected.currency()).checked_sub(expected).ok(),
     };
     let total = Both { expected, now };
-    Change { change, product_id: None, quantity: None, unit_price: None, total, difference }
+    Change { what, product_id: None, quantity: None, unit_price: None, total, difference }
 }
 
 fn both<T>(
@@ -127,7 +127,7 @@ fn both<T>(
 }
 
 fn of_line(was: Option<&ShownLine>, is: Option<&ShownLine>) -> Option<Change> {
-    let change = match (was, is) {
+    let what = match (was, is) {
         (None, _) => What::Added,
         (_, None) => What::Removed,
         (Some(was), Some(is)) if was == is => return None,
@@ -138,7 +138,7 @@ fn of_line(was: Option<&ShownLine>, is: Option<&ShownLine>) -> Option<Change> {
         product_id: was.or(is).map(|line| line.product_id),
         quantity: Some(both(was, is, |line| line.quantity)),
         unit_price: Some(both(was, is, |line| line.unit_price)),
-        ..sums(change, was.map(|line| line.total), is.map(|line| line.total))
+        ..sums(what, was.map(|line| line.total), is.map(|line| line.total))
     })
 }
 
@@ -169,7 +169,7 @@ mod tests {
         let expected = Expected { lines: Some(&shown), total: Some(euros(400)) };
         let changes = difference(expected, &now, euros(560));
         let told: Vec<_> =
-            changes.iter().map(|it| (it.change, it.difference.map(Money::minor))).collect();
+            changes.iter().map(|it| (it.what, it.difference.map(Money::minor))).collect();
         assert_eq!(
             told,
             [
