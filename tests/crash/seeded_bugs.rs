@@ -61,6 +61,9 @@ const BUGS: &[(&str, Found)] = &[
     ("cancel_leaves_the_money", ByBooks("every order's money")),
     ("event_is_passed_over", ByBooks("every order holds the stock")),
     ("refund_is_not_bounded", ByAnswers),
+    // An order that is called off while it waits for its shopper, and a parcel that is not there.
+    ("cancelled_checkout_was_sold", ByBooks("the sales of every day")),
+    ("parcel_is_not_looked_at", ByAnswers),
     // The last unit, with one buyer and then with two.
     ("last_unit_is_not_sold", ByAnswers),
     ("refusal_is_ignored", ByAnswers),
@@ -169,6 +172,8 @@ async fn scenario(bug: &str, expected: Found) -> Result<(), Wrong> {
     trial.a_cancelled_order().await?;
     trial.the_last_unit().await?;
     trial.a_challenge().await?;
+    trial.a_cancelled_checkout().await?;
+    trial.a_parcel_that_is_gone().await?;
     trial.a_lost_answer().await?;
     trial.a_refused_step().await?;
     trial.a_kill_between_two_steps().await
@@ -305,6 +310,38 @@ impl Trial {
         let id = order.body["id"].as_str().unwrap_or_default();
         self.ends(&ada, id, "CONFIRMED").await?;
         self.settle().await
+    }
+
+    async fn a_cancelled_checkout(&self) -> Result<(), Wrong> {
+        let ada = Customer::guest(&self.shop).await;
+        ada.fill_cart(&self.lamp, 1).await;
+        let order = ada.order("key", &ada.card(CHALLENGED).await).await;
+        expect(order.body["status"] == "AWAITING_PAYMENT", &order)?;
+        let id = order.body["id"].as_str().unwrap_or_default();
+        let cancelled = ada.post(&format!("/v1/orders/{id}/cancel"), &json!({})).await;
+        expect(cancelled.status == 200 && cancelled.body["status"] == "CANCELLED", &cancelled)?;
+        self.settle().await?;
+        self.available("LAMP-1", 18).await
+    }
+
+    async fn a_parcel_that_is_gone(&self) -> Result<(), Wrong> {
+        let ada = Customer::guest(&self.shop).await;
+        ada.fill_cart(&self.lamp, 1).await;
+        let order = ada.order("key", &ada.card(APPROVED).await).await;
+        expect(order.status == 201, &order)?;
+        let id = order.body["id"].as_str().unwrap_or_default();
+        let books = rusqlite::Connection::open(self.shop.folder.join("order.db")).unwrap();
+        books.busy_timeout(Duration::from_secs(5)).unwrap();
+        let gone = "update shipment set state = 'cancelled' where state = 'booked'
+                       and booked_at = (select max(booked_at) from shipment)";
+        expect(books.execute(gone, []).unwrap() == 1, &order)?;
+        let ship = format!("/v1/admin/orders/{id}/ship");
+        let refused = self.staff.post(&ship, &json!({})).await;
+        expect(refused.status == 409, refused)?;
+        let cancelled = ada.post(&format!("/v1/orders/{id}/cancel"), &json!({})).await;
+        expect(cancelled.status == 200, cancelled)?;
+        self.settle().await?;
+        self.available("LAMP-1", 18).await
     }
 
     /// For a total that ends in .51 the processor charges and says nothing: 73.61 + 4.90.
