@@ -13,6 +13,7 @@ on_both_engines![
     an_order_without_a_key_is_refused,
     nobody_gets_in_without_a_token,
     a_broken_import_line_is_named,
+    a_name_of_any_letters_has_an_address,
 ];
 
 fn refused(answer: &Answer, status: u16, code: &str, field: &str) {
@@ -307,4 +308,18 @@ impl Drop for Unmount {
     fn drop(&mut self) {
         let _ = std::process::Command::new("umount").arg("-l").arg(&self.0).status();
     }
+}
+
+async fn a_name_of_any_letters_has_an_address(engine: Engine) {
+    let Some(shop) = Shop::running(engine, &[]) else { return };
+    let staff = shop.staff().await;
+    let named = async |code: &str| {
+        staff.post("/v1/admin/attributes", &json!({"code": code, "kind": "text"})).await
+    };
+    let made = named("Größe 1/2").await;
+    assert_eq!(made.status, 201, "{made:?}");
+    assert_eq!(made.headers["location"], "/v1/admin/attributes/Gr%C3%B6%C3%9Fe%201%2F2");
+    refused(&named("a\u{12}b").await, 422, "invalid_value", "code");
+    refused(&named("a\u{9b}b").await, 422, "invalid_value", "code");
+    assert_eq!(named("a\u{10fffd}").await.status, 201);
 }

@@ -107,6 +107,9 @@ impl AttributeInput {
         let mut found = Findings::default();
         let label = self.label.unwrap_or_else(|| self.code.clone());
         found.text("code", &self.code, 1, KEY_MAX);
+        if self.code.chars().any(char::is_control) {
+            found.add("code", "must not hold control characters".to_owned());
+        }
         found.text("label", &label, 1, KEY_MAX);
         found.text("unit", &self.unit, 0, UNIT_MAX);
         if found.at_most("options", self.options.len(), DEFINITION_OPTIONS_MAX) {

@@ -1,12 +1,16 @@
 use actix_web::web;
 use kernel::Problem;
 use kernel::page::Page;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use platform::http::{Answer, Body, Editor, IfMatch, Staff, no_content, ok};
 use utoipa::OpenApi;
 
 use super::defined::{made, shown};
 use super::told::told;
 use crate::{Attribute, AttributeInput, Catalog};
+
+/// All but what stands for itself in a path (RFC 3986, section 2.3): a code is any text.
+const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 #[derive(OpenApi)]
 #[openapi(
@@ -50,7 +54,8 @@ async fn list(_: Staff, catalog: web::Data<Catalog>) -> Answer {
 )]
 async fn create(editor: Editor, catalog: web::Data<Catalog>, body: Body<AttributeInput>) -> Answer {
     let attribute = catalog.define_attribute(body.value, &editor.actor()).await?;
-    let location = format!("/v1/admin/attributes/{}", attribute.code);
+    let code = utf8_percent_encode(&attribute.code, UNRESERVED);
+    let location = format!("/v1/admin/attributes/{code}");
     told(&catalog, made(location, &attribute)).await
 }
 
