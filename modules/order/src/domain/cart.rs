@@ -10,7 +10,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::difference::ShownLine;
-use super::promotion::Item;
+use super::discount::Item;
 use super::totals::Priced;
 
 /// The most lines of a cart.

@@ -2,6 +2,7 @@
 
 pub mod cart;
 pub mod difference;
+pub mod discount;
 pub mod number;
 pub mod order;
 pub mod promotion;

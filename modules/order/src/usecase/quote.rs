@@ -8,7 +8,8 @@ use platform::fault;
 use rust_decimal::Decimal;
 
 use crate::domain::cart::{CartLine, PricedLine, price};
-use crate::domain::promotion::{self as rules, Item, Promotion, Reason, Told};
+use crate::domain::discount::{self, Item};
+use crate::domain::promotion::{Promotion, Reason, Told};
 use crate::domain::totals::{Priced, Totals, items, totals};
 use crate::error::OrderError;
 use crate::store::cart::Cart;
@@ -52,8 +53,8 @@ impl Orders {
         let typed = coupon.or(cart.coupon.as_deref());
         let in_play = self.promotions(typed).await?;
         let goods: Vec<Item> = lines.iter().map(PricedLine::item).collect();
-        let applied = rules::apply(
-            &rules::Cart {
+        let applied = discount::apply(
+            &discount::Cart {
                 currency,
                 items: &goods,
                 shipping_minor: shipping.minor(),
