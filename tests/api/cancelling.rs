@@ -28,6 +28,21 @@ fn text(value: &Value) -> String {
     value.as_str().unwrap().to_owned()
 }
 
+/// A shop that waits until a command is done, and its lamp, of which there are a hundred.
+async fn patient(engine: Engine) -> Option<(Shop, String)> {
+    let mut shop = Shop::new(engine, &[product("LAMP-1", "20.00", 100)])?;
+    shop.set("STOA__ORDER__ANSWER_WAIT_MS", "10000");
+    shop.start(&[]);
+    let lamp = id_of(&Customer::guest(&shop).await, "LAMP-1").await;
+    Some((shop, lamp))
+}
+
+async fn nothing_is_sold(shop: &Shop) {
+    shop.settle();
+    let lamp = Customer::anyone(shop).get("/v1/products/LAMP-1").await;
+    assert_eq!(lamp.body["available"], 100, "{lamp:?}");
+}
+
 /// A guest whose order waits for them, and the order.
 async fn waiting(shop: &Shop, lamp: &str) -> (Customer, Value) {
     let ada = Customer::guest(shop).await;
@@ -176,16 +191,11 @@ async fn calling_off_races_the_confirmation(engine: Engine) {
         assert_eq!(now.body["lines"], order["lines"]);
     }
     assert!(refused > 0, "{confirmed} were confirmed first");
-    shop.settle();
-    let lamp = Customer::anyone(&shop).get("/v1/products/LAMP-1").await;
-    assert_eq!(lamp.body["available"], 100, "{lamp:?}");
+    nothing_is_sold(&shop).await;
 }
 
 async fn calling_off_races_the_approval_of_the_payment(engine: Engine) {
-    let Some(mut shop) = Shop::new(engine, &[product("LAMP-1", "20.00", 100)]) else { return };
-    shop.set("STOA__ORDER__ANSWER_WAIT_MS", "10000");
-    shop.start(&[]);
-    let lamp = id_of(&Customer::guest(&shop).await, "LAMP-1").await;
+    let Some((shop, lamp)) = patient(engine).await else { return };
     for round in 0..ROUNDS {
         let (ada, order) = waiting(&shop, &lamp).await;
         let approve = format!("/v1/payments/{}/challenge", text(&order["payment"]["id"]));
@@ -198,16 +208,11 @@ async fn calling_off_races_the_approval_of_the_payment(engine: Engine) {
         assert!(approved.status < 500, "{approved:?}");
         assert_eq!((cancelled.status, &cancelled.body["status"]), (200, &json!("CANCELLED")));
     }
-    shop.settle();
-    let lamp = Customer::anyone(&shop).get("/v1/products/LAMP-1").await;
-    assert_eq!(lamp.body["available"], 100, "{lamp:?}");
+    nothing_is_sold(&shop).await;
 }
 
 async fn calling_off_twice_is_told_once(engine: Engine) {
-    let Some(mut shop) = Shop::new(engine, &[product("LAMP-1", "20.00", 100)]) else { return };
-    shop.set("STOA__ORDER__ANSWER_WAIT_MS", "10000");
-    shop.start(&[]);
-    let lamp = id_of(&Customer::guest(&shop).await, "LAMP-1").await;
+    let Some((shop, lamp)) = patient(engine).await else { return };
     for _ in 0..ROUNDS {
         let (ada, order) = waiting(&shop, &lamp).await;
         let (path, nothing) = (cancel_path(&order), json!({}));
@@ -222,10 +227,7 @@ async fn calling_off_twice_is_told_once(engine: Engine) {
 }
 
 async fn calling_off_twice_with_one_key_is_one_answer(engine: Engine) {
-    let Some(mut shop) = Shop::new(engine, &[product("LAMP-1", "20.00", 100)]) else { return };
-    shop.set("STOA__ORDER__ANSWER_WAIT_MS", "10000");
-    shop.start(&[]);
-    let lamp = id_of(&Customer::guest(&shop).await, "LAMP-1").await;
+    let Some((shop, lamp)) = patient(engine).await else { return };
     for _ in 0..ROUNDS {
         let (ada, order) = waiting(&shop, &lamp).await;
         let (path, nothing) = (cancel_path(&order), json!({}));

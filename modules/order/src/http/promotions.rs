@@ -256,8 +256,10 @@ fn check(new: NewPromotion) -> Result<Promotion, Problem> {
     let class = new.class.unwrap_or_else(|| "coupon".to_owned());
     word("class", &class)?;
     let name = new.name.unwrap_or_else(|| new.code.clone());
-    if name.trim().is_empty() || name.chars().count() > NAME_MAX {
-        return Err(Problem::invalid("name", format!("must be 1 to {NAME_MAX} characters")));
+    let is_long = name.chars().count() > NAME_MAX;
+    if name.trim().is_empty() || is_long || name.chars().any(char::is_control) {
+        let allowed = format!("must be 1 to {NAME_MAX} printable characters");
+        return Err(Problem::invalid("name", allowed));
     }
     let within = |field: &str, number: Option<i64>, least: i64, most: i64| match number {
         Some(number) if !(least..=most).contains(&number) => {
