@@ -22,7 +22,8 @@ const CURRENT: &str = "current";
 pub(super) struct Building {
     pub reader: IndexReader,
     pub fields: Fields,
-    pub writer: Mutex<IndexWriter<TantivyDocument>>,
+    /// None while it is dropped.
+    writer: Mutex<Option<IndexWriter<TantivyDocument>>>,
     pub position: RwLock<Option<Position>>,
     pub folder: PathBuf,
 }
@@ -123,7 +124,7 @@ fn building(index: &Index, folder: PathBuf, languages: &[String]) -> Result<Buil
     Ok(Building {
         reader,
         fields: schema(languages).1,
-        writer: Mutex::new(writer),
+        writer: Mutex::new(Some(writer)),
         position: RwLock::new(position),
         folder,
     })
@@ -137,7 +138,8 @@ impl Building {
         work: impl FnOnce(&mut IndexWriter<TantivyDocument>, &Fields) -> tantivy::Result<()>,
     ) -> Result<(), SearchError> {
         let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
-        let outcome = work(&mut writer, &self.fields).and_then(|()| match position {
+        let Some(writer) = writer.as_mut() else { return Ok(()) };
+        let outcome = work(writer, &self.fields).and_then(|()| match position {
             None => Ok(()),
             Some(position) => {
                 let mut commit = writer.prepare_commit()?;
@@ -156,5 +158,16 @@ impl Building {
     /// Tells how far it has come, once that is what is searched.
     pub fn stand_at(&self, position: Position) {
         *self.position.write().unwrap_or_else(PoisonError::into_inner) = Some(position);
+    }
+}
+
+/// Segments are merged in the background, also when nobody writes any more. Whoever removes or opens
+/// the folder next must not meet a thread that still makes files in it.
+impl Drop for Building {
+    fn drop(&mut self) {
+        let writer = self.writer.get_mut().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(Err(error)) = writer.map(IndexWriter::wait_merging_threads) {
+            tracing::warn!(%error, "merging the search index failed");
+        }
     }
 }

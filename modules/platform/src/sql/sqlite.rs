@@ -6,7 +6,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags, Statement};
@@ -14,6 +14,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::value::{Cell, Record, Row};
 use super::{Error, Result, Sql};
+use crate::backoff;
 
 /// The oldest SQLite that does not have the WAL-reset corruption bug
 /// (<https://sqlite.org/wal.html#walresetbug>).
@@ -53,8 +54,22 @@ pub(super) fn open_writer(file: &Path) -> Result<Connection> {
         conn.busy_timeout(Duration::ZERO)?;
         Ok(conn)
     };
-    open()
-        .map_err(|error: rusqlite::Error| Error::engine(format!("open {}", file.display()), error))
+    let began = Instant::now();
+    let mut tries = 0;
+    loop {
+        match open() {
+            // Of two that make a new file a WAL at once, each holds what the other waits for. SQLite
+            // refuses one of them without waiting: it lets go of the file and begins again.
+            Err(error) if is_busy(&error) && began.elapsed() < BUSY_WAIT_MAX => {
+                tries += 1;
+                std::thread::sleep(backoff::pause(tries, 1, 20));
+            }
+            opened => {
+                let failed = |error| Error::engine(format!("open {}", file.display()), error);
+                return opened.map_err(failed);
+            }
+        }
+    }
 }
 
 fn open_reader(file: &Path) -> rusqlite::Result<Connection> {
