@@ -67,6 +67,9 @@ pub enum AdjustError {
         /// The largest.
         highest: i64,
     },
+    /// It was not allowed when it was tried, and is now: try again.
+    #[error("the stock changed while it was looked for")]
+    Changed,
     /// The key belongs to a command that is running or was another one.
     #[error("{0}")]
     Claimed(Box<Problem>),
@@ -77,6 +80,10 @@ pub enum AdjustError {
 
 impl AsConflict for AdjustError {
     fn is_conflict(&self) -> bool {
-        matches!(self, Self::Storage(error) if error.is_conflict())
+        match self {
+            Self::Changed => true,
+            Self::Storage(error) => error.is_conflict(),
+            Self::UnknownProduct(_) | Self::OutOfRange { .. } | Self::Claimed(_) => false,
+        }
     }
 }

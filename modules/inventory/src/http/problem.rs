@@ -23,6 +23,9 @@ impl From<AdjustError> for Failure {
                     .with("max_delta", highest)
                     .into()
             }
+            AdjustError::Changed => {
+                Problem::new(code::CONFLICT, "The stock changes all the time. Try again.").into()
+            }
             AdjustError::Claimed(problem) => Self::from(*problem),
             AdjustError::Storage(error) => error.into(),
         }

@@ -67,13 +67,13 @@ async fn apply(
     store::open_elsewhere(tx, product, place.location).await?;
     let adjusted = store::adjust(tx, product, place.location, adjustment.delta).await?;
     let Some((level, version)) = adjusted else {
-        return Err(match store::at_location(tx, product, place.location).await? {
-            None => AdjustError::UnknownProduct(product),
-            Some(level) => AdjustError::OutOfRange {
-                lowest: -level.available,
-                highest: UNITS_MAX - level.on_hand,
-            },
-        });
+        let Some(level) = store::at_location(tx, product, place.location).await? else {
+            return Err(AdjustError::UnknownProduct(product));
+        };
+        let (lowest, highest) = (-level.available, UNITS_MAX - level.on_hand);
+        let is_allowed_now = (lowest..=highest).contains(&adjustment.delta);
+        let refused = AdjustError::OutOfRange { lowest, highest };
+        return Err(if is_allowed_now { AdjustError::Changed } else { refused });
     };
     let event = StockAdjusted {
         stock_id: level.stock_id,

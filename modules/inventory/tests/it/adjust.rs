@@ -13,6 +13,7 @@ platform::on_both_engines!(super::SCHEMA =>
     concurrent_adjustments_lose_none,
     what_is_promised_cannot_be_written_off,
     stock_can_lie_elsewhere,
+    stock_that_is_just_opened_is_adjusted_or_unknown,
 );
 
 fn by(delta: i64) -> Adjustment {
@@ -96,4 +97,26 @@ async fn stock_can_lie_elsewhere(db: Db) {
     assert_eq!(shop::outcome(&refused), "out of stock");
     shop::books_are_right(&inventory).await;
     assert_eq!(inventory.available(&[]).await.unwrap(), []);
+}
+
+/// It is not there when it is adjusted, and is when the refusal is to be explained.
+async fn stock_that_is_just_opened_is_adjusted_or_unknown(db: Db) {
+    let inventory = shop::inventory(&db);
+    for round in 0..60 {
+        let product = ProductId::new();
+        let opened = shop::created(product, Some(1));
+        let adjusting = async {
+            let key = key(&round.to_string(), "+5");
+            loop {
+                match inventory.adjust(&key, product, &by(5), &Actor::SYSTEM).await {
+                    Err(AdjustError::UnknownProduct(_)) => {}
+                    adjusted => break adjusted,
+                }
+            }
+        };
+        let (opened, adjusted) = tokio::join!(shop::hear(&inventory, &opened), adjusting);
+        opened.unwrap();
+        assert!(adjusted.unwrap().answer.body.contains("\"on_hand\":6"));
+    }
+    shop::books_are_right(&inventory).await;
 }
