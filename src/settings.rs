@@ -72,6 +72,8 @@ pub struct Server {
     pub roles: Vec<Role>,
     /// How many seconds requests and sagas have to end after a stop was asked for.
     pub stop_wait_s: u64,
+    /// Whether this shop may be attacked by `stoa torture`: nothing in it is worth keeping.
+    pub test_shop: bool,
     /// The catalogue of `--demo`.
     pub demo_catalog: PathBuf,
 }

@@ -11,6 +11,7 @@ mod replay;
 mod routes;
 mod sagas;
 mod serve;
+mod torture;
 mod verify;
 
 use std::fmt::Display;
@@ -74,6 +75,8 @@ enum Command {
         #[arg(long, default_value_t = 60)]
         grace_s: u64,
     },
+    /// Attack a running test shop, then prove its books: exits 1 when a promise was broken
+    Torture(torture::Torture),
     /// Rebuild a projection from the first event, or the search index: `search`
     Replay {
         /// A subscription, e.g. analytics.sales; without one, what can be replayed is listed
@@ -142,6 +145,7 @@ fn start(line: CommandLine) -> Result<ExitCode, Failure> {
             Command::Import(import) => import::import(settings, import).await,
             Command::Export(export) => export::export(settings, export).await,
             Command::Verify { grace_s } => verify::verify(settings, grace_s).await,
+            Command::Torture(torture) => torture::torture(settings, torture).await,
             Command::Replay { name } => replay::replay(settings, name).await,
             Command::Events(events) => events::events(settings, events).await,
             Command::DeadLetters(letters) => dead_letters::dead_letters(settings, letters).await,

@@ -30,6 +30,9 @@ pub(super) async fn serve(
         EngineName::Sqlite => Some(lock(&settings.server.data_dir)?),
         EngineName::Postgres => None,
     };
+    if settings.server.test_shop {
+        tracing::warn!("server.test_shop: nothing in this shop is worth keeping");
+    }
     let metrics = edge::install_metrics()?;
     let shop = Shop::open(settings).await?;
     if with_demo {

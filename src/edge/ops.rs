@@ -30,6 +30,7 @@ pub fn serve(shop: &Shop, metrics: PrometheusHandle) -> std::io::Result<(Server,
             .app_data(Data::new(metrics.clone()))
             .route("/health/live", web::get().to(HttpResponse::Ok))
             .route("/health/ready", web::get().to(ready))
+            .route("/about", web::get().to(about))
             .route("/metrics", web::get().to(figures))
     });
     let server = server.workers(1).disable_signals().bind(listen)?;
@@ -53,6 +54,19 @@ async fn ready(shop: Data<Shop>) -> HttpResponse {
     } else {
         HttpResponse::ServiceUnavailable().json(dependencies)
     }
+}
+
+/// What kind of shop this is.
+#[derive(Serialize)]
+struct About {
+    version: &'static str,
+    /// Whether it may be attacked.
+    test_shop: bool,
+}
+
+async fn about(shop: Data<Shop>) -> HttpResponse {
+    let test_shop = shop.settings.server.test_shop;
+    HttpResponse::Ok().json(About { version: env!("CARGO_PKG_VERSION"), test_shop })
 }
 
 async fn figures(shop: Data<Shop>, metrics: Data<PrometheusHandle>) -> HttpResponse {

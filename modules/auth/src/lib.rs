@@ -32,9 +32,9 @@ use std::time::Duration;
 
 use actix_web::web::ServiceConfig;
 use async_trait::async_trait;
-use kernel::Timestamp;
-use kernel::id::{CustomerId, SessionId};
+use kernel::id::{ApiKeyId, CustomerId, SessionId};
 use kernel::ports::{Identity, IdentityError, Mailer, Principal, Proof, Role, Unavailable};
+use kernel::{Permissions, Timestamp};
 use platform::audit::Actor;
 use platform::bus::Subscription;
 use platform::module::Schema;
@@ -51,7 +51,7 @@ pub use store::attempts::LOGIN_ATTEMPTS;
 use access_token::{AccessTokens, Told};
 use authority::{Authority, KeyGrant};
 use domain::Email;
-use domain::api_key::KEY_HEAD;
+use domain::api_key::{KEY_HEAD, NewApiKey, RATE_MAX};
 use hasher::Hasher;
 use issuers::{Introduced, Issuers};
 use keys::Keys;
@@ -219,6 +219,31 @@ impl Accounts {
             }
         }
         Err(AccountError::EmailTaken)
+    }
+
+    /// Makes an API key for a program of the operator, in the name of an account; it ends at
+    /// `expires_at` or with [`Accounts::revoke_key`]. No limit of a route counts for it.
+    pub async fn issue_key(
+        &self,
+        made_by: CustomerId,
+        name: &str,
+        permissions: Permissions,
+        expires_at: Timestamp,
+    ) -> Result<(ApiKeyId, SecretString), AccountError> {
+        let new = NewApiKey {
+            name: name.to_owned(),
+            permissions,
+            rate_per_s: Some(RATE_MAX),
+            expires_at: Some(expires_at),
+        };
+        let maker = (made_by, Permissions::ALL);
+        let (key, fresh) = usecase::create_key(self, new, maker, &Actor::OPERATOR).await?;
+        Ok((key.id, fresh.text.into()))
+    }
+
+    /// Ends an API key on behalf of the operator.
+    pub async fn revoke_key(&self, id: ApiKeyId) -> Result<(), AccountError> {
+        usecase::revoke_key(self, id, &Actor::OPERATOR).await
     }
 
     /// Looks up the sessions that were ended since the last time, and what roles and keys may do

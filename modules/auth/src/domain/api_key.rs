@@ -18,7 +18,7 @@ pub(crate) const KEYS_MAX: i64 = 1_000;
 /// How long ago a key must have been used before that is written down again.
 pub(crate) const USE_NOTED_EVERY: TimeDelta = TimeDelta::seconds(60);
 /// How many requests a second a key may be limited to at most.
-const RATE_MAX: u32 = 100_000;
+pub(crate) const RATE_MAX: u32 = 100_000;
 /// The most characters of a key's name.
 const NAME_CHARS_MAX: usize = 100;
 /// What only people may do, who can show a second factor.

@@ -61,8 +61,9 @@ async fn list(staff: Staff, accounts: Data<Accounts>, query: Params<PageQuery>) 
     ))]
 async fn create(editor: Editor, accounts: Data<Accounts>, body: Body<NewApiKey>) -> Answer {
     demand(&editor, Permission::KeysWrite)?;
+    let maker = (editor.id, editor.permissions);
     let (described, fresh) =
-        usecase::create_key(&accounts, body.value, &editor, &editor.actor()).await?;
+        usecase::create_key(&accounts, body.value, maker, &editor.actor()).await?;
     Ok(HttpResponse::Created()
         .insert_header((CACHE_CONTROL, "no-store"))
         .json(NewKeyAnswer { key: fresh.text, described }))

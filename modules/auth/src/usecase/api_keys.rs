@@ -1,7 +1,7 @@
 //! Keys for programs.
 
-use kernel::id::ApiKeyId;
-use kernel::ports::Principal;
+use kernel::Permissions;
+use kernel::id::{ApiKeyId, CustomerId};
 use platform::audit::{Actor, Entry, record};
 
 use super::roles::within;
@@ -10,17 +10,17 @@ use crate::domain::api_key::{self, ApiKey, FreshKey, KEYS_MAX, NewApiKey};
 use crate::error::AccountError;
 use crate::store::api_keys;
 
-/// Makes a key that may do no more than whoever makes it. Its text is known only now.
+/// Makes a key that may do no more than whoever makes it `may`. Its text is known only now.
 pub(crate) async fn create_key(
     accounts: &Accounts,
     new: NewApiKey,
-    caller: &Principal,
+    (made_by, may): (CustomerId, Permissions),
     actor: &Actor,
 ) -> Result<(ApiKey, FreshKey), AccountError> {
     let mut tx = accounts.db().begin("auth.key").await?;
     let now = tx.now();
     new.check(now)?;
-    within(new.permissions, caller)?;
+    within(new.permissions, may)?;
     if api_keys::count_live(&mut tx).await? >= KEYS_MAX {
         return Err(AccountError::TooMany {
             what: "API keys that are not revoked",
@@ -34,7 +34,7 @@ pub(crate) async fn create_key(
         prefix: fresh.prefix.clone(),
         permissions: new.permissions,
         rate_per_s: new.rate_per_s,
-        made_by: caller.id,
+        made_by,
         created_at: now,
         expires_at: new.expires_at,
         last_used_at: None,

@@ -28,7 +28,7 @@ pub(crate) async fn create_role(
     actor: &Actor,
 ) -> Result<OwnRole, AccountError> {
     check_name(&new.name)?;
-    within(new.permissions, caller)?;
+    within(new.permissions, caller.permissions)?;
     let NewRole { name, permissions } = new;
     let role = OwnRole { id: RoleId::new(), name, permissions, version: 1 };
     let mut tx = accounts.db().begin("auth.role").await?;
@@ -55,8 +55,8 @@ pub(crate) async fn change_role(
 ) -> Result<OwnRole, AccountError> {
     let mut tx = accounts.db().begin("auth.role").await?;
     let before = roles::hold(&mut tx, name).await?.ok_or(AccountError::Absent(ROLE))?;
-    within(permissions, caller)?;
-    within(before.permissions, caller)?;
+    within(permissions, caller.permissions)?;
+    within(before.permissions, caller.permissions)?;
     let mut after = OwnRole { permissions, version, ..before.clone() };
     if !roles::update(&mut tx, &after).await? {
         return Err(AccountError::Stale { current: before.version });
@@ -115,12 +115,12 @@ pub(crate) async fn give_role(
         Err(_) => roles::hold(&mut tx, role).await?.map(|own| own.permissions),
     };
     let message = "must be the name of a role; /v1/admin/roles lists them";
-    within(wanted.ok_or(Invalid { field: "role", message })?, caller)?;
+    within(wanted.ok_or(Invalid { field: "role", message })?, caller.permissions)?;
     let before = stored::by_id(&mut tx, id).await?;
     let before = before.filter(|account| account.email.is_some());
     let before = before.ok_or(AccountError::Absent("account"))?;
     let had = accounts.authority().permissions(accounts.db(), &before.role).await?;
-    within(had.unwrap_or_default(), caller)?;
+    within(had.unwrap_or_default(), caller.permissions)?;
     if before.role == role {
         return Ok(before);
     }
@@ -136,7 +136,7 @@ pub(crate) async fn give_role(
 }
 
 /// Refuses to give away what one does not have.
-pub(super) fn within(wanted: Permissions, caller: &Principal) -> Result<(), AccountError> {
-    let beyond = wanted.without(caller.permissions);
+pub(super) fn within(wanted: Permissions, may: Permissions) -> Result<(), AccountError> {
+    let beyond = wanted.without(may);
     if beyond.is_empty() { Ok(()) } else { Err(AccountError::Beyond(beyond)) }
 }
