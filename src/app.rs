@@ -197,6 +197,7 @@ impl Shop {
     pub async fn start(&self) -> Result<()> {
         self.catalog.start(&self.tasks);
         self.accounts.start(&self.tasks);
+        self.orders.watch(&self.tasks);
         if self.settings.has(Role::Worker) {
             self.orders.start().await?;
             self.inventory.start(&self.tasks);

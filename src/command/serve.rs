@@ -56,6 +56,7 @@ pub(super) async fn serve(
     say(ready(&shop, &addresses, began.elapsed()).await?);
     stop_asked().await?;
     tracing::info!("stopping: no new requests; what runs is finished");
+    shop.orders.end_streams();
     if let Some(web) = web {
         web.stop().await;
     }

@@ -24,6 +24,8 @@ use crate::settings::Settings;
 const ACCOUNT: &str = "torture@stoa.invalid";
 /// How long the key of a run is good for.
 const KEY_HOURS: i64 = 6;
+/// How long the ops port may take to say what kind of shop it is.
+const ABOUT_WAIT_MAX: Duration = Duration::from_secs(10);
 const LOOK_AGAIN: Duration = Duration::from_millis(200);
 /// What the staff does.
 const STAFF: Permissions = Permissions::of(&[
@@ -102,11 +104,9 @@ pub(super) async fn torture(settings: Settings, what: Torture) -> Result<ExitCod
 
 /// Neither the shop that answers nor the databases these settings name may be anybody's real shop.
 async fn refuse_a_real_shop(settings: &Settings, ops: &str) -> Result<(), Failure> {
-    let about: About = reqwest::get(format!("{}/about", ops.trim_end_matches('/')))
-        .await?
-        .error_for_status()?
-        .json()
-        .await?;
+    let client = reqwest::Client::builder().timeout(ABOUT_WAIT_MAX).build()?;
+    let about = client.get(format!("{}/about", ops.trim_end_matches('/'))).send().await?;
+    let about: About = about.error_for_status()?.json().await?;
     let refuse = |which: &str| {
         let why = "would be filled with thousands of orders. If nothing in it is worth keeping, set \
                    server.test_shop";

@@ -27,6 +27,7 @@ mod second_factor;
 mod slow;
 mod stock;
 mod storm;
+mod stream;
 #[path = "../support/mod.rs"]
 mod support;
 mod tls;

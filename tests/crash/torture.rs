@@ -12,7 +12,7 @@ fn test_shop(engine: Engine) -> Option<Shop> {
 }
 
 fn torture(shop: &Shop, more: &[&str]) -> Output {
-    let arguments = ["torture", "--base", &shop.base, "--ops", &shop.ops, "--crowd", "24"];
+    let arguments = ["torture", "--base", &shop.base, "--ops", &shop.ops];
     shop.run(&[&arguments[..], more].concat())
 }
 
@@ -23,7 +23,7 @@ fn told(output: &Output) -> String {
 fn keeps_its_promises(engine: Engine, seeds: &str) {
     let Some(mut shop) = test_shop(engine) else { return };
     shop.start(&[]);
-    let tortured = torture(&shop, &["--seed", seeds]);
+    let tortured = torture(&shop, &["--seed", seeds, "--crowd", "24"]);
     let text = told(&tortured);
     assert!(tortured.status.success(), "{text}\n{}", shop.log());
     assert!(text.ends_with("every promise was kept\n"), "{text}");
@@ -46,8 +46,7 @@ seeds! {
 
 /// A seeded bug and the attack, or the books, that a line beginning with `BROKEN` names.
 const BUGS: &[(&str, &str)] = &[
-    ("claim_is_not_looked_at", "double clicks"),
-    ("refund_is_not_bounded", "refund against refund"),
+    ("claim_is_not_looked_at", "refund against refund"),
     ("cancel_leaves_the_money", "cancel against ship"),
     ("coupon_is_not_given_back", "one coupon"),
 ];
@@ -58,7 +57,7 @@ async fn a_bug_is_found() {
     for (bug, found_by) in BUGS {
         let Some(mut shop) = test_shop(Engine::Sqlite) else { return };
         shop.start(&[("STOA_BUG", bug)]);
-        let tortured = torture(&shop, &["--patience-s", "8"]);
+        let tortured = torture(&shop, &["--crowd", "8", "--patience-s", "3"]);
         let text = told(&tortured);
         let named = |line: &str| line.starts_with("BROKEN") && line.contains(found_by);
         if tortured.status.code() != Some(1) || !text.lines().any(named) {

@@ -17,6 +17,7 @@ mod saga;
 mod store;
 mod usecase;
 mod verify;
+mod watchers;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -34,6 +35,7 @@ use platform::verify::Check;
 use rust_decimal::Decimal;
 use serde::Deserialize;
 use usecase::promotions::Automatic;
+use watchers::Watchers;
 
 pub use domain::status::Status;
 pub use error::OrderError;
@@ -132,6 +134,7 @@ struct Inner {
     notifier: Arc<dyn Notifier>,
     checkouts: Coordinator<Checkout>,
     automatic: Automatic,
+    watchers: Arc<Watchers>,
 }
 
 impl Orders {
@@ -163,6 +166,7 @@ impl Orders {
             notifier,
             checkouts,
             automatic,
+            watchers: Arc::default(),
         };
         Self { inner: Arc::new(inner) }
     }
@@ -199,6 +203,16 @@ impl Orders {
     /// Lets the coordinator look for due sagas.
     pub async fn start(&self) -> platform::sql::Result<()> {
         self.inner.checkouts.run().await
+    }
+
+    /// Tells those who watch an order what changes, on a node that answers requests.
+    pub fn watch(&self, tasks: &Tasks) {
+        self.inner.watchers.start(&self.inner.db, tasks);
+    }
+
+    /// Ends the answers that would go on as long as somebody watches an order.
+    pub fn end_streams(&self) {
+        self.inner.watchers.close();
     }
 
     /// Its own invariants.

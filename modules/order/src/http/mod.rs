@@ -5,6 +5,7 @@ mod cart;
 mod orders;
 mod problem;
 mod promotions;
+mod stream;
 
 use actix_web::web;
 use utoipa::OpenApi;
@@ -23,6 +24,7 @@ pub(crate) fn routes(orders: &Orders, config: &mut web::ServiceConfig) {
         .route("/v1/orders", web::post().to(orders::place))
         .route("/v1/orders", web::get().to(orders::list))
         .route("/v1/orders/{id}", web::get().to(orders::show))
+        .route("/v1/orders/{id}/stream", web::get().to(stream::stream))
         .route("/v1/orders/{id}/timeline", web::get().to(orders::timeline))
         .route("/v1/orders/{id}/cancel", web::post().to(orders::cancel))
         .route("/v1/admin/orders", web::get().to(admin::list))
@@ -47,6 +49,7 @@ pub(crate) fn routes(orders: &Orders, config: &mut web::ServiceConfig) {
     orders::list,
     orders::show,
     orders::timeline,
+    stream::stream,
     orders::cancel,
     admin::list,
     admin::show,

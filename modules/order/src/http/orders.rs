@@ -85,7 +85,7 @@ pub(super) async fn page(
     }))
 }
 
-async fn own(orders: &Orders, caller: &Caller, id: &str) -> Result<Order, OrderError> {
+pub(super) async fn own(orders: &Orders, caller: &Caller, id: &str) -> Result<Order, OrderError> {
     let id: OrderId = id.parse().map_err(|_| OrderError::NotFound)?;
     let order = store::find(&orders.inner.db, id).await?;
     order.filter(|order| order.customer_id == caller.id).ok_or(OrderError::NotFound)
