@@ -5,11 +5,15 @@ use std::time::{Duration, Instant};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
-use crate::support::{APPROVED, Answer, Customer, Engine, Shop, id_of, on_both_engines, product};
+use crate::support::{
+    APPROVED, Answer, CHALLENGED, Customer, DECLINED, Engine, Shop, id_of, on_both_engines, product,
+};
 
 on_both_engines![
     a_guests_cart_goes_into_the_account,
     a_cart_that_is_being_ordered_is_waited_for,
+    what_a_guest_ordered_is_the_accounts,
+    a_guest_who_logs_in_while_an_order_fails_has_the_cart,
     a_letter_is_in_the_folder_and_not_in_the_log,
     keys_are_rotated_beside_a_server,
     nobody_learns_from_an_answer_who_has_an_account,
@@ -106,6 +110,55 @@ async fn a_cart_that_is_being_ordered_is_waited_for(engine: Engine) {
             assert_eq!(account.order(&format!("rest {n}"), &card).await.status, 201);
         }
     }
+}
+
+async fn what_a_guest_ordered_is_the_accounts(engine: Engine) {
+    let Some(shop) = Shop::running(engine, &[product("LAMP-1", "20.00", 50)]) else { return };
+    register(&shop).await;
+    let guest = Customer::guest(&shop).await;
+    let lamp = id_of(&guest, "LAMP-1").await;
+    guest.fill_cart(&lamp, 1).await;
+    guest.order("plain", &guest.card(APPROVED).await).await;
+    let plain = guest.get("/v1/orders").await.body["items"][0]["id"].clone();
+    guest.until(plain.as_str().unwrap(), &["CONFIRMED"]).await;
+    guest.fill_cart(&lamp, 2).await;
+    let waiting = guest.order("waits", &guest.card(CHALLENGED).await).await.body["id"].clone();
+    let waiting = guest.until(waiting.as_str().unwrap(), &["AWAITING_PAYMENT"]).await.body;
+    let account = guest.log_in(&ada()).await.unwrap();
+    shop.settle();
+    let orders = account.get("/v1/orders").await.body["items"].clone();
+    assert_eq!((&orders[0]["id"], &orders[1]["id"]), (&waiting["id"], &plain), "{orders}");
+    // The bank says no: what was ordered is in the account's cart.
+    let bank = format!("/v1/payments/{}/challenge", waiting["payment"]["id"].as_str().unwrap());
+    assert_eq!(account.post(&bank, &json!({"outcome": "decline"})).await.status, 200);
+    account.until(waiting["id"].as_str().unwrap(), &["FAILED"]).await;
+    assert_eq!(cart(&account).await, [(lamp, 2)]);
+    shop.settle();
+}
+
+/// The login comes at another moment of the checkout each time.
+async fn a_guest_who_logs_in_while_an_order_fails_has_the_cart(engine: Engine) {
+    let Some(mut shop) = Shop::new(engine, &[product("LAMP-1", "20.00", 500)]) else { return };
+    shop.set("STOA__PAYMENT__SANDBOX__LATENCY_MS", "30");
+    shop.start(&[]);
+    register(&shop).await;
+    let account = Customer::anyone(&shop).log_in(&ada()).await.unwrap();
+    let lamp = id_of(&account, "LAMP-1").await;
+    for round in 1..=20 {
+        let guest = Customer::guest(&shop).await;
+        guest.fill_cart(&lamp, 1).await;
+        let card = guest.card(DECLINED).await;
+        let body = ada();
+        let login = async {
+            tokio::time::sleep(Duration::from_millis(5 * round)).await;
+            guest.log_in(&body).await
+        };
+        let (_, login) = tokio::join!(guest.order("order", &card), login);
+        login.unwrap();
+        let units = i64::try_from(round).unwrap();
+        until_cart_is(&account, &[(&lamp, units)]).await;
+    }
+    shop.settle();
 }
 
 async fn a_letter_is_in_the_folder_and_not_in_the_log(engine: Engine) {

@@ -214,7 +214,19 @@ async fn answer(tx: &mut Tx, key: &Key, status: u16, body: &impl Serialize) -> R
 /// The cart can be ordered again, and what was claimed of promotions be used by others.
 async fn give_back(tx: &mut Tx, order: &Order) -> Result<()> {
     cart::let_go(tx, order.cart_id, order.id).await?;
+    bring_over(tx, order).await?;
     promotion::give_back(tx, order).await
+}
+
+/// The cart of a guest who has logged in meanwhile goes into the one of the account. While that is being
+/// ordered itself, nothing can be put into it: what the guest had stays behind.
+async fn bring_over(tx: &mut Tx, order: &Order) -> Result<()> {
+    let Some((from, customer)) = cart::stranded(tx, order.id).await? else { return Ok(()) };
+    if let Some(into) = cart::touch(tx, customer).await? {
+        return cart::merge(tx, from, into).await;
+    }
+    tracing::warn!(order = %order.id, "a guest's cart stays behind: the account orders");
+    Ok(())
 }
 
 /// The saga alone moves an order that is being checked out; anything else is a bug.

@@ -54,6 +54,11 @@ platform::statements! {
     MERGE_COUPON =
         "update cart set coupon = (select g.coupon from cart g where g.id = $1)
           where id = $2 and coupon is null";
+    /// An order that was begun before is not made of what has gone.
+    LEAVE = "update cart set coupon = null, version = version + 1 where id = $1";
+    /// Whose cart an order was made of, where the order has become somebody else's since.
+    STRANDED = "select c.id, o.customer_id from orders o join cart c on c.id = o.cart_id
+                 where o.id = $1 and c.owner <> o.customer_id";
     HELD_COUNT = "select count(*) from cart where order_id is not null";
     HELD_BY_ENDED = "select coalesce(o.number, 'an order that is not there')
                        from cart c left join orders o on o.id = c.order_id
@@ -176,7 +181,8 @@ pub async fn merge(tx: &mut Tx, from: CartId, into: CartId) -> Result<()> {
     tx.query(MERGE_SAME).bind(from).bind(into).bind(QUANTITY_MAX).execute().await?;
     tx.query(MERGE_OTHERS).bind(from).bind(into).bind(LINES_MAX).execute().await?;
     tx.query(MERGE_COUPON).bind(from).bind(into).execute().await?;
-    tx.query(EMPTY).bind(from).execute().await.map(drop)
+    tx.query(EMPTY).bind(from).execute().await?;
+    tx.query(LEAVE).bind(from).execute().await.map(drop)
 }
 
 /// Holds a cart for an order. False when it has changed or another order holds it.
@@ -192,6 +198,12 @@ pub async fn let_go(tx: &mut Tx, cart: CartId, order: OrderId) -> Result<()> {
         return Ok(());
     }
     tx.query(LET_GO).bind(cart.uuid()).bind(order.uuid()).execute().await.map(drop)
+}
+
+/// The cart of a guest who has become somebody while it was ordered, and who that is.
+pub async fn stranded(tx: &mut Tx, order: OrderId) -> Result<Option<(CartId, CustomerId)>> {
+    let row: Option<(Uuid, Uuid)> = tx.query(STRANDED).bind(order.uuid()).optional().await?;
+    Ok(row.map(|(cart, customer)| (cart.into(), customer.into())))
 }
 
 /// Empties a cart whose order is confirmed.

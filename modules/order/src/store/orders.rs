@@ -58,6 +58,7 @@ platform::statements! {
            from order_line
           where order_id in (select cast(value as uuid) from jsonb_array_elements_text($1))
           order by id";
+    ADOPT = "update orders set customer_id = $2 where customer_id = $1";
     /// The version is the lock: of two who decide on the same state, one is refused.
     MOVE = "update orders set status = $3, version = version + $4, failure = $5,
                    updated_at = $6, confirmed_at = coalesce(confirmed_at, $7)
@@ -265,6 +266,11 @@ pub async fn list(
     let status = status.map(Status::word);
     let rows = db.query(LIST).bind(status).bind(before.uuid()).bind(limit).all().await?;
     with_lines(db, rows).await
+}
+
+/// Makes a guest's orders those of the account they logged in to.
+pub async fn adopt(tx: &mut Tx, guest: CustomerId, account: CustomerId) -> Result<()> {
+    tx.query(ADOPT).bind(guest.uuid()).bind(account.uuid()).execute().await.map(drop)
 }
 
 async fn with_lines(db: &Db, rows: Vec<Row>) -> Result<Vec<Order>> {
