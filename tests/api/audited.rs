@@ -59,6 +59,8 @@ async fn every_change_of_the_staff_is_in_the_log(engine: Engine) {
     let (before, after) = (&entry["before"]["on_hand"], &entry["after"]["on_hand"]);
     assert_eq!(after.as_i64().unwrap() - before.as_i64().unwrap(), 3);
 
+    places(&mut scene).await;
+
     by_a_key(&mut scene, &lamp, &me).await;
 
     let (all, called) = (changing(&shop), &scene.called);
@@ -278,6 +280,18 @@ async fn money(scene: &mut Scene, shop: &Shop, lamp: &str) {
     let (_, entry) = scene.json(cancel, &[&order], why, "order.cancel", About::Is(&order)).await;
     let after = json!({"status": "CANCELLED", "reason": "out of lamps", "total": total});
     assert_eq!(entry["after"], after);
+}
+
+async fn places(scene: &mut Scene) {
+    let new = json!({"code": "south", "country": "DE", "postal_code": "80331"});
+    let open = "POST /v1/admin/stock/locations";
+    let (made, _) = scene.json(open, &[], new, "location.create", About::Made).await;
+    let south = text(&made.body["id"]);
+    let named = json!({"code": "south", "name": "South", "country": "DE", "postal_code": "80331"});
+    let put = "PUT /v1/admin/stock/locations/{code}";
+    let about = About::Is(&south);
+    let (_, entry) = scene.json(put, &["south"], named, "location.update", about).await;
+    assert_eq!(entry["after"]["name"], "South");
 }
 
 /// What an API key does is told with whose it is.

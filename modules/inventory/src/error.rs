@@ -5,7 +5,7 @@ use kernel::ports::{Shortage, StockError, Unavailable};
 use kernel::problem::Problem;
 use platform::sql::{self, AsConflict};
 
-use crate::domain::InvalidLines;
+use crate::domain::{Invalid, InvalidLines};
 
 /// Why stock was not promised or kept.
 #[derive(Debug, thiserror::Error)]
@@ -22,9 +22,9 @@ pub(crate) enum HoldError {
     /// A mistake of the caller: an order reserves once.
     #[error("the order has reserved other lines before")]
     OtherLines,
-    /// There was not enough when it was looked for, and is now: try again.
-    #[error("stock came back while it was looked for")]
-    CameBack,
+    /// There was always enough somewhere, and it was always gone when it was to be taken.
+    #[error("stock moved while it was looked for")]
+    Moved,
     /// Storage said so.
     #[error(transparent)]
     Storage(#[from] sql::Error),
@@ -33,7 +33,7 @@ pub(crate) enum HoldError {
 impl AsConflict for HoldError {
     fn is_conflict(&self) -> bool {
         match self {
-            Self::CameBack => true,
+            Self::Moved => true,
             Self::Storage(error) => error.is_conflict(),
             Self::OutOfStock(_) | Self::Ended | Self::Invalid(_) | Self::OtherLines => false,
         }
@@ -47,7 +47,7 @@ impl From<HoldError> for StockError {
             HoldError::Ended => Self::ReservationEnded,
             HoldError::Invalid(_)
             | HoldError::OtherLines
-            | HoldError::CameBack
+            | HoldError::Moved
             | HoldError::Storage(_) => Self::Unavailable(Unavailable::new("inventory", error)),
         }
     }
@@ -59,6 +59,9 @@ pub enum AdjustError {
     /// No product with this id was ever added to the catalogue.
     #[error("there is no stock of product {0}")]
     UnknownProduct(ProductId),
+    /// The location is not in use and takes in no units.
+    #[error("location {0} is not in use")]
+    NotInUse(String),
     /// Less than what is promised would be left, or more than a location holds.
     #[error("the stock can be adjusted by {lowest} to {highest}")]
     OutOfRange {
@@ -76,6 +79,38 @@ pub enum AdjustError {
 }
 
 impl AsConflict for AdjustError {
+    fn is_conflict(&self) -> bool {
+        matches!(self, Self::Storage(error) if error.is_conflict())
+    }
+}
+
+/// Why a location was not opened or changed.
+#[derive(Debug, thiserror::Error)]
+pub enum LocationError {
+    /// There is one of this code already, or as many as there can be.
+    #[error("there is a location of this code, or there are too many")]
+    Refused,
+    /// There is none of this code.
+    #[error("there is no such location")]
+    Unknown,
+    /// The code cannot be changed.
+    #[error("the code of a location stays")]
+    CodeStays,
+    /// Somebody changed it meanwhile.
+    #[error("the location was changed meanwhile")]
+    Stale {
+        /// The version it is in now.
+        current: i64,
+    },
+    /// A field is not allowed.
+    #[error(transparent)]
+    Invalid(#[from] Invalid),
+    /// Storage said so.
+    #[error(transparent)]
+    Storage(#[from] sql::Error),
+}
+
+impl AsConflict for LocationError {
     fn is_conflict(&self) -> bool {
         matches!(self, Self::Storage(error) if error.is_conflict())
     }

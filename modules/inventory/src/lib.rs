@@ -11,7 +11,8 @@
 //! extended. Releasing an order that has none leaves a row that says so, and a late reservation
 //! for that order is refused.
 //!
-//! Orders are served from one location, named in the settings; other locations are counted and
+//! Stock lies at locations. Orders are served from those that are in use and serve orders; which of
+//! them an order gets its units from is decided by a [`Allocation`]. Other locations are counted and
 //! adjusted, and never promised.
 
 mod domain;
@@ -22,6 +23,7 @@ mod store;
 mod usecase;
 mod verify;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -29,7 +31,7 @@ use async_trait::async_trait;
 use kernel::Timestamp;
 use kernel::events::{OrderCancelled, OrderShipped, ProductCreated};
 use kernel::id::{OrderId, ProductId};
-use kernel::ports::{Stock, StockError, StockLine, Unavailable};
+use kernel::ports::{Destination, Stock, StockError, StockLine, Unavailable};
 use platform::audit::Actor;
 use platform::bus::{Subscription, Topic};
 use platform::idempotency;
@@ -39,12 +41,15 @@ use platform::tasks::Tasks;
 use platform::verify::Check;
 use serde::Deserialize;
 
-pub use domain::{Adjustment, Hold, HoldState, InvalidAdjustment, LINES_MAX, Level, UNITS_MAX};
-pub use error::AdjustError;
+pub use domain::{
+    Adjustment, Allocation, Hold, HoldState, Invalid, LINES_MAX, Level, Location, LocationInput,
+    UNITS_MAX,
+};
+pub use error::{AdjustError, LocationError};
 pub use store::STOCK;
 pub use usecase::Adjusted;
 
-platform::migrations! { "inventory": "0001_stock" }
+platform::migrations! { "inventory": "0001_stock", "0002_locations" }
 
 /// The tables of this module and the statements over them.
 pub const SCHEMA: Schema = Schema {
@@ -58,8 +63,11 @@ pub const SCHEMA: Schema = Schema {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
-    /// The location that orders are promised stock from, 1 to 64 characters.
+    /// The location that new products are opened at, 1 to 64 characters. It serves orders unless
+    /// the staff says otherwise.
     pub location: String,
+    /// How the locations of an order are chosen.
+    pub allocation: Allocation,
     /// How often promises past their deadline are given back, in milliseconds.
     pub sweep_every_ms: u64,
 }
@@ -102,6 +110,11 @@ impl Inventory {
         ]
     }
 
+    /// Opens the location of the settings, unless it is there already.
+    pub async fn prepare(&self) -> sql::Result<()> {
+        usecase::prepare(&self.db, &self.settings.location).await
+    }
+
     /// Starts giving back what is past its deadline.
     pub fn start(&self, tasks: &Tasks) {
         let inventory = self.clone();
@@ -125,10 +138,28 @@ impl Inventory {
         adjustment: &Adjustment,
         actor: &Actor,
     ) -> Result<Adjusted, AdjustError> {
-        let ours = self.settings.location.as_str();
-        let location = adjustment.location.as_deref().unwrap_or(ours);
-        let place = usecase::Place { location, is_for_sale: location == ours };
-        usecase::adjust(&self.db, key, product, place, adjustment, actor).await
+        let location = adjustment.location.as_deref().unwrap_or(&self.settings.location);
+        usecase::adjust(&self.db, key, product, location, adjustment, actor).await
+    }
+
+    /// Opens a location.
+    pub async fn create_location(
+        &self,
+        input: LocationInput,
+        actor: &Actor,
+    ) -> Result<Location, LocationError> {
+        usecase::create(&self.db, input, actor).await
+    }
+
+    /// Changes a location that still is in a version; its code stays.
+    pub async fn replace_location(
+        &self,
+        code: &str,
+        version: i64,
+        input: LocationInput,
+        actor: &Actor,
+    ) -> Result<Location, LocationError> {
+        usecase::replace(&self.db, code, version, input, actor).await
     }
 
     /// What orders have been promised, in the order of their ids: up to `limit` orders after
@@ -160,10 +191,11 @@ impl Stock for Inventory {
         &self,
         order: OrderId,
         lines: &[StockLine],
+        to: Option<&Destination>,
         until: Timestamp,
     ) -> Result<(), StockError> {
-        let location = &self.settings.location;
-        Ok(usecase::reserve(&self.db, location, order, lines, until).await?)
+        let allocation = self.settings.allocation;
+        Ok(usecase::reserve(&self.db, allocation, order, lines, to, until).await?)
     }
 
     /// Does nothing to a committed promise, which has no deadline.
@@ -184,9 +216,13 @@ impl Stock for Inventory {
         &self,
         products: &[ProductId],
     ) -> Result<Vec<(ProductId, i64)>, Unavailable> {
-        store::levels(&self.db, &self.settings.location, products.iter().copied())
+        let shelves = store::shelves(&self.db, products.iter().copied())
             .await
-            .map(|levels| levels.iter().map(|level| (level.product_id, level.available)).collect())
-            .map_err(|error| Unavailable::new("inventory", error))
+            .map_err(|error| Unavailable::new("inventory", error))?;
+        let mut sums = BTreeMap::new();
+        for level in shelves.iter().map(|shelf| &shelf.level) {
+            *sums.entry(level.product_id).or_default() += level.available;
+        }
+        Ok(sums.into_iter().collect())
     }
 }

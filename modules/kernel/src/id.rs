@@ -73,6 +73,8 @@ ids! {
     ImportId;
     /// One product's stock at one location.
     StockId;
+    /// A place where stock lies.
+    LocationId;
     /// A promise of stock to one order.
     ReservationId;
     /// A shopper, a member of staff, or a guest before they register.

@@ -31,11 +31,16 @@ pub struct Level {
     pub available: i64,
 }
 
+/// Whether there is enough.
+pub(super) fn suffices(available: i64, requested: i64) -> bool {
+    available > requested || (available == requested && !fault::bug("last_unit_is_not_sold"))
+}
+
 /// The products of which there is not enough. A product without stock has 0.
-pub(crate) fn shortages(wanted: &Wanted, levels: &[Level]) -> Vec<Shortage> {
+pub(super) fn shortages(wanted: &Wanted, levels: &[&Level]) -> Vec<Shortage> {
     let available = |product| {
-        let level = levels.iter().find(|level| level.product_id == product);
-        level.map_or(0, |level| level.available)
+        let levels = levels.iter().filter(|level| level.product_id == product);
+        levels.map(|level| level.available).sum()
     };
     wanted
         .iter()
@@ -44,10 +49,7 @@ pub(crate) fn shortages(wanted: &Wanted, levels: &[Level]) -> Vec<Shortage> {
             requested,
             available: available(product_id),
         })
-        .filter(|line| {
-            line.available < line.requested
-                || (fault::bug("last_unit_is_not_sold") && line.available == line.requested)
-        })
+        .filter(|line| !suffices(line.available, line.requested))
         .collect()
 }
 
@@ -64,7 +66,8 @@ mod tests {
     #[test]
     fn every_short_line_is_named_and_no_other() {
         let (enough, short, unknown) = (ProductId::new(), ProductId::new(), ProductId::new());
-        let levels = [level(enough, 5, 2), level(short, 5, 3)];
+        let levels = [level(enough, 5, 2), level(short, 4, 3), level(short, 1, 0)];
+        let levels: Vec<&Level> = levels.iter().collect();
         let wanted = Wanted::from([(enough, 3), (short, 3), (unknown, 1)]);
         let mut found = shortages(&wanted, &levels);
         found.sort_by_key(|line| line.product_id);

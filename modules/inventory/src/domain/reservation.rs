@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 use std::str::FromStr;
 
-use kernel::id::{OrderId, ProductId};
+use kernel::id::{OrderId, ProductId, StockId};
 use kernel::ports::StockLine;
 
 use crate::error::HoldError;
@@ -61,6 +61,14 @@ impl FromStr for HoldState {
     }
 }
 
+/// Units of one row of stock that are promised to an order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Line {
+    pub stock_id: StockId,
+    pub product_id: ProductId,
+    pub quantity: i64,
+}
+
 /// What an order was promised.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Hold {
@@ -68,7 +76,8 @@ pub struct Hold {
     pub order_id: OrderId,
     /// How the promise stands.
     pub state: HoldState,
-    /// The units of each product, in the order of their ids; none when nothing was ever reserved.
+    /// The units of each product, in the order of their ids, wherever they come from; none when
+    /// nothing was ever reserved.
     pub lines: Vec<(ProductId, i64)>,
 }
 

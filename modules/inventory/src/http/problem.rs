@@ -1,11 +1,11 @@
 use kernel::problem::{Problem, code};
 use platform::http::Failure;
 
-use crate::domain::InvalidAdjustment;
-use crate::error::AdjustError;
+use crate::domain::Invalid;
+use crate::error::{AdjustError, LocationError};
 
-impl From<InvalidAdjustment> for Failure {
-    fn from(error: InvalidAdjustment) -> Self {
+impl From<Invalid> for Failure {
+    fn from(error: Invalid) -> Self {
         Problem::invalid(error.field, error.allowed).into()
     }
 }
@@ -16,6 +16,11 @@ impl From<AdjustError> for Failure {
             AdjustError::UnknownProduct(product) => {
                 Problem::not_found(format_args!("stock of product {product}")).into()
             }
+            AdjustError::NotInUse(location) => {
+                let detail =
+                    format!("The location {location} is not in use and takes in no units.");
+                Problem::new(code::CONFLICT, detail).into()
+            }
             AdjustError::OutOfRange { lowest, highest } => {
                 let detail = format!("The stock can be adjusted by {lowest} to {highest} now.");
                 Problem::new(code::CONFLICT, detail)
@@ -25,6 +30,27 @@ impl From<AdjustError> for Failure {
             }
             AdjustError::Claimed(problem) => Self::from(*problem),
             AdjustError::Storage(error) => error.into(),
+        }
+    }
+}
+
+impl From<LocationError> for Failure {
+    fn from(error: LocationError) -> Self {
+        match error {
+            LocationError::Refused => {
+                let detail = "There is a location of this code, or there are 100 already.";
+                Problem::new(code::CONFLICT, detail).into()
+            }
+            LocationError::Unknown => Problem::not_found("location of this code").into(),
+            LocationError::CodeStays => {
+                Problem::invalid("code", "must be the code the location has").into()
+            }
+            LocationError::Stale { current } => {
+                let detail = "Somebody changed the location after it was read; read it again.";
+                Problem::new(code::VERSION_CONFLICT, detail).with("current_version", current).into()
+            }
+            LocationError::Invalid(error) => error.into(),
+            LocationError::Storage(error) => error.into(),
         }
     }
 }

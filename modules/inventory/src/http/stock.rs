@@ -12,9 +12,8 @@ use crate::store::{self, MovementRow};
 
 const ADJUST: &str = "POST /v1/admin/stock/{product_id}/adjust";
 
-pub(crate) fn routes(inventory: Inventory, config: &mut web::ServiceConfig) {
+pub(super) fn routes(config: &mut web::ServiceConfig) {
     config
-        .app_data(web::Data::new(inventory))
         .route("/v1/admin/stock/{product_id}", web::get().to(show))
         .route("/v1/admin/stock/{product_id}/adjust", web::post().to(adjust))
         .route("/v1/admin/stock/{product_id}/movements", web::get().to(movements));
@@ -27,7 +26,7 @@ pub(crate) fn routes(inventory: Inventory, config: &mut web::ServiceConfig) {
 )]
 struct Docs;
 
-pub(crate) fn openapi() -> utoipa::openapi::OpenApi {
+pub(super) fn openapi() -> utoipa::openapi::OpenApi {
     Docs::openapi()
 }
 
@@ -51,7 +50,8 @@ struct AdjustBody {
     /// Why: 1 to 200 characters.
     #[schema(min_length = 1, max_length = 200)]
     reason: String,
-    /// Where; the location orders are served from unless given.
+    /// Where; the location of the settings unless given. A new one is opened by it, which serves no
+    /// orders yet.
     #[serde(default)]
     #[schema(min_length = 1, max_length = 64)]
     location: Option<String>,
@@ -129,7 +129,7 @@ async fn show(_: Staff, inventory: web::Data<Inventory>, id: web::Path<String>) 
         (status = 200, description = "The stock after the change", body = Level),
         (status = 404, description = "`not_found`", body = Problem),
         (status = 409, description = "`conflict`: less than what is promised would be left; \
-            `min_delta` and `max_delta` tell what is allowed", body = Problem),
+            `min_delta` and `max_delta` tell what is allowed. Or the location is not in use", body = Problem),
         (status = 422, description = "`invalid_value` or `idempotency_key_reused`",
             body = Problem)))]
 async fn adjust(

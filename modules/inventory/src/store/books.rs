@@ -43,6 +43,11 @@ platform::statements! {
                 left join (select subject, max(version) as version from outbox group by subject) o
                   on o.subject = s.id
                where s.version <> coalesce(o.version, 0) limit 20";
+    LOCATION_ROWS = "select count(*) from location";
+    LOCATIONS_UNTOLD = "select l.id, l.version, coalesce(o.version, 0) from location l
+                          left join (select subject, max(version) as version
+                                       from outbox group by subject) o on o.subject = l.id
+                         where l.version <> coalesce(o.version, 0) limit 20";
 }
 
 /// How many rows were looked at, and the broken ones: the row, what it says, what it should say.
@@ -76,4 +81,9 @@ pub(crate) async fn order_off(tx: &mut Tx) -> Result<Found> {
 /// Stock whose newest change was not told of: the stock, its version, that of its newest event.
 pub(crate) async fn untold(tx: &mut Tx) -> Result<Found> {
     found(tx, STOCK_ROWS, UNTOLD).await
+}
+
+/// Locations whose newest change was not told of, in the same way.
+pub(crate) async fn locations_untold(tx: &mut Tx) -> Result<Found> {
+    found(tx, LOCATION_ROWS, LOCATIONS_UNTOLD).await
 }

@@ -1,23 +1,29 @@
 //! The tables of stock, as functions over a unit of work.
 
 mod books;
+pub(crate) mod location;
 mod movement;
 mod reservation;
 mod stock;
 
 use platform::sql::Sql;
 
-pub(crate) use books::{held_off, journal_off, order_off, over_limit, untold};
+pub(crate) use books::{held_off, journal_off, locations_untold, order_off, over_limit, untold};
 pub(crate) use movement::{Cause, Kind, Moved, MovementRow, movements, newest, record};
 pub(crate) use reservation::{
-    Line, commit, due, end, expire, extend, find, find_in, hold, holds, lines, save_lines, ship,
-    state, tombstone,
+    commit, due, end, expire, extend, find, find_in, hold, holds, lines, save_lines, ship, state,
+    tombstone,
 };
 pub use stock::STOCK;
 pub(crate) use stock::{
-    Opened, adjust, at_location, levels, levels_in, locations, open, open_elsewhere, take_out,
+    Opened, adjust, at_location, locations, open, open_elsewhere, shelves, shelves_in, take_out,
 };
 
 /// The statements of this module.
-pub(crate) const STATEMENTS: &[&[(&str, Sql)]] =
-    &[books::STATEMENTS, movement::STATEMENTS, reservation::STATEMENTS, stock::STATEMENTS];
+pub(crate) const STATEMENTS: &[&[(&str, Sql)]] = &[
+    books::STATEMENTS,
+    location::STATEMENTS,
+    movement::STATEMENTS,
+    reservation::STATEMENTS,
+    stock::STATEMENTS,
+];

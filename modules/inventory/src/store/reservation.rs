@@ -1,12 +1,12 @@
 use kernel::Timestamp;
-use kernel::id::{OrderId, ProductId, StockId};
+use kernel::id::{OrderId, ProductId};
 use platform::fault;
 use platform::sql::Json;
 use platform::sql::{Db, Error, Result, Tx};
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::domain::{Hold, HoldState, Reserved};
+use crate::domain::{Hold, HoldState, Line, Reserved, Wanted};
 
 platform::statements! {
     HOLD = "insert into reservation (order_id, state, expires_at, created_at, updated_at)
@@ -46,14 +46,6 @@ platform::statements! {
                       order by order_id limit $2) r
                left join reservation_line l on l.order_id = r.order_id
               order by r.order_id, l.product_id nulls last";
-}
-
-/// Units of one row of stock that are promised to an order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Line {
-    pub stock_id: StockId,
-    pub product_id: ProductId,
-    pub quantity: i64,
 }
 
 #[derive(platform::sql::Record)]
@@ -144,7 +136,11 @@ pub(crate) async fn find_in(tx: &mut Tx, order: OrderId) -> Result<Option<Reserv
 fn reserved(rows: &[HoldRow]) -> Result<Option<Reserved>> {
     let Some(first) = rows.first() else { return Ok(None) };
     let state = parse(&first.state)?;
-    Ok(Some(Reserved { state, lines: rows.iter().filter_map(HoldRow::line).collect() }))
+    let mut lines = Wanted::new();
+    for (product, units) in rows.iter().filter_map(HoldRow::line) {
+        *lines.entry(product).or_default() += units;
+    }
+    Ok(Some(Reserved { state, lines }))
 }
 
 /// The order's lines, in the order of their stock.
@@ -190,7 +186,11 @@ pub(crate) async fn holds(db: &Db, after: Option<OrderId>, limit: u32) -> Result
     for row in rows {
         let order_id = OrderId::from(row.order_id);
         match holds.last_mut() {
-            Some(hold) if hold.order_id == order_id => hold.lines.extend(row.line()),
+            Some(hold) if hold.order_id == order_id => match (hold.lines.last_mut(), row.line()) {
+                // The same product from another location.
+                (Some((last, sum)), Some((product, units))) if *last == product => *sum += units,
+                (_, line) => hold.lines.extend(line),
+            },
             _ => holds.push(Hold {
                 order_id,
                 state: parse(&row.state)?,

@@ -5,8 +5,7 @@ use platform::sql::{Db, Result, Tx};
 use serde_json::json;
 use uuid::Uuid;
 
-use super::Line;
-use crate::domain::{Level, UNITS_MAX};
+use crate::domain::{Level, Line, Shelf, UNITS_MAX};
 
 /// The most locations of one product that are listed.
 const LOCATIONS_MAX: i64 = 100;
@@ -17,12 +16,17 @@ platform::guard! {
 }
 
 platform::statements! {
-    LEVELS =
-        "select id, product_id, location, on_hand, reserved, version from stock
-          where location = $2 and product_id in (select unhex(value, '-') from json_each($1))",
-        "select id, product_id, location, on_hand, reserved, version from stock
-          where location = $2
-            and product_id in (select cast(p as uuid) from jsonb_array_elements_text($1) as p)";
+    SHELVES =
+        "select s.id, s.product_id, s.location, s.on_hand, s.reserved,
+                l.priority, l.country, l.postal_code
+           from stock s join location l on l.code = s.location
+          where s.product_id in (select unhex(value, '-') from json_each($1))
+            and l.active and l.serves_orders",
+        "select s.id, s.product_id, s.location, s.on_hand, s.reserved,
+                l.priority, l.country, l.postal_code
+           from stock s join location l on l.code = s.location
+          where s.product_id in (select cast(p as uuid) from jsonb_array_elements_text($1) as p)
+            and l.active and l.serves_orders";
     AT_LOCATION = "select id, product_id, location, on_hand, reserved, version from stock
                     where product_id = $1 and location = $2";
     LOCATIONS = "select id, product_id, location, on_hand, reserved, version from stock
@@ -33,9 +37,11 @@ platform::statements! {
     OPEN_ELSEWHERE = "insert into stock (id, product_id, location)
                       select $1, $2, $3 where exists (select 1 from stock where product_id = $2)
                           on conflict (product_id, location) do nothing";
+    /// A location that is not in use takes in no units.
     ADJUST = "update stock set on_hand = on_hand + $3, version = version + 1
                where product_id = $1 and location = $2
                  and on_hand + $3 >= reserved and on_hand + $3 <= $4
+                 and ($3 < 0 or exists (select 1 from location where code = $2 and active))
               returning id, product_id, location, on_hand, reserved, version";
     /// Promised units leave the house. Locked in the order of ids, as the guard does.
     TAKE_OUT =
@@ -93,22 +99,51 @@ fn rows(rows: Vec<Row>) -> Vec<Level> {
     rows.into_iter().map(Row::level).collect()
 }
 
-/// What lies of some products at a location. Never takes SQLite's writer.
-pub(crate) async fn levels(
-    db: &Db,
-    location: &str,
-    products: impl Iterator<Item = ProductId>,
-) -> Result<Vec<Level>> {
-    db.query(LEVELS).bind(ids(products)).bind(location).all().await.map(rows)
+#[derive(platform::sql::Record)]
+struct ShelfRow {
+    id: Uuid,
+    product_id: Uuid,
+    location: String,
+    on_hand: i64,
+    reserved: i64,
+    priority: i64,
+    country: Option<String>,
+    postal_code: Option<String>,
 }
 
-/// What lies of some products at a location, as a unit of work sees it.
-pub(crate) async fn levels_in(
-    tx: &mut Tx,
-    location: &str,
+impl ShelfRow {
+    fn shelf(self) -> Shelf {
+        let level = Level {
+            stock_id: self.id.into(),
+            product_id: self.product_id.into(),
+            location: self.location,
+            on_hand: self.on_hand,
+            reserved: self.reserved,
+            available: self.on_hand - self.reserved,
+        };
+        let Self { priority, country, postal_code, .. } = self;
+        Shelf { level, priority, country, postal_code }
+    }
+}
+
+fn shelves_of(rows: Vec<ShelfRow>) -> Vec<Shelf> {
+    rows.into_iter().map(ShelfRow::shelf).collect()
+}
+
+/// What lies of some products where orders are served from. Never takes SQLite's writer.
+pub(crate) async fn shelves(
+    db: &Db,
     products: impl Iterator<Item = ProductId>,
-) -> Result<Vec<Level>> {
-    tx.query(LEVELS).bind(ids(products)).bind(location).all().await.map(rows)
+) -> Result<Vec<Shelf>> {
+    db.query(SHELVES).bind(ids(products)).all().await.map(shelves_of)
+}
+
+/// What lies of some products where orders are served from, as a unit of work sees it.
+pub(crate) async fn shelves_in(
+    tx: &mut Tx,
+    products: impl Iterator<Item = ProductId>,
+) -> Result<Vec<Shelf>> {
+    tx.query(SHELVES).bind(ids(products)).all().await.map(shelves_of)
 }
 
 /// What lies of a product at a location.

@@ -3,6 +3,7 @@
 mod adjust;
 mod expire;
 mod keep;
+mod locations;
 mod open;
 mod release;
 mod reserve;
@@ -13,12 +14,13 @@ use std::collections::BTreeMap;
 use platform::guard::Changed;
 use platform::sql::{Error, Result};
 
-use crate::store::Line;
+use crate::domain::Line;
 
 pub use adjust::Adjusted;
-pub(crate) use adjust::{Place, adjust};
+pub(crate) use adjust::adjust;
 pub(crate) use expire::sweep;
 pub(crate) use keep::{commit, extend};
+pub(crate) use locations::{create, prepare, replace};
 pub(crate) use open::open;
 pub(crate) use release::{release, release_in};
 pub(crate) use reserve::reserve;

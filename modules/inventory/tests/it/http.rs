@@ -17,8 +17,9 @@ platform::on_both_engines!(super::SCHEMA =>
 #[test]
 fn every_route_is_described() {
     let described = Inventory::openapi().paths.paths;
-    assert_eq!(described.len(), 3);
-    assert!(described.keys().all(|path| path.starts_with("/v1/admin/stock/{product_id}")));
+    assert_eq!(described.len(), 5);
+    let known = ["/v1/admin/stock/{product_id}", "/v1/admin/stock/locations"];
+    assert!(described.keys().all(|path| known.iter().any(|known| path.starts_with(known))));
 }
 
 struct Staff {
@@ -27,9 +28,9 @@ struct Staff {
 }
 
 impl Staff {
-    fn new(db: &Db, role: Role) -> Self {
+    async fn new(db: &Db, role: Role) -> Self {
         let principal = platform::testing::principal(role);
-        Self { inventory: shop::inventory(db), principal }
+        Self { inventory: shop::inventory(db).await, principal }
     }
 
     async fn ask(&self, request: TestRequest) -> (StatusCode, Value) {
@@ -53,7 +54,7 @@ impl Staff {
 }
 
 async fn the_staff_adjusts_stock(db: Db) {
-    let staff = Staff::new(&db, Role::Staff);
+    let staff = Staff::new(&db, Role::Staff).await;
     let product = shop::product(&staff.inventory, 10).await;
     shop::order(&staff.inventory, product, 4, shop::soon()).await.unwrap();
     let path = format!("/v1/admin/stock/{product}");
@@ -73,14 +74,14 @@ async fn the_staff_adjusts_stock(db: Db) {
     let location = &answer["locations"][0];
     assert_eq!((&location["on_hand"], &location["reserved"]), (&json!(4), &json!(4)));
 
-    let shopper = Staff::new(&db, Role::Customer);
+    let shopper = Staff::new(&db, Role::Customer).await;
     assert_eq!(shopper.get(&path).await.0, StatusCode::FORBIDDEN);
     assert_eq!(shopper.adjust(&adjust, "k", body).await.0, StatusCode::FORBIDDEN);
     shop::books_are_right(&staff.inventory).await;
 }
 
 async fn bad_input_names_the_field(db: Db) {
-    let staff = Staff::new(&db, Role::Admin);
+    let staff = Staff::new(&db, Role::Admin).await;
     let product = shop::product(&staff.inventory, 10).await;
     let adjust = format!("/v1/admin/stock/{product}/adjust");
     for (body, field) in [
@@ -105,7 +106,7 @@ async fn bad_input_names_the_field(db: Db) {
 }
 
 async fn movements_are_paged_newest_first(db: Db) {
-    let staff = Staff::new(&db, Role::Staff);
+    let staff = Staff::new(&db, Role::Staff).await;
     let product = shop::product(&staff.inventory, 10).await;
     for n in 1..=4 {
         shop::order(&staff.inventory, product, n, shop::soon()).await.map(drop).unwrap();

@@ -1,7 +1,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::publishes;
-use crate::id::{OrderId, ProductId, StockId};
+use crate::id::{LocationId, OrderId, ProductId, StockId};
 
 /// Stock was counted, received or written off.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -83,9 +83,21 @@ pub struct StockShipped {
     pub reserved: i64,
 }
 
+/// A location was opened or changed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LocationChanged {
+    /// The location.
+    pub location_id: LocationId,
+    /// What the API calls it.
+    pub code: String,
+    /// Whether orders are served from there; what lies elsewhere cannot be bought.
+    pub is_for_sale: bool,
+}
+
 publishes! { "stoa.inventory":
     StockAdjusted = "stock.adjusted" about stock_id;
     StockReserved = "stock.reserved" about stock_id;
     StockReleased = "stock.released" about stock_id;
     StockShipped = "stock.shipped" about stock_id;
+    LocationChanged = "location.changed" about location_id;
 }

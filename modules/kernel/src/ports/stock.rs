@@ -15,6 +15,15 @@ pub struct StockLine {
     pub quantity: i64,
 }
 
+/// Where the units are to go, as far as it matters for where they come from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Destination {
+    /// ISO 3166-1 alpha-2 code of the country.
+    pub country: String,
+    /// Postal code, where the country uses one.
+    pub postal_code: Option<String>,
+}
+
 /// A product of which there is not enough.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Shortage {
@@ -44,11 +53,13 @@ pub enum StockError {
 /// nothing and answers the same.
 #[async_trait]
 pub trait Stock: Send + Sync {
-    /// Promises all lines to the order until the deadline, or none of them.
+    /// Promises all lines to the order until the deadline, or none of them. A repetition keeps what
+    /// was promised, wherever it is to go by now.
     async fn reserve(
         &self,
         order: OrderId,
         lines: &[StockLine],
+        to: Option<&Destination>,
         until: Timestamp,
     ) -> Result<(), StockError>;
 
