@@ -59,7 +59,7 @@ async fn every_change_of_the_staff_is_in_the_log(engine: Engine) {
     let (before, after) = (&entry["before"]["on_hand"], &entry["after"]["on_hand"]);
     assert_eq!(after.as_i64().unwrap() - before.as_i64().unwrap(), 3);
 
-    places(&mut scene).await;
+    places(&mut scene, &lamp).await;
 
     by_a_key(&mut scene, &lamp, &me).await;
 
@@ -282,7 +282,7 @@ async fn money(scene: &mut Scene, shop: &Shop, lamp: &str) {
     assert_eq!(entry["after"], after);
 }
 
-async fn places(scene: &mut Scene) {
+async fn places(scene: &mut Scene, lamp: &str) {
     let new = json!({"code": "south", "country": "DE", "postal_code": "80331"});
     let open = "POST /v1/admin/stock/locations";
     let (made, _) = scene.json(open, &[], new, "location.create", About::Made).await;
@@ -292,6 +292,10 @@ async fn places(scene: &mut Scene) {
     let about = About::Is(&south);
     let (_, entry) = scene.json(put, &["south"], named, "location.update", about).await;
     assert_eq!(entry["after"]["name"], "South");
+    let limits = json!({"safety": 2, "low_at": 5});
+    let put = "PUT /v1/admin/stock/{product_id}/limits";
+    let (_, entry) = scene.json(put, &[lamp], limits, "stock.limit", About::Is(lamp)).await;
+    assert_eq!(entry["after"]["safety"], 2);
 }
 
 /// What an API key does is told with whose it is.

@@ -42,14 +42,14 @@ use platform::verify::Check;
 use serde::Deserialize;
 
 pub use domain::{
-    Adjustment, Allocation, Hold, HoldState, Invalid, LINES_MAX, Level, Location, LocationInput,
-    UNITS_MAX,
+    Adjustment, Allocation, Hold, HoldState, Invalid, LINES_MAX, Level, Limits, Location,
+    LocationInput, UNITS_MAX,
 };
 pub use error::{AdjustError, LocationError};
 pub use store::STOCK;
 pub use usecase::Adjusted;
 
-platform::migrations! { "inventory": "0001_stock", "0002_locations" }
+platform::migrations! { "inventory": "0001_stock", "0002_locations", "0003_safety_stock" }
 
 /// The tables of this module and the statements over them.
 pub const SCHEMA: Schema = Schema {
@@ -68,7 +68,8 @@ pub struct Settings {
     pub location: String,
     /// How the locations of an order are chosen.
     pub allocation: Allocation,
-    /// How often promises past their deadline are given back, in milliseconds.
+    /// How often promises past their deadline are given back and low stock is looked for, in
+    /// milliseconds.
     pub sweep_every_ms: u64,
 }
 
@@ -115,7 +116,7 @@ impl Inventory {
         usecase::prepare(&self.db, &self.settings.location).await
     }
 
-    /// Starts giving back what is past its deadline.
+    /// Starts giving back what is past its deadline, and warning of what is low.
     pub fn start(&self, tasks: &Tasks) {
         let inventory = self.clone();
         let every = Duration::from_millis(self.settings.sweep_every_ms);
@@ -123,11 +124,21 @@ impl Inventory {
             let inventory = inventory.clone();
             async move { inventory.sweep().await.map(|swept| swept.more) }
         });
+        let inventory = self.clone();
+        tasks.every("inventory.warn", every, None, move || {
+            let inventory = inventory.clone();
+            async move { inventory.warn().await }
+        });
     }
 
     /// Gives back one batch of the held reservations past their deadline.
     pub async fn sweep(&self) -> sql::Result<Swept> {
         usecase::sweep(&self.db).await
+    }
+
+    /// Warns of a batch of stock that fell to its mark; true when there may be more.
+    pub async fn warn(&self) -> sql::Result<bool> {
+        usecase::warn(&self.db).await
     }
 
     /// Changes what lies at a location, once for each key.
@@ -140,6 +151,17 @@ impl Inventory {
     ) -> Result<Adjusted, AdjustError> {
         let location = adjustment.location.as_deref().unwrap_or(&self.settings.location);
         usecase::adjust(&self.db, key, product, location, adjustment, actor).await
+    }
+
+    /// Changes what is kept back of a stock and when few units are left of it.
+    pub async fn limit(
+        &self,
+        product: ProductId,
+        limits: &Limits,
+        actor: &Actor,
+    ) -> Result<Level, AdjustError> {
+        let location = limits.location.as_deref().unwrap_or(&self.settings.location);
+        usecase::limit(&self.db, product, location, limits, actor).await
     }
 
     /// Opens a location.

@@ -41,6 +41,8 @@ struct Level {
     location: Option<String>,
     #[serde(default = "yes")]
     is_for_sale: bool,
+    #[serde(default)]
+    safety: Option<i64>,
 }
 
 const fn yes() -> bool {
@@ -62,6 +64,7 @@ impl Reaction for Stock {
             product_id: level.product_id,
             location: level.location.as_deref(),
             units: level.on_hand - level.reserved,
+            safety: level.safety,
             is_for_sale: level.is_for_sale,
         };
         match stock::note(tx, &noted).await? {

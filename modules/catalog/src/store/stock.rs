@@ -9,7 +9,7 @@ use uuid::Uuid;
 macro_rules! for_sale {
     ($product:literal) => {
         concat!(
-            "(select coalesce(cast(sum(case when s.units > 0 then s.units else 0 end) as bigint), 0)
+            "(select coalesce(cast(sum(case when s.units > s.safety then s.units - s.safety else 0 end) as bigint), 0)
                 from product_stock s left join stock_location l on l.code = s.location
                where s.product_id = ",
             $product,
@@ -20,10 +20,12 @@ macro_rules! for_sale {
 
 platform::statements! {
     /// Only some events say where the stock lies.
-    NOTE_STOCK = "insert into product_stock (stock_id, product_id, location, units, is_for_sale)
-                  values ($1, $2, $3, $4, $5)
+    NOTE_STOCK = "insert into product_stock (stock_id, product_id, location, units, is_for_sale,
+                                             safety)
+                  values ($1, $2, $3, $4, $5, coalesce($6, 0))
                       on conflict (stock_id) do update
                      set units = excluded.units,
+                         safety = coalesce($6, product_stock.safety),
                          location = coalesce(excluded.location, product_stock.location),
                          is_for_sale = case when excluded.location is null
                                             then product_stock.is_for_sale
@@ -51,8 +53,10 @@ pub(crate) struct Noted<'a> {
     pub product_id: ProductId,
     /// Where it lies, if the event says so.
     pub location: Option<&'a str>,
-    /// How many units can be promised.
+    /// How many units are not promised.
     pub units: i64,
+    /// How many of them are kept back, if the event says so.
+    pub safety: Option<i64>,
     /// Whether orders are served from there, as long as nothing else is known of the location.
     pub is_for_sale: bool,
 }
@@ -82,6 +86,7 @@ pub(crate) async fn note(tx: &mut Tx, noted: &Noted<'_>) -> Result<Outcome> {
         .bind(noted.location)
         .bind(noted.units)
         .bind(noted.is_for_sale)
+        .bind(noted.safety)
         .execute()
         .await?;
     let set: Option<(bool, bool)> = tx.query(SET_STOCK).bind(id).optional().await?;

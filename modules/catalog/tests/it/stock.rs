@@ -14,6 +14,7 @@ platform::on_both_engines!(super::SCHEMA =>
     what_is_shown_is_the_sum_of_the_locations_that_serve,
     a_product_turns_when_its_last_location_closes,
     stock_heard_of_without_its_location_counts,
+    what_is_kept_back_is_not_shown,
 );
 
 struct World {
@@ -37,6 +38,10 @@ impl World {
     }
 
     async fn adjusted(&self, stock_id: StockId, location: &str, on_hand: i64) {
+        self.kept_back(stock_id, location, on_hand, 0).await;
+    }
+
+    async fn kept_back(&self, stock_id: StockId, location: &str, on_hand: i64, safety: i64) {
         let event = StockAdjusted {
             stock_id,
             product_id: self.product,
@@ -45,6 +50,7 @@ impl World {
             delta: 1,
             on_hand,
             reserved: 0,
+            safety,
             reason: "count".to_owned(),
         };
         hear_stock(&self.db, &self.catalog, &envelope(&self.db, &event)).await;
@@ -117,4 +123,17 @@ async fn stock_heard_of_without_its_location_counts(db: Db) {
     world.adjusted(main, "main", 4).await;
     world.location("main", false).await;
     assert_eq!(world.shown().await, (0, false));
+}
+
+async fn what_is_kept_back_is_not_shown(db: Db) {
+    let world = World::new(&db).await;
+    let (main, south) = (StockId::new(), StockId::new());
+    world.location("south", true).await;
+    world.kept_back(main, "main", 5, 2).await;
+    world.kept_back(south, "south", 1, 3).await;
+    assert_eq!(world.shown().await, (3, true));
+    world.reserved(main, 5, 4).await;
+    assert_eq!(world.shown().await, (0, false));
+    world.adjusted(south, "south", 1).await;
+    assert_eq!(world.shown().await, (1, true));
 }

@@ -69,6 +69,7 @@ pub fn stock_event(db: &Db, product: ProductId, on_hand: i64, reserved: i64) -> 
         delta: on_hand,
         on_hand,
         reserved,
+        safety: 0,
         reason: "counted".to_owned(),
     };
     envelope(db, &event)

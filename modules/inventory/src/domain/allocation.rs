@@ -144,7 +144,10 @@ mod tests {
             location: code.to_owned(),
             on_hand: available,
             reserved: 0,
+            safety: 0,
             available,
+            low_at: None,
+            low: false,
         };
         Shelf { level, priority: 0, country: None, postal_code: None }
     }

@@ -43,6 +43,10 @@ platform::statements! {
                 left join (select subject, max(version) as version from outbox group by subject) o
                   on o.subject = s.id
                where s.version <> coalesce(o.version, 0) limit 20";
+    ALERTS_UNTOLD = "select s.id, s.alerts, coalesce(o.version, 0) from stock s
+                       left join (select subject, max(version) as version
+                                    from outbox group by subject) o on o.subject = s.alert_id
+                      where s.alerts <> coalesce(o.version, 0) limit 20";
     LOCATION_ROWS = "select count(*) from location";
     LOCATIONS_UNTOLD = "select l.id, l.version, coalesce(o.version, 0) from location l
                           left join (select subject, max(version) as version
@@ -86,4 +90,9 @@ pub(crate) async fn untold(tx: &mut Tx) -> Result<Found> {
 /// Locations whose newest change was not told of, in the same way.
 pub(crate) async fn locations_untold(tx: &mut Tx) -> Result<Found> {
     found(tx, LOCATION_ROWS, LOCATIONS_UNTOLD).await
+}
+
+/// Stock whose newest warning was not told of, in the same way.
+pub(crate) async fn alerts_untold(tx: &mut Tx) -> Result<Found> {
+    found(tx, STOCK_ROWS, ALERTS_UNTOLD).await
 }

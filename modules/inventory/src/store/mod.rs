@@ -8,7 +8,9 @@ mod stock;
 
 use platform::sql::Sql;
 
-pub(crate) use books::{held_off, journal_off, locations_untold, order_off, over_limit, untold};
+pub(crate) use books::{
+    alerts_untold, held_off, journal_off, locations_untold, order_off, over_limit, untold,
+};
 pub(crate) use movement::{Cause, Kind, Moved, MovementRow, movements, newest, record};
 pub(crate) use reservation::{
     commit, due, end, expire, extend, find, find_in, hold, holds, lines, save_lines, ship, state,
@@ -16,7 +18,8 @@ pub(crate) use reservation::{
 };
 pub use stock::STOCK;
 pub(crate) use stock::{
-    Opened, adjust, at_location, locations, open, open_elsewhere, shelves, shelves_in, take_out,
+    Opened, adjust, at_location, limit, list, locations, open, open_elsewhere, shelves, shelves_in,
+    take_out, turn, turning,
 };
 
 /// The statements of this module.

@@ -30,6 +30,7 @@ platform::statements! {
 pub(crate) enum Kind {
     Opened,
     Adjusted,
+    Limited,
     Reserved,
     Released,
     Expired,
@@ -42,6 +43,7 @@ impl Kind {
         match self {
             Self::Opened => "opened",
             Self::Adjusted => "adjusted",
+            Self::Limited => "limited",
             Self::Reserved => "reserved",
             Self::Released => "released",
             Self::Expired => "expired",

@@ -1,35 +1,36 @@
-use kernel::id::{ProductId, StockId};
+use kernel::id::{AlertId, ProductId, StockId};
 use platform::guard::Changed;
 use platform::sql::Json;
 use platform::sql::{Db, Result, Tx};
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::domain::{Level, Line, Shelf, UNITS_MAX};
+use crate::domain::{Level, Limits, Line, Shelf, UNITS_MAX, available};
 
 /// The most locations of one product that are listed.
 const LOCATIONS_MAX: i64 = 100;
 
 platform::guard! {
-    /// The units that are promised: never more than lie there.
-    STOCK: "stock.reserved", table "stock", key uuid "id", used "reserved", limit "on_hand"
+    /// The units that are promised: never more than lie there, and none that are kept back.
+    STOCK: "stock.reserved", table "stock", key uuid "id", used "reserved", limit "on_hand",
+    keep "safety"
 }
 
 platform::statements! {
     SHELVES =
-        "select s.id, s.product_id, s.location, s.on_hand, s.reserved,
-                l.priority, l.country, l.postal_code
+        "select s.id, s.product_id, s.location, s.on_hand, s.reserved, s.safety,
+                s.low_at, s.low, l.priority, l.country, l.postal_code
            from stock s join location l on l.code = s.location
           where s.product_id in (select unhex(value, '-') from json_each($1))
             and l.active and l.serves_orders",
-        "select s.id, s.product_id, s.location, s.on_hand, s.reserved,
-                l.priority, l.country, l.postal_code
+        "select s.id, s.product_id, s.location, s.on_hand, s.reserved, s.safety,
+                s.low_at, s.low, l.priority, l.country, l.postal_code
            from stock s join location l on l.code = s.location
           where s.product_id in (select cast(p as uuid) from jsonb_array_elements_text($1) as p)
             and l.active and l.serves_orders";
-    AT_LOCATION = "select id, product_id, location, on_hand, reserved, version from stock
+    AT_LOCATION = "select id, product_id, location, on_hand, reserved, version, safety, low_at, low from stock
                     where product_id = $1 and location = $2";
-    LOCATIONS = "select id, product_id, location, on_hand, reserved, version from stock
+    LOCATIONS = "select id, product_id, location, on_hand, reserved, version, safety, low_at, low from stock
                   where product_id = $1 order by location limit $2";
     OPEN = "insert into stock (id, product_id, location, on_hand, version)
             values ($1, $2, $3, $4, $5) on conflict (product_id, location) do nothing";
@@ -42,13 +43,31 @@ platform::statements! {
                where product_id = $1 and location = $2
                  and on_hand + $3 >= reserved and on_hand + $3 <= $4
                  and ($3 < 0 or exists (select 1 from location where code = $2 and active))
-              returning id, product_id, location, on_hand, reserved, version";
+              returning id, product_id, location, on_hand, reserved, version, safety, low_at, low";
+    LIMIT = "update stock set safety = $3, low_at = $4, version = version + 1
+              where product_id = $1 and location = $2
+             returning id, product_id, location, on_hand, reserved, version, safety, low_at, low";
+    STOCK_LIST = "select id, product_id, location, on_hand, reserved, version, safety, low_at, low
+                    from stock where id > $1 order by id limit $2";
+    STOCK_LOW = "select id, product_id, location, on_hand, reserved, version, safety, low_at, low
+                   from stock where low and id > $1 order by id limit $2";
+    /// What crossed its mark and was not looked at yet.
+    TURNING = "select id from stock
+                where low <> coalesce(on_hand - reserved - safety <= low_at, false) and id > $1
+                order by id limit $2";
+    /// The mark is looked at again under the row's lock.
+    TURN = "update stock
+               set low = not low, alerts = alerts + case when low then 0 else 1 end,
+                   alert_id = coalesce(alert_id, $2)
+             where id = $1 and low <> coalesce(on_hand - reserved - safety <= low_at, false)
+            returning alert_id, alerts, product_id, location, on_hand, reserved, safety, low_at,
+                      low";
     /// Promised units leave the house. Locked in the order of ids, as the guard does.
     TAKE_OUT =
         "update stock set on_hand = on_hand - l.n, reserved = reserved - l.n, version = version + 1
            from (select unhex(value->>'k', '-') as k, value->>'n' as n from json_each($1)) l
           where stock.id = l.k and reserved >= l.n
-         returning id, product_id, location, on_hand, reserved, version",
+         returning id, product_id, location, on_hand, reserved, version, safety, low_at, low",
         "with l as (select w.k, w.n from jsonb_to_recordset($1) as w(k uuid, n bigint)),
               held as (select id as hk from stock where id in (select k from l)
                         order by id for update)
@@ -56,7 +75,7 @@ platform::statements! {
             set on_hand = on_hand - l.n, reserved = reserved - l.n, version = version + 1
            from l join held on held.hk = l.k
           where stock.id = l.k and reserved >= l.n
-         returning id, product_id, location, on_hand, reserved, version";
+         returning id, product_id, location, on_hand, reserved, version, safety, low_at, low";
 }
 
 #[derive(platform::sql::Record)]
@@ -67,6 +86,9 @@ struct Row {
     on_hand: i64,
     reserved: i64,
     version: i64,
+    safety: i64,
+    low_at: Option<i64>,
+    low: bool,
 }
 
 impl Row {
@@ -77,7 +99,10 @@ impl Row {
             location: self.location,
             on_hand: self.on_hand,
             reserved: self.reserved,
-            available: self.on_hand - self.reserved,
+            safety: self.safety,
+            available: available(self.on_hand, self.reserved, self.safety),
+            low_at: self.low_at,
+            low: self.low,
         }
     }
 
@@ -106,6 +131,9 @@ struct ShelfRow {
     location: String,
     on_hand: i64,
     reserved: i64,
+    safety: i64,
+    low_at: Option<i64>,
+    low: bool,
     priority: i64,
     country: Option<String>,
     postal_code: Option<String>,
@@ -119,7 +147,10 @@ impl ShelfRow {
             location: self.location,
             on_hand: self.on_hand,
             reserved: self.reserved,
-            available: self.on_hand - self.reserved,
+            safety: self.safety,
+            available: available(self.on_hand, self.reserved, self.safety),
+            low_at: self.low_at,
+            low: self.low,
         };
         let Self { priority, country, postal_code, .. } = self;
         Shelf { level, priority, country, postal_code }
@@ -225,4 +256,59 @@ pub(crate) async fn take_out(tx: &mut Tx, lines: &[Line]) -> Result<Vec<Changed>
         .collect();
     let rows: Vec<Row> = tx.query(TAKE_OUT).bind(Json(list)).all().await?;
     Ok(rows.iter().map(Row::changed).collect())
+}
+
+/// Changes what is kept back and the mark; with the row's version.
+pub(crate) async fn limit(
+    tx: &mut Tx,
+    product: ProductId,
+    location: &str,
+    limits: &Limits,
+) -> Result<Option<(Level, i64)>> {
+    let row: Option<Row> = tx
+        .query(LIMIT)
+        .bind(product.uuid())
+        .bind(location)
+        .bind(limits.safety)
+        .bind(limits.low_at)
+        .optional()
+        .await?;
+    Ok(row.map(|row| (row.version, row.level())).map(|(version, level)| (level, version)))
+}
+
+/// A page of all stock after an id, or of that of which few units are left.
+pub(crate) async fn list(
+    db: &Db,
+    only_low: bool,
+    after: Option<StockId>,
+    limit: i64,
+) -> Result<Vec<Level>> {
+    let after = after.map_or(Uuid::nil(), StockId::uuid);
+    let text = if only_low { STOCK_LOW } else { STOCK_LIST };
+    db.query(text).bind(after).bind(limit).all().await.map(rows)
+}
+
+/// Stock that crossed its mark and was not looked at yet.
+pub(crate) async fn turning(db: &Db, limit: i64) -> Result<Vec<StockId>> {
+    let ids: Vec<(Uuid,)> = db.query(TURNING).bind(Uuid::nil()).bind(limit).all().await?;
+    Ok(ids.into_iter().map(|(id,)| id.into()).collect())
+}
+
+/// How a stock turned: there are few units left, or there is more again.
+#[derive(platform::sql::Record)]
+pub(crate) struct Turned {
+    pub alert_id: Uuid,
+    pub alerts: i64,
+    pub product_id: Uuid,
+    pub location: String,
+    pub on_hand: i64,
+    pub reserved: i64,
+    pub safety: i64,
+    pub low_at: Option<i64>,
+    pub low: bool,
+}
+
+/// Notes that a stock crossed its mark, if it has; its first warning gets this id.
+pub(crate) async fn turn(tx: &mut Tx, stock: StockId, alert: AlertId) -> Result<Option<Turned>> {
+    tx.query(TURN).bind(stock.uuid()).bind(alert.uuid()).optional().await
 }

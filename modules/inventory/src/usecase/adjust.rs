@@ -80,6 +80,7 @@ async fn apply(
         delta: adjustment.delta,
         on_hand: level.on_hand,
         reserved: level.reserved,
+        safety: level.safety,
         reason: adjustment.reason.clone(),
     };
     tx.emit(&event, version)?;

@@ -7,7 +7,7 @@ use platform::guard::Refused;
 use platform::sql::{Db, Tx, retry};
 
 use super::pair;
-use crate::domain::{Allocation, Line, Shelf, Wanted, allocate, wanted};
+use crate::domain::{Allocation, Line, Shelf, Wanted, allocate, available, wanted};
 use crate::error::HoldError;
 use crate::store::{self, Cause, Kind, Moved, STOCK};
 
@@ -143,8 +143,9 @@ async fn replan(
     for line in taken {
         let own = shelves.iter_mut().find(|shelf| shelf.level.stock_id == line.stock_id);
         if let Some(shelf) = own {
-            shelf.level.reserved -= line.quantity;
-            shelf.level.available += line.quantity;
+            let level = &mut shelf.level;
+            level.reserved -= line.quantity;
+            level.available = available(level.on_hand, level.reserved, level.safety);
         }
     }
     request.plan(&shelves).map_err(HoldError::OutOfStock)

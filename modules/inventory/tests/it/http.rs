@@ -12,14 +12,16 @@ platform::on_both_engines!(super::SCHEMA =>
     the_staff_adjusts_stock,
     bad_input_names_the_field,
     movements_are_paged_newest_first,
+    the_staff_lists_what_is_low,
 );
 
 #[test]
 fn every_route_is_described() {
     let described = Inventory::openapi().paths.paths;
-    assert_eq!(described.len(), 5);
+    assert_eq!(described.len(), 7);
     let known = ["/v1/admin/stock/{product_id}", "/v1/admin/stock/locations"];
-    assert!(described.keys().all(|path| known.iter().any(|known| path.starts_with(known))));
+    let known = |path: &String| known.iter().any(|known| path.starts_with(known));
+    assert!(described.keys().all(|path| path == "/v1/admin/stock" || known(path)));
 }
 
 struct Staff {
@@ -103,6 +105,46 @@ async fn bad_input_names_the_field(db: Db) {
     assert_eq!(staff.get(&unknown).await.0, StatusCode::NOT_FOUND);
     assert_eq!(staff.get("/v1/admin/stock/nonsense").await.0, StatusCode::NOT_FOUND);
     assert_eq!(shop::available(&staff.inventory, product).await, 10);
+}
+
+async fn the_staff_lists_what_is_low(db: Db) {
+    let staff = Staff::new(&db, Role::Staff).await;
+    let mut all = Vec::new();
+    for units in [3, 30, 2] {
+        all.push(shop::product(&staff.inventory, units).await);
+    }
+    for product in &all {
+        let limits = TestRequest::put().uri(&format!("/v1/admin/stock/{product}/limits"));
+        let body = json!({"safety": 1, "low_at": 4});
+        let (status, answer) = staff.ask(limits.set_json(body)).await;
+        assert_eq!((status, &answer["safety"]), (StatusCode::OK, &json!(1)), "{answer}");
+    }
+    assert!(!staff.inventory.warn().await.unwrap());
+    let products = async |path: &str| {
+        let (status, page) = staff.get(path).await;
+        assert_eq!(status, StatusCode::OK, "{page}");
+        let items = page["items"].as_array().unwrap().clone();
+        let ids = items.iter().map(|level| level["product_id"].as_str().unwrap().to_owned());
+        (ids.collect::<Vec<_>>(), page["next_cursor"].as_str().map(str::to_owned))
+    };
+    let named: Vec<String> = all.iter().map(ToString::to_string).collect();
+    assert_eq!(products("/v1/admin/stock").await.0, named);
+    let low = "/v1/admin/stock?low=true&limit=1";
+    let (first, next) = products(low).await;
+    assert_eq!(first, [named[0].clone()]);
+    let second = products(&format!("{low}&cursor={}", next.unwrap())).await;
+    assert_eq!(second, (vec![named[2].clone()], None));
+    for (body, field) in [
+        (json!({"safety": -1}), "safety"),
+        (json!({"safety": 0, "low_at": 1_000_000_001}), "low_at"),
+        (json!({"safety": 0, "location": " "}), "location"),
+    ] {
+        let limits = TestRequest::put().uri(&format!("/v1/admin/stock/{}/limits", all[0]));
+        let (status, problem) = staff.ask(limits.set_json(body)).await;
+        assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY);
+        assert_eq!(problem["errors"][0]["field"], field);
+    }
+    shop::books_are_right(&staff.inventory).await;
 }
 
 async fn movements_are_paged_newest_first(db: Db) {

@@ -3,6 +3,7 @@
 
 mod adjust;
 mod http;
+mod limits;
 mod locations;
 mod model;
 mod react;
