@@ -296,6 +296,16 @@ async fn places(scene: &mut Scene, lamp: &str) {
     let put = "PUT /v1/admin/stock/{product_id}/limits";
     let (_, entry) = scene.json(put, &[lamp], limits, "stock.limit", About::Is(lamp)).await;
     assert_eq!(entry["after"]["safety"], 2);
+    let body = json!({
+        "from": "main", "to": "south", "lines": [{"product_id": lamp, "quantity": 4}]
+    });
+    let move_on = "POST /v1/admin/stock/transfers";
+    let (_, entry) = scene.json(move_on, &[], body, "stock.transfer", About::Named).await;
+    assert_eq!(entry["after"]["lines"], json!([{"product_id": lamp, "quantity": 4}]));
+    let body = json!({"location": "south", "lines": [{"product_id": lamp, "counted": 3}]});
+    let count = "POST /v1/admin/stock/counts";
+    let (_, entry) = scene.json(count, &[], body, "stock.count", About::Is(&south)).await;
+    assert_eq!(entry["after"]["location"], "south");
 }
 
 /// What an API key does is told with whose it is.

@@ -4,6 +4,7 @@ use kernel::id::ProductId;
 use kernel::ports::{Shortage, StockError, Unavailable};
 use kernel::problem::Problem;
 use platform::sql::{self, AsConflict};
+use serde::Serialize;
 
 use crate::domain::{Invalid, InvalidLines};
 
@@ -113,5 +114,54 @@ pub enum LocationError {
 impl AsConflict for LocationError {
     fn is_conflict(&self) -> bool {
         matches!(self, Self::Storage(error) if error.is_conflict())
+    }
+}
+
+/// A line of a stocktake or a transfer that is not possible.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Impossible {
+    /// The product.
+    pub product_id: ProductId,
+    /// The units that were named.
+    pub units: i64,
+    /// How many lie there.
+    pub on_hand: i64,
+    /// How many of them are promised.
+    pub reserved: i64,
+}
+
+/// Why a stocktake or a transfer was not made; nothing was changed.
+#[derive(Debug, thiserror::Error)]
+pub enum ShiftError {
+    /// There is no such location: the field that names it.
+    #[error("{0} is no location")]
+    UnknownLocation(&'static str),
+    /// The location is not in use and takes in no units.
+    #[error("location {0} is not in use")]
+    NotInUse(String),
+    /// No product with this id was ever added to the catalogue.
+    #[error("there is no stock of product {0}")]
+    UnknownProduct(ProductId),
+    /// Less than what is promised would be left, or more than a location holds.
+    #[error("{} lines are not possible", .0.len())]
+    Impossible(Vec<Impossible>),
+    /// Stock changed while it was looked at: try again.
+    #[error("stock moved while it was looked at")]
+    Moved,
+    /// The key belongs to a command that is running or was another one.
+    #[error("{0}")]
+    Claimed(Box<Problem>),
+    /// Storage said so.
+    #[error(transparent)]
+    Storage(#[from] sql::Error),
+}
+
+impl AsConflict for ShiftError {
+    fn is_conflict(&self) -> bool {
+        match self {
+            Self::Moved => true,
+            Self::Storage(error) => error.is_conflict(),
+            _ => false,
+        }
     }
 }

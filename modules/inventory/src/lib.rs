@@ -43,9 +43,9 @@ use serde::Deserialize;
 
 pub use domain::{
     Adjustment, Allocation, Hold, HoldState, Invalid, LINES_MAX, Level, Limits, Location,
-    LocationInput, UNITS_MAX,
+    LocationInput, Stocktake, Transfer, UNITS_MAX, Wanted,
 };
-pub use error::{AdjustError, LocationError};
+pub use error::{AdjustError, Impossible, LocationError, ShiftError};
 pub use store::STOCK;
 pub use usecase::Adjusted;
 
@@ -151,6 +151,26 @@ impl Inventory {
     ) -> Result<Adjusted, AdjustError> {
         let location = adjustment.location.as_deref().unwrap_or(&self.settings.location);
         usecase::adjust(&self.db, key, product, location, adjustment, actor).await
+    }
+
+    /// Makes what lies at a location what was counted there, once for each key.
+    pub async fn count(
+        &self,
+        key: &idempotency::Key,
+        take: &Stocktake,
+        actor: &Actor,
+    ) -> Result<Adjusted, ShiftError> {
+        usecase::count(&self.db, key, take, actor).await
+    }
+
+    /// Brings units from one location to another, once for each key.
+    pub async fn transfer(
+        &self,
+        key: &idempotency::Key,
+        transfer: &Transfer,
+        actor: &Actor,
+    ) -> Result<Adjusted, ShiftError> {
+        usecase::transfer(&self.db, key, transfer, actor).await
     }
 
     /// Changes what is kept back of a stock and when few units are left of it.

@@ -2,7 +2,7 @@ use super::location::check_code;
 use super::{Invalid, UNITS_MAX, is_text};
 
 /// The longest reason, in characters.
-const REASON_MAX: usize = 200;
+pub(super) const REASON_MAX: usize = 200;
 
 /// A change of what lies at a location: counted, received or written off.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -5,6 +5,7 @@ mod allocation;
 mod level;
 mod location;
 mod reservation;
+mod stocktake;
 
 pub use adjustment::Adjustment;
 pub use allocation::Allocation;
@@ -12,8 +13,9 @@ pub(crate) use allocation::{Shelf, allocate};
 pub(crate) use level::available;
 pub use level::{Level, Limits, UNITS_MAX};
 pub use location::{Location, LocationInput};
-pub use reservation::{Hold, HoldState, LINES_MAX};
-pub(crate) use reservation::{InvalidLines, Line, Reserved, Wanted, wanted};
+pub use reservation::{Hold, HoldState, LINES_MAX, Wanted};
+pub(crate) use reservation::{InvalidLines, Line, Reserved, wanted};
+pub use stocktake::{Stocktake, Transfer};
 
 /// A field of a command that is not allowed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

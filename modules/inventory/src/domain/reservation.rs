@@ -101,7 +101,7 @@ impl Reserved {
 }
 
 /// How many units of each product an order wants.
-pub(crate) type Wanted = BTreeMap<ProductId, i64>;
+pub type Wanted = BTreeMap<ProductId, i64>;
 
 /// Lines that no order can have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

@@ -2,6 +2,7 @@
 
 mod locations;
 mod problem;
+mod shifts;
 mod stock;
 
 use actix_web::web;
@@ -12,9 +13,10 @@ pub(crate) fn routes(inventory: Inventory, config: &mut web::ServiceConfig) {
     config.app_data(web::Data::new(inventory));
     // The words first: a product's id stands in the same place.
     locations::routes(config);
+    shifts::routes(config);
     stock::routes(config);
 }
 
 pub(crate) fn openapi() -> utoipa::openapi::OpenApi {
-    stock::openapi().merge_from(locations::openapi())
+    stock::openapi().merge_from(locations::openapi()).merge_from(shifts::openapi())
 }

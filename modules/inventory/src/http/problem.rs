@@ -2,7 +2,7 @@ use kernel::problem::{Problem, code};
 use platform::http::Failure;
 
 use crate::domain::Invalid;
-use crate::error::{AdjustError, LocationError};
+use crate::error::{AdjustError, LocationError, ShiftError};
 
 impl From<Invalid> for Failure {
     fn from(error: Invalid) -> Self {
@@ -51,6 +51,29 @@ impl From<LocationError> for Failure {
             }
             LocationError::Invalid(error) => error.into(),
             LocationError::Storage(error) => error.into(),
+        }
+    }
+}
+
+impl From<ShiftError> for Failure {
+    fn from(error: ShiftError) -> Self {
+        match error {
+            ShiftError::UnknownLocation(field) => {
+                Problem::invalid(field, "must be the code of a location").into()
+            }
+            ShiftError::NotInUse(location) => AdjustError::NotInUse(location).into(),
+            ShiftError::UnknownProduct(product) => AdjustError::UnknownProduct(product).into(),
+            ShiftError::Impossible(lines) => {
+                let detail = "Less than what is promised would be left of the products named, or \
+                              more than a location holds.";
+                Problem::new(code::CONFLICT, detail).with("lines", lines).into()
+            }
+            ShiftError::Moved => {
+                let detail = "The stock moved while it was looked at; try again.";
+                Problem::new(code::CONFLICT, detail).into()
+            }
+            ShiftError::Claimed(problem) => Self::from(*problem),
+            ShiftError::Storage(error) => error.into(),
         }
     }
 }

@@ -102,7 +102,7 @@ struct MovementView {
     location: String,
     /// Which change of this stock it was: 1, 2, 3, ...
     version: i64,
-    /// `opened`, `adjusted`, `limited`, `reserved`, `released`, `expired` or `shipped`.
+    /// `opened`, `adjusted`, `limited`, `counted`, `transferred`, `reserved`, `released`, `expired` or `shipped`.
     kind: String,
     /// How many units came, or went when negative.
     delta_on_hand: i64,

@@ -18,8 +18,8 @@ pub(crate) use reservation::{
 };
 pub use stock::STOCK;
 pub(crate) use stock::{
-    Opened, adjust, at_location, limit, list, locations, open, open_elsewhere, shelves, shelves_in,
-    take_out, turn, turning,
+    Opened, Shift, adjust, at, at_location, limit, list, locations, open, open_all_elsewhere,
+    open_elsewhere, shelves, shelves_in, shift, take_out, turn, turning,
 };
 
 /// The statements of this module.

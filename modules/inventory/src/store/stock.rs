@@ -44,6 +44,45 @@ platform::statements! {
                  and on_hand + $3 >= reserved and on_hand + $3 <= $4
                  and ($3 < 0 or exists (select 1 from location where code = $2 and active))
               returning id, product_id, location, on_hand, reserved, version, safety, low_at, low";
+    /// What lies of some products at a location.
+    AT =
+        "select id, product_id, location, on_hand, reserved, version, safety, low_at, low from stock
+          where location = $2 and product_id in (select unhex(value, '-') from json_each($1))",
+        "select id, product_id, location, on_hand, reserved, version, safety, low_at, low from stock
+          where location = $2
+            and product_id in (select cast(p as uuid) from jsonb_array_elements_text($1) as p)";
+    /// Known products may lie at another location too.
+    OPEN_ALL_ELSEWHERE =
+        "insert into stock (id, product_id, location)
+         select unhex(value->>'id', '-'), unhex(value->>'product_id', '-'), $2
+           from json_each($1)
+          where exists (select 1 from stock s
+                         where s.product_id = unhex(value->>'product_id', '-'))
+             on conflict (product_id, location) do nothing",
+        "insert into stock (id, product_id, location)
+         select w.id, w.product_id, $2
+           from jsonb_to_recordset($1) as w(id uuid, product_id uuid)
+          where exists (select 1 from stock s where s.product_id = w.product_id)
+          order by w.product_id
+             on conflict (product_id, location) do nothing";
+    /// Units come and go, where the promises allow it and as many lie there as were seen. Locked in
+    /// the order of ids, as the guard does.
+    MOVE =
+        "update stock set on_hand = on_hand + l.n, version = version + 1
+           from (select unhex(value->>'k', '-') as k, value->>'n' as n, value->>'seen' as seen
+                   from json_each($1)) l
+          where stock.id = l.k and on_hand + l.n between reserved and $2
+            and on_hand = coalesce(l.seen, on_hand)
+         returning id, product_id, location, on_hand, reserved, version, safety, low_at, low",
+        "with l as (select w.k, w.n, w.seen
+                      from jsonb_to_recordset($1) as w(k uuid, n bigint, seen bigint)),
+              held as (select id as hk from stock where id in (select k from l)
+                        order by id for update)
+         update stock set on_hand = on_hand + l.n, version = version + 1
+           from l join held on held.hk = l.k
+          where stock.id = l.k and on_hand + l.n between reserved and $2
+            and on_hand = coalesce(l.seen, on_hand)
+         returning id, product_id, location, on_hand, reserved, version, safety, low_at, low";
     LIMIT = "update stock set safety = $3, low_at = $4, version = version + 1
               where product_id = $1 and location = $2
              returning id, product_id, location, on_hand, reserved, version, safety, low_at, low";
@@ -311,4 +350,47 @@ pub(crate) struct Turned {
 /// Notes that a stock crossed its mark, if it has; its first warning gets this id.
 pub(crate) async fn turn(tx: &mut Tx, stock: StockId, alert: AlertId) -> Result<Option<Turned>> {
     tx.query(TURN).bind(stock.uuid()).bind(alert.uuid()).optional().await
+}
+
+/// What lies of some products at a location, as a unit of work sees it.
+pub(crate) async fn at(
+    tx: &mut Tx,
+    location: &str,
+    products: impl Iterator<Item = ProductId>,
+) -> Result<Vec<Level>> {
+    tx.query(AT).bind(ids(products)).bind(location).all().await.map(rows)
+}
+
+/// Opens empty stock of known products at a location where they may not lie yet.
+pub(crate) async fn open_all_elsewhere(
+    tx: &mut Tx,
+    products: impl Iterator<Item = ProductId>,
+    location: &str,
+) -> Result<()> {
+    let list: Vec<_> = products
+        .map(|product| json!({"id": StockId::new().to_string(), "product_id": product.to_string()}))
+        .collect();
+    tx.query(OPEN_ALL_ELSEWHERE).bind(Json(list)).bind(location).execute().await.map(drop)
+}
+
+/// Units that come to a stock, or go when there are less than none.
+pub(crate) struct Shift {
+    pub stock_id: StockId,
+    pub delta: i64,
+    /// How many must lie there before it.
+    pub seen: Option<i64>,
+}
+
+/// Moves units, with the rows' versions; fewer rows than shifts where one is not possible.
+pub(crate) async fn shift(tx: &mut Tx, shifts: &[Shift]) -> Result<Vec<(Level, i64)>> {
+    let list: Vec<_> = shifts
+        .iter()
+        .map(|it| json!({"k": it.stock_id.to_string(), "n": it.delta, "seen": it.seen}))
+        .collect();
+    let rows: Vec<Row> = tx.query(MOVE).bind(Json(list)).bind(UNITS_MAX).all().await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| (row.version, row.level()))
+        .map(|(v, level)| (level, v))
+        .collect())
 }

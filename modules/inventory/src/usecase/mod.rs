@@ -9,6 +9,7 @@ mod low;
 mod open;
 mod release;
 mod reserve;
+mod shift;
 mod ship;
 
 use std::collections::BTreeMap;
@@ -28,6 +29,7 @@ pub(crate) use low::warn;
 pub(crate) use open::open;
 pub(crate) use release::{release, release_in};
 pub(crate) use reserve::reserve;
+pub(crate) use shift::{count, transfer};
 pub(crate) use ship::ship;
 
 /// Each line with what its change left of the stock. A line without one is a mistake in the books.

@@ -18,8 +18,13 @@ platform::on_both_engines!(super::SCHEMA =>
 #[test]
 fn every_route_is_described() {
     let described = Inventory::openapi().paths.paths;
-    assert_eq!(described.len(), 7);
-    let known = ["/v1/admin/stock/{product_id}", "/v1/admin/stock/locations"];
+    assert_eq!(described.len(), 9);
+    let known = [
+        "/v1/admin/stock/{product_id}",
+        "/v1/admin/stock/locations",
+        "/v1/admin/stock/counts",
+        "/v1/admin/stock/transfers",
+    ];
     let known = |path: &String| known.iter().any(|known| path.starts_with(known));
     assert!(described.keys().all(|path| path == "/v1/admin/stock" || known(path)));
 }

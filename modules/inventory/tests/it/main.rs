@@ -8,6 +8,7 @@ mod locations;
 mod model;
 mod react;
 mod reserve;
+mod shifts;
 mod shop;
 mod storm;
 
