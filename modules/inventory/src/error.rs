@@ -17,6 +17,9 @@ pub(crate) enum HoldError {
     /// It was given back, or there never was one.
     #[error("the reservation has ended")]
     Ended,
+    /// A mistake of the caller: only what was promised for good leaves the house.
+    #[error("the reservation is not final")]
+    NotFinal,
     /// A mistake of the caller: no order has such lines.
     #[error(transparent)]
     Invalid(#[from] InvalidLines),
@@ -36,7 +39,11 @@ impl AsConflict for HoldError {
         match self {
             Self::Moved => true,
             Self::Storage(error) => error.is_conflict(),
-            Self::OutOfStock(_) | Self::Ended | Self::Invalid(_) | Self::OtherLines => false,
+            Self::OutOfStock(_)
+            | Self::Ended
+            | Self::NotFinal
+            | Self::Invalid(_)
+            | Self::OtherLines => false,
         }
     }
 }
@@ -46,7 +53,8 @@ impl From<HoldError> for StockError {
         match error {
             HoldError::OutOfStock(lines) => Self::OutOfStock(lines),
             HoldError::Ended => Self::ReservationEnded,
-            HoldError::Invalid(_)
+            HoldError::NotFinal
+            | HoldError::Invalid(_)
             | HoldError::OtherLines
             | HoldError::Moved
             | HoldError::Storage(_) => Self::Unavailable(Unavailable::new("inventory", error)),

@@ -5,6 +5,10 @@
 //! journal, written in the same commit. The one limited quantity is [`STOCK`], and only its guard
 //! moves it.
 //!
+//! Parts of an order leave the house, are given back and come back one by one: of each line the
+//! units that are *shipped* and *released* are never more than were promised, and never more are
+//! *returned* than were shipped. What is left of them belongs to the whole order.
+//!
 //! A reservation is *held* until its deadline, then *committed*, then *shipped*; or it ends as
 //! *released* or *expired*. The deadline is when the sweeper may take it back, not when it ends: a
 //! held reservation that the sweeper has not met yet still has its units, so it may be committed or
@@ -41,6 +45,7 @@ use platform::tasks::Tasks;
 use platform::verify::Check;
 use serde::Deserialize;
 
+use domain::Change;
 pub use domain::{
     Adjustment, Allocation, Hold, HoldState, Invalid, LINES_MAX, Level, Limits, Location,
     LocationInput, Stocktake, Transfer, UNITS_MAX, Wanted,
@@ -49,7 +54,8 @@ pub use error::{AdjustError, Impossible, LocationError, ShiftError};
 pub use store::STOCK;
 pub use usecase::Adjusted;
 
-platform::migrations! { "inventory": "0001_stock", "0002_locations", "0003_safety_stock" }
+platform::migrations! { "inventory": "0001_stock", "0002_locations", "0003_safety_stock",
+"0004_parts" }
 
 /// The tables of this module and the statements over them.
 pub const SCHEMA: Schema = Schema {
@@ -252,6 +258,33 @@ impl Stock for Inventory {
     /// Takes back committed stock too, as long as it was not shipped; what was shipped stays so.
     async fn release(&self, order: OrderId) -> Result<(), StockError> {
         Ok(usecase::release(&self.db, order).await?)
+    }
+
+    async fn ship_part(
+        &self,
+        order: OrderId,
+        key: &str,
+        lines: &[StockLine],
+    ) -> Result<(), StockError> {
+        Ok(usecase::change(&self.db, order, key, lines, Change::Ship).await?)
+    }
+
+    async fn release_part(
+        &self,
+        order: OrderId,
+        key: &str,
+        lines: &[StockLine],
+    ) -> Result<(), StockError> {
+        Ok(usecase::change(&self.db, order, key, lines, Change::Release).await?)
+    }
+
+    async fn take_back(
+        &self,
+        order: OrderId,
+        key: &str,
+        lines: &[StockLine],
+    ) -> Result<(), StockError> {
+        Ok(usecase::change(&self.db, order, key, lines, Change::TakeBack).await?)
     }
 
     async fn available(

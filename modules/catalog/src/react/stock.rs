@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use kernel::events::{
     LocationChanged, ProductAvailabilityChanged, StockAdjusted, StockReleased, StockReserved,
-    StockShipped,
+    StockReturned, StockShipped,
 };
 use kernel::id::{ProductId, StockId};
 use kernel::{Envelope, Event};
@@ -15,11 +15,12 @@ use crate::pages::Pages;
 use crate::store::stock::{self, Noted, Outcome, Turned};
 
 /// What it wants to hear of.
-pub(crate) const TOPICS: [Topic; 5] = [
+pub(crate) const TOPICS: [Topic; 6] = [
     Topic::of::<StockAdjusted>(),
     Topic::of::<StockReserved>(),
     Topic::of::<StockReleased>(),
     Topic::of::<StockShipped>(),
+    Topic::of::<StockReturned>(),
     Topic::of::<LocationChanged>(),
 ];
 

@@ -4,6 +4,7 @@ mod adjustment;
 mod allocation;
 mod level;
 mod location;
+mod part;
 mod reservation;
 mod stocktake;
 
@@ -13,6 +14,7 @@ pub(crate) use allocation::{Shelf, allocate};
 pub(crate) use level::available;
 pub use level::{Level, Limits, UNITS_MAX};
 pub use location::{Location, LocationInput};
+pub(crate) use part::{Change, Part, divide};
 pub use reservation::{Hold, HoldState, LINES_MAX, Wanted};
 pub(crate) use reservation::{InvalidLines, Line, Reserved, wanted};
 pub use stocktake::{Stocktake, Transfer};

@@ -102,7 +102,8 @@ struct MovementView {
     location: String,
     /// Which change of this stock it was: 1, 2, 3, ...
     version: i64,
-    /// `opened`, `adjusted`, `limited`, `counted`, `transferred`, `reserved`, `released`, `expired` or `shipped`.
+    /// `opened`, `adjusted`, `limited`, `counted`, `transferred`, `reserved`, `released`, `expired`, `shipped` or
+    /// `returned`.
     kind: String,
     /// How many units came, or went when negative.
     delta_on_hand: i64,

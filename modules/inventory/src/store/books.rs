@@ -17,7 +17,8 @@ platform::statements! {
                        or s.reserved <> coalesce(m.reserved, 0)
                        or s.version <> coalesce(m.changes, 0) limit 20";
     HELD_OFF = "select s.id, s.reserved, coalesce(h.quantity, 0) from stock s
-                  left join (select l.stock_id, cast(sum(l.quantity) as bigint) as quantity
+                  left join (select l.stock_id, cast(sum(l.quantity - l.shipped - l.released) as bigint)
+                                   as quantity
                                from reservation_line l
                                join reservation r on r.order_id = l.order_id
                               where r.state in ('held', 'committed')
@@ -27,12 +28,10 @@ platform::statements! {
     /// movement of an order without a line is wrong like a line without its movements.
     ORDER_OFF = "select b.order_id, cast(sum(b.owed) as bigint), cast(sum(b.reserved) as bigint)
                    from (select l.order_id, l.stock_id,
-                                case when r.state in ('held', 'committed') then l.quantity
-                                     else 0 end as owed,
-                                case when r.state = 'shipped' then -l.quantity else 0 end as gone,
+                                l.quantity - l.shipped - l.released as owed,
+                                l.returned - l.shipped as gone,
                                 0 as reserved, 0 as on_hand
                            from reservation_line l
-                           left join reservation r on r.order_id = l.order_id
                          union all
                          select order_id, stock_id, 0, 0, delta_reserved, delta_on_hand
                            from movement where order_id is not null) b

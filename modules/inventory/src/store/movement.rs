@@ -37,6 +37,7 @@ pub(crate) enum Kind {
     Released,
     Expired,
     Shipped,
+    Returned,
 }
 
 impl Kind {
@@ -52,6 +53,7 @@ impl Kind {
             Self::Released => "released",
             Self::Expired => "expired",
             Self::Shipped => "shipped",
+            Self::Returned => "returned",
         }
     }
 }

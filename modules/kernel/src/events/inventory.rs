@@ -87,6 +87,23 @@ pub struct StockShipped {
     pub reserved: i64,
 }
 
+/// Shipped stock came back and lies where it was.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StockReturned {
+    /// The stock.
+    pub stock_id: StockId,
+    /// Of which product.
+    pub product_id: ProductId,
+    /// Of which order.
+    pub order_id: OrderId,
+    /// How many units.
+    pub quantity: i64,
+    /// What lies there now.
+    pub on_hand: i64,
+    /// How much of it is promised.
+    pub reserved: i64,
+}
+
 /// Few units are left: what can be promised fell to the mark that was set. Told once, until there is
 /// more again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -121,6 +138,7 @@ publishes! { "stoa.inventory":
     StockReserved = "stock.reserved" about stock_id;
     StockReleased = "stock.released" about stock_id;
     StockShipped = "stock.shipped" about stock_id;
+    StockReturned = "stock.returned" about stock_id;
     StockLow = "stock.low" about alert_id;
     LocationChanged = "location.changed" about location_id;
 }

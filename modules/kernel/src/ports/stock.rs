@@ -73,6 +73,32 @@ pub trait Stock: Send + Sync {
     /// with [`StockError::ReservationEnded`], so that a late repetition cannot promise it again.
     async fn release(&self, order: OrderId) -> Result<(), StockError>;
 
+    /// Some of the promised units left the house, once for each key. The promise must be final. When
+    /// more is named than is promised still, [`StockError::OutOfStock`] says how much that is, and
+    /// nothing is changed; so it is with the other two.
+    async fn ship_part(
+        &self,
+        order: OrderId,
+        key: &str,
+        lines: &[StockLine],
+    ) -> Result<(), StockError>;
+
+    /// Gives some of the promised units back, once for each key.
+    async fn release_part(
+        &self,
+        order: OrderId,
+        key: &str,
+        lines: &[StockLine],
+    ) -> Result<(), StockError>;
+
+    /// Some of the units that left the house came back and lie where they were, once for each key.
+    async fn take_back(
+        &self,
+        order: OrderId,
+        key: &str,
+        lines: &[StockLine],
+    ) -> Result<(), StockError>;
+
     /// How many units of each product can be promised now; products without stock are left out.
     async fn available(&self, products: &[ProductId])
     -> Result<Vec<(ProductId, i64)>, Unavailable>;
