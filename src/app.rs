@@ -195,6 +195,7 @@ impl Shop {
 
     /// Starts what runs beside requests.
     pub async fn start(&self) -> Result<()> {
+        self.inventory.prepare().await?;
         self.catalog.start(&self.tasks);
         self.accounts.start(&self.tasks);
         self.orders.watch(&self.tasks);

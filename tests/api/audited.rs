@@ -59,6 +59,8 @@ async fn every_change_of_the_staff_is_in_the_log(engine: Engine) {
     let (before, after) = (&entry["before"]["on_hand"], &entry["after"]["on_hand"]);
     assert_eq!(after.as_i64().unwrap() - before.as_i64().unwrap(), 3);
 
+    places(&mut scene, &lamp).await;
+
     by_a_key(&mut scene, &lamp, &me).await;
 
     let (all, called) = (changing(&shop), &scene.called);
@@ -278,6 +280,32 @@ async fn money(scene: &mut Scene, shop: &Shop, lamp: &str) {
     let (_, entry) = scene.json(cancel, &[&order], why, "order.cancel", About::Is(&order)).await;
     let after = json!({"status": "CANCELLED", "reason": "out of lamps", "total": total});
     assert_eq!(entry["after"], after);
+}
+
+async fn places(scene: &mut Scene, lamp: &str) {
+    let new = json!({"code": "south", "country": "DE", "postal_code": "80331"});
+    let open = "POST /v1/admin/stock/locations";
+    let (made, _) = scene.json(open, &[], new, "location.create", About::Made).await;
+    let south = text(&made.body["id"]);
+    let named = json!({"code": "south", "name": "South", "country": "DE", "postal_code": "80331"});
+    let put = "PUT /v1/admin/stock/locations/{code}";
+    let about = About::Is(&south);
+    let (_, entry) = scene.json(put, &["south"], named, "location.update", about).await;
+    assert_eq!(entry["after"]["name"], "South");
+    let limits = json!({"safety": 2, "low_at": 5});
+    let put = "PUT /v1/admin/stock/{product_id}/limits";
+    let (_, entry) = scene.json(put, &[lamp], limits, "stock.limit", About::Is(lamp)).await;
+    assert_eq!(entry["after"]["safety"], 2);
+    let body = json!({
+        "from": "main", "to": "south", "lines": [{"product_id": lamp, "quantity": 4}]
+    });
+    let move_on = "POST /v1/admin/stock/transfers";
+    let (_, entry) = scene.json(move_on, &[], body, "stock.transfer", About::Named).await;
+    assert_eq!(entry["after"]["lines"], json!([{"product_id": lamp, "quantity": 4}]));
+    let body = json!({"location": "south", "lines": [{"product_id": lamp, "counted": 3}]});
+    let count = "POST /v1/admin/stock/counts";
+    let (_, entry) = scene.json(count, &[], body, "stock.count", About::Is(&south)).await;
+    assert_eq!(entry["after"]["location"], "south");
 }
 
 /// What an API key does is told with whose it is.

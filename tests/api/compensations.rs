@@ -164,7 +164,11 @@ async fn order(shop: &Shop, ada: &Customer, cause: Cause) -> String {
     if cause == Cause::HoldEnded {
         let order = ada.until(&id, &["AWAITING_PAYMENT"]).await;
         let db = shop.database("inventory").await;
-        let settings = inventory::Settings { location: "main".to_owned(), sweep_every_ms: 1_000 };
+        let settings = inventory::Settings {
+            location: "main".to_owned(),
+            allocation: inventory::Allocation::Split,
+            sweep_every_ms: 1_000,
+        };
         let order_id: OrderId = id.parse().unwrap();
         Inventory::new(db.clone(), settings).release(order_id).await.unwrap();
         db.close().await;

@@ -8,7 +8,7 @@ use platform::sql::{Db, Engine, Sqlite};
 use stoa::app::SCHEMAS;
 
 /// Tables that stay small: what the staff defines, work that waits, one row for a whole shop.
-const SMALL: [&str; 17] = [
+const SMALL: [&str; 19] = [
     "api_key",
     "attribute",
     "category",
@@ -16,6 +16,7 @@ const SMALL: [&str; 17] = [
     "collection",
     "dead_letter",
     "import_job",
+    "location",
     "market",
     "market_set",
     "price_due",
@@ -25,13 +26,15 @@ const SMALL: [&str; 17] = [
     "role",
     "sales_day",
     "search_generation",
+    "stock_location",
     "synonym",
 ];
 
 /// What `stoa verify` asks: it looks at everything, which is its purpose.
-const VERIFIED: [&str; 39] = [
+const VERIFIED: [&str; 41] = [
     "ACCOUNTS",
     "ACCOUNTS_UNTOLD",
+    "ALERTS_UNTOLD",
     "ATTEMPTS",
     "ATTEMPTS_BROKEN",
     "CHARGES",
@@ -48,6 +51,7 @@ const VERIFIED: [&str; 39] = [
     "LETTERS_UNTOLD",
     "LINE_ROWS",
     "LINE_SUMS",
+    "LOCATIONS_UNTOLD",
     "MISCOUNTED",
     "NOT_THE_SUM",
     "OPERATIONS",
@@ -72,12 +76,14 @@ const VERIFIED: [&str; 39] = [
 ];
 
 /// What else may go through a table, and why.
-const EXCEPTIONS: [(&str, &str); 7] = [
+const EXCEPTIONS: [(&str, &str); 9] = [
     ("CHOSEN_SKUS", "the export of all collections"),
     ("NEWEST_BY_ORDER", "pages along the index of orders, for the sandbox's report"),
     ("LIST", "pages along the primary key"),
     ("BY_ID", "pages along the primary key"),
     ("CLEAR_STOCK", "before all stock is heard of anew"),
+    ("CLEAR_SHELVES", "before all stock is heard of anew"),
+    ("TURNING", "an index that has what crossed its mark alone"),
     ("COUNT_SHOWN", "once at start, and when the books are checked"),
     ("QUEUE_ALL", "every price depends on a market that changed"),
 ];

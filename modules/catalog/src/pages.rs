@@ -142,6 +142,11 @@ impl Pages {
         self.products.invalidate(Tag::of(&product.uuid()));
     }
 
+    /// The stock of many products changed, and that is committed.
+    pub(crate) fn all_stock_changed(&self) {
+        self.products.invalidate_all();
+    }
+
     /// Waits until the events are followed as far as a position, but not for long.
     pub(crate) async fn wait_for(&self, position: i64, at_most: Duration) {
         if !self.follows() {

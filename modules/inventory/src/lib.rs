@@ -5,13 +5,18 @@
 //! journal, written in the same commit. The one limited quantity is [`STOCK`], and only its guard
 //! moves it.
 //!
+//! Parts of an order leave the house, are given back and come back one by one: of each line the
+//! units that are *shipped* and *released* are never more than were promised, and never more are
+//! *returned* than were shipped. What is left of them belongs to the whole order.
+//!
 //! A reservation is *held* until its deadline, then *committed*, then *shipped*; or it ends as
 //! *released* or *expired*. The deadline is when the sweeper may take it back, not when it ends: a
 //! held reservation that the sweeper has not met yet still has its units, so it may be committed or
 //! extended. Releasing an order that has none leaves a row that says so, and a late reservation
 //! for that order is refused.
 //!
-//! Orders are served from one location, named in the settings; other locations are counted and
+//! Stock lies at locations. Orders are served from those that are in use and serve orders; which of
+//! them an order gets its units from is decided by a [`Allocation`]. Other locations are counted and
 //! adjusted, and never promised.
 
 mod domain;
@@ -22,6 +27,7 @@ mod store;
 mod usecase;
 mod verify;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -29,7 +35,7 @@ use async_trait::async_trait;
 use kernel::Timestamp;
 use kernel::events::{OrderCancelled, OrderShipped, ProductCreated};
 use kernel::id::{OrderId, ProductId};
-use kernel::ports::{Stock, StockError, StockLine, Unavailable};
+use kernel::ports::{Destination, Stock, StockError, StockLine, Unavailable};
 use platform::audit::Actor;
 use platform::bus::{Subscription, Topic};
 use platform::idempotency;
@@ -39,12 +45,17 @@ use platform::tasks::Tasks;
 use platform::verify::Check;
 use serde::Deserialize;
 
-pub use domain::{Adjustment, Hold, HoldState, InvalidAdjustment, LINES_MAX, Level, UNITS_MAX};
-pub use error::AdjustError;
+use domain::Change;
+pub use domain::{
+    Adjustment, Allocation, Hold, HoldState, Invalid, LINES_MAX, Level, Limits, Location,
+    LocationInput, Stocktake, Transfer, UNITS_MAX, Wanted,
+};
+pub use error::{AdjustError, Impossible, LocationError, ShiftError};
 pub use store::STOCK;
 pub use usecase::Adjusted;
 
-platform::migrations! { "inventory": "0001_stock" }
+platform::migrations! { "inventory": "0001_stock", "0002_locations", "0003_safety_stock",
+"0004_parts" }
 
 /// The tables of this module and the statements over them.
 pub const SCHEMA: Schema = Schema {
@@ -58,9 +69,13 @@ pub const SCHEMA: Schema = Schema {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
-    /// The location that orders are promised stock from, 1 to 64 characters.
+    /// The location that new products are opened at, 1 to 64 characters. It serves orders unless
+    /// the staff says otherwise.
     pub location: String,
-    /// How often promises past their deadline are given back, in milliseconds.
+    /// How the locations of an order are chosen.
+    pub allocation: Allocation,
+    /// How often promises past their deadline are given back and low stock is looked for, in
+    /// milliseconds.
     pub sweep_every_ms: u64,
 }
 
@@ -102,7 +117,12 @@ impl Inventory {
         ]
     }
 
-    /// Starts giving back what is past its deadline.
+    /// Opens the location of the settings, unless it is there already.
+    pub async fn prepare(&self) -> sql::Result<()> {
+        usecase::prepare(&self.db, &self.settings.location).await
+    }
+
+    /// Starts giving back what is past its deadline, and warning of what is low.
     pub fn start(&self, tasks: &Tasks) {
         let inventory = self.clone();
         let every = Duration::from_millis(self.settings.sweep_every_ms);
@@ -110,11 +130,21 @@ impl Inventory {
             let inventory = inventory.clone();
             async move { inventory.sweep().await.map(|swept| swept.more) }
         });
+        let inventory = self.clone();
+        tasks.every("inventory.warn", every, None, move || {
+            let inventory = inventory.clone();
+            async move { inventory.warn().await }
+        });
     }
 
     /// Gives back one batch of the held reservations past their deadline.
     pub async fn sweep(&self) -> sql::Result<Swept> {
         usecase::sweep(&self.db).await
+    }
+
+    /// Warns of a batch of stock that fell to its mark; true when there may be more.
+    pub async fn warn(&self) -> sql::Result<bool> {
+        usecase::warn(&self.db).await
     }
 
     /// Changes what lies at a location, once for each key.
@@ -125,10 +155,59 @@ impl Inventory {
         adjustment: &Adjustment,
         actor: &Actor,
     ) -> Result<Adjusted, AdjustError> {
-        let ours = self.settings.location.as_str();
-        let location = adjustment.location.as_deref().unwrap_or(ours);
-        let place = usecase::Place { location, is_for_sale: location == ours };
-        usecase::adjust(&self.db, key, product, place, adjustment, actor).await
+        let location = adjustment.location.as_deref().unwrap_or(&self.settings.location);
+        usecase::adjust(&self.db, key, product, location, adjustment, actor).await
+    }
+
+    /// Makes what lies at a location what was counted there, once for each key.
+    pub async fn count(
+        &self,
+        key: &idempotency::Key,
+        take: &Stocktake,
+        actor: &Actor,
+    ) -> Result<Adjusted, ShiftError> {
+        usecase::count(&self.db, key, take, actor).await
+    }
+
+    /// Brings units from one location to another, once for each key.
+    pub async fn transfer(
+        &self,
+        key: &idempotency::Key,
+        transfer: &Transfer,
+        actor: &Actor,
+    ) -> Result<Adjusted, ShiftError> {
+        usecase::transfer(&self.db, key, transfer, actor).await
+    }
+
+    /// Changes what is kept back of a stock and when few units are left of it.
+    pub async fn limit(
+        &self,
+        product: ProductId,
+        limits: &Limits,
+        actor: &Actor,
+    ) -> Result<Level, AdjustError> {
+        let location = limits.location.as_deref().unwrap_or(&self.settings.location);
+        usecase::limit(&self.db, product, location, limits, actor).await
+    }
+
+    /// Opens a location.
+    pub async fn create_location(
+        &self,
+        input: LocationInput,
+        actor: &Actor,
+    ) -> Result<Location, LocationError> {
+        usecase::create(&self.db, input, actor).await
+    }
+
+    /// Changes a location that still is in a version; its code stays.
+    pub async fn replace_location(
+        &self,
+        code: &str,
+        version: i64,
+        input: LocationInput,
+        actor: &Actor,
+    ) -> Result<Location, LocationError> {
+        usecase::replace(&self.db, code, version, input, actor).await
     }
 
     /// What orders have been promised, in the order of their ids: up to `limit` orders after
@@ -160,10 +239,11 @@ impl Stock for Inventory {
         &self,
         order: OrderId,
         lines: &[StockLine],
+        to: Option<&Destination>,
         until: Timestamp,
     ) -> Result<(), StockError> {
-        let location = &self.settings.location;
-        Ok(usecase::reserve(&self.db, location, order, lines, until).await?)
+        let allocation = self.settings.allocation;
+        Ok(usecase::reserve(&self.db, allocation, order, lines, to, until).await?)
     }
 
     /// Does nothing to a committed promise, which has no deadline.
@@ -180,13 +260,44 @@ impl Stock for Inventory {
         Ok(usecase::release(&self.db, order).await?)
     }
 
+    async fn ship_part(
+        &self,
+        order: OrderId,
+        key: &str,
+        lines: &[StockLine],
+    ) -> Result<(), StockError> {
+        Ok(usecase::change(&self.db, order, key, lines, Change::Ship).await?)
+    }
+
+    async fn release_part(
+        &self,
+        order: OrderId,
+        key: &str,
+        lines: &[StockLine],
+    ) -> Result<(), StockError> {
+        Ok(usecase::change(&self.db, order, key, lines, Change::Release).await?)
+    }
+
+    async fn take_back(
+        &self,
+        order: OrderId,
+        key: &str,
+        lines: &[StockLine],
+    ) -> Result<(), StockError> {
+        Ok(usecase::change(&self.db, order, key, lines, Change::TakeBack).await?)
+    }
+
     async fn available(
         &self,
         products: &[ProductId],
     ) -> Result<Vec<(ProductId, i64)>, Unavailable> {
-        store::levels(&self.db, &self.settings.location, products.iter().copied())
+        let shelves = store::shelves(&self.db, products.iter().copied())
             .await
-            .map(|levels| levels.iter().map(|level| (level.product_id, level.available)).collect())
-            .map_err(|error| Unavailable::new("inventory", error))
+            .map_err(|error| Unavailable::new("inventory", error))?;
+        let mut sums = BTreeMap::new();
+        for level in shelves.iter().map(|shelf| &shelf.level) {
+            *sums.entry(level.product_id).or_default() += level.available;
+        }
+        Ok(sums.into_iter().collect())
     }
 }

@@ -14,6 +14,8 @@ pub(crate) async fn verify(db: &Db) -> Result<Vec<Check>> {
         check("reserved stock is what live orders hold", store::held_off(&mut tx).await?),
         check("an order's movements fit its state", store::order_off(&mut tx).await?),
         check("every change of stock was told", store::untold(&mut tx).await?),
+        check("every warning of low stock was told", store::alerts_untold(&mut tx).await?),
+        check("every change of a location was told", store::locations_untold(&mut tx).await?),
     ])
 }
 

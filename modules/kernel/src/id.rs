@@ -73,6 +73,10 @@ ids! {
     ImportId;
     /// One product's stock at one location.
     StockId;
+    /// The warnings of one stock that few units are left.
+    AlertId;
+    /// A place where stock lies.
+    LocationId;
     /// A promise of stock to one order.
     ReservationId;
     /// A shopper, a member of staff, or a guest before they register.

@@ -128,11 +128,19 @@ impl Guard {
 }
 
 /// Declares a [`Guard`]: `guard!(STOCK: "stock.reserved", table "stock", key uuid "id",
-/// used "reserved", limit "on_hand");`. The key is `uuid` or `text`.
+/// used "reserved", limit "on_hand");`. The key is `uuid` or `text`. With `keep "safety"` that much
+/// of the limit is not taken; what was taken before it was kept back stays so.
 #[macro_export]
 macro_rules! guard {
     ($(#[$doc:meta])+ $name:ident: $word:literal, table $table:literal, key $kind:ident $key:literal,
      used $used:literal, limit $limit:literal) => {
+        $crate::guard! {
+            $(#[$doc])+ $name: $word, table $table, key $kind $key, used $used, limit $limit,
+            keep "0"
+        }
+    };
+    ($(#[$doc:meta])+ $name:ident: $word:literal, table $table:literal, key $kind:ident $key:literal,
+     used $used:literal, limit $limit:literal, keep $keep:literal) => {
         $(#[$doc])+
         pub const $name: $crate::guard::Guard = $crate::guard::Guard {
             name: $word,
@@ -141,8 +149,8 @@ macro_rules! guard {
             uuid: $crate::guard!(@is_uuid $kind),
             used: $used,
             limit: $limit,
-            take: $crate::guard!(@change $table, $kind, $key, $used, $limit, "+ l.gn", "l.gn <= (", $limit, ") - "),
-            give: $crate::guard!(@change $table, $kind, $key, $used, $limit, "- l.gn", "l.gn <= ", "", ""),
+            take: $crate::guard!(@change $table, $kind, $key, $used, $limit, "+ l.gn", "l.gn <= (", $limit, ") - ", $keep, " - "),
+            give: $crate::guard!(@change $table, $kind, $key, $used, $limit, "- l.gn", "l.gn <= ", "", "", "", ""),
             broken: $crate::guard!(@broken $table, $kind, $key, $used, $limit),
         };
     };
@@ -167,23 +175,25 @@ macro_rules! guard {
     (@is_uuid uuid) => { true };
     (@is_uuid text) => { false };
     (@change $table:literal, uuid, $key:literal, $used:literal, $limit:literal,
-     $by:literal, $holds:literal, $bound:literal, $less:literal) => {
-        $crate::guard!(@texts $table, $key, $used, $limit, $by, $holds, $bound, $less,
+     $by:literal, $holds:literal, $bound:literal, $less:literal, $keep:literal,
+     $minus:literal) => {
+        $crate::guard!(@texts $table, $key, $used, $limit, $by, $holds, $bound, $less, $keep, $minus,
             "unhex(value->>'k', '-')", "uuid", "lower(hex(", "))")
     };
     (@change $table:literal, text, $key:literal, $used:literal, $limit:literal,
-     $by:literal, $holds:literal, $bound:literal, $less:literal) => {
-        $crate::guard!(@texts $table, $key, $used, $limit, $by, $holds, $bound, $less,
+     $by:literal, $holds:literal, $bound:literal, $less:literal, $keep:literal,
+     $minus:literal) => {
+        $crate::guard!(@texts $table, $key, $used, $limit, $by, $holds, $bound, $less, $keep, $minus,
             "value->>'k'", "text", "(", ")")
     };
     (@texts $table:literal, $key:literal, $used:literal, $limit:literal,
-     $by:literal, $holds:literal, $bound:literal, $less:literal,
+     $by:literal, $holds:literal, $bound:literal, $less:literal, $keep:literal, $minus:literal,
      $read:literal, $type:literal, $open:literal, $close:literal) => {
         $crate::sql::Sql::split(
             concat!(
                 "update ", $table, " set ", $used, " = ", $used, " ", $by, ", version = version + 1",
                 " from (select ", $read, " as gk, value->>'n' as gn from json_each($1)) l",
-                " where ", $table, ".", $key, " = l.gk and ", $holds, $bound, $less, $used,
+                " where ", $table, ".", $key, " = l.gk and ", $holds, $bound, $less, $keep, $minus, $used,
                 " returning ", $open, $key, $close, " as key, ", $used, " as used, ", $limit,
                 " as guard_limit, version"
             ),
@@ -194,7 +204,7 @@ macro_rules! guard {
                 $key, " in (select gk from l) order by ", $key, " for update) ",
                 "update ", $table, " set ", $used, " = ", $used, " ", $by, ", version = version + 1",
                 " from l join held on held.hk = l.gk where ", $table, ".", $key,
-                " = l.gk and ", $holds, $bound, $less, $used, " returning cast(", $key,
+                " = l.gk and ", $holds, $bound, $less, $keep, $minus, $used, " returning cast(", $key,
                 " as text) as key, ", $used, " as used, ", $limit, " as guard_limit, version"
             ),
         )

@@ -2,39 +2,48 @@
 
 use async_trait::async_trait;
 use kernel::events::{
-    ProductAvailabilityChanged, StockAdjusted, StockReleased, StockReserved, StockShipped,
+    LocationChanged, ProductAvailabilityChanged, StockAdjusted, StockReleased, StockReserved,
+    StockReturned, StockShipped,
 };
-use kernel::id::ProductId;
+use kernel::id::{ProductId, StockId};
 use kernel::{Envelope, Event};
 use platform::bus::{HandlerError, Reaction, Topic};
 use platform::sql::Tx;
 use serde::Deserialize;
 
 use crate::pages::Pages;
-use crate::store::products::{self, Noted};
+use crate::store::stock::{self, Noted, Outcome, Turned};
 
 /// What it wants to hear of.
-pub(crate) const TOPICS: [Topic; 4] = [
+pub(crate) const TOPICS: [Topic; 6] = [
     Topic::of::<StockAdjusted>(),
     Topic::of::<StockReserved>(),
     Topic::of::<StockReleased>(),
     Topic::of::<StockShipped>(),
+    Topic::of::<StockReturned>(),
+    Topic::of::<LocationChanged>(),
 ];
 
-/// Sets a product's `inventory_count` to what can still be promised of it.
+/// Sets a product's `inventory_count` to what can still be promised of it, at all locations that
+/// orders are served from.
 pub(crate) struct Stock {
     pub pages: Pages,
 }
 
-/// What all stock events have in common.
+/// What all events of one stock have in common.
 #[derive(Deserialize)]
 struct Level {
+    stock_id: StockId,
     product_id: ProductId,
     on_hand: i64,
     reserved: i64,
-    /// Only an adjustment can be of a location that orders are not served from.
+    /// Only an adjustment says where, and it comes first.
+    #[serde(default)]
+    location: Option<String>,
     #[serde(default = "yes")]
     is_for_sale: bool,
+    #[serde(default)]
+    safety: Option<i64>,
 }
 
 const fn yes() -> bool {
@@ -44,18 +53,26 @@ const fn yes() -> bool {
 #[async_trait]
 impl Reaction for Stock {
     async fn apply(&self, tx: &mut Tx, event: &Envelope) -> Result<(), HandlerError> {
-        let level = Level::deserialize(&event.data)?;
-        if !level.is_for_sale {
+        if let Some(changed) = event.open::<LocationChanged>() {
+            for turned in stock::note_location(tx, &changed?).await? {
+                tell(tx, turned)?;
+            }
             return Ok(());
         }
-        let product_id = level.product_id;
-        match products::set_stock(tx, product_id, level.on_hand - level.reserved).await? {
-            Noted::Same => {}
-            Noted::Turned { sku, version, in_stock } => {
-                tx.emit(&ProductAvailabilityChanged { product_id, sku, in_stock }, version)?;
-            }
-            Noted::Unknown => {
-                let source = StockAdjusted::SOURCE;
+        let level = Level::deserialize(&event.data)?;
+        let noted = Noted {
+            stock_id: level.stock_id,
+            product_id: level.product_id,
+            location: level.location.as_deref(),
+            units: level.on_hand - level.reserved,
+            safety: level.safety,
+            is_for_sale: level.is_for_sale,
+        };
+        match stock::note(tx, &noted).await? {
+            Outcome::Same => {}
+            Outcome::Turned(turned) => tell(tx, turned)?,
+            Outcome::Unknown => {
+                let (product_id, source) = (level.product_id, StockAdjusted::SOURCE);
                 tracing::warn!(%product_id, source, "stock of a product the catalogue lacks");
             }
         }
@@ -63,12 +80,21 @@ impl Reaction for Stock {
     }
 
     fn committed(&self, events: &[&Envelope]) {
+        if events.iter().any(|event| event.is::<LocationChanged>()) {
+            self.pages.all_stock_changed();
+        }
         for level in events.iter().filter_map(|event| Level::deserialize(&event.data).ok()) {
             self.pages.stock_changed(level.product_id);
         }
     }
 
     async fn reset(&self, tx: &mut Tx) -> Result<(), HandlerError> {
-        Ok(products::clear_stock(tx).await?)
+        Ok(stock::clear(tx).await?)
     }
+}
+
+fn tell(tx: &mut Tx, turned: Turned) -> Result<(), HandlerError> {
+    let Turned { id, sku, version, in_stock } = turned;
+    let event = ProductAvailabilityChanged { product_id: id.into(), sku, in_stock };
+    Ok(tx.emit(&event, version)?)
 }

@@ -17,6 +17,7 @@ pub(crate) mod products;
 pub(crate) mod related;
 pub(crate) mod searching;
 pub(crate) mod slugs;
+pub(crate) mod stock;
 pub(crate) mod synonyms;
 
 use std::collections::BTreeMap;

@@ -122,11 +122,6 @@ platform::statements! {
         "update product set shown = true, version = version + 1
           where id in (select cast(jsonb_array_elements_text($1) as uuid))
             and status = 'active' and not shown returning id, sku, version";
-    SET_STOCK = "update product set inventory_count = $2 where id = $1
-                 returning inventory_count > 0 as has_some, in_stock";
-    TURN_STOCK = "update product set in_stock = $2, version = version + 1
-                   where id = $1 and in_stock <> $2 returning sku, version";
-    CLEAR_STOCK = "update product set inventory_count = 0 where inventory_count <> 0";
     COUNT_SHOWN = "select count(*) from product p where p.shown and p.parent_id is null";
 }
 
@@ -272,35 +267,6 @@ pub(crate) async fn archive(tx: &mut Tx, id: ProductId) -> Result<Option<(String
     let archived: Option<(String, i64)> =
         tx.query(ARCHIVE).bind(id.uuid()).bind(now).optional().await?;
     Ok(was.zip(archived).map(|((was,), (sku, version))| (was, sku, version)))
-}
-
-/// What a note of a product's stock came to.
-pub(crate) enum Noted {
-    /// There is no such product.
-    Unknown,
-    /// It is in stock, or out of it, as before.
-    Same,
-    /// It came into stock or ran out.
-    Turned { sku: String, version: i64, in_stock: bool },
-}
-
-/// Notes how many units of a product can be promised.
-pub(crate) async fn set_stock(tx: &mut Tx, id: ProductId, available: i64) -> Result<Noted> {
-    let noted: Option<(bool, bool)> =
-        tx.query(SET_STOCK).bind(id.uuid()).bind(available).optional().await?;
-    let Some((has_some, in_stock)) = noted else { return Ok(Noted::Unknown) };
-    if has_some == in_stock {
-        return Ok(Noted::Same);
-    }
-    let turned: Option<(String, i64)> =
-        tx.query(TURN_STOCK).bind(id.uuid()).bind(has_some).optional().await?;
-    let turned = turned.map(|(sku, version)| Noted::Turned { sku, version, in_stock: has_some });
-    Ok(turned.unwrap_or(Noted::Same))
-}
-
-/// Forgets all stock, before it is heard of anew.
-pub(crate) async fn clear_stock(tx: &mut Tx) -> Result<()> {
-    tx.query(CLEAR_STOCK).execute().await.map(drop)
 }
 
 /// How many products shoppers see, variants not counted.

@@ -23,4 +23,5 @@ mod search_http;
 mod searches;
 mod searching;
 mod statements;
+mod stock;
 mod world;

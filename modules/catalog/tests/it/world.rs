@@ -2,7 +2,7 @@
 
 use catalog::{Catalog, ListQuery, ProductInput, Settings, Sort};
 use kernel::events::StockAdjusted;
-use kernel::id::{EventId, ProductId, StockId};
+use kernel::id::{EventId, ProductId};
 use kernel::{Envelope, Event, currency::Currency};
 use platform::bus::Handler;
 use platform::outbox;
@@ -61,25 +61,42 @@ pub const USD: Currency = Currency::USD;
 /// What the inventory tells of a product's stock.
 pub fn stock_event(db: &Db, product: ProductId, on_hand: i64, reserved: i64) -> Envelope {
     let event = StockAdjusted {
-        stock_id: StockId::new(),
+        // There is one stock of each product.
+        stock_id: product.uuid().into(),
         product_id: product,
         location: "main".to_owned(),
         is_for_sale: true,
         delta: on_hand,
         on_hand,
         reserved,
+        safety: 0,
         reason: "counted".to_owned(),
     };
+    envelope(db, &event)
+}
+
+/// An event on its way.
+pub fn envelope<E: Event>(db: &Db, event: &E) -> Envelope {
     Envelope {
         id: EventId::new(),
-        source: StockAdjusted::SOURCE.to_owned(),
-        kind: StockAdjusted::TYPE.to_owned(),
+        source: E::SOURCE.to_owned(),
+        kind: E::TYPE.to_owned(),
         version: 1,
         time: db.clock().now(),
         subject: event.subject(),
         trace: String::new(),
-        data: serde_json::to_value(&event).unwrap(),
+        data: serde_json::to_value(event).unwrap(),
     }
+}
+
+/// Lets the catalogue hear an event of the inventory.
+pub async fn hear_stock(db: &Db, catalog: &Catalog, event: &Envelope) {
+    let Handler::Reaction(reaction) = &catalog.subscriptions()[0].handler else {
+        panic!("a reaction");
+    };
+    let mut tx = db.begin("test.stock").await.unwrap();
+    reaction.apply(&mut tx, event).await.unwrap();
+    tx.commit().await.unwrap();
 }
 
 /// Lets the catalogue hear what lies in stock.
@@ -90,12 +107,7 @@ pub async fn set_stock(
     on_hand: i64,
     reserved: i64,
 ) {
-    let Handler::Reaction(reaction) = &catalog.subscriptions()[0].handler else {
-        panic!("a reaction");
-    };
-    let mut tx = db.begin("test.stock").await.unwrap();
-    reaction.apply(&mut tx, &stock_event(db, product, on_hand, reserved)).await.unwrap();
-    tx.commit().await.unwrap();
+    hear_stock(db, catalog, &stock_event(db, product, on_hand, reserved)).await;
 }
 
 /// The categories with the products in each and below it, by path.

@@ -1,9 +1,8 @@
-use super::UNITS_MAX;
+use super::location::check_code;
+use super::{Invalid, UNITS_MAX, is_text};
 
 /// The longest reason, in characters.
-const REASON_MAX: usize = 200;
-/// The longest name of a location, in characters.
-const LOCATION_MAX: usize = 64;
+pub(super) const REASON_MAX: usize = 200;
 
 /// A change of what lies at a location: counted, received or written off.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,45 +15,21 @@ pub struct Adjustment {
     pub location: Option<String>,
 }
 
-/// A field of an adjustment that is not allowed.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{field}: {allowed}")]
-pub struct InvalidAdjustment {
-    /// The field.
-    pub field: &'static str,
-    /// What is allowed there.
-    pub allowed: String,
-}
-
 impl Adjustment {
     /// An adjustment, or the field that is wrong.
-    pub fn new(
-        delta: i64,
-        reason: &str,
-        location: Option<String>,
-    ) -> Result<Self, InvalidAdjustment> {
-        let refused = |field, allowed| Err(InvalidAdjustment { field, allowed });
+    pub fn new(delta: i64, reason: &str, location: Option<String>) -> Result<Self, Invalid> {
+        let refused = |field, allowed| Err(Invalid::new(field, allowed));
         if delta == 0 || !(-UNITS_MAX..=UNITS_MAX).contains(&delta) {
             return refused("delta", format!("must be -{UNITS_MAX} to {UNITS_MAX}, and not 0"));
         }
         if !is_text(reason, REASON_MAX) || reason.trim().is_empty() {
             return refused("reason", format!("must be 1 to {REASON_MAX} printable characters"));
         }
-        if location
-            .as_deref()
-            .is_some_and(|name| name.trim() != name || !is_text(name, LOCATION_MAX))
-        {
-            let allowed = format!(
-                "must be 1 to {LOCATION_MAX} printable characters without spaces at its ends"
-            );
-            return refused("location", allowed);
+        if let Some(location) = &location {
+            check_code("location", location)?;
         }
         Ok(Self { delta, reason: reason.trim().to_owned(), location })
     }
-}
-
-fn is_text(text: &str, most: usize) -> bool {
-    (1..=most).contains(&text.chars().count()) && !text.chars().any(char::is_control)
 }
 
 #[cfg(test)]

@@ -4,7 +4,8 @@ use platform::fault;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::Wanted;
+use super::location::check_code;
+use super::{Invalid, Wanted};
 
 /// The most units of a product at one location, and the most one adjustment moves.
 pub const UNITS_MAX: i64 = 1_000_000_000;
@@ -14,7 +15,8 @@ pub const UNITS_MAX: i64 = 1_000_000_000;
 #[schema(example = json!({
     "stock_id": "0198f2a4-6f0e-7c3a-9d61-0a4f3c1b2d10",
     "product_id": "0198f2a4-6f0e-7c3a-9d61-0a4f3c1b2d11",
-    "location": "main", "on_hand": 50, "reserved": 3, "available": 47
+    "location": "main", "on_hand": 50, "reserved": 3, "safety": 5, "available": 42,
+    "low_at": 10, "low": false
 }))]
 pub struct Level {
     /// The stock.
@@ -27,15 +29,61 @@ pub struct Level {
     pub on_hand: i64,
     /// How many of them are promised to orders.
     pub reserved: i64,
+    /// How many units are kept back: they are not promised to anybody new.
+    pub safety: i64,
     /// How many can still be promised.
     pub available: i64,
+    /// The mark: few are left when no more than this can be promised.
+    pub low_at: Option<i64>,
+    /// Whether few are left, as far as it was looked at.
+    pub low: bool,
+}
+
+/// What can be promised, of what lies there, is promised and is kept back.
+pub(crate) fn available(on_hand: i64, reserved: i64, safety: i64) -> i64 {
+    (on_hand - reserved - safety).max(0)
+}
+
+/// What is kept back of one stock, and when few units are left of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// How many units are kept back.
+    pub safety: i64,
+    /// The mark; none for no warning.
+    pub low_at: Option<i64>,
+    /// Where; the location of the settings when there is none.
+    pub location: Option<String>,
+}
+
+impl Limits {
+    /// Limits, or the field that is wrong.
+    pub fn new(
+        safety: i64,
+        low_at: Option<i64>,
+        location: Option<String>,
+    ) -> Result<Self, Invalid> {
+        for (field, units) in [("safety", Some(safety)), ("low_at", low_at)] {
+            if units.is_some_and(|units| !(0..=UNITS_MAX).contains(&units)) {
+                return Err(Invalid::new(field, format!("must be 0 to {UNITS_MAX}")));
+            }
+        }
+        if let Some(location) = &location {
+            check_code("location", location)?;
+        }
+        Ok(Self { safety, low_at, location })
+    }
+}
+
+/// Whether there is enough.
+pub(super) fn suffices(available: i64, requested: i64) -> bool {
+    available > requested || (available == requested && !fault::bug("last_unit_is_not_sold"))
 }
 
 /// The products of which there is not enough. A product without stock has 0.
-pub(crate) fn shortages(wanted: &Wanted, levels: &[Level]) -> Vec<Shortage> {
+pub(super) fn shortages(wanted: &Wanted, levels: &[&Level]) -> Vec<Shortage> {
     let available = |product| {
-        let level = levels.iter().find(|level| level.product_id == product);
-        level.map_or(0, |level| level.available)
+        let levels = levels.iter().filter(|level| level.product_id == product);
+        levels.map(|level| level.available).sum()
     };
     wanted
         .iter()
@@ -44,10 +92,7 @@ pub(crate) fn shortages(wanted: &Wanted, levels: &[Level]) -> Vec<Shortage> {
             requested,
             available: available(product_id),
         })
-        .filter(|line| {
-            line.available < line.requested
-                || (fault::bug("last_unit_is_not_sold") && line.available == line.requested)
-        })
+        .filter(|line| !suffices(line.available, line.requested))
         .collect()
 }
 
@@ -58,17 +103,32 @@ mod tests {
     fn level(product_id: ProductId, on_hand: i64, reserved: i64) -> Level {
         let stock_id = StockId::new();
         let (location, available) = ("main".to_owned(), on_hand - reserved);
-        Level { stock_id, product_id, location, on_hand, reserved, available }
+        let (safety, low_at, low) = (0, None, false);
+        Level { stock_id, product_id, location, on_hand, reserved, safety, available, low_at, low }
     }
 
     #[test]
     fn every_short_line_is_named_and_no_other() {
         let (enough, short, unknown) = (ProductId::new(), ProductId::new(), ProductId::new());
-        let levels = [level(enough, 5, 2), level(short, 5, 3)];
+        let levels = [level(enough, 5, 2), level(short, 4, 3), level(short, 1, 0)];
+        let levels: Vec<&Level> = levels.iter().collect();
         let wanted = Wanted::from([(enough, 3), (short, 3), (unknown, 1)]);
         let mut found = shortages(&wanted, &levels);
         found.sort_by_key(|line| line.product_id);
         let line = |product_id, requested, available| Shortage { product_id, requested, available };
         assert_eq!(found, [line(short, 3, 2), line(unknown, 1, 0)]);
+    }
+
+    #[test]
+    fn limits_that_are_not_allowed_are_named() {
+        let field = |safety, low_at, location: Option<&str>| {
+            Limits::new(safety, low_at, location.map(str::to_owned)).map_err(|wrong| wrong.field)
+        };
+        assert_eq!(field(-1, None, None), Err("safety"));
+        assert_eq!(field(0, Some(UNITS_MAX + 1), None), Err("low_at"));
+        assert_eq!(field(0, None, Some("")), Err("location"));
+        assert!(field(UNITS_MAX, Some(0), Some("main")).is_ok());
+        assert_eq!(available(5, 2, 2), 1);
+        assert_eq!(available(5, 2, 9), 0);
     }
 }

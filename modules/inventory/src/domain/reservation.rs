@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 use std::str::FromStr;
 
-use kernel::id::{OrderId, ProductId};
+use kernel::id::{OrderId, ProductId, StockId};
 use kernel::ports::StockLine;
 
 use crate::error::HoldError;
@@ -20,7 +20,7 @@ pub enum HoldState {
     Released,
     /// Given back because the deadline passed.
     Expired,
-    /// Left the house.
+    /// Left the house, except for what was given back before.
     Shipped,
 }
 
@@ -32,6 +32,12 @@ impl HoldState {
         (Self::Expired, "expired"),
         (Self::Shipped, "shipped"),
     ];
+
+    /// As it is stored.
+    pub(crate) fn word(self) -> &'static str {
+        let known = Self::ALL.iter().find(|(state, _)| *state == self);
+        known.map_or("", |(_, word)| word)
+    }
 
     /// Whether the promise was kept or still can be: the order's units were not given back.
     pub fn stands(self) -> bool {
@@ -61,6 +67,14 @@ impl FromStr for HoldState {
     }
 }
 
+/// Units of one row of stock that are promised to an order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Line {
+    pub stock_id: StockId,
+    pub product_id: ProductId,
+    pub quantity: i64,
+}
+
 /// What an order was promised.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Hold {
@@ -68,7 +82,8 @@ pub struct Hold {
     pub order_id: OrderId,
     /// How the promise stands.
     pub state: HoldState,
-    /// The units of each product, in the order of their ids; none when nothing was ever reserved.
+    /// The units of each product that were not given back, in the order of their ids, wherever they
+    /// come from.
     pub lines: Vec<(ProductId, i64)>,
 }
 
@@ -92,7 +107,7 @@ impl Reserved {
 }
 
 /// How many units of each product an order wants.
-pub(crate) type Wanted = BTreeMap<ProductId, i64>;
+pub type Wanted = BTreeMap<ProductId, i64>;
 
 /// Lines that no order can have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -132,6 +147,7 @@ mod tests {
     fn states_are_read_as_they_are_written() {
         for (state, word) in HoldState::ALL {
             assert_eq!(word.parse(), Ok(state));
+            assert_eq!(state.word(), word);
             assert!(state.stands() || !state.is_final());
         }
         assert!("lost".parse::<HoldState>().is_err());

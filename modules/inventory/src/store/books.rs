@@ -17,7 +17,8 @@ platform::statements! {
                        or s.reserved <> coalesce(m.reserved, 0)
                        or s.version <> coalesce(m.changes, 0) limit 20";
     HELD_OFF = "select s.id, s.reserved, coalesce(h.quantity, 0) from stock s
-                  left join (select l.stock_id, cast(sum(l.quantity) as bigint) as quantity
+                  left join (select l.stock_id, cast(sum(l.quantity - l.shipped - l.released) as bigint)
+                                   as quantity
                                from reservation_line l
                                join reservation r on r.order_id = l.order_id
                               where r.state in ('held', 'committed')
@@ -27,12 +28,10 @@ platform::statements! {
     /// movement of an order without a line is wrong like a line without its movements.
     ORDER_OFF = "select b.order_id, cast(sum(b.owed) as bigint), cast(sum(b.reserved) as bigint)
                    from (select l.order_id, l.stock_id,
-                                case when r.state in ('held', 'committed') then l.quantity
-                                     else 0 end as owed,
-                                case when r.state = 'shipped' then -l.quantity else 0 end as gone,
+                                l.quantity - l.shipped - l.released as owed,
+                                l.returned - l.shipped as gone,
                                 0 as reserved, 0 as on_hand
                            from reservation_line l
-                           left join reservation r on r.order_id = l.order_id
                          union all
                          select order_id, stock_id, 0, 0, delta_reserved, delta_on_hand
                            from movement where order_id is not null) b
@@ -43,6 +42,15 @@ platform::statements! {
                 left join (select subject, max(version) as version from outbox group by subject) o
                   on o.subject = s.id
                where s.version <> coalesce(o.version, 0) limit 20";
+    ALERTS_UNTOLD = "select s.id, s.alerts, coalesce(o.version, 0) from stock s
+                       left join (select subject, max(version) as version
+                                    from outbox group by subject) o on o.subject = s.alert_id
+                      where s.alerts <> coalesce(o.version, 0) limit 20";
+    LOCATION_ROWS = "select count(*) from location";
+    LOCATIONS_UNTOLD = "select l.id, l.version, coalesce(o.version, 0) from location l
+                          left join (select subject, max(version) as version
+                                       from outbox group by subject) o on o.subject = l.id
+                         where l.version <> coalesce(o.version, 0) limit 20";
 }
 
 /// How many rows were looked at, and the broken ones: the row, what it says, what it should say.
@@ -76,4 +84,14 @@ pub(crate) async fn order_off(tx: &mut Tx) -> Result<Found> {
 /// Stock whose newest change was not told of: the stock, its version, that of its newest event.
 pub(crate) async fn untold(tx: &mut Tx) -> Result<Found> {
     found(tx, STOCK_ROWS, UNTOLD).await
+}
+
+/// Locations whose newest change was not told of, in the same way.
+pub(crate) async fn locations_untold(tx: &mut Tx) -> Result<Found> {
+    found(tx, LOCATION_ROWS, LOCATIONS_UNTOLD).await
+}
+
+/// Stock whose newest warning was not told of, in the same way.
+pub(crate) async fn alerts_untold(tx: &mut Tx) -> Result<Found> {
+    found(tx, STOCK_ROWS, ALERTS_UNTOLD).await
 }

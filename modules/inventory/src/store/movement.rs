@@ -30,10 +30,14 @@ platform::statements! {
 pub(crate) enum Kind {
     Opened,
     Adjusted,
+    Limited,
+    Counted,
+    Transferred,
     Reserved,
     Released,
     Expired,
     Shipped,
+    Returned,
 }
 
 impl Kind {
@@ -42,10 +46,14 @@ impl Kind {
         match self {
             Self::Opened => "opened",
             Self::Adjusted => "adjusted",
+            Self::Limited => "limited",
+            Self::Counted => "counted",
+            Self::Transferred => "transferred",
             Self::Reserved => "reserved",
             Self::Released => "released",
             Self::Expired => "expired",
             Self::Shipped => "shipped",
+            Self::Returned => "returned",
         }
     }
 }

@@ -1,12 +1,12 @@
 use kernel::Timestamp;
-use kernel::id::{OrderId, ProductId, StockId};
+use kernel::id::{OrderId, ProductId};
 use platform::fault;
 use platform::sql::Json;
 use platform::sql::{Db, Error, Result, Tx};
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::domain::{Hold, HoldState, Reserved};
+use crate::domain::{Change, Hold, HoldState, Line, Part, Reserved, Wanted};
 
 platform::statements! {
     HOLD = "insert into reservation (order_id, state, expires_at, created_at, updated_at)
@@ -17,7 +17,12 @@ platform::statements! {
                where order_id = $1 and state = 'held'";
     COMMIT = "update reservation set state = 'committed', updated_at = $2
                where order_id = $1 and state = 'held'";
-    END = "update reservation set state = 'released', updated_at = $2
+    /// An order of which a part has left the house keeps that part.
+    END = "update reservation
+              set state = case when exists (select 1 from reservation_line l
+                                             where l.order_id = $1 and l.shipped > 0)
+                               then 'shipped' else 'released' end,
+                  updated_at = $2
             where order_id = $1 and state in ('held', 'committed')";
     /// The state and the deadline are looked at again under the row's lock: whoever committed or
     /// extended it meanwhile has won.
@@ -26,8 +31,30 @@ platform::statements! {
     SHIP = "update reservation set state = 'shipped', updated_at = $2
              where order_id = $1 and state = 'committed'";
     STATE = "select state from reservation where order_id = $1";
-    LINES = "select stock_id, product_id, quantity from reservation_line where order_id = $1
-              order by stock_id";
+    /// Everything that changes an order's lines takes the lock of its reservation first.
+    LOCK = "update reservation set updated_at = $2 where order_id = $1 returning state";
+    SET_STATE = "update reservation set state = $2 where order_id = $1";
+    PARTS = "select stock_id, product_id, quantity, shipped, released, returned
+               from reservation_line where order_id = $1 order by stock_id";
+    COUNT_PARTS =
+        "update reservation_line
+            set shipped = reservation_line.shipped + l.shipped,
+                released = reservation_line.released + l.released,
+                returned = reservation_line.returned + l.returned
+           from (select unhex(value->>'k', '-') as k, value->>'shipped' as shipped,
+                        value->>'released' as released, value->>'returned' as returned
+                   from json_each($2)) l
+          where order_id = $1 and stock_id = l.k",
+        "update reservation_line
+            set shipped = reservation_line.shipped + l.shipped,
+                released = reservation_line.released + l.released,
+                returned = reservation_line.returned + l.returned
+           from jsonb_to_recordset($2) as l(k uuid, shipped bigint, released bigint,
+                                            returned bigint)
+          where order_id = $1 and stock_id = l.k";
+    NOTE_CHANGE = "insert into reservation_change (key, order_id, kind, lines, at)
+                   values ($1, $2, $3, $4, $5) on conflict (key) do nothing";
+    CHANGE = "select order_id, kind, lines from reservation_change where key = $1";
     FIND = "select r.order_id, r.state, l.product_id, l.quantity
               from reservation r left join reservation_line l on l.order_id = r.order_id
              where r.order_id = $1";
@@ -41,26 +68,21 @@ platform::statements! {
            from jsonb_to_recordset($2) as l(stock_id uuid, product_id uuid, quantity bigint)";
     DUE = "select order_id from reservation where state = 'held' and expires_at <= $1
             order by expires_at limit $2";
-    HOLDS = "select r.order_id, r.state, l.product_id, l.quantity
+    HOLDS = "select r.order_id, r.state, l.product_id, l.quantity - l.released as quantity
                from (select order_id, state from reservation where order_id > $1
                       order by order_id limit $2) r
                left join reservation_line l on l.order_id = r.order_id
               order by r.order_id, l.product_id nulls last";
 }
 
-/// Units of one row of stock that are promised to an order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Line {
-    pub stock_id: StockId,
-    pub product_id: ProductId,
-    pub quantity: i64,
-}
-
 #[derive(platform::sql::Record)]
-struct LineRow {
+struct PartRow {
     stock_id: Uuid,
     product_id: Uuid,
     quantity: i64,
+    shipped: i64,
+    released: i64,
+    returned: i64,
 }
 
 #[derive(platform::sql::Record)]
@@ -73,7 +95,8 @@ struct HoldRow {
 
 impl HoldRow {
     fn line(&self) -> Option<(ProductId, i64)> {
-        self.product_id.map(ProductId::from).zip(self.quantity)
+        let units = self.quantity.filter(|units| *units > 0);
+        self.product_id.map(ProductId::from).zip(units)
     }
 }
 
@@ -144,18 +167,104 @@ pub(crate) async fn find_in(tx: &mut Tx, order: OrderId) -> Result<Option<Reserv
 fn reserved(rows: &[HoldRow]) -> Result<Option<Reserved>> {
     let Some(first) = rows.first() else { return Ok(None) };
     let state = parse(&first.state)?;
-    Ok(Some(Reserved { state, lines: rows.iter().filter_map(HoldRow::line).collect() }))
+    let mut lines = Wanted::new();
+    for (product, units) in rows.iter().filter_map(HoldRow::line) {
+        *lines.entry(product).or_default() += units;
+    }
+    Ok(Some(Reserved { state, lines }))
 }
 
 /// The order's lines, in the order of their stock.
-pub(crate) async fn lines(tx: &mut Tx, order: OrderId) -> Result<Vec<Line>> {
-    let rows: Vec<LineRow> = tx.query(LINES).bind(order.uuid()).all().await?;
-    let line = |row: LineRow| Line {
+pub(crate) async fn parts(tx: &mut Tx, order: OrderId) -> Result<Vec<Part>> {
+    let rows: Vec<PartRow> = tx.query(PARTS).bind(order.uuid()).all().await?;
+    let part = |row: PartRow| Part {
         stock_id: row.stock_id.into(),
         product_id: row.product_id.into(),
         quantity: row.quantity,
+        shipped: row.shipped,
+        released: row.released,
+        returned: row.returned,
     };
-    Ok(rows.into_iter().map(line).collect())
+    Ok(rows.into_iter().map(part).collect())
+}
+
+/// Locks the order's promise: how it stands, if there is one.
+pub(crate) async fn lock(tx: &mut Tx, order: OrderId) -> Result<Option<HoldState>> {
+    let now = tx.now();
+    let row: Option<(String,)> = tx.query(LOCK).bind(order.uuid()).bind(now).optional().await?;
+    row.map(|(state,)| parse(&state)).transpose()
+}
+
+/// Says how the order's promise stands, which is locked.
+pub(crate) async fn set_state(tx: &mut Tx, order: OrderId, state: HoldState) -> Result<()> {
+    tx.query(SET_STATE).bind(order.uuid()).bind(state.word()).execute().await.map(drop)
+}
+
+/// Counts on the order's lines what happened to some of their units.
+pub(crate) async fn count_parts(
+    tx: &mut Tx,
+    order: OrderId,
+    change: Change,
+    lines: &[Line],
+) -> Result<()> {
+    let units = |line: &Line, counted| if change == counted { line.quantity } else { 0 };
+    let list: Vec<_> = lines
+        .iter()
+        .map(|line| {
+            json!({
+                "k": line.stock_id.to_string(),
+                "shipped": units(line, Change::Ship),
+                "released": units(line, Change::Release),
+                "returned": units(line, Change::TakeBack),
+            })
+        })
+        .collect();
+    tx.query(COUNT_PARTS).bind(order.uuid()).bind(Json(list)).execute().await.map(drop)
+}
+
+const fn change_word(change: Change) -> &'static str {
+    match change {
+        Change::Ship => "shipped",
+        Change::Release => "released",
+        Change::TakeBack => "returned",
+    }
+}
+
+/// Writes that this key changes a part of the order's promise; false when it has done something
+/// before.
+pub(crate) async fn note_change(
+    tx: &mut Tx,
+    key: &str,
+    order: OrderId,
+    change: Change,
+    wanted: &Wanted,
+) -> Result<bool> {
+    let now = tx.now();
+    let new = tx
+        .query(NOTE_CHANGE)
+        .bind(key)
+        .bind(order.uuid())
+        .bind(change_word(change))
+        .bind(Json(wanted.iter().collect::<Vec<_>>()))
+        .bind(now)
+        .execute()
+        .await?;
+    Ok(new == 1)
+}
+
+/// Whether it was this that the key did before.
+pub(crate) async fn is_change(
+    tx: &mut Tx,
+    key: &str,
+    order: OrderId,
+    change: Change,
+    wanted: &Wanted,
+) -> Result<bool> {
+    let row: Option<(Uuid, String, Json<Vec<(ProductId, i64)>>)> =
+        tx.query(CHANGE).bind(key).optional().await?;
+    Ok(row.is_some_and(|(of, kind, Json(lines))| {
+        of == order.uuid() && kind == change_word(change) && lines.into_iter().eq(wanted.clone())
+    }))
 }
 
 pub(crate) async fn save_lines(tx: &mut Tx, order: OrderId, lines: &[Line]) -> Result<()> {
@@ -190,7 +299,11 @@ pub(crate) async fn holds(db: &Db, after: Option<OrderId>, limit: u32) -> Result
     for row in rows {
         let order_id = OrderId::from(row.order_id);
         match holds.last_mut() {
-            Some(hold) if hold.order_id == order_id => hold.lines.extend(row.line()),
+            Some(hold) if hold.order_id == order_id => match (hold.lines.last_mut(), row.line()) {
+                // The same product from another location.
+                (Some((last, sum)), Some((product, units))) if *last == product => *sum += units,
+                (_, line) => hold.lines.extend(line),
+            },
             _ => holds.push(Hold {
                 order_id,
                 state: parse(&row.state)?,

@@ -1,31 +1,36 @@
-use kernel::id::{ProductId, StockId};
+use kernel::id::{AlertId, ProductId, StockId};
 use platform::guard::Changed;
 use platform::sql::Json;
 use platform::sql::{Db, Result, Tx};
 use serde_json::json;
 use uuid::Uuid;
 
-use super::Line;
-use crate::domain::{Level, UNITS_MAX};
+use crate::domain::{Level, Limits, Line, Shelf, UNITS_MAX, available};
 
 /// The most locations of one product that are listed.
 const LOCATIONS_MAX: i64 = 100;
 
 platform::guard! {
-    /// The units that are promised: never more than lie there.
-    STOCK: "stock.reserved", table "stock", key uuid "id", used "reserved", limit "on_hand"
+    /// The units that are promised: never more than lie there, and none that are kept back.
+    STOCK: "stock.reserved", table "stock", key uuid "id", used "reserved", limit "on_hand",
+    keep "safety"
 }
 
 platform::statements! {
-    LEVELS =
-        "select id, product_id, location, on_hand, reserved, version from stock
-          where location = $2 and product_id in (select unhex(value, '-') from json_each($1))",
-        "select id, product_id, location, on_hand, reserved, version from stock
-          where location = $2
-            and product_id in (select cast(p as uuid) from jsonb_array_elements_text($1) as p)";
-    AT_LOCATION = "select id, product_id, location, on_hand, reserved, version from stock
+    SHELVES =
+        "select s.id, s.product_id, s.location, s.on_hand, s.reserved, s.safety,
+                s.low_at, s.low, l.priority, l.country, l.postal_code
+           from stock s join location l on l.code = s.location
+          where s.product_id in (select unhex(value, '-') from json_each($1))
+            and l.active and l.serves_orders",
+        "select s.id, s.product_id, s.location, s.on_hand, s.reserved, s.safety,
+                s.low_at, s.low, l.priority, l.country, l.postal_code
+           from stock s join location l on l.code = s.location
+          where s.product_id in (select cast(p as uuid) from jsonb_array_elements_text($1) as p)
+            and l.active and l.serves_orders";
+    AT_LOCATION = "select id, product_id, location, on_hand, reserved, version, safety, low_at, low from stock
                     where product_id = $1 and location = $2";
-    LOCATIONS = "select id, product_id, location, on_hand, reserved, version from stock
+    LOCATIONS = "select id, product_id, location, on_hand, reserved, version, safety, low_at, low from stock
                   where product_id = $1 order by location limit $2";
     OPEN = "insert into stock (id, product_id, location, on_hand, version)
             values ($1, $2, $3, $4, $5) on conflict (product_id, location) do nothing";
@@ -33,16 +38,75 @@ platform::statements! {
     OPEN_ELSEWHERE = "insert into stock (id, product_id, location)
                       select $1, $2, $3 where exists (select 1 from stock where product_id = $2)
                           on conflict (product_id, location) do nothing";
+    /// A location that is not in use takes in no units.
     ADJUST = "update stock set on_hand = on_hand + $3, version = version + 1
                where product_id = $1 and location = $2
                  and on_hand + $3 >= reserved and on_hand + $3 <= $4
-              returning id, product_id, location, on_hand, reserved, version";
+                 and ($3 < 0 or exists (select 1 from location where code = $2 and active))
+              returning id, product_id, location, on_hand, reserved, version, safety, low_at, low";
+    /// What lies of some products at a location.
+    AT =
+        "select id, product_id, location, on_hand, reserved, version, safety, low_at, low from stock
+          where location = $2 and product_id in (select unhex(value, '-') from json_each($1))",
+        "select id, product_id, location, on_hand, reserved, version, safety, low_at, low from stock
+          where location = $2
+            and product_id in (select cast(p as uuid) from jsonb_array_elements_text($1) as p)";
+    /// Known products may lie at another location too.
+    OPEN_ALL_ELSEWHERE =
+        "insert into stock (id, product_id, location)
+         select unhex(value->>'id', '-'), unhex(value->>'product_id', '-'), $2
+           from json_each($1)
+          where exists (select 1 from stock s
+                         where s.product_id = unhex(value->>'product_id', '-'))
+             on conflict (product_id, location) do nothing",
+        "insert into stock (id, product_id, location)
+         select w.id, w.product_id, $2
+           from jsonb_to_recordset($1) as w(id uuid, product_id uuid)
+          where exists (select 1 from stock s where s.product_id = w.product_id)
+          order by w.product_id
+             on conflict (product_id, location) do nothing";
+    /// Units come and go, where the promises allow it and as many lie there as were seen. Locked in
+    /// the order of ids, as the guard does.
+    MOVE =
+        "update stock set on_hand = on_hand + l.n, version = version + 1
+           from (select unhex(value->>'k', '-') as k, value->>'n' as n, value->>'seen' as seen
+                   from json_each($1)) l
+          where stock.id = l.k and on_hand + l.n between reserved and $2
+            and on_hand = coalesce(l.seen, on_hand)
+         returning id, product_id, location, on_hand, reserved, version, safety, low_at, low",
+        "with l as (select w.k, w.n, w.seen
+                      from jsonb_to_recordset($1) as w(k uuid, n bigint, seen bigint)),
+              held as (select id as hk from stock where id in (select k from l)
+                        order by id for update)
+         update stock set on_hand = on_hand + l.n, version = version + 1
+           from l join held on held.hk = l.k
+          where stock.id = l.k and on_hand + l.n between reserved and $2
+            and on_hand = coalesce(l.seen, on_hand)
+         returning id, product_id, location, on_hand, reserved, version, safety, low_at, low";
+    LIMIT = "update stock set safety = $3, low_at = $4, version = version + 1
+              where product_id = $1 and location = $2
+             returning id, product_id, location, on_hand, reserved, version, safety, low_at, low";
+    STOCK_LIST = "select id, product_id, location, on_hand, reserved, version, safety, low_at, low
+                    from stock where id > $1 order by id limit $2";
+    STOCK_LOW = "select id, product_id, location, on_hand, reserved, version, safety, low_at, low
+                   from stock where low and id > $1 order by id limit $2";
+    /// What crossed its mark and was not looked at yet.
+    TURNING = "select id from stock
+                where low <> coalesce(on_hand - reserved - safety <= low_at, false) and id > $1
+                order by id limit $2";
+    /// The mark is looked at again under the row's lock.
+    TURN = "update stock
+               set low = not low, alerts = alerts + case when low then 0 else 1 end,
+                   alert_id = coalesce(alert_id, $2)
+             where id = $1 and low <> coalesce(on_hand - reserved - safety <= low_at, false)
+            returning alert_id, alerts, product_id, location, on_hand, reserved, safety, low_at,
+                      low";
     /// Promised units leave the house. Locked in the order of ids, as the guard does.
     TAKE_OUT =
         "update stock set on_hand = on_hand - l.n, reserved = reserved - l.n, version = version + 1
            from (select unhex(value->>'k', '-') as k, value->>'n' as n from json_each($1)) l
           where stock.id = l.k and reserved >= l.n
-         returning id, product_id, location, on_hand, reserved, version",
+         returning id, product_id, location, on_hand, reserved, version, safety, low_at, low",
         "with l as (select w.k, w.n from jsonb_to_recordset($1) as w(k uuid, n bigint)),
               held as (select id as hk from stock where id in (select k from l)
                         order by id for update)
@@ -50,7 +114,7 @@ platform::statements! {
             set on_hand = on_hand - l.n, reserved = reserved - l.n, version = version + 1
            from l join held on held.hk = l.k
           where stock.id = l.k and reserved >= l.n
-         returning id, product_id, location, on_hand, reserved, version";
+         returning id, product_id, location, on_hand, reserved, version, safety, low_at, low";
 }
 
 #[derive(platform::sql::Record)]
@@ -61,6 +125,9 @@ struct Row {
     on_hand: i64,
     reserved: i64,
     version: i64,
+    safety: i64,
+    low_at: Option<i64>,
+    low: bool,
 }
 
 impl Row {
@@ -71,7 +138,10 @@ impl Row {
             location: self.location,
             on_hand: self.on_hand,
             reserved: self.reserved,
-            available: self.on_hand - self.reserved,
+            safety: self.safety,
+            available: available(self.on_hand, self.reserved, self.safety),
+            low_at: self.low_at,
+            low: self.low,
         }
     }
 
@@ -93,22 +163,57 @@ fn rows(rows: Vec<Row>) -> Vec<Level> {
     rows.into_iter().map(Row::level).collect()
 }
 
-/// What lies of some products at a location. Never takes SQLite's writer.
-pub(crate) async fn levels(
-    db: &Db,
-    location: &str,
-    products: impl Iterator<Item = ProductId>,
-) -> Result<Vec<Level>> {
-    db.query(LEVELS).bind(ids(products)).bind(location).all().await.map(rows)
+#[derive(platform::sql::Record)]
+struct ShelfRow {
+    id: Uuid,
+    product_id: Uuid,
+    location: String,
+    on_hand: i64,
+    reserved: i64,
+    safety: i64,
+    low_at: Option<i64>,
+    low: bool,
+    priority: i64,
+    country: Option<String>,
+    postal_code: Option<String>,
 }
 
-/// What lies of some products at a location, as a unit of work sees it.
-pub(crate) async fn levels_in(
-    tx: &mut Tx,
-    location: &str,
+impl ShelfRow {
+    fn shelf(self) -> Shelf {
+        let level = Level {
+            stock_id: self.id.into(),
+            product_id: self.product_id.into(),
+            location: self.location,
+            on_hand: self.on_hand,
+            reserved: self.reserved,
+            safety: self.safety,
+            available: available(self.on_hand, self.reserved, self.safety),
+            low_at: self.low_at,
+            low: self.low,
+        };
+        let Self { priority, country, postal_code, .. } = self;
+        Shelf { level, priority, country, postal_code }
+    }
+}
+
+fn shelves_of(rows: Vec<ShelfRow>) -> Vec<Shelf> {
+    rows.into_iter().map(ShelfRow::shelf).collect()
+}
+
+/// What lies of some products where orders are served from. Never takes SQLite's writer.
+pub(crate) async fn shelves(
+    db: &Db,
     products: impl Iterator<Item = ProductId>,
-) -> Result<Vec<Level>> {
-    tx.query(LEVELS).bind(ids(products)).bind(location).all().await.map(rows)
+) -> Result<Vec<Shelf>> {
+    db.query(SHELVES).bind(ids(products)).all().await.map(shelves_of)
+}
+
+/// What lies of some products where orders are served from, as a unit of work sees it.
+pub(crate) async fn shelves_in(
+    tx: &mut Tx,
+    products: impl Iterator<Item = ProductId>,
+) -> Result<Vec<Shelf>> {
+    tx.query(SHELVES).bind(ids(products)).all().await.map(shelves_of)
 }
 
 /// What lies of a product at a location.
@@ -190,4 +295,102 @@ pub(crate) async fn take_out(tx: &mut Tx, lines: &[Line]) -> Result<Vec<Changed>
         .collect();
     let rows: Vec<Row> = tx.query(TAKE_OUT).bind(Json(list)).all().await?;
     Ok(rows.iter().map(Row::changed).collect())
+}
+
+/// Changes what is kept back and the mark; with the row's version.
+pub(crate) async fn limit(
+    tx: &mut Tx,
+    product: ProductId,
+    location: &str,
+    limits: &Limits,
+) -> Result<Option<(Level, i64)>> {
+    let row: Option<Row> = tx
+        .query(LIMIT)
+        .bind(product.uuid())
+        .bind(location)
+        .bind(limits.safety)
+        .bind(limits.low_at)
+        .optional()
+        .await?;
+    Ok(row.map(|row| (row.version, row.level())).map(|(version, level)| (level, version)))
+}
+
+/// A page of all stock after an id, or of that of which few units are left.
+pub(crate) async fn list(
+    db: &Db,
+    only_low: bool,
+    after: Option<StockId>,
+    limit: i64,
+) -> Result<Vec<Level>> {
+    let after = after.map_or(Uuid::nil(), StockId::uuid);
+    let text = if only_low { STOCK_LOW } else { STOCK_LIST };
+    db.query(text).bind(after).bind(limit).all().await.map(rows)
+}
+
+/// Stock that crossed its mark and was not looked at yet.
+pub(crate) async fn turning(db: &Db, limit: i64) -> Result<Vec<StockId>> {
+    let ids: Vec<(Uuid,)> = db.query(TURNING).bind(Uuid::nil()).bind(limit).all().await?;
+    Ok(ids.into_iter().map(|(id,)| id.into()).collect())
+}
+
+/// How a stock turned: there are few units left, or there is more again.
+#[derive(platform::sql::Record)]
+pub(crate) struct Turned {
+    pub alert_id: Uuid,
+    pub alerts: i64,
+    pub product_id: Uuid,
+    pub location: String,
+    pub on_hand: i64,
+    pub reserved: i64,
+    pub safety: i64,
+    pub low_at: Option<i64>,
+    pub low: bool,
+}
+
+/// Notes that a stock crossed its mark, if it has; its first warning gets this id.
+pub(crate) async fn turn(tx: &mut Tx, stock: StockId, alert: AlertId) -> Result<Option<Turned>> {
+    tx.query(TURN).bind(stock.uuid()).bind(alert.uuid()).optional().await
+}
+
+/// What lies of some products at a location, as a unit of work sees it.
+pub(crate) async fn at(
+    tx: &mut Tx,
+    location: &str,
+    products: impl Iterator<Item = ProductId>,
+) -> Result<Vec<Level>> {
+    tx.query(AT).bind(ids(products)).bind(location).all().await.map(rows)
+}
+
+/// Opens empty stock of known products at a location where they may not lie yet.
+pub(crate) async fn open_all_elsewhere(
+    tx: &mut Tx,
+    products: impl Iterator<Item = ProductId>,
+    location: &str,
+) -> Result<()> {
+    let list: Vec<_> = products
+        .map(|product| json!({"id": StockId::new().to_string(), "product_id": product.to_string()}))
+        .collect();
+    tx.query(OPEN_ALL_ELSEWHERE).bind(Json(list)).bind(location).execute().await.map(drop)
+}
+
+/// Units that come to a stock, or go when there are less than none.
+pub(crate) struct Shift {
+    pub stock_id: StockId,
+    pub delta: i64,
+    /// How many must lie there before it.
+    pub seen: Option<i64>,
+}
+
+/// Moves units, with the rows' versions; fewer rows than shifts where one is not possible.
+pub(crate) async fn shift(tx: &mut Tx, shifts: &[Shift]) -> Result<Vec<(Level, i64)>> {
+    let list: Vec<_> = shifts
+        .iter()
+        .map(|it| json!({"k": it.stock_id.to_string(), "n": it.delta, "seen": it.seen}))
+        .collect();
+    let rows: Vec<Row> = tx.query(MOVE).bind(Json(list)).bind(UNITS_MAX).all().await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| (row.version, row.level()))
+        .map(|(v, level)| (level, v))
+        .collect())
 }

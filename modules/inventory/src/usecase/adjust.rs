@@ -5,7 +5,7 @@ use platform::idempotency::{self, Answer, Claim, Key};
 use platform::sql::{Db, Error, Tx, retry};
 use serde::Serialize;
 
-use crate::domain::{Adjustment, Level, UNITS_MAX};
+use crate::domain::{Adjustment, Level, Location, UNITS_MAX};
 use crate::error::AdjustError;
 use crate::store::{self, Cause, Kind, Moved};
 
@@ -18,22 +18,13 @@ pub struct Adjusted {
     pub replayed: bool,
 }
 
-/// Where stock lies.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Place<'a> {
-    /// The location.
-    pub location: &'a str,
-    /// Whether orders are served from there.
-    pub is_for_sale: bool,
-}
-
 /// Changes what lies at a location: claim, effect and stored answer in one commit. A refusal is not
 /// stored, so its key can be used again once the stock allows it.
 pub(crate) async fn adjust(
     db: &Db,
     key: &Key,
     product: ProductId,
-    place: Place<'_>,
+    location: &str,
     adjustment: &Adjustment,
     actor: &Actor,
 ) -> Result<Adjusted, AdjustError> {
@@ -46,7 +37,7 @@ pub(crate) async fn adjust(
         if let Claim::Done(answer) = claim {
             return Ok(Adjusted { answer, replayed: true });
         }
-        let level = apply(&mut tx, product, place, adjustment, actor).await?;
+        let level = apply(&mut tx, product, location, adjustment, actor).await?;
         let body = serde_json::to_string(&level)
             .map_err(|error| Error::Inconsistent(error.to_string()))?;
         let answer = Answer { status: 200, body };
@@ -60,17 +51,23 @@ pub(crate) async fn adjust(
 async fn apply(
     tx: &mut Tx,
     product: ProductId,
-    place: Place<'_>,
+    location: &str,
     adjustment: &Adjustment,
     actor: &Actor,
 ) -> Result<Level, AdjustError> {
-    store::open_elsewhere(tx, product, place.location).await?;
-    let adjusted = store::adjust(tx, product, place.location, adjustment.delta).await?;
+    store::location::note(tx, location).await?;
+    store::open_elsewhere(tx, product, location).await?;
+    let place = store::location::find_in(tx, location).await?;
+    let is_for_sale = place.as_ref().is_some_and(Location::is_for_sale);
+    let adjusted = store::adjust(tx, product, location, adjustment.delta).await?;
     let Some((level, version)) = adjusted else {
-        let Some(level) = store::at_location(tx, product, place.location).await? else {
+        let Some(level) = store::at_location(tx, product, location).await? else {
             return Err(AdjustError::UnknownProduct(product));
         };
-        let (lowest, highest) = (-level.available, UNITS_MAX - level.on_hand);
+        if adjustment.delta > 0 && place.is_some_and(|place| !place.active) {
+            return Err(AdjustError::NotInUse(location.to_owned()));
+        }
+        let (lowest, highest) = (level.reserved - level.on_hand, UNITS_MAX - level.on_hand);
         let is_allowed_now = (lowest..=highest).contains(&adjustment.delta);
         let refused = AdjustError::OutOfRange { lowest, highest };
         return Err(if is_allowed_now { AdjustError::Changed } else { refused });
@@ -79,10 +76,11 @@ async fn apply(
         stock_id: level.stock_id,
         product_id: product,
         location: level.location.clone(),
-        is_for_sale: place.is_for_sale,
+        is_for_sale,
         delta: adjustment.delta,
         on_hand: level.on_hand,
         reserved: level.reserved,
+        safety: level.safety,
         reason: adjustment.reason.clone(),
     };
     tx.emit(&event, version)?;

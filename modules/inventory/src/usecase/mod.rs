@@ -3,9 +3,14 @@
 mod adjust;
 mod expire;
 mod keep;
+mod limit;
+mod locations;
+mod low;
 mod open;
+mod part;
 mod release;
 mod reserve;
+mod shift;
 mod ship;
 
 use std::collections::BTreeMap;
@@ -13,15 +18,20 @@ use std::collections::BTreeMap;
 use platform::guard::Changed;
 use platform::sql::{Error, Result};
 
-use crate::store::Line;
+use crate::domain::Line;
 
 pub use adjust::Adjusted;
-pub(crate) use adjust::{Place, adjust};
+pub(crate) use adjust::adjust;
 pub(crate) use expire::sweep;
 pub(crate) use keep::{commit, extend};
+pub(crate) use limit::limit;
+pub(crate) use locations::{create, prepare, replace};
+pub(crate) use low::warn;
 pub(crate) use open::open;
+pub(crate) use part::change;
 pub(crate) use release::{release, release_in};
 pub(crate) use reserve::reserve;
+pub(crate) use shift::{count, transfer};
 pub(crate) use ship::ship;
 
 /// Each line with what its change left of the stock. A line without one is a mistake in the books.

@@ -32,6 +32,7 @@ pub(crate) async fn open(
         delta: units,
         on_hand: units,
         reserved: 0,
+        safety: 0,
         reason: REASON.to_owned(),
     };
     tx.emit(&event, version)?;

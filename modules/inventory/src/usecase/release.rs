@@ -1,11 +1,11 @@
-use kernel::events::StockReleased;
-use kernel::id::{OrderId, StockId};
+use kernel::id::OrderId;
 use platform::fault;
 use platform::sql::{Db, Result, Tx, retry};
 
-use super::{not_held, pair};
+use super::part;
+use crate::domain::{Line, Part};
 use crate::error::HoldError;
-use crate::store::{self, Cause, Kind, Moved, STOCK};
+use crate::store::{self, Kind};
 
 /// Gives everything promised to the order back, and remembers that it ended.
 pub(crate) async fn release(db: &Db, order: OrderId) -> std::result::Result<(), HoldError> {
@@ -27,30 +27,12 @@ pub(crate) async fn release_in(tx: &mut Tx, order: OrderId) -> Result<()> {
     give_back(tx, order, Kind::Released).await
 }
 
-/// Gives the units of an order back whose state was just moved.
+/// Gives the rest of the units of an order back whose state was just moved.
 pub(super) async fn give_back(tx: &mut Tx, order: OrderId, kind: Kind) -> Result<()> {
-    let lines = store::lines(tx, order).await?;
-    if lines.is_empty() || fault::bug("release_keeps_the_stock") {
+    let parts = store::parts(tx, order).await?;
+    let rest: Vec<Line> = parts.iter().filter_map(Part::rest).collect();
+    if rest.is_empty() || fault::bug("release_keeps_the_stock") {
         return Ok(());
     }
-    let amounts: Vec<(StockId, i64)> =
-        lines.iter().map(|line| (line.stock_id, line.quantity)).collect();
-    let changed = STOCK.give(tx, &amounts).await?.map_err(|_| not_held(&lines[0]))?;
-    let mut moved = Vec::with_capacity(lines.len());
-    for (line, row) in pair(&lines, &changed)? {
-        let (stock_id, product_id, version) = (line.stock_id, line.product_id, row.version);
-        moved.push(Moved { stock_id, product_id, version, on_hand: 0, reserved: -line.quantity });
-        let event = StockReleased {
-            stock_id,
-            product_id,
-            order_id: order,
-            quantity: line.quantity,
-            on_hand: row.limit,
-            reserved: row.used,
-            reason: kind.word().to_owned(),
-        };
-        tx.emit(&event, version)?;
-    }
-    let cause = Cause { kind, order: Some(order), reason: "given back", actor: None };
-    store::record(tx, cause, &moved).await
+    part::give_back(tx, order, &rest, kind).await
 }

@@ -25,7 +25,7 @@ fn key(key: &str, request: &str) -> Key {
 }
 
 async fn one_key_adjusts_once(db: Db) {
-    let inventory = shop::inventory(&db);
+    let inventory = shop::inventory(&db).await;
     let product = shop::product(&inventory, 10).await;
     let mut storm = JoinSet::new();
     for _ in 0..50 {
@@ -52,7 +52,7 @@ async fn one_key_adjusts_once(db: Db) {
 }
 
 async fn concurrent_adjustments_lose_none(db: Db) {
-    let inventory = shop::inventory(&db);
+    let inventory = shop::inventory(&db).await;
     let product = shop::product(&inventory, 0).await;
     let mut storm = JoinSet::new();
     for n in 0..60 {
@@ -68,7 +68,7 @@ async fn concurrent_adjustments_lose_none(db: Db) {
 }
 
 async fn what_is_promised_cannot_be_written_off(db: Db) {
-    let inventory = shop::inventory(&db);
+    let inventory = shop::inventory(&db).await;
     let product = shop::product(&inventory, 10).await;
     let order = shop::order(&inventory, product, 4, shop::soon()).await.unwrap();
     let actor = Actor::person(CustomerId::new(), None);
@@ -88,7 +88,7 @@ async fn what_is_promised_cannot_be_written_off(db: Db) {
 
 /// Orders are served from one location only.
 async fn stock_can_lie_elsewhere(db: Db) {
-    let inventory = shop::inventory(&db);
+    let inventory = shop::inventory(&db).await;
     let product = shop::product(&inventory, 1).await;
     let elsewhere = Adjustment::new(5, "delivery", Some("attic".to_owned())).unwrap();
     inventory.adjust(&key("k", ""), product, &elsewhere, &Actor::SYSTEM).await.unwrap();

@@ -12,13 +12,21 @@ platform::on_both_engines!(super::SCHEMA =>
     the_staff_adjusts_stock,
     bad_input_names_the_field,
     movements_are_paged_newest_first,
+    the_staff_lists_what_is_low,
 );
 
 #[test]
 fn every_route_is_described() {
     let described = Inventory::openapi().paths.paths;
-    assert_eq!(described.len(), 3);
-    assert!(described.keys().all(|path| path.starts_with("/v1/admin/stock/{product_id}")));
+    assert_eq!(described.len(), 9);
+    let known = [
+        "/v1/admin/stock/{product_id}",
+        "/v1/admin/stock/locations",
+        "/v1/admin/stock/counts",
+        "/v1/admin/stock/transfers",
+    ];
+    let known = |path: &String| known.iter().any(|known| path.starts_with(known));
+    assert!(described.keys().all(|path| path == "/v1/admin/stock" || known(path)));
 }
 
 struct Staff {
@@ -27,9 +35,9 @@ struct Staff {
 }
 
 impl Staff {
-    fn new(db: &Db, role: Role) -> Self {
+    async fn new(db: &Db, role: Role) -> Self {
         let principal = platform::testing::principal(role);
-        Self { inventory: shop::inventory(db), principal }
+        Self { inventory: shop::inventory(db).await, principal }
     }
 
     async fn ask(&self, request: TestRequest) -> (StatusCode, Value) {
@@ -53,7 +61,7 @@ impl Staff {
 }
 
 async fn the_staff_adjusts_stock(db: Db) {
-    let staff = Staff::new(&db, Role::Staff);
+    let staff = Staff::new(&db, Role::Staff).await;
     let product = shop::product(&staff.inventory, 10).await;
     shop::order(&staff.inventory, product, 4, shop::soon()).await.unwrap();
     let path = format!("/v1/admin/stock/{product}");
@@ -73,14 +81,14 @@ async fn the_staff_adjusts_stock(db: Db) {
     let location = &answer["locations"][0];
     assert_eq!((&location["on_hand"], &location["reserved"]), (&json!(4), &json!(4)));
 
-    let shopper = Staff::new(&db, Role::Customer);
+    let shopper = Staff::new(&db, Role::Customer).await;
     assert_eq!(shopper.get(&path).await.0, StatusCode::FORBIDDEN);
     assert_eq!(shopper.adjust(&adjust, "k", body).await.0, StatusCode::FORBIDDEN);
     shop::books_are_right(&staff.inventory).await;
 }
 
 async fn bad_input_names_the_field(db: Db) {
-    let staff = Staff::new(&db, Role::Admin);
+    let staff = Staff::new(&db, Role::Admin).await;
     let product = shop::product(&staff.inventory, 10).await;
     let adjust = format!("/v1/admin/stock/{product}/adjust");
     for (body, field) in [
@@ -104,8 +112,48 @@ async fn bad_input_names_the_field(db: Db) {
     assert_eq!(shop::available(&staff.inventory, product).await, 10);
 }
 
+async fn the_staff_lists_what_is_low(db: Db) {
+    let staff = Staff::new(&db, Role::Staff).await;
+    let mut all = Vec::new();
+    for units in [3, 30, 2] {
+        all.push(shop::product(&staff.inventory, units).await);
+    }
+    for product in &all {
+        let limits = TestRequest::put().uri(&format!("/v1/admin/stock/{product}/limits"));
+        let body = json!({"safety": 1, "low_at": 4});
+        let (status, answer) = staff.ask(limits.set_json(body)).await;
+        assert_eq!((status, &answer["safety"]), (StatusCode::OK, &json!(1)), "{answer}");
+    }
+    assert!(!staff.inventory.warn().await.unwrap());
+    let products = async |path: &str| {
+        let (status, page) = staff.get(path).await;
+        assert_eq!(status, StatusCode::OK, "{page}");
+        let items = page["items"].as_array().unwrap().clone();
+        let ids = items.iter().map(|level| level["product_id"].as_str().unwrap().to_owned());
+        (ids.collect::<Vec<_>>(), page["next_cursor"].as_str().map(str::to_owned))
+    };
+    let named: Vec<String> = all.iter().map(ToString::to_string).collect();
+    assert_eq!(products("/v1/admin/stock").await.0, named);
+    let low = "/v1/admin/stock?low=true&limit=1";
+    let (first, next) = products(low).await;
+    assert_eq!(first, [named[0].clone()]);
+    let second = products(&format!("{low}&cursor={}", next.unwrap())).await;
+    assert_eq!(second, (vec![named[2].clone()], None));
+    for (body, field) in [
+        (json!({"safety": -1}), "safety"),
+        (json!({"safety": 0, "low_at": 1_000_000_001}), "low_at"),
+        (json!({"safety": 0, "location": " "}), "location"),
+    ] {
+        let limits = TestRequest::put().uri(&format!("/v1/admin/stock/{}/limits", all[0]));
+        let (status, problem) = staff.ask(limits.set_json(body)).await;
+        assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY);
+        assert_eq!(problem["errors"][0]["field"], field);
+    }
+    shop::books_are_right(&staff.inventory).await;
+}
+
 async fn movements_are_paged_newest_first(db: Db) {
-    let staff = Staff::new(&db, Role::Staff);
+    let staff = Staff::new(&db, Role::Staff).await;
     let product = shop::product(&staff.inventory, 10).await;
     for n in 1..=4 {
         shop::order(&staff.inventory, product, n, shop::soon()).await.map(drop).unwrap();

@@ -3,9 +3,13 @@
 
 mod adjust;
 mod http;
+mod limits;
+mod locations;
 mod model;
+mod parts;
 mod react;
 mod reserve;
+mod shifts;
 mod shop;
 mod storm;
 
@@ -33,7 +37,7 @@ async fn every_statement_prepares(db: Db) {
 }
 
 async fn the_journal_is_append_only(db: Db) {
-    let inventory = shop::inventory(&db);
+    let inventory = shop::inventory(&db).await;
     shop::product(&inventory, 5).await;
     for text in ["update movement set reason = 'other'", "delete from movement"] {
         let mut tx = db.begin("forge").await.unwrap();
@@ -46,7 +50,7 @@ async fn the_journal_is_append_only(db: Db) {
 
 async fn the_adversary_breaks_no_guard(db: Db) {
     const LIMIT: i64 = 20;
-    let inventory = shop::inventory(&db);
+    let inventory = shop::inventory(&db).await;
     for _ in 0..6 {
         shop::product(&inventory, LIMIT).await;
     }

@@ -137,7 +137,7 @@ struct World {
 
 impl World {
     async fn new(db: &Db) -> Self {
-        let inventory = shop::inventory(db);
+        let inventory = shop::inventory(db).await;
         let mut products = Vec::new();
         for _ in 0..PRODUCTS {
             products.push(shop::product(&inventory, OPENING).await);
@@ -155,7 +155,9 @@ impl World {
                     .filter(|n| units[*n] > 0)
                     .map(|n| shop::line(self.products[n], units[n]))
                     .collect();
-                outcome(&inventory.reserve(self.orders[order], &lines, deadline(overdue)).await)
+                outcome(
+                    &inventory.reserve(self.orders[order], &lines, None, deadline(overdue)).await,
+                )
             }
             Step::Extend { order, overdue } => {
                 outcome(&inventory.extend(self.orders[order], deadline(overdue)).await)

@@ -20,12 +20,12 @@ platform::on_both_engines!(super::SCHEMA =>
 );
 
 async fn every_short_line_is_told_and_nothing_is_kept(db: Db) {
-    let inventory = shop::inventory(&db);
+    let inventory = shop::inventory(&db).await;
     let plenty = shop::product(&inventory, 10).await;
     let scarce = shop::product(&inventory, 2).await;
     let unknown = ProductId::new();
     let lines = [line(plenty, 3), line(scarce, 5), line(unknown, 1)];
-    let refused = inventory.reserve(OrderId::new(), &lines, shop::soon()).await;
+    let refused = inventory.reserve(OrderId::new(), &lines, None, shop::soon()).await;
     let Err(StockError::OutOfStock(mut short)) = refused else { panic!("{refused:?}") };
     short.sort_by_key(|line| line.available);
     let shortage = |product_id, requested, available| Shortage { product_id, requested, available };
@@ -36,27 +36,27 @@ async fn every_short_line_is_told_and_nothing_is_kept(db: Db) {
 }
 
 async fn two_lines_of_a_product_are_checked_together(db: Db) {
-    let inventory = shop::inventory(&db);
+    let inventory = shop::inventory(&db).await;
     let product = shop::product(&inventory, 3).await;
     let twice = [line(product, 2), line(product, 2)];
-    let refused = inventory.reserve(OrderId::new(), &twice, shop::soon()).await;
+    let refused = inventory.reserve(OrderId::new(), &twice, None, shop::soon()).await;
     let Err(StockError::OutOfStock(short)) = refused else { panic!("{refused:?}") };
     assert_eq!((short[0].requested, short[0].available), (4, 3));
     let twice = [line(product, 2), line(product, 1)];
-    inventory.reserve(OrderId::new(), &twice, shop::soon()).await.unwrap();
+    inventory.reserve(OrderId::new(), &twice, None, shop::soon()).await.unwrap();
     assert_eq!(shop::available(&inventory, product).await, 0);
-    let nothing = inventory.reserve(OrderId::new(), &[line(product, 0)], shop::soon()).await;
+    let nothing = inventory.reserve(OrderId::new(), &[line(product, 0)], None, shop::soon()).await;
     assert_eq!(outcome(&nothing), "unavailable");
     shop::books_are_right(&inventory).await;
 }
 
 async fn an_ended_order_reserves_nothing(db: Db) {
-    let inventory = shop::inventory(&db);
+    let inventory = shop::inventory(&db).await;
     let product = shop::product(&inventory, 5).await;
     let order = OrderId::new();
     inventory.release(order).await.unwrap();
     for units in [1, 9] {
-        let late = inventory.reserve(order, &[line(product, units)], shop::soon()).await;
+        let late = inventory.reserve(order, &[line(product, units)], None, shop::soon()).await;
         assert_eq!(outcome(&late), "ended");
     }
     assert_eq!(outcome(&inventory.commit(order).await), "ended");
@@ -67,18 +67,18 @@ async fn an_ended_order_reserves_nothing(db: Db) {
 }
 
 async fn repeats_change_nothing(db: Db) {
-    let inventory = shop::inventory(&db);
+    let inventory = shop::inventory(&db).await;
     let product = shop::product(&inventory, 5).await;
     let order = OrderId::new();
     let lines = [line(product, 5)];
     for _ in 0..2 {
-        inventory.reserve(order, &lines, shop::soon()).await.unwrap();
+        inventory.reserve(order, &lines, None, shop::soon()).await.unwrap();
         inventory.extend(order, shop::soon()).await.unwrap();
         assert_eq!(shop::available(&inventory, product).await, 0);
     }
     for _ in 0..2 {
         inventory.commit(order).await.unwrap();
-        inventory.reserve(order, &lines, shop::soon()).await.unwrap();
+        inventory.reserve(order, &lines, None, shop::soon()).await.unwrap();
         inventory.extend(order, shop::past()).await.unwrap();
     }
     assert_eq!(inventory.sweep().await.unwrap().expired, 0);
@@ -92,16 +92,16 @@ async fn repeats_change_nothing(db: Db) {
 }
 
 async fn other_lines_for_the_same_order_are_refused(db: Db) {
-    let inventory = shop::inventory(&db);
+    let inventory = shop::inventory(&db).await;
     let product = shop::product(&inventory, 5).await;
     let order = shop::order(&inventory, product, 2, shop::soon()).await.unwrap();
-    let other = inventory.reserve(order, &[line(product, 3)], shop::soon()).await;
+    let other = inventory.reserve(order, &[line(product, 3)], None, shop::soon()).await;
     assert_eq!(outcome(&other), "unavailable");
     assert_eq!(shop::available(&inventory, product).await, 3);
 }
 
 async fn the_sweeper_gives_back_what_is_overdue(db: Db) {
-    let inventory = shop::inventory(&db);
+    let inventory = shop::inventory(&db).await;
     let product = shop::product(&inventory, 4).await;
     let overdue = shop::order(&inventory, product, 1, shop::past()).await.unwrap();
     let extended = shop::order(&inventory, product, 1, shop::past()).await.unwrap();
@@ -114,7 +114,7 @@ async fn the_sweeper_gives_back_what_is_overdue(db: Db) {
     }
     tasks.stop(std::time::Duration::from_secs(5)).await;
     assert_eq!(outcome(&inventory.commit(overdue).await), "ended");
-    let again = inventory.reserve(overdue, &[line(product, 1)], shop::soon()).await;
+    let again = inventory.reserve(overdue, &[line(product, 1)], None, shop::soon()).await;
     assert_eq!(outcome(&again), "ended");
     assert_eq!(outcome(&inventory.commit(extended).await), "ok");
     assert_eq!(outcome(&inventory.commit(held).await), "ok");
@@ -122,7 +122,7 @@ async fn the_sweeper_gives_back_what_is_overdue(db: Db) {
 }
 
 async fn shipped_goods_leave_the_books(db: Db) {
-    let inventory = shop::inventory(&db);
+    let inventory = shop::inventory(&db).await;
     let product = shop::product(&inventory, 5).await;
     let order_id = shop::order(&inventory, product, 2, shop::soon()).await.unwrap();
     let customer_id = CustomerId::new();
@@ -152,14 +152,14 @@ async fn shipped_goods_leave_the_books(db: Db) {
 }
 
 async fn pages_of_holds_meet_every_order_once(db: Db) {
-    let inventory = shop::inventory(&db);
+    let inventory = shop::inventory(&db).await;
     let product = shop::product(&inventory, 100).await;
     let other = shop::product(&inventory, 100).await;
     let mut orders = Vec::new();
     for _ in 0..7 {
         let order = OrderId::new();
         let lines = [line(product, 2), line(other, 1)];
-        inventory.reserve(order, &lines, shop::soon()).await.unwrap();
+        inventory.reserve(order, &lines, None, shop::soon()).await.unwrap();
         orders.push(order);
     }
     let never = OrderId::new();

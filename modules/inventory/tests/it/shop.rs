@@ -1,15 +1,45 @@
 //! A small shop around the inventory.
 
-use inventory::{Inventory, Settings};
+use inventory::{Adjustment, Allocation, Inventory, LocationInput, Settings};
 use kernel::events::ProductCreated;
 use kernel::id::{EventId, OrderId, ProductId};
 use kernel::ports::{Shortage, Stock, StockError, StockLine};
 use kernel::{Currency, Envelope, Event, Money, Timestamp};
+use platform::audit::Actor;
 use platform::bus::{Handler, HandlerError, Topic};
+use platform::idempotency::Key;
 use platform::sql::Db;
 
-pub fn inventory(db: &Db) -> Inventory {
-    Inventory::new(db.clone(), Settings { location: "main".to_owned(), sweep_every_ms: 50 })
+pub async fn inventory(db: &Db) -> Inventory {
+    allocating(db, Allocation::Split).await
+}
+
+/// A shop that opens its products at main.
+pub async fn allocating(db: &Db, allocation: Allocation) -> Inventory {
+    let settings = Settings { location: "main".to_owned(), allocation, sweep_every_ms: 50 };
+    let inventory = Inventory::new(db.clone(), settings);
+    inventory.prepare().await.unwrap();
+    inventory
+}
+
+/// A location that serves orders.
+pub fn location(code: &str, postal_code: &str) -> LocationInput {
+    LocationInput {
+        code: code.to_owned(),
+        name: None,
+        country: Some("DE".to_owned()),
+        postal_code: Some(postal_code.to_owned()),
+        priority: 0,
+        active: true,
+        serves_orders: true,
+    }
+}
+
+/// Brings units of a product to a location.
+pub async fn bring(inventory: &Inventory, product: ProductId, units: i64, location: &str) {
+    let delivery = Adjustment::new(units, "delivery", Some(location.to_owned())).unwrap();
+    let key = Key::new("staff", "adjust", &OrderId::new().to_string(), b"");
+    inventory.adjust(&key, product, &delivery, &Actor::SYSTEM).await.unwrap();
 }
 
 /// Hands an event to the reaction that subscribed to it, in a commit of its own.
@@ -64,7 +94,7 @@ pub async fn order(
     until: Timestamp,
 ) -> Result<OrderId, StockError> {
     let order = OrderId::new();
-    inventory.reserve(order, &[line(product, quantity)], until).await.map(|()| order)
+    inventory.reserve(order, &[line(product, quantity)], None, until).await.map(|()| order)
 }
 
 pub async fn available(inventory: &Inventory, product: ProductId) -> i64 {

@@ -23,7 +23,7 @@ const BUYERS: usize = 200;
 const UNITS: i64 = 50;
 
 async fn fifty_units_have_fifty_buyers(db: Db) {
-    let inventory = shop::inventory(&db);
+    let inventory = shop::inventory(&db).await;
     let product = shop::product(&inventory, UNITS).await;
     let mut buyers = JoinSet::new();
     for _ in 0..BUYERS {
@@ -48,7 +48,7 @@ async fn fifty_units_have_fifty_buyers(db: Db) {
 }
 
 async fn one_unit_has_one_buyer_each_round(db: Db) {
-    let inventory = shop::inventory(&db);
+    let inventory = shop::inventory(&db).await;
     let product = shop::product(&inventory, 1).await;
     for _ in 0..20 {
         let mut buyers = JoinSet::new();
@@ -66,7 +66,7 @@ async fn one_unit_has_one_buyer_each_round(db: Db) {
 /// Carts share products and name them in different orders; half are given back at once.
 async fn overlapping_carts_lose_no_unit(db: Db) {
     const CARTS: usize = 150;
-    let inventory = shop::inventory(&db);
+    let inventory = shop::inventory(&db).await;
     let mut products = Vec::new();
     for _ in 0..6 {
         products.push(shop::product(&inventory, 40).await);
@@ -81,7 +81,7 @@ async fn overlapping_carts_lose_no_unit(db: Db) {
                 lines.reverse();
             }
             let order = OrderId::new();
-            let reserved = inventory.reserve(order, &lines, shop::soon()).await;
+            let reserved = inventory.reserve(order, &lines, None, shop::soon()).await;
             if reserved.is_ok() && n % 4 == 0 {
                 inventory.release(order).await.unwrap();
                 return ("released", lines);
@@ -108,7 +108,7 @@ async fn overlapping_carts_lose_no_unit(db: Db) {
 /// A repetition may meet the first one when it has written and is not on disk yet.
 async fn an_order_repeated_at_once_reserves_once(db: Db) {
     const ROUNDS: i64 = 40;
-    let inventory = shop::inventory(&db);
+    let inventory = shop::inventory(&db).await;
     let product = shop::product(&inventory, 2 * ROUNDS + 1).await;
     for _ in 0..ROUNDS {
         let order = OrderId::new();
@@ -116,7 +116,7 @@ async fn an_order_repeated_at_once_reserves_once(db: Db) {
         for _ in 0..8 {
             let inventory = inventory.clone();
             tries.spawn(async move {
-                inventory.reserve(order, &[shop::line(product, 2)], shop::soon()).await
+                inventory.reserve(order, &[shop::line(product, 2)], None, shop::soon()).await
             });
         }
         for reserved in tries.join_all().await {
@@ -129,7 +129,7 @@ async fn an_order_repeated_at_once_reserves_once(db: Db) {
 
 /// Whichever comes first, a released order holds nothing at the end.
 async fn reserve_and_release_at_once_leave_nothing(db: Db) {
-    let inventory = shop::inventory(&db);
+    let inventory = shop::inventory(&db).await;
     let product = shop::product(&inventory, 100).await;
     let mut orders = JoinSet::new();
     for _ in 0..100 {
@@ -138,7 +138,7 @@ async fn reserve_and_release_at_once_leave_nothing(db: Db) {
             let order = OrderId::new();
             let lines = [shop::line(product, 1)];
             let (reserved, released) = tokio::join!(
-                inventory.reserve(order, &lines, shop::soon()),
+                inventory.reserve(order, &lines, None, shop::soon()),
                 inventory.release(order),
             );
             released.unwrap();
@@ -153,16 +153,15 @@ async fn reserve_and_release_at_once_leave_nothing(db: Db) {
 /// The reservation is held up between its first statement and its commit, where PostgreSQL shows it
 /// to nobody.
 async fn a_release_waits_for_a_reservation_on_its_way(db: Db) {
-    let inventory = shop::inventory(&db);
+    let inventory = shop::inventory(&db).await;
     let product = shop::product(&inventory, 5).await;
     let order = OrderId::new();
     let mut stop = db.begin("stop").await.unwrap();
     stop.query(Sql::new("update stock set location = location")).execute().await.unwrap();
     let buyer = inventory.clone();
-    let reserving =
-        tokio::spawn(
-            async move { buyer.reserve(order, &[shop::line(product, 2)], shop::soon()).await },
-        );
+    let reserving = tokio::spawn(async move {
+        buyer.reserve(order, &[shop::line(product, 2)], None, shop::soon()).await
+    });
     tokio::time::sleep(Duration::from_millis(150)).await;
     let saga = inventory.clone();
     let releasing = tokio::spawn(async move { saga.release(order).await });
@@ -177,7 +176,7 @@ async fn a_release_waits_for_a_reservation_on_its_way(db: Db) {
 
 async fn a_deadline_and_a_commit_at_once_agree(db: Db) {
     const ORDERS: usize = 80;
-    let inventory = shop::inventory(&db);
+    let inventory = shop::inventory(&db).await;
     let product = shop::product(&inventory, 80).await;
     let mut orders = Vec::new();
     for _ in 0..ORDERS {

@@ -1,9 +1,10 @@
 use serde::{Deserialize, Serialize};
 
 use super::publishes;
-use crate::id::{OrderId, ProductId, StockId};
+use crate::id::{AlertId, LocationId, OrderId, ProductId, StockId};
 
-/// Stock was counted, received or written off.
+/// Stock was counted, received, moved or written off; or another part of it is kept back, and
+/// `delta` is 0.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StockAdjusted {
     /// The stock.
@@ -21,6 +22,9 @@ pub struct StockAdjusted {
     pub on_hand: i64,
     /// How much of it is promised.
     pub reserved: i64,
+    /// How much of it is kept back: it is not promised to anybody new.
+    #[serde(default)]
+    pub safety: i64,
     /// Why.
     pub reason: String,
 }
@@ -83,9 +87,58 @@ pub struct StockShipped {
     pub reserved: i64,
 }
 
+/// Shipped stock came back and lies where it was.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StockReturned {
+    /// The stock.
+    pub stock_id: StockId,
+    /// Of which product.
+    pub product_id: ProductId,
+    /// Of which order.
+    pub order_id: OrderId,
+    /// How many units.
+    pub quantity: i64,
+    /// What lies there now.
+    pub on_hand: i64,
+    /// How much of it is promised.
+    pub reserved: i64,
+}
+
+/// Few units are left: what can be promised fell to the mark that was set. Told once, until there is
+/// more again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StockLow {
+    /// The warnings of this stock.
+    pub alert_id: AlertId,
+    /// The stock.
+    pub stock_id: StockId,
+    /// Of which product.
+    pub product_id: ProductId,
+    /// Where.
+    pub location: String,
+    /// How many units could be promised when it was seen.
+    pub available: i64,
+    /// The mark.
+    pub low_at: i64,
+}
+
+/// A location was opened or changed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LocationChanged {
+    /// The location.
+    pub location_id: LocationId,
+    /// What the API calls it.
+    pub code: String,
+    /// Whether orders are served from there; what lies elsewhere cannot be bought.
+    pub is_for_sale: bool,
+}
+
 publishes! { "stoa.inventory":
     StockAdjusted = "stock.adjusted" about stock_id;
     StockReserved = "stock.reserved" about stock_id;
     StockReleased = "stock.released" about stock_id;
     StockShipped = "stock.shipped" about stock_id;
+    StockReturned = "stock.returned" about stock_id;
+    StockLow = "stock.low" about alert_id;
+    LocationChanged = "location.changed" about location_id;
 }

@@ -15,6 +15,15 @@ pub struct StockLine {
     pub quantity: i64,
 }
 
+/// Where the units are to go, as far as it matters for where they come from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Destination {
+    /// ISO 3166-1 alpha-2 code of the country.
+    pub country: String,
+    /// Postal code, where the country uses one.
+    pub postal_code: Option<String>,
+}
+
 /// A product of which there is not enough.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Shortage {
@@ -44,11 +53,13 @@ pub enum StockError {
 /// nothing and answers the same.
 #[async_trait]
 pub trait Stock: Send + Sync {
-    /// Promises all lines to the order until the deadline, or none of them.
+    /// Promises all lines to the order until the deadline, or none of them. A repetition keeps what
+    /// was promised, wherever it is to go by now.
     async fn reserve(
         &self,
         order: OrderId,
         lines: &[StockLine],
+        to: Option<&Destination>,
         until: Timestamp,
     ) -> Result<(), StockError>;
 
@@ -61,6 +72,32 @@ pub trait Stock: Send + Sync {
     /// Gives everything promised to the order back. After it, `reserve` for this order refuses
     /// with [`StockError::ReservationEnded`], so that a late repetition cannot promise it again.
     async fn release(&self, order: OrderId) -> Result<(), StockError>;
+
+    /// Some of the promised units left the house, once for each key. The promise must be final. When
+    /// more is named than is promised still, [`StockError::OutOfStock`] says how much that is, and
+    /// nothing is changed; so it is with the other two.
+    async fn ship_part(
+        &self,
+        order: OrderId,
+        key: &str,
+        lines: &[StockLine],
+    ) -> Result<(), StockError>;
+
+    /// Gives some of the promised units back, once for each key.
+    async fn release_part(
+        &self,
+        order: OrderId,
+        key: &str,
+        lines: &[StockLine],
+    ) -> Result<(), StockError>;
+
+    /// Some of the units that left the house came back and lie where they were, once for each key.
+    async fn take_back(
+        &self,
+        order: OrderId,
+        key: &str,
+        lines: &[StockLine],
+    ) -> Result<(), StockError>;
 
     /// How many units of each product can be promised now; products without stock are left out.
     async fn available(&self, products: &[ProductId])

@@ -15,8 +15,8 @@ use chrono::TimeDelta;
 use kernel::events::{OrderCancelled, OrderConfirmed, OrderFailed};
 use kernel::id::{OrderId, PaymentId};
 use kernel::ports::{
-    Authorization, Authorize, Booking, Logistics, LogisticsError, NextAction, PaymentError,
-    PaymentView, Payments, Stock, StockError, StockLine,
+    Authorization, Authorize, Booking, Destination, Logistics, LogisticsError, NextAction,
+    PaymentError, PaymentView, Payments, Stock, StockError, StockLine,
 };
 use kernel::problem::{Problem, code};
 use kernel::{Address, Clock, Money, Timestamp};
@@ -277,7 +277,9 @@ impl Step<Checkout> for ReserveStock {
 
     async fn run(&self, saga: &mut Checkout, ports: &Ports) -> Outcome {
         let until = ports.clock.now() + ports.hold;
-        stock_outcome(ports.stock.reserve(saga.order_id, &saga.lines, until).await)
+        let Address { country, postal_code, .. } = saga.address.clone();
+        let to = Destination { country, postal_code };
+        stock_outcome(ports.stock.reserve(saga.order_id, &saga.lines, Some(&to), until).await)
     }
 
     async fn undo(&self, saga: &mut Checkout, ports: &Ports) -> std::result::Result<(), String> {

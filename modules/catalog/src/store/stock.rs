@@ -1,0 +1,118 @@
+//! What lies of each product, stock by stock, and the sum that is for sale.
+
+use kernel::events::LocationChanged;
+use kernel::id::{ProductId, StockId};
+use platform::sql::{Result, Tx};
+use uuid::Uuid;
+
+/// The units of a product `p` that can be promised where orders are served from.
+macro_rules! for_sale {
+    ($product:literal) => {
+        concat!(
+            "(select coalesce(cast(sum(case when s.units > s.safety then s.units - s.safety else 0 end) as bigint), 0)
+                from product_stock s left join stock_location l on l.code = s.location
+               where s.product_id = ",
+            $product,
+            " and coalesce(l.is_for_sale, s.is_for_sale))"
+        )
+    };
+}
+
+platform::statements! {
+    /// Only some events say where the stock lies.
+    NOTE_STOCK = "insert into product_stock (stock_id, product_id, location, units, is_for_sale,
+                                             safety)
+                  values ($1, $2, $3, $4, $5, coalesce($6, 0))
+                      on conflict (stock_id) do update
+                     set units = excluded.units,
+                         safety = coalesce($6, product_stock.safety),
+                         location = coalesce(excluded.location, product_stock.location),
+                         is_for_sale = case when excluded.location is null
+                                            then product_stock.is_for_sale
+                                            else excluded.is_for_sale end";
+    SET_STOCK = concat!("update product set inventory_count = ", for_sale!("$1"),
+                        " where id = $1 returning inventory_count > 0 as has_some, in_stock");
+    TURN_STOCK = "update product set in_stock = $2, version = version + 1
+                   where id = $1 and in_stock <> $2 returning sku, version";
+    NOTE_LOCATION = "insert into stock_location (code, is_for_sale) values ($1, $2)
+                         on conflict (code) do update set is_for_sale = excluded.is_for_sale";
+    SET_STOCK_AT = concat!("update product set inventory_count = ", for_sale!("product.id"),
+                           " where id in (select product_id from product_stock where location = $1)");
+    TURN_STOCK_AT = "update product set in_stock = inventory_count > 0, version = version + 1
+                      where id in (select product_id from product_stock where location = $1)
+                        and in_stock <> (inventory_count > 0)
+                     returning id, sku, version, in_stock";
+    CLEAR_STOCK = "update product set inventory_count = 0 where inventory_count <> 0";
+    CLEAR_SHELVES = "delete from product_stock";
+    CLEAR_LOCATIONS = "delete from stock_location";
+}
+
+/// What an event tells of one stock.
+pub(crate) struct Noted<'a> {
+    pub stock_id: StockId,
+    pub product_id: ProductId,
+    /// Where it lies, if the event says so.
+    pub location: Option<&'a str>,
+    /// How many units are not promised.
+    pub units: i64,
+    /// How many of them are kept back, if the event says so.
+    pub safety: Option<i64>,
+    /// Whether orders are served from there, as long as nothing else is known of the location.
+    pub is_for_sale: bool,
+}
+
+/// A product that came into stock or ran out.
+#[derive(platform::sql::Record)]
+pub(crate) struct Turned {
+    pub id: Uuid,
+    pub sku: String,
+    pub version: i64,
+    pub in_stock: bool,
+}
+
+/// Whether a product is known, and how it turned.
+pub(crate) enum Outcome {
+    Unknown,
+    Same,
+    Turned(Turned),
+}
+
+/// Notes what can be promised of one stock, and with it of its product.
+pub(crate) async fn note(tx: &mut Tx, noted: &Noted<'_>) -> Result<Outcome> {
+    let id = noted.product_id.uuid();
+    tx.query(NOTE_STOCK)
+        .bind(noted.stock_id.uuid())
+        .bind(id)
+        .bind(noted.location)
+        .bind(noted.units)
+        .bind(noted.is_for_sale)
+        .bind(noted.safety)
+        .execute()
+        .await?;
+    let set: Option<(bool, bool)> = tx.query(SET_STOCK).bind(id).optional().await?;
+    let Some((has_some, in_stock)) = set else { return Ok(Outcome::Unknown) };
+    if has_some == in_stock {
+        return Ok(Outcome::Same);
+    }
+    let turned: Option<(String, i64)> =
+        tx.query(TURN_STOCK).bind(id).bind(has_some).optional().await?;
+    Ok(turned.map_or(Outcome::Same, |(sku, version)| {
+        Outcome::Turned(Turned { id, sku, version, in_stock: has_some })
+    }))
+}
+
+/// Notes whether orders are served from a location: the products that turned by it.
+pub(crate) async fn note_location(tx: &mut Tx, location: &LocationChanged) -> Result<Vec<Turned>> {
+    let code = location.code.as_str();
+    tx.query(NOTE_LOCATION).bind(code).bind(location.is_for_sale).execute().await?;
+    tx.query(SET_STOCK_AT).bind(code).execute().await?;
+    tx.query(TURN_STOCK_AT).bind(code).all().await
+}
+
+/// Forgets all stock, before it is heard of anew.
+pub(crate) async fn clear(tx: &mut Tx) -> Result<()> {
+    for all in [CLEAR_STOCK, CLEAR_SHELVES, CLEAR_LOCATIONS] {
+        tx.query(all).execute().await?;
+    }
+    Ok(())
+}
