@@ -29,4 +29,5 @@ mod stock;
 mod storm;
 #[path = "../support/mod.rs"]
 mod support;
+mod taxes;
 mod tls;

@@ -8,7 +8,7 @@ use platform::sql::{Db, Engine, Sqlite};
 use stoa::app::SCHEMAS;
 
 /// Tables that stay small: what the staff defines, work that waits, one row for a whole shop.
-const SMALL: [&str; 17] = [
+const SMALL: [&str; 18] = [
     "api_key",
     "attribute",
     "category",
@@ -26,10 +26,11 @@ const SMALL: [&str; 17] = [
     "sales_day",
     "search_generation",
     "synonym",
+    "tax_rate",
 ];
 
 /// What `stoa verify` asks: it looks at everything, which is its purpose.
-const VERIFIED: [&str; 39] = [
+const VERIFIED: [&str; 40] = [
     "ACCOUNTS",
     "ACCOUNTS_UNTOLD",
     "ATTEMPTS",
@@ -66,6 +67,7 @@ const VERIFIED: [&str; 39] = [
     "SOLD",
     "STOCK_ROWS",
     "SUBJECTS",
+    "TAXES",
     "TOTALS",
     "UNEXPLAINED",
     "UNTOLD",

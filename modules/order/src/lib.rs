@@ -15,6 +15,7 @@ mod http;
 mod react;
 mod saga;
 mod store;
+mod taxes;
 mod usecase;
 mod verify;
 
@@ -24,7 +25,7 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use kernel::id::OrderId;
-use kernel::ports::{Catalog, Logistics, Notifier, PaymentView, Payments, Stock};
+use kernel::ports::{Catalog, Logistics, Notifier, PaymentView, Payments, Stock, Tax};
 use platform::bus::Subscription;
 use platform::module::Schema;
 use platform::saga::Coordinator;
@@ -33,7 +34,9 @@ use platform::tasks::Tasks;
 use platform::verify::Check;
 use rust_decimal::Decimal;
 use serde::Deserialize;
-use usecase::promotions::Automatic;
+use usecase::remembered::Remembered;
+
+use crate::domain::promotion::Promotion;
 
 pub use domain::status::Status;
 pub use error::OrderError;
@@ -41,8 +44,9 @@ pub use fulfilment::ManualFulfilment;
 pub use saga::checkout::Checkout;
 pub use store::orders::{Brief, Sold};
 pub use store::promotion::{PROMOTION_BUDGET, PROMOTION_CUSTOMER, PROMOTION_USES};
+pub use taxes::TaxTable;
 
-platform::migrations! { "order": "0001_orders", "0002_included_tax", "0003_promotions" }
+platform::migrations! { "order": "0001_orders", "0002_included_tax", "0003_promotions", "0004_tax" }
 
 /// The module's tables, statements and guards.
 pub const SCHEMA: Schema = Schema {
@@ -53,6 +57,7 @@ pub const SCHEMA: Schema = Schema {
         store::orders::STATEMENTS,
         store::promotion::STATEMENTS,
         store::shipment::STATEMENTS,
+        store::tax::STATEMENTS,
     ],
     guards: &[PROMOTION_BUDGET, PROMOTION_CUSTOMER, PROMOTION_USES],
 };
@@ -91,7 +96,8 @@ pub struct Settings {
     pub expected_total: ExpectedTotal,
     /// The shipping methods.
     pub shipping: Vec<ShippingMethod>,
-    /// Tax on the whole order by ISO 3166-1 country, in percent; countries left out have none.
+    /// Tax by ISO 3166-1 country, in percent, where the table of taxes says nothing of the country;
+    /// countries left out have none.
     pub tax_percent: HashMap<String, Decimal>,
 }
 
@@ -114,6 +120,10 @@ pub struct Ports {
     pub logistics: Arc<dyn Logistics>,
     /// Messages to customers.
     pub notifier: Arc<dyn Notifier>,
+    /// Whoever knows the taxes.
+    pub tax: Arc<dyn Tax>,
+    /// The shop's own table of taxes, for the staff.
+    pub taxes: TaxTable,
 }
 
 /// The module.
@@ -131,7 +141,9 @@ struct Inner {
     logistics: Arc<dyn Logistics>,
     notifier: Arc<dyn Notifier>,
     checkouts: Coordinator<Checkout>,
-    automatic: Automatic,
+    tax: Arc<dyn Tax>,
+    taxes: TaxTable,
+    automatic: Remembered<Vec<Promotion>>,
 }
 
 impl Orders {
@@ -143,7 +155,7 @@ impl Orders {
         sagas: platform::saga::Settings,
         tasks: Tasks,
     ) -> Self {
-        let Ports { catalog, stock, payments, logistics, notifier } = ports;
+        let Ports { catalog, stock, payments, logistics, notifier, tax, taxes } = ports;
         let steps = saga::checkout::Ports {
             stock: stock.clone(),
             payments: payments.clone(),
@@ -152,7 +164,7 @@ impl Orders {
             hold: TimeDelta::seconds(settings.hold_s),
         };
         let checkouts = Coordinator::new(db.clone(), steps, sagas, tasks);
-        let automatic = Automatic::default();
+        let automatic = Remembered::new(usecase::promotions::REMEMBERED);
         let inner = Inner {
             db,
             settings,
@@ -162,6 +174,8 @@ impl Orders {
             logistics,
             notifier,
             checkouts,
+            tax,
+            taxes,
             automatic,
         };
         Self { inner: Arc::new(inner) }

@@ -1,5 +1,6 @@
 //! The rules of orders: pure, without I/O, clock or randomness.
 
+pub mod address;
 pub mod cart;
 pub mod difference;
 pub mod discount;
@@ -8,5 +9,6 @@ pub mod order;
 pub mod promotion;
 pub mod spread;
 pub mod status;
+pub mod tax;
 pub mod timeline;
 pub mod totals;

@@ -2,7 +2,7 @@ use std::collections::HashMap;
 
 use actix_web::web::{Data, Path};
 use kernel::id::{CustomerId, LineId, ProductId};
-use kernel::ports::{Offer, Wanted};
+use kernel::ports::{Buyer, Offer, Wanted};
 use kernel::{Address, Money, Problem};
 use platform::http::{Answer, Body, Caller, ok};
 use serde::{Deserialize, Serialize};
@@ -11,6 +11,7 @@ use utoipa::ToSchema;
 use crate::Orders;
 use crate::domain::cart::{CartLine, Obstacle, PricedLine, obstacles};
 use crate::domain::promotion::Told;
+use crate::domain::tax::{LineTax, TaxLine};
 use crate::domain::totals::Totals;
 use crate::error::OrderError;
 use crate::store::cart::{self, Cart};
@@ -87,6 +88,8 @@ pub(super) struct AskQuote {
 #[derive(Serialize, ToSchema)]
 pub(super) struct QuoteView {
     totals: Totals,
+    /// The tax by its rates.
+    tax_lines: Vec<TaxLine>,
     /// The code that took something off.
     #[serde(skip_serializing_if = "Option::is_none")]
     coupon: Option<String>,
@@ -111,6 +114,8 @@ pub(super) struct QuoteLine {
     total: Money,
     /// What promotions take off that.
     discount: Money,
+    /// The tax of what is left.
+    tax: LineTax,
     /// How many units could be had now.
     available: i64,
 }
@@ -133,7 +138,7 @@ async fn view(orders: &Orders, owner: CustomerId) -> Result<CartView, OrderError
         return Ok(CartView { lines: vec![], coupon: None, items: None, obstacles: vec![] });
     };
     let wanted: Vec<Wanted> = cart.lines.iter().map(CartLine::wanted).collect();
-    let offers = orders.inner.catalog.offers(&wanted).await?;
+    let offers = orders.inner.catalog.offers(Buyer::default(), &wanted).await?;
     let offers: HashMap<ProductId, &Offer> =
         offers.iter().map(|offer| (offer.product_id, offer)).collect();
     let stock = available(orders, &cart).await?;
@@ -259,9 +264,11 @@ pub(super) async fn quote(orders: Data<Orders>, caller: Caller, body: Body<AskQu
         unit_price: priced.offer.price,
         total: priced.total,
         discount: priced.discount,
+        tax: priced.tax.into(),
         available: stock.get(&priced.line.product_id).copied().unwrap_or(0),
     };
     ok(&QuoteView {
+        tax_lines: quote.tax_lines()?,
         totals: quote.totals,
         lines: quote.lines.iter().map(line).collect(),
         shipping_methods: methods.into_iter().map(|(id, price)| MethodView { id, price }).collect(),

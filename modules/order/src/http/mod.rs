@@ -5,6 +5,8 @@ mod cart;
 mod orders;
 mod problem;
 mod promotions;
+mod taxes;
+mod versioned;
 
 use actix_web::web;
 use utoipa::OpenApi;
@@ -32,7 +34,12 @@ pub(crate) fn routes(orders: &Orders, config: &mut web::ServiceConfig) {
         .route("/v1/admin/orders/{id}/deliver", web::post().to(admin::deliver))
         .route("/v1/admin/orders/{id}/cancel", web::post().to(admin::cancel))
         .route("/v1/admin/promotions", web::get().to(promotions::list))
-        .route("/v1/admin/promotions", web::post().to(promotions::create));
+        .route("/v1/admin/promotions", web::post().to(promotions::create))
+        .route("/v1/admin/tax-rates", web::get().to(taxes::list))
+        .route("/v1/admin/tax-rates", web::post().to(taxes::create))
+        .route("/v1/admin/tax-rates/{id}", web::get().to(taxes::show))
+        .route("/v1/admin/tax-rates/{id}", web::put().to(taxes::change))
+        .route("/v1/admin/tax-rates/{id}", web::delete().to(taxes::delete));
 }
 
 #[derive(OpenApi)]
@@ -56,6 +63,11 @@ pub(crate) fn routes(orders: &Orders, config: &mut web::ServiceConfig) {
     admin::cancel,
     promotions::list,
     promotions::create,
+    taxes::list,
+    taxes::show,
+    taxes::create,
+    taxes::change,
+    taxes::delete,
 ))]
 struct Api;
 

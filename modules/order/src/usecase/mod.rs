@@ -6,4 +6,5 @@ pub mod cart;
 pub mod place;
 pub mod promotions;
 pub mod quote;
+pub mod remembered;
 pub mod timeline;

@@ -251,6 +251,7 @@ fn new_order(
         shipping_address: request.shipping_address.clone(),
         billing_address: request.billing_address.clone(),
         shipping_method: request.shipping_method.clone(),
+        shipping_tax: Some(quote.shipping_tax.into()),
         failure: None,
         version: 1,
         created_at: now,
