@@ -24,6 +24,7 @@ mod prices;
 mod promotions;
 mod proxied;
 mod second_factor;
+mod shipping;
 mod slow;
 mod stock;
 mod storm;

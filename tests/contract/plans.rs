@@ -8,7 +8,7 @@ use platform::sql::{Db, Engine, Sqlite};
 use stoa::app::SCHEMAS;
 
 /// Tables that stay small: what the staff defines, work that waits, one row for a whole shop.
-const SMALL: [&str; 18] = [
+const SMALL: [&str; 22] = [
     "api_key",
     "attribute",
     "category",
@@ -25,6 +25,10 @@ const SMALL: [&str; 18] = [
     "role",
     "sales_day",
     "search_generation",
+    "shipping_method",
+    "shipping_place",
+    "shipping_rate",
+    "shipping_zone",
     "synonym",
     "tax_rate",
 ];

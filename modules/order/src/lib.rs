@@ -37,6 +37,7 @@ use serde::Deserialize;
 use usecase::remembered::Remembered;
 
 use crate::domain::promotion::Promotion;
+use crate::store::shipping::Shipping;
 
 pub use domain::status::Status;
 pub use error::OrderError;
@@ -46,7 +47,7 @@ pub use store::orders::{Brief, Sold};
 pub use store::promotion::{PROMOTION_BUDGET, PROMOTION_CUSTOMER, PROMOTION_USES};
 pub use taxes::TaxTable;
 
-platform::migrations! { "order": "0001_orders", "0002_included_tax", "0003_promotions", "0004_tax" }
+platform::migrations! { "order": "0001_orders", "0002_included_tax", "0003_promotions", "0004_tax", "0005_shipping" }
 
 /// The module's tables, statements and guards.
 pub const SCHEMA: Schema = Schema {
@@ -57,6 +58,7 @@ pub const SCHEMA: Schema = Schema {
         store::orders::STATEMENTS,
         store::promotion::STATEMENTS,
         store::shipment::STATEMENTS,
+        store::shipping::STATEMENTS,
         store::tax::STATEMENTS,
     ],
     guards: &[PROMOTION_BUDGET, PROMOTION_CUSTOMER, PROMOTION_USES],
@@ -94,7 +96,7 @@ pub struct Settings {
     pub checkout_deadline_s: i64,
     /// Whether an order must say what the shopper was shown.
     pub expected_total: ExpectedTotal,
-    /// The shipping methods.
+    /// The shipping methods of a shop that keeps none itself.
     pub shipping: Vec<ShippingMethod>,
     /// Tax by ISO 3166-1 country, in percent, where the table of taxes says nothing of the country;
     /// countries left out have none.
@@ -144,6 +146,7 @@ struct Inner {
     tax: Arc<dyn Tax>,
     taxes: TaxTable,
     automatic: Remembered<Vec<Promotion>>,
+    shipping: Remembered<Shipping>,
 }
 
 impl Orders {
@@ -177,6 +180,7 @@ impl Orders {
             tax,
             taxes,
             automatic,
+            shipping: Remembered::new(usecase::shipping::REMEMBERED),
         };
         Self { inner: Arc::new(inner) }
     }

@@ -75,6 +75,11 @@ impl PricedLine {
         }
     }
 
+    /// What all its units weigh, in grams.
+    pub const fn weight_g(&self) -> i64 {
+        self.offer.weight_g.saturating_mul(self.line.quantity)
+    }
+
     /// The line as it is taxed.
     pub fn taxable(&self) -> Result<Taxable, MoneyError> {
         let amount = self.total.checked_sub(self.discount)?;

@@ -7,6 +7,7 @@ pub mod discount;
 pub mod number;
 pub mod order;
 pub mod promotion;
+pub mod shipping;
 pub mod spread;
 pub mod status;
 pub mod tax;

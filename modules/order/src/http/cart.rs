@@ -11,11 +11,11 @@ use utoipa::ToSchema;
 use crate::Orders;
 use crate::domain::cart::{CartLine, Obstacle, PricedLine, obstacles};
 use crate::domain::promotion::Told;
+use crate::domain::shipping::{Offered, Refused};
 use crate::domain::tax::{LineTax, TaxLine};
 use crate::domain::totals::Totals;
 use crate::error::OrderError;
 use crate::store::cart::{self, Cart};
-use crate::usecase::quote::shipping_methods;
 
 /// A cart with today's prices.
 #[derive(Serialize, ToSchema)]
@@ -79,7 +79,9 @@ pub(super) struct SetCoupon {
 }))]
 pub(super) struct AskQuote {
     shipping_address: Address,
-    shipping_method: String,
+    /// One of the shipping methods; the cheapest that goes there when it is left out.
+    #[serde(default)]
+    shipping_method: Option<String>,
     #[serde(default)]
     coupon: Option<String>,
 }
@@ -96,8 +98,12 @@ pub(super) struct QuoteView {
     lines: Vec<QuoteLine>,
     /// Each promotion that was in play, and why it did not apply.
     promotions: Vec<Told>,
+    /// How it is sent.
+    shipping_method: String,
     /// How it could be sent.
-    shipping_methods: Vec<MethodView>,
+    shipping_methods: Vec<Offered>,
+    /// How it cannot be sent, and why.
+    unavailable_methods: Vec<Refused>,
     /// Why it could not be ordered now, though it has a price.
     obstacles: Vec<Obstacle>,
 }
@@ -118,13 +124,6 @@ pub(super) struct QuoteLine {
     tax: LineTax,
     /// How many units could be had now.
     available: i64,
-}
-
-#[derive(Serialize, ToSchema)]
-pub(super) struct MethodView {
-    id: String,
-    /// What it costs before promotions.
-    price: Money,
 }
 
 /// How many units of each product of a cart could be had now.
@@ -240,7 +239,7 @@ pub(super) async fn set_coupon(
 #[utoipa::path(post, path = "/v1/cart/quote", tag = "cart", request_body = AskQuote,
     responses(
         (status = 200, description = "What it would cost", body = QuoteView),
-        (status = 409, description = "`cart_empty`, `not_sellable` or `coupon_refused`", body = Problem),
+        (status = 409, description = "`cart_empty`, `not_sellable`, `coupon_refused` or `shipping_not_available`", body = Problem),
     ))]
 pub(super) async fn quote(orders: Data<Orders>, caller: Caller, body: Body<AskQuote>) -> Answer {
     let AskQuote { shipping_address, shipping_method, coupon } = body.value;
@@ -249,12 +248,12 @@ pub(super) async fn quote(orders: Data<Orders>, caller: Caller, body: Body<AskQu
         || Problem::new(kernel::problem::code::CART_EMPTY, "Put a product into the cart first.");
     let cart = cart::find(&orders.inner.db, caller.id).await?.ok_or_else(empty)?;
     let coupon = coupon.as_deref();
-    let quote = orders.quote(caller.id, &cart, &shipping_address, &shipping_method, coupon).await?;
+    let method = shipping_method.as_deref();
+    let quote = orders.quote(caller.id, &cart, &shipping_address, method, coupon).await?;
     let stock = available(&orders, &cart).await?;
     let offers: HashMap<ProductId, &Offer> =
         quote.lines.iter().map(|line| (line.line.product_id, &line.offer)).collect();
     let obstacles = obstacles(&cart.lines, &offers, Some(&stock));
-    let methods = shipping_methods(&orders.inner.settings, quote.totals.total.currency())?;
     let line = |priced: &PricedLine| QuoteLine {
         line_id: priced.line.id,
         product_id: priced.line.product_id,
@@ -271,7 +270,9 @@ pub(super) async fn quote(orders: Data<Orders>, caller: Caller, body: Body<AskQu
         tax_lines: quote.tax_lines()?,
         totals: quote.totals,
         lines: quote.lines.iter().map(line).collect(),
-        shipping_methods: methods.into_iter().map(|(id, price)| MethodView { id, price }).collect(),
+        shipping_method: quote.method,
+        shipping_methods: quote.ways.offered,
+        unavailable_methods: quote.ways.refused,
         coupon: quote.coupon,
         promotions: quote.promotions,
         obstacles,

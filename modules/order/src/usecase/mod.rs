@@ -7,4 +7,5 @@ pub mod place;
 pub mod promotions;
 pub mod quote;
 pub mod remembered;
+pub mod shipping;
 pub mod timeline;

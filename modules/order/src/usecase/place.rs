@@ -138,7 +138,7 @@ impl Orders {
         }
         let (address, method) = (&request.shipping_address, &request.shipping_method);
         let coupon = request.coupon.as_deref();
-        let quote = self.quote(customer, &cart, address, method, coupon).await?;
+        let quote = self.quote(customer, &cart, address, Some(method), coupon).await?;
         expect(request, &quote)?;
         self.commit(customer, key, request, &cart, quote).await
     }

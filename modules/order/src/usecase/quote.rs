@@ -3,9 +3,10 @@
 use kernel::id::CustomerId;
 use kernel::ports::{Buyer, TaxRequest, Taxed, Wanted};
 use kernel::problem::{Problem, code};
-use kernel::{Address, Currency, Money, MoneyError};
+use kernel::{Address, Money, MoneyError};
 use platform::fault;
 
+use crate::Orders;
 use crate::domain::cart::{CartLine, PricedLine, price};
 use crate::domain::discount::{self, Item};
 use crate::domain::promotion::{Promotion, Reason, Told};
@@ -15,7 +16,7 @@ use crate::error::OrderError;
 use crate::store::cart::Cart;
 use crate::store::promotion::{self, Taken};
 use crate::usecase::promotions::AUTOMATIC_MAX;
-use crate::{Orders, Settings};
+use crate::usecase::shipping::Ways;
 
 /// A cart with everything that decides its total.
 pub struct Quote {
@@ -27,6 +28,10 @@ pub struct Quote {
     pub promotions: Vec<Told>,
     /// What an order of it takes of the promotions that apply.
     pub taken: Vec<Taken>,
+    /// The shipping method that was asked for, or chosen.
+    pub method: String,
+    /// How else it could be sent.
+    pub ways: Ways,
     /// The tax of the shipping.
     pub shipping_tax: Taxed,
     /// The sums.
@@ -47,26 +52,28 @@ impl Quote {
 }
 
 impl Orders {
-    /// Adds a shopper's cart up for an address and a shipping method.
+    /// Adds a shopper's cart up for an address and a shipping method, the cheapest when none is named.
     pub async fn quote(
         &self,
         customer: CustomerId,
         cart: &Cart,
         address: &Address,
-        method: &str,
+        method: Option<&str>,
         coupon: Option<&str>,
     ) -> Result<Quote, OrderError> {
         let buyer = Buyer { country: Some(&address.country) };
         let wanted: Vec<Wanted> = cart.lines.iter().map(CartLine::wanted).collect();
         let offers = self.inner.catalog.offers(buyer, &wanted).await?;
         let (currency, mut lines) = price(&cart.lines, &offers)?;
-        let mut shipping = shipping_price(&self.inner.settings, method, currency)?;
+        let priced: Vec<Priced> = lines.iter().map(PricedLine::priced).collect();
+        // Promotions add lines up, so that must be possible.
+        let worth = items(currency, &priced)?;
+        let ways = self.ways(address, &lines, worth).await?;
+        let chosen = ways.choose(method)?;
+        let (method, mut shipping) = (chosen.id.clone(), chosen.price);
         if fault::bug("shipping_is_left_out") {
             shipping = Money::zero(currency);
         }
-        let priced: Vec<Priced> = lines.iter().map(PricedLine::priced).collect();
-        // Promotions add lines up, so that must be possible.
-        items(currency, &priced)?;
         let typed = coupon.or(cart.coupon.as_deref());
         let in_play = self.promotions(typed).await?;
         let goods: Vec<Item> = lines.iter().map(PricedLine::item).collect();
@@ -115,6 +122,8 @@ impl Orders {
             coupon: of_typed.filter(|told| told.applied).map(|told| told.code.clone()),
             taken: taken(&in_play, &applied.told),
             promotions: applied.told,
+            method,
+            ways,
             shipping_tax,
             totals,
         })
@@ -153,25 +162,4 @@ fn taken(promotions: &[Promotion], told: &[Told]) -> Vec<Taken> {
 pub fn coupon_refused(reason: Reason) -> Problem {
     let detail = reason.detail();
     Problem::new(code::COUPON_REFUSED, detail).field("coupon", detail).with("reason", reason)
-}
-
-/// The shipping methods with their prices in a currency.
-pub fn shipping_methods(
-    settings: &Settings,
-    currency: Currency,
-) -> Result<Vec<(String, Money)>, OrderError> {
-    let priced = |method: &crate::ShippingMethod| {
-        Ok((method.id.clone(), Money::rounded(method.price, currency)?))
-    };
-    settings.shipping.iter().map(priced).collect()
-}
-
-fn shipping_price(settings: &Settings, method: &str, currency: Currency) -> Result<Money, Problem> {
-    let ids = || settings.shipping.iter().map(|s| s.id.as_str()).collect::<Vec<_>>().join(", ");
-    let method =
-        settings.shipping.iter().find(|shipping| shipping.id == method).ok_or_else(|| {
-            Problem::invalid("shipping_method", format!("must be one of: {}", ids()))
-        })?;
-    Money::rounded(method.price, currency)
-        .map_err(|error| Problem::new(code::INVALID_VALUE, error.to_string()))
 }
