@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::Orders;
+use crate::domain::address;
 use crate::domain::cart::{CartLine, Obstacle, PricedLine, obstacles};
 use crate::domain::promotion::Told;
 use crate::domain::shipping::{Offered, Refused};
@@ -243,7 +244,7 @@ pub(super) async fn set_coupon(
     ))]
 pub(super) async fn quote(orders: Data<Orders>, caller: Caller, body: Body<AskQuote>) -> Answer {
     let AskQuote { shipping_address, shipping_method, coupon } = body.value;
-    shipping_address.check("shipping_address")?;
+    address::check(&shipping_address, "shipping_address")?;
     let empty =
         || Problem::new(kernel::problem::code::CART_EMPTY, "Put a product into the cart first.");
     let cart = cart::find(&orders.inner.db, caller.id).await?.ok_or_else(empty)?;

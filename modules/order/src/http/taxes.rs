@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use super::versioned::{made, shown, stale};
 use crate::Orders;
+use crate::domain::address::is_country;
 use crate::domain::tax::{Rate, STANDARD, WHOLE_PPM, percent};
 use crate::store::tax::{self as store, Kept, RATES_MAX};
 
@@ -214,7 +215,7 @@ pub(super) async fn delete(
 
 fn check(new: NewRate, now: Timestamp) -> Result<Rate, Problem> {
     let upper = |c: char| c.is_ascii_uppercase();
-    if new.country.len() != 2 || !new.country.chars().all(upper) {
+    if !is_country(&new.country) {
         return Err(Problem::invalid("country", "must be an ISO 3166-1 alpha-2 code"));
     }
     if new.region.len() > 3 || !new.region.chars().all(|c| upper(c) || c.is_ascii_digit()) {

@@ -14,6 +14,7 @@ use platform::{fault, random, trace};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
+use crate::domain::address;
 use crate::domain::cart::PricedLine;
 use crate::domain::difference::{Expected, ShownLine, difference};
 use crate::domain::number::number;
@@ -188,9 +189,9 @@ impl Orders {
 }
 
 fn check(request: &PlaceOrder, settings: &Settings) -> Result<(), Problem> {
-    request.shipping_address.check("shipping_address")?;
+    address::check(&request.shipping_address, "shipping_address")?;
     if let Some(address) = &request.billing_address {
-        address.check("billing_address")?;
+        address::check(address, "billing_address")?;
     }
     if request.payment.token.is_empty() || request.payment.token.len() > TOKEN_MAX {
         return Err(Problem::invalid("payment.token", "must be a token of /v1/payment-tokens"));
