@@ -16,7 +16,7 @@ use chrono::TimeDelta;
 use inventory::Inventory;
 use kernel::Clock;
 use kernel::id::EventId;
-use order::{ManualFulfilment, Orders};
+use order::{ManualFulfilment, Orders, TaxTable};
 use payment::{Payments, Sandbox};
 use platform::bus::Bus;
 use platform::http::BodyGuard;
@@ -143,12 +143,15 @@ impl Shop {
         let inventory = Inventory::new(inventory, settings.inventory.clone());
         let sandbox = Arc::new(Sandbox::new(sandbox, &settings.payment.sandbox));
         let payments = Payments::new(payment, sandbox, settings.payment.clone());
+        let taxes = TaxTable::new(order.clone(), settings.order.tax_percent.clone());
         let ports = order::Ports {
             catalog: Arc::new(catalog.clone()),
             stock: Arc::new(inventory.clone()),
             payments: Arc::new(payments.clone()),
             logistics: Arc::new(ManualFulfilment::new(order.clone())),
             notifier: Arc::new(LogNotifier),
+            tax: Arc::new(taxes.clone()),
+            taxes,
         };
         let node = format!("node-{}", EventId::new());
         let sagas = saga_settings(&settings, &node);

@@ -49,6 +49,8 @@ async fn every_change_of_the_staff_is_in_the_log(engine: Engine) {
     definitions(&mut scene).await;
     catalogue(&mut scene, &desk).await;
     prices(&mut scene, &lamp).await;
+    taxes(&mut scene).await;
+    shipping(&mut scene).await;
     files(&mut scene).await;
     money(&mut scene, &shop, &lamp).await;
 
@@ -213,6 +215,38 @@ async fn prices(scene: &mut Scene, lamp: &str) {
     scene.json(derive, &[&sale], json!({"percent": "-20"}), "price_list.prices", about()).await;
     let gone = "DELETE /v1/admin/price-lists/{id}";
     scene.bare(gone, &[&sale], "price_list.delete", about()).await;
+}
+
+async fn taxes(scene: &mut Scene) {
+    let new = json!({"country": "DE", "category": "books", "rate": "7"});
+    let rates = "POST /v1/admin/tax-rates";
+    let (made, entry) = scene.json(rates, &[], new, "tax_rate.create", About::Made).await;
+    assert_eq!((&entry["after"]["rate"], &entry["after"]["country"]), (&json!("7"), &json!("DE")));
+    let id = text(&made.body["id"]);
+    let (put, higher) = ("PUT /v1/admin/tax-rates/{id}", json!({"rate": "7.5"}));
+    let (_, entry) = scene.json(put, &[&id], higher, "tax_rate.change", About::Is(&id)).await;
+    assert_eq!(entry["before"], json!({"rate": "7", "version": 1}));
+    let gone = "DELETE /v1/admin/tax-rates/{id}";
+    scene.bare(gone, &[&id], "tax_rate.delete", About::Is(&id)).await;
+}
+
+async fn shipping(scene: &mut Scene) {
+    let zone = |name: &str| json!({"code": "de", "name": name, "places": [{"country": "DE"}]});
+    let (zones, one) = ("POST /v1/admin/shipping/zones", "PUT /v1/admin/shipping/zones/{code}");
+    scene.json(zones, &[], zone("DE"), "shipping_zone.create", About::Named).await;
+    let (_, entry) =
+        scene.json(one, &["de"], zone("Germany"), "shipping_zone.change", About::Named).await;
+    assert_eq!(entry["before"], json!({"name": "DE", "version": 1}));
+    let method = |price: &str| json!({"code": "post", "active": false, "rates": [{"zone": "de", "price": euros(price)}]});
+    let (all, one) = ("POST /v1/admin/shipping/methods", "PUT /v1/admin/shipping/methods/{code}");
+    scene.json(all, &[], method("4.00"), "shipping_method.create", About::Named).await;
+    let (_, entry) =
+        scene.json(one, &["post"], method("5.00"), "shipping_method.change", About::Named).await;
+    assert_eq!(entry["after"]["rates"][0]["price"], euros("5.00"));
+    let gone = "DELETE /v1/admin/shipping/methods/{code}";
+    scene.bare(gone, &["post"], "shipping_method.delete", About::Named).await;
+    let gone = "DELETE /v1/admin/shipping/zones/{code}";
+    scene.bare(gone, &["de"], "shipping_zone.delete", About::Named).await;
 }
 
 async fn files(scene: &mut Scene) {

@@ -86,6 +86,30 @@ async fn every_refusal_names_its_field(engine: Engine) {
             order(&|b| b["shipping_address"]["country"] = json!("Germany")),
             "shipping_address.country",
         ),
+        (order(&|b| b["shipping_address"]["country"] = json!("ZZ")), "shipping_address.country"),
+        (
+            order(&|b| b["shipping_address"]["postal_code"] = json!("SW1Y 4JH")),
+            "shipping_address.postal_code",
+        ),
+        (
+            order(&|b| b["shipping_address"]["postal_code"] = json!(null)),
+            "shipping_address.postal_code",
+        ),
+        (
+            order(&|b| {
+                b["shipping_address"]["country"] = json!("US");
+                b["shipping_address"]["postal_code"] = json!("95014");
+            }),
+            "shipping_address.region",
+        ),
+        (
+            order(&|b| {
+                let mut billing = b["shipping_address"].clone();
+                billing["postal_code"] = json!("1011");
+                b["billing_address"] = billing;
+            }),
+            "billing_address.postal_code",
+        ),
         (order(&|b| b["shipping_address"]["planet"] = json!("Mars")), "shipping_address.planet"),
         (order(&|b| b["shipping_method"] = json!("pigeon")), "shipping_method"),
         (order(&|b| b["payment"] = json!({})), "payment.token"),

@@ -99,6 +99,7 @@ async fn a_lost_answer_charges_once(engine: Engine) {
     ada.fill_cart(&id_of(&ada, "LAMP-1").await, 1).await;
     let mut body = order_body(&ada.card(APPROVED).await);
     body["shipping_address"]["country"] = json!("CH");
+    body["shipping_address"]["postal_code"] = json!("8001");
     let order = ada.command("/v1/orders", "a", &body).await;
     assert!([201, 202].contains(&order.status), "{order:?}");
     assert_eq!(order.body["totals"]["total"]["amount"], "78.51");

@@ -24,10 +24,12 @@ mod prices;
 mod promotions;
 mod proxied;
 mod second_factor;
+mod shipping;
 mod slow;
 mod stock;
 mod storm;
 mod stream;
 #[path = "../support/mod.rs"]
 mod support;
+mod taxes;
 mod tls;

@@ -8,7 +8,7 @@ use platform::sql::{Db, Engine, Sqlite};
 use stoa::app::SCHEMAS;
 
 /// Tables that stay small: what the staff defines, work that waits, one row for a whole shop.
-const SMALL: [&str; 19] = [
+const SMALL: [&str; 24] = [
     "api_key",
     "attribute",
     "category",
@@ -26,12 +26,17 @@ const SMALL: [&str; 19] = [
     "role",
     "sales_day",
     "search_generation",
+    "shipping_method",
+    "shipping_place",
+    "shipping_rate",
+    "shipping_zone",
     "stock_location",
     "synonym",
+    "tax_rate",
 ];
 
 /// What `stoa verify` asks: it looks at everything, which is its purpose.
-const VERIFIED: [&str; 41] = [
+const VERIFIED: [&str; 42] = [
     "ACCOUNTS",
     "ACCOUNTS_UNTOLD",
     "ALERTS_UNTOLD",
@@ -70,6 +75,7 @@ const VERIFIED: [&str; 41] = [
     "SOLD",
     "STOCK_ROWS",
     "SUBJECTS",
+    "TAXES",
     "TOTALS",
     "UNEXPLAINED",
     "UNTOLD",

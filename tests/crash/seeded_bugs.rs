@@ -350,6 +350,7 @@ impl Trial {
         ada.fill_cart(&self.desk, 1).await;
         let mut body = order_body(&ada.card(APPROVED).await);
         body["shipping_address"]["country"] = json!("CH");
+        body["shipping_address"]["postal_code"] = json!("8001");
         let order = ada.command("/v1/orders", "key", &body).await;
         let id = order.body["id"].as_str().or(order.body["order_id"].as_str()).unwrap_or_default();
         self.ends(&ada, id, "CONFIRMED").await?;

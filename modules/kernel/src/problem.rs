@@ -51,6 +51,7 @@ pub mod code {
         NOT_SELLABLE = "not_sellable", 409, "A product cannot be bought now";
         COUPON_REFUSED = "coupon_refused", 409, "The coupon cannot be used";
         SHIPPING_FAILED = "shipping_failed", 409, "The order cannot be shipped";
+        SHIPPING_NOT_AVAILABLE = "shipping_not_available", 409, "The shipping method does not go there";
         ORDER_NOT_COMPLETED = "order_not_completed", 409, "The order could not be completed";
         ORDER_CANCELLED = "order_cancelled", 409, "The order was cancelled while it was checked out";
         ORDER_STATE = "order_state", 409, "The state of the order does not allow this";

@@ -15,6 +15,7 @@ mod http;
 mod react;
 mod saga;
 mod store;
+mod taxes;
 mod usecase;
 mod verify;
 mod watchers;
@@ -25,7 +26,7 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use kernel::id::OrderId;
-use kernel::ports::{Catalog, Logistics, Notifier, PaymentView, Payments, Stock};
+use kernel::ports::{Catalog, Logistics, Notifier, PaymentView, Payments, Stock, Tax};
 use platform::bus::Subscription;
 use platform::module::Schema;
 use platform::saga::Coordinator;
@@ -34,8 +35,11 @@ use platform::tasks::Tasks;
 use platform::verify::Check;
 use rust_decimal::Decimal;
 use serde::Deserialize;
-use usecase::promotions::Automatic;
+use usecase::remembered::Remembered;
 use watchers::Watchers;
+
+use crate::domain::promotion::Promotion;
+use crate::store::shipping::Shipping;
 
 pub use domain::status::Status;
 pub use error::OrderError;
@@ -43,8 +47,9 @@ pub use fulfilment::ManualFulfilment;
 pub use saga::checkout::Checkout;
 pub use store::orders::{Brief, Sold};
 pub use store::promotion::{PROMOTION_BUDGET, PROMOTION_CUSTOMER, PROMOTION_USES};
+pub use taxes::TaxTable;
 
-platform::migrations! { "order": "0001_orders", "0002_included_tax", "0003_promotions" }
+platform::migrations! { "order": "0001_orders", "0002_included_tax", "0003_promotions", "0004_tax", "0005_shipping" }
 
 /// The module's tables, statements and guards.
 pub const SCHEMA: Schema = Schema {
@@ -55,6 +60,8 @@ pub const SCHEMA: Schema = Schema {
         store::orders::STATEMENTS,
         store::promotion::STATEMENTS,
         store::shipment::STATEMENTS,
+        store::shipping::STATEMENTS,
+        store::tax::STATEMENTS,
     ],
     guards: &[PROMOTION_BUDGET, PROMOTION_CUSTOMER, PROMOTION_USES],
 };
@@ -91,9 +98,10 @@ pub struct Settings {
     pub checkout_deadline_s: i64,
     /// Whether an order must say what the shopper was shown.
     pub expected_total: ExpectedTotal,
-    /// The shipping methods.
+    /// The shipping methods of a shop that keeps none itself.
     pub shipping: Vec<ShippingMethod>,
-    /// Tax on the whole order by ISO 3166-1 country, in percent; countries left out have none.
+    /// Tax by ISO 3166-1 country, in percent, where the table of taxes says nothing of the country;
+    /// countries left out have none.
     pub tax_percent: HashMap<String, Decimal>,
 }
 
@@ -116,6 +124,10 @@ pub struct Ports {
     pub logistics: Arc<dyn Logistics>,
     /// Messages to customers.
     pub notifier: Arc<dyn Notifier>,
+    /// Whoever knows the taxes.
+    pub tax: Arc<dyn Tax>,
+    /// The shop's own table of taxes, for the staff.
+    pub taxes: TaxTable,
 }
 
 /// The module.
@@ -133,8 +145,11 @@ struct Inner {
     logistics: Arc<dyn Logistics>,
     notifier: Arc<dyn Notifier>,
     checkouts: Coordinator<Checkout>,
-    automatic: Automatic,
     watchers: Arc<Watchers>,
+    tax: Arc<dyn Tax>,
+    taxes: TaxTable,
+    automatic: Remembered<Vec<Promotion>>,
+    shipping: Remembered<Shipping>,
 }
 
 impl Orders {
@@ -146,7 +161,7 @@ impl Orders {
         sagas: platform::saga::Settings,
         tasks: Tasks,
     ) -> Self {
-        let Ports { catalog, stock, payments, logistics, notifier } = ports;
+        let Ports { catalog, stock, payments, logistics, notifier, tax, taxes } = ports;
         let steps = saga::checkout::Ports {
             stock: stock.clone(),
             payments: payments.clone(),
@@ -155,7 +170,7 @@ impl Orders {
             hold: TimeDelta::seconds(settings.hold_s),
         };
         let checkouts = Coordinator::new(db.clone(), steps, sagas, tasks);
-        let automatic = Automatic::default();
+        let automatic = Remembered::new(usecase::promotions::REMEMBERED);
         let inner = Inner {
             db,
             settings,
@@ -165,8 +180,11 @@ impl Orders {
             logistics,
             notifier,
             checkouts,
+            tax,
+            taxes,
             automatic,
             watchers: Arc::default(),
+            shipping: Remembered::new(usecase::shipping::REMEMBERED),
         };
         Self { inner: Arc::new(inner) }
     }

@@ -27,6 +27,13 @@ pub async fn verify(db: &Db, now: Timestamp) -> Result<Vec<Check>> {
             orders::DISCOUNTS,
         )
         .await?,
+        by_query(
+            db,
+            "every order's tax equals those of its lines and its shipping",
+            orders::COUNT,
+            orders::TAXES,
+        )
+        .await?,
         by_query(db, "every change of an order was told", orders::COUNT, orders::UNTOLD).await?,
         by_query(
             db,

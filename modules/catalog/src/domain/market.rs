@@ -1,4 +1,5 @@
 use kernel::Currency;
+use kernel::ports::TaxRounding;
 use kernel::problem::FieldError;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -28,6 +29,8 @@ pub struct Market {
     pub countries: Vec<String>,
     /// Whether its prices hold the tax already.
     pub prices_include_tax: bool,
+    /// Where the tax of an order is rounded to the minor unit.
+    pub tax_rounding: TaxRounding,
     /// How prices that are worked out are rounded.
     pub rounding: Rounding,
     /// Whether it is the one that lists and carts are for.
@@ -69,6 +72,9 @@ pub struct MarketInput {
     /// Whether its prices hold the tax already; they do not unless said otherwise.
     #[serde(default)]
     pub prices_include_tax: bool,
+    /// Where the tax of an order is rounded to the minor unit; once per rate unless said otherwise.
+    #[serde(default)]
+    pub tax_rounding: TaxRounding,
     /// How prices that are worked out are rounded; to the minor unit unless said otherwise.
     #[serde(default)]
     pub rounding: Rounding,
@@ -99,7 +105,8 @@ impl MarketInput {
         }
         countries.sort();
         countries.dedup();
-        let Self { code, currency, prices_include_tax, rounding, is_default, .. } = self;
+        let Self { code, currency, prices_include_tax, tax_rounding, rounding, is_default, .. } =
+            self;
         Ok(Market {
             id,
             code,
@@ -107,6 +114,7 @@ impl MarketInput {
             currency,
             countries,
             prices_include_tax,
+            tax_rounding,
             rounding,
             is_default,
             version,

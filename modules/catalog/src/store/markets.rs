@@ -1,5 +1,6 @@
 //! Where prices are for.
 
+use kernel::ports::TaxRounding;
 use platform::sql::{Db, Error, Json, Query, Result, Tx};
 use uuid::Uuid;
 
@@ -9,7 +10,7 @@ macro_rules! market {
     ($countries:literal, $tail:literal) => {
         concat!(
             "select m.id, m.code, m.name, m.currency, m.prices_include_tax, m.rounding_step,
-                    m.rounding_ending, m.rounding_mode, m.is_default, m.version,
+                    m.rounding_ending, m.rounding_mode, m.tax_rounding, m.is_default, m.version,
                     coalesce((select ",
             $countries,
             " from market_country c where c.market = m.code), '[]') as countries from market m ",
@@ -35,13 +36,13 @@ platform::statements! {
     COUNT = "select count(*) from market";
     INSERT =
         "insert into market (id, code, name, currency, prices_include_tax, rounding_step,
-                             rounding_ending, rounding_mode, is_default, version, created_at,
-                             updated_at)
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, 1, $10, $10) on conflict (code) do nothing";
+                             rounding_ending, rounding_mode, is_default, tax_rounding, version,
+                             created_at, updated_at)
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 1, $11, $11) on conflict (code) do nothing";
     UPDATE = "update market set name = $2, prices_include_tax = $3, rounding_step = $4,
                      rounding_ending = $5, rounding_mode = $6, is_default = $7,
-                     version = version + 1, updated_at = $8
-               where id = $1 and version = $9";
+                     tax_rounding = $8, version = version + 1, updated_at = $9
+               where id = $1 and version = $10";
     /// No other market is the default one.
     CLEAR_DEFAULT = "update market set is_default = false, version = version + 1, updated_at = $2
                       where is_default and id <> $1 returning id, code, version";
@@ -72,6 +73,7 @@ struct Row {
     rounding_step: i64,
     rounding_ending: i64,
     rounding_mode: String,
+    tax_rounding: String,
     is_default: bool,
     version: i64,
 }
@@ -80,6 +82,8 @@ impl Row {
     fn market(self) -> Result<Market> {
         let wrong = |what: &str| Error::Inconsistent(format!("market {}: {what}", self.code));
         let mode = self.rounding_mode.parse().map_err(|_| wrong("rounding_mode"))?;
+        let tax_rounding =
+            TaxRounding::from_word(&self.tax_rounding).ok_or_else(|| wrong("tax_rounding"))?;
         let (step, ending) = (self.rounding_step, self.rounding_ending);
         Ok(Market {
             id: self.id,
@@ -88,6 +92,7 @@ impl Row {
             name: self.name,
             countries: self.countries.0,
             prices_include_tax: self.prices_include_tax,
+            tax_rounding,
             rounding: Rounding { step, ending, mode },
             is_default: self.is_default,
             version: self.version,
@@ -159,6 +164,7 @@ pub(crate) async fn insert(tx: &mut Tx, new: &Market) -> Result<bool> {
         .bind(new.rounding.ending)
         .bind(new.rounding.mode.word())
         .bind(new.is_default)
+        .bind(new.tax_rounding.word())
         .bind(now)
         .execute()
         .await?;
@@ -177,6 +183,7 @@ pub(crate) async fn update(tx: &mut Tx, changed: &Market) -> Result<bool> {
         .bind(changed.rounding.ending)
         .bind(changed.rounding.mode.word())
         .bind(changed.is_default)
+        .bind(changed.tax_rounding.word())
         .bind(now)
         .bind(changed.version)
         .execute()

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use kernel::ports::{TaxRounding, TaxTerms};
 use kernel::{Currency, Money, Timestamp};
 use platform::sql::{Db, Error, Json, Query, Result, Tx};
 use serde_json::json;
@@ -27,11 +28,15 @@ macro_rules! offers {
     ($of:literal) => {
         concat!(
             "select p.id, p.sku, p.name, p.price, p.currency, c.path as category, m.code as market,
-                    m.currency as market_currency, m.prices_include_tax,
+                    m.currency as market_currency, m.prices_include_tax, m.tax_rounding,
+                    p.tax_category, coalesce(p.weight_g, u.weight_g, 0) as weight_g,
                     (p.shown
                      and not exists (select 1 from product r where r.id = p.parent_id and not r.shown)
                      and not exists (select 1 from product v where v.parent_id = p.id)) as sellable
-               from product p left join market m on m.is_default
+               from product p
+                    left join market m on m.code = coalesce(
+                         (select a.market from market_country a where a.country = $2),
+                         (select d.code from market d where d.is_default))
                     left join product u on u.id = p.parent_id
                     left join category c on c.id = coalesce(p.category_id, u.category_id)
               where p.id in ",
@@ -175,7 +180,10 @@ pub(crate) struct OfferRow {
     pub category: Option<String>,
     pub market: Option<String>,
     market_currency: Option<String>,
-    pub prices_include_tax: Option<bool>,
+    prices_include_tax: Option<bool>,
+    tax_rounding: Option<String>,
+    pub tax_category: String,
+    pub weight_g: i64,
     pub sellable: bool,
 }
 
@@ -185,15 +193,29 @@ impl OfferRow {
         Ok(Money::from_minor(self.price, currency(&self.currency, self.id)?))
     }
 
-    /// The currency of the default market, if there is one.
+    /// How the market's prices stand to the tax.
+    pub fn tax(&self) -> Result<TaxTerms> {
+        let nonsense = || Error::Inconsistent("market: tax_rounding".to_owned());
+        let rounding = match &self.tax_rounding {
+            Some(word) => TaxRounding::from_word(word).ok_or_else(nonsense)?,
+            None => TaxRounding::default(),
+        };
+        Ok(TaxTerms { included: self.prices_include_tax.unwrap_or(false), rounding })
+    }
+
+    /// The currency of the market, if there is one.
     pub fn market_currency(&self) -> Result<Option<Currency>> {
         self.market_currency.as_deref().map(|code| currency(code, "market")).transpose()
     }
 }
 
-/// Products with the market that carts are for.
-pub(crate) async fn offers(db: &Db, ids: impl IntoIterator<Item = Uuid>) -> Result<Vec<OfferRow>> {
-    db.query(OFFERS).bind(id_list(ids)).all().await
+/// Products with the market of a country, or the default one.
+pub(crate) async fn offers(
+    db: &Db,
+    ids: impl IntoIterator<Item = Uuid>,
+    country: Option<&str>,
+) -> Result<Vec<OfferRow>> {
+    db.query(OFFERS).bind(id_list(ids)).bind(country).all().await
 }
 
 /// A product that shoppers see: id, SKU and base price.

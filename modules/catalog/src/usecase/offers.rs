@@ -2,7 +2,7 @@ use std::collections::HashMap;
 
 use async_trait::async_trait;
 use kernel::Money;
-use kernel::ports::{Offer, Unavailable, Wanted};
+use kernel::ports::{Buyer, Offer, Unavailable, Wanted};
 use platform::sql;
 
 use crate::domain::category;
@@ -12,22 +12,22 @@ use crate::{Catalog, OFFERS_MAX};
 
 #[async_trait]
 impl kernel::ports::Catalog for Catalog {
-    async fn offers(&self, wanted: &[Wanted]) -> Result<Vec<Offer>, Unavailable> {
+    async fn offers(&self, buyer: Buyer<'_>, wanted: &[Wanted]) -> Result<Vec<Offer>, Unavailable> {
         let failed = |error: sql::Error| Unavailable::new("catalog", error);
         if wanted.len() > OFFERS_MAX {
             let asked = format!("{} offers were asked for, at most {OFFERS_MAX}", wanted.len());
             return Err(failed(sql::Error::Inconsistent(asked)));
         }
-        offers(self, wanted).await.map_err(failed)
+        offers(self, buyer, wanted).await.map_err(failed)
     }
 }
 
-async fn offers(catalog: &Catalog, wanted: &[Wanted]) -> sql::Result<Vec<Offer>> {
+async fn offers(catalog: &Catalog, buyer: Buyer<'_>, wanted: &[Wanted]) -> sql::Result<Vec<Offer>> {
     let quantities: HashMap<_, _> =
         wanted.iter().map(|one| (one.product_id.uuid(), one.quantity)).collect();
     let ids = || quantities.keys().copied();
     let now = catalog.db.clock().now();
-    let rows = pricing::offers(&catalog.db, ids()).await?;
+    let rows = pricing::offers(&catalog.db, ids(), buyer.country).await?;
     let mut candidates = pricing::candidates(&catalog.db, ids(), now).await?;
     rows.into_iter()
         .map(|row| {
@@ -37,7 +37,9 @@ async fn offers(catalog: &Catalog, wanted: &[Wanted]) -> sql::Result<Vec<Offer>>
                 product_id: row.id.into(),
                 sellable: row.sellable && price.is_some(),
                 price: price.map_or_else(|| row.base(), Ok)?,
-                tax_included: row.prices_include_tax.unwrap_or(false),
+                tax: row.tax()?,
+                weight_g: row.weight_g,
+                tax_category: row.tax_category,
                 categories: row
                     .category
                     .iter()
@@ -51,7 +53,7 @@ async fn offers(catalog: &Catalog, wanted: &[Wanted]) -> sql::Result<Vec<Offer>>
         .collect()
 }
 
-/// The price of one unit in the default market; none where the product is not sold in it.
+/// The price of one unit in the buyer's market; none where the product is not sold in it.
 fn price(
     row: &OfferRow,
     candidates: &[Candidate],

@@ -2,7 +2,7 @@ use catalog::domain::Status;
 use catalog::{Error, SCHEMA, Sort};
 use kernel::events::{ProductArchived, ProductCreated, ProductPriceChanged, ProductUpdated};
 use kernel::id::ProductId;
-use kernel::ports::Catalog as _;
+use kernel::ports::{Buyer, Catalog as _};
 use platform::audit::Actor;
 use platform::bus::Handler;
 use platform::sql::Db;
@@ -135,7 +135,7 @@ async fn offers_tell_what_can_be_bought(db: Db) {
         catalog.create(input("V", json!({"parent_id": parent.id})), &Actor::SYSTEM).await.unwrap();
     let asked = [plain.id, draft.id, parent.id, variant.id, ProductId::new()];
     let sellable = async || {
-        let mut offers = catalog.offers(&asked.map(wanted)).await.unwrap();
+        let mut offers = catalog.offers(Buyer::default(), &asked.map(wanted)).await.unwrap();
         offers.sort_by(|a, b| a.sku.cmp(&b.sku));
         offers.into_iter().map(|offer| (offer.sku, offer.sellable)).collect::<Vec<_>>()
     };
@@ -146,7 +146,7 @@ async fn offers_tell_what_can_be_bought(db: Db) {
     catalog.archive(parent.id, None, &Actor::SYSTEM).await.unwrap();
     assert_eq!(sellable().await, told(true, false, false, false));
     let many = vec![wanted(plain.id); catalog::OFFERS_MAX + 1];
-    assert!(catalog.offers(&many).await.is_err());
+    assert!(catalog.offers(Buyer::default(), &many).await.is_err());
 }
 
 async fn a_variant_goes_with_its_parent(db: Db) {

@@ -5,7 +5,7 @@ use catalog::{
 };
 use kernel::Money;
 use kernel::id::ProductId;
-use kernel::ports::{Catalog as _, Wanted};
+use kernel::ports::{Buyer, Catalog as _, Wanted};
 use platform::audit::Actor;
 use serde_json::{Value, json};
 
@@ -71,7 +71,7 @@ pub async fn settle(catalog: &Catalog) {
 pub async fn public(catalog: &Catalog, sku: &str) -> i64 {
     let (product, _) = catalog.shown(sku).await.unwrap();
     let wanted = Wanted { product_id: product.id, quantity: 1 };
-    let offer = catalog.offers(&[wanted]).await.unwrap().remove(0);
+    let offer = catalog.offers(Buyer::default(), &[wanted]).await.unwrap().remove(0);
     assert_eq!(offer.price, product.public.price, "{sku}");
     assert_eq!(price(catalog, sku).await.price, Some(offer.price), "{sku}");
     offer.price.minor()

@@ -7,7 +7,7 @@ use catalog::{
 use chrono::TimeDelta;
 use kernel::events::ProductPriceChanged;
 use kernel::id::ProductId;
-use kernel::ports::{Catalog as _, Wanted};
+use kernel::ports::{Buyer, Catalog as _, TaxRounding, TaxTerms, Wanted};
 use kernel::{Clock, Money};
 use platform::sql::{Db, Engine};
 use serde_json::{Value, json};
@@ -23,6 +23,7 @@ platform::on_both_engines!(catalog::SCHEMA =>
     a_larger_quantity_is_offered_cheaper,
     a_shop_without_markets_sells_at_base_prices,
     a_market_decides_currency_and_default,
+    an_offer_is_of_the_market_that_the_goods_go_to,
     of_two_default_markets_one_stays,
     a_refused_batch_writes_nothing,
     prices_are_derived_in_batches,
@@ -80,7 +81,8 @@ async fn a_larger_quantity_is_offered_cheaper(db: Db) {
         put(&catalog, &list, "A", quantity, minor).await;
     }
     for (quantity, minor) in [(1, 990), (9, 990), (10, 900), (99, 900), (1_000, 800)] {
-        let offers = catalog.offers(&[Wanted { product_id: id, quantity }]).await.unwrap();
+        let offers =
+            catalog.offers(Buyer::default(), &[Wanted { product_id: id, quantity }]).await.unwrap();
         assert_eq!(offers[0].price, dollars(minor), "{quantity}");
     }
     assert_eq!(public(&catalog, "A").await, 990);
@@ -101,13 +103,41 @@ async fn a_shop_without_markets_sells_at_base_prices(db: Db) {
     assert_eq!(public(&catalog, "E").await, 700, "a list in dollars does not price euros");
 }
 
+async fn an_offer_is_of_the_market_that_the_goods_go_to(db: Db) {
+    let catalog = catalog(&db);
+    let id = create(&catalog, "A").await;
+    let us = json!({"code": "us", "currency": "USD", "countries": ["US"]});
+    market(&catalog, us).await;
+    let ca = json!({"code": "ca", "currency": "USD", "countries": ["CA"], "prices_include_tax": true,
+                    "tax_rounding": "per_line"});
+    market(&catalog, ca).await;
+    let dear = list(&catalog, "dear", json!({"market": "ca"})).await;
+    put(&catalog, &dear, "A", 1, 1_500).await;
+    for (country, price, included, rounding) in [
+        (None, 1_000, false, TaxRounding::PerOrder),
+        (Some("US"), 1_000, false, TaxRounding::PerOrder),
+        (Some("CA"), 1_500, true, TaxRounding::PerLine),
+        (Some("MX"), 1_000, false, TaxRounding::PerOrder),
+    ] {
+        let wanted = [Wanted { product_id: id, quantity: 1 }];
+        let offer = catalog.offers(Buyer { country }, &wanted).await.unwrap().remove(0);
+        assert_eq!(offer.price, dollars(price), "{country:?}");
+        assert_eq!(offer.tax, TaxTerms { included, rounding }, "{country:?}");
+        assert_eq!(offer.tax_category, "standard");
+    }
+}
+
 async fn a_market_decides_currency_and_default(db: Db) {
     let catalog = catalog(&db);
     let id = create(&catalog, "A").await;
     let de = market(&catalog, json!({"code": "de", "currency": "EUR", "countries": ["DE"]})).await;
     assert!(de.is_default, "the first one is");
     settle(&catalog).await;
-    let offer = catalog.offers(&[Wanted { product_id: id, quantity: 1 }]).await.unwrap().remove(0);
+    let offer = catalog
+        .offers(Buyer::default(), &[Wanted { product_id: id, quantity: 1 }])
+        .await
+        .unwrap()
+        .remove(0);
     assert!(!offer.sellable, "nothing has a price in euros");
     assert_eq!(price(&catalog, "A").await.price, None);
     let us = json!({"code": "us", "currency": "USD", "is_default": true});

@@ -76,7 +76,10 @@ async fn a_product_comes_into_the_shop_when_its_time_has_come(db: Db) {
 }
 
 async fn offered(catalog: &Catalog, id: ProductId) -> bool {
-    let offers = kernel::ports::Catalog::offers(catalog, &[wanted(id)]).await.unwrap();
+    let offers =
+        kernel::ports::Catalog::offers(catalog, kernel::ports::Buyer::default(), &[wanted(id)])
+            .await
+            .unwrap();
     offers[0].sellable
 }
 

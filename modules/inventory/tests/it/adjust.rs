@@ -101,7 +101,7 @@ async fn stock_can_lie_elsewhere(db: Db) {
 
 /// It is not there when it is adjusted, and is when the refusal is to be explained.
 async fn stock_that_is_just_opened_is_adjusted_or_unknown(db: Db) {
-    let inventory = shop::inventory(&db);
+    let inventory = shop::inventory(&db).await;
     for round in 0..60 {
         let product = ProductId::new();
         let opened = shop::created(product, Some(1));

@@ -1,6 +1,6 @@
 use async_trait::async_trait;
 
-use super::Unavailable;
+use super::{TaxTerms, Unavailable};
 use crate::id::ProductId;
 use crate::money::Money;
 
@@ -11,6 +11,14 @@ pub struct Wanted {
     pub product_id: ProductId,
     /// How many units: a larger quantity may have another price.
     pub quantity: i64,
+}
+
+/// Where the offers are for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Buyer<'a> {
+    /// ISO 3166-1 alpha-2 code of the country that the goods go to. The default market's prices count
+    /// while that is not known, and where no market has the country.
+    pub country: Option<&'a str>,
 }
 
 /// What a product costs now, and whether it can be bought.
@@ -26,8 +34,12 @@ pub struct Offer {
     pub categories: Vec<String>,
     /// The price of one unit, when as many are bought as are wanted.
     pub price: Money,
-    /// Whether the price holds the tax already.
-    pub tax_included: bool,
+    /// The category that its tax goes by, e.g. `standard`.
+    pub tax_category: String,
+    /// What a unit weighs, in grams; 0 when it is not known.
+    pub weight_g: i64,
+    /// How the price stands to the tax; the same for all offers of a market.
+    pub tax: TaxTerms,
     /// False for drafts, archived products, parents of variants and what has no price here.
     pub sellable: bool,
 }
@@ -37,5 +49,5 @@ pub struct Offer {
 pub trait Catalog: Send + Sync {
     /// The offers of the products that exist among those wanted, each of which is named once, in
     /// no particular order.
-    async fn offers(&self, wanted: &[Wanted]) -> Result<Vec<Offer>, Unavailable>;
+    async fn offers(&self, buyer: Buyer<'_>, wanted: &[Wanted]) -> Result<Vec<Offer>, Unavailable>;
 }

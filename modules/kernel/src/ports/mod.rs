@@ -8,6 +8,7 @@ mod mailer;
 mod notifier;
 mod payments;
 mod stock;
+mod tax;
 
 pub use catalog::*;
 pub use identity::*;
@@ -16,6 +17,7 @@ pub use mailer::*;
 pub use notifier::*;
 pub use payments::*;
 pub use stock::*;
+pub use tax::*;
 
 /// The other side could not be asked, or its answer was lost: nothing is known, and the same call
 /// with the same key may be repeated.

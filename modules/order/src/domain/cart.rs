@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 
 use kernel::id::{LineId, ProductId};
-use kernel::ports::{Offer, Wanted};
+use kernel::ports::{Offer, Taxable, Taxed, Wanted};
 use kernel::problem::{Problem, code};
-use kernel::{Currency, Money};
+use kernel::{Currency, Money, MoneyError};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -55,6 +55,8 @@ pub struct PricedLine {
     pub total: Money,
     /// What promotions take off that.
     pub discount: Money,
+    /// The tax of what is left.
+    pub tax: Taxed,
 }
 
 impl PricedLine {
@@ -71,6 +73,17 @@ impl PricedLine {
             quantity: self.line.quantity,
             total_minor: self.total.minor(),
         }
+    }
+
+    /// What all its units weigh, in grams.
+    pub const fn weight_g(&self) -> i64 {
+        self.offer.weight_g.saturating_mul(self.line.quantity)
+    }
+
+    /// The line as it is taxed.
+    pub fn taxable(&self) -> Result<Taxable, MoneyError> {
+        let amount = self.total.checked_sub(self.discount)?;
+        Ok(Taxable { category: self.offer.tax_category.clone(), amount })
     }
 
     /// The line as the shopper is shown it.
@@ -136,8 +149,9 @@ pub fn price(lines: &[CartLine], offers: &[Offer]) -> Result<(Currency, Vec<Pric
     let priced = |line: &CartLine| {
         let offer = *offers.get(&line.product_id)?;
         let total = offer.price.times(line.quantity).ok()?;
-        let discount = Money::zero(total.currency());
-        Some(PricedLine { line: *line, offer: offer.clone(), total, discount })
+        let none = Money::zero(total.currency());
+        let tax = Taxed { rate_ppm: 0, tax: none };
+        Some(PricedLine { line: *line, offer: offer.clone(), total, discount: none, tax })
     };
     let priced: Vec<PricedLine> = lines.iter().filter_map(priced).collect();
     let Some(first) = priced.first() else {
@@ -156,8 +170,9 @@ mod tests {
 
     fn offer(product_id: ProductId, price: Money, sellable: bool) -> Offer {
         let (sku, name) = ("A".to_owned(), "A".to_owned());
-        let categories = vec![];
-        Offer { product_id, sku, name, categories, price, tax_included: false, sellable }
+        let (categories, tax_category) = (vec![], "standard".to_owned());
+        let (weight_g, tax) = (0, kernel::ports::TaxTerms::default());
+        Offer { product_id, sku, name, categories, tax_category, weight_g, price, tax, sellable }
     }
 
     #[test]

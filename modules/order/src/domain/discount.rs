@@ -176,7 +176,7 @@ fn cut(cart: &Cart<'_>, promotion: &Promotion, left: &Amounts) -> Amounts {
         Kind::Fixed(amount) => amount.min(base),
         _ => share(base, promotion.percent_bp),
     };
-    let ids: Vec<ProductId> = cart.items.iter().map(|item| item.product_id).collect();
+    let ids: Vec<_> = cart.items.iter().map(|item| item.product_id.uuid()).collect();
     Amounts { lines: spread(amount, &bases, &ids), shipping: 0 }
 }
 

@@ -1,12 +1,15 @@
 //! The rules of orders: pure, without I/O, clock or randomness.
 
+pub mod address;
 pub mod cart;
 pub mod difference;
 pub mod discount;
 pub mod number;
 pub mod order;
 pub mod promotion;
+pub mod shipping;
 pub mod spread;
 pub mod status;
+pub mod tax;
 pub mod timeline;
 pub mod totals;

@@ -10,6 +10,7 @@ use utoipa::ToSchema;
 
 use super::promotion::Told;
 use super::status::Status;
+use super::tax::{LineTax, TaxLine, by_rate};
 use super::totals::Totals;
 
 /// A product in an order, as it was when it was ordered.
@@ -31,6 +32,9 @@ pub struct Line {
     pub total: Money,
     /// What promotions take off that.
     pub discount: Money,
+    /// The tax of what is left; orders of old do not tell it by line.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tax: Option<LineTax>,
 }
 
 /// Why an order failed.
@@ -111,6 +115,8 @@ pub struct Order {
     pub billing_address: Option<Address>,
     /// How it goes there.
     pub shipping_method: String,
+    /// The tax of the shipping; orders of old do not tell it.
+    pub shipping_tax: Option<LineTax>,
     /// Why it failed.
     pub failure: Option<OrderFailure>,
     /// How many events it has emitted.
@@ -131,6 +137,8 @@ pub struct OrderView {
     status: Status,
     lines: Vec<Line>,
     totals: Totals,
+    /// The tax by its rates; empty for an order of old.
+    tax_lines: Vec<TaxLine>,
     #[serde(skip_serializing_if = "Option::is_none")]
     coupon: Option<String>,
     /// Each promotion that was in play, and why it did not apply.
@@ -152,6 +160,7 @@ impl Order {
     /// What its customer sees.
     pub fn view(self, payment: Option<PaymentView>) -> OrderView {
         OrderView {
+            tax_lines: self.tax_lines(),
             id: self.id,
             number: self.number,
             status: self.status,
@@ -167,6 +176,18 @@ impl Order {
             created_at: self.created_at,
             updated_at: self.updated_at,
         }
+    }
+
+    /// The tax by its rates, as it was charged.
+    fn tax_lines(&self) -> Vec<TaxLine> {
+        let Some(of_shipping) = self.shipping_tax else { return vec![] };
+        let of_lines = self
+            .lines
+            .iter()
+            .filter_map(|line| Some((line.total.checked_sub(line.discount).ok()?, line.tax?)));
+        let taxes = of_lines.chain([(self.totals.shipping, of_shipping)]);
+        let included = self.totals.included_tax.minor() > 0;
+        by_rate(self.totals.total.currency(), taxes, included).unwrap_or_default()
     }
 
     /// What was bought, as events tell it.

@@ -2,19 +2,21 @@ use std::collections::HashMap;
 
 use actix_web::web::{Data, Path};
 use kernel::id::{CustomerId, LineId, ProductId};
-use kernel::ports::{Offer, Wanted};
+use kernel::ports::{Buyer, Offer, Wanted};
 use kernel::{Address, Money, Problem};
 use platform::http::{Answer, Body, Caller, ok};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::Orders;
+use crate::domain::address;
 use crate::domain::cart::{CartLine, Obstacle, PricedLine, obstacles};
 use crate::domain::promotion::Told;
+use crate::domain::shipping::{Offered, Refused};
+use crate::domain::tax::{LineTax, TaxLine};
 use crate::domain::totals::Totals;
 use crate::error::OrderError;
 use crate::store::cart::{self, Cart};
-use crate::usecase::quote::shipping_methods;
 
 /// A cart with today's prices.
 #[derive(Serialize, ToSchema)]
@@ -78,7 +80,9 @@ pub(super) struct SetCoupon {
 }))]
 pub(super) struct AskQuote {
     shipping_address: Address,
-    shipping_method: String,
+    /// One of the shipping methods; the cheapest that goes there when it is left out.
+    #[serde(default)]
+    shipping_method: Option<String>,
     #[serde(default)]
     coupon: Option<String>,
 }
@@ -87,14 +91,20 @@ pub(super) struct AskQuote {
 #[derive(Serialize, ToSchema)]
 pub(super) struct QuoteView {
     totals: Totals,
+    /// The tax by its rates.
+    tax_lines: Vec<TaxLine>,
     /// The code that took something off.
     #[serde(skip_serializing_if = "Option::is_none")]
     coupon: Option<String>,
     lines: Vec<QuoteLine>,
     /// Each promotion that was in play, and why it did not apply.
     promotions: Vec<Told>,
+    /// How it is sent.
+    shipping_method: String,
     /// How it could be sent.
-    shipping_methods: Vec<MethodView>,
+    shipping_methods: Vec<Offered>,
+    /// How it cannot be sent, and why.
+    unavailable_methods: Vec<Refused>,
     /// Why it could not be ordered now, though it has a price.
     obstacles: Vec<Obstacle>,
 }
@@ -111,15 +121,10 @@ pub(super) struct QuoteLine {
     total: Money,
     /// What promotions take off that.
     discount: Money,
+    /// The tax of what is left.
+    tax: LineTax,
     /// How many units could be had now.
     available: i64,
-}
-
-#[derive(Serialize, ToSchema)]
-pub(super) struct MethodView {
-    id: String,
-    /// What it costs before promotions.
-    price: Money,
 }
 
 /// How many units of each product of a cart could be had now.
@@ -133,7 +138,7 @@ async fn view(orders: &Orders, owner: CustomerId) -> Result<CartView, OrderError
         return Ok(CartView { lines: vec![], coupon: None, items: None, obstacles: vec![] });
     };
     let wanted: Vec<Wanted> = cart.lines.iter().map(CartLine::wanted).collect();
-    let offers = orders.inner.catalog.offers(&wanted).await?;
+    let offers = orders.inner.catalog.offers(Buyer::default(), &wanted).await?;
     let offers: HashMap<ProductId, &Offer> =
         offers.iter().map(|offer| (offer.product_id, offer)).collect();
     let stock = available(orders, &cart).await?;
@@ -235,21 +240,21 @@ pub(super) async fn set_coupon(
 #[utoipa::path(post, path = "/v1/cart/quote", tag = "cart", request_body = AskQuote,
     responses(
         (status = 200, description = "What it would cost", body = QuoteView),
-        (status = 409, description = "`cart_empty`, `not_sellable` or `coupon_refused`", body = Problem),
+        (status = 409, description = "`cart_empty`, `not_sellable`, `coupon_refused` or `shipping_not_available`", body = Problem),
     ))]
 pub(super) async fn quote(orders: Data<Orders>, caller: Caller, body: Body<AskQuote>) -> Answer {
     let AskQuote { shipping_address, shipping_method, coupon } = body.value;
-    shipping_address.check("shipping_address")?;
+    address::check(&shipping_address, "shipping_address")?;
     let empty =
         || Problem::new(kernel::problem::code::CART_EMPTY, "Put a product into the cart first.");
     let cart = cart::find(&orders.inner.db, caller.id).await?.ok_or_else(empty)?;
     let coupon = coupon.as_deref();
-    let quote = orders.quote(caller.id, &cart, &shipping_address, &shipping_method, coupon).await?;
+    let method = shipping_method.as_deref();
+    let quote = orders.quote(caller.id, &cart, &shipping_address, method, coupon).await?;
     let stock = available(&orders, &cart).await?;
     let offers: HashMap<ProductId, &Offer> =
         quote.lines.iter().map(|line| (line.line.product_id, &line.offer)).collect();
     let obstacles = obstacles(&cart.lines, &offers, Some(&stock));
-    let methods = shipping_methods(&orders.inner.settings, quote.totals.total.currency())?;
     let line = |priced: &PricedLine| QuoteLine {
         line_id: priced.line.id,
         product_id: priced.line.product_id,
@@ -259,12 +264,16 @@ pub(super) async fn quote(orders: Data<Orders>, caller: Caller, body: Body<AskQu
         unit_price: priced.offer.price,
         total: priced.total,
         discount: priced.discount,
+        tax: priced.tax.into(),
         available: stock.get(&priced.line.product_id).copied().unwrap_or(0),
     };
     ok(&QuoteView {
+        tax_lines: quote.tax_lines()?,
         totals: quote.totals,
         lines: quote.lines.iter().map(line).collect(),
-        shipping_methods: methods.into_iter().map(|(id, price)| MethodView { id, price }).collect(),
+        shipping_method: quote.method,
+        shipping_methods: quote.ways.offered,
+        unavailable_methods: quote.ways.refused,
         coupon: quote.coupon,
         promotions: quote.promotions,
         obstacles,

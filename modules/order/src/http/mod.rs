@@ -2,10 +2,15 @@
 
 mod admin;
 mod cart;
+mod methods;
 mod orders;
 mod problem;
 mod promotions;
 mod stream;
+mod taxes;
+mod versioned;
+mod words;
+mod zones;
 
 use actix_web::web;
 use utoipa::OpenApi;
@@ -34,7 +39,22 @@ pub(crate) fn routes(orders: &Orders, config: &mut web::ServiceConfig) {
         .route("/v1/admin/orders/{id}/deliver", web::post().to(admin::deliver))
         .route("/v1/admin/orders/{id}/cancel", web::post().to(admin::cancel))
         .route("/v1/admin/promotions", web::get().to(promotions::list))
-        .route("/v1/admin/promotions", web::post().to(promotions::create));
+        .route("/v1/admin/promotions", web::post().to(promotions::create))
+        .route("/v1/admin/tax-rates", web::get().to(taxes::list))
+        .route("/v1/admin/tax-rates", web::post().to(taxes::create))
+        .route("/v1/admin/tax-rates/{id}", web::get().to(taxes::show))
+        .route("/v1/admin/tax-rates/{id}", web::put().to(taxes::change))
+        .route("/v1/admin/tax-rates/{id}", web::delete().to(taxes::delete))
+        .route("/v1/admin/shipping/zones", web::get().to(zones::list))
+        .route("/v1/admin/shipping/zones", web::post().to(zones::create))
+        .route("/v1/admin/shipping/zones/{code}", web::get().to(zones::show))
+        .route("/v1/admin/shipping/zones/{code}", web::put().to(zones::replace))
+        .route("/v1/admin/shipping/zones/{code}", web::delete().to(zones::delete))
+        .route("/v1/admin/shipping/methods", web::get().to(methods::list))
+        .route("/v1/admin/shipping/methods", web::post().to(methods::create))
+        .route("/v1/admin/shipping/methods/{code}", web::get().to(methods::show))
+        .route("/v1/admin/shipping/methods/{code}", web::put().to(methods::replace))
+        .route("/v1/admin/shipping/methods/{code}", web::delete().to(methods::delete));
 }
 
 #[derive(OpenApi)]
@@ -59,6 +79,21 @@ pub(crate) fn routes(orders: &Orders, config: &mut web::ServiceConfig) {
     admin::cancel,
     promotions::list,
     promotions::create,
+    taxes::list,
+    taxes::show,
+    taxes::create,
+    taxes::change,
+    taxes::delete,
+    zones::list,
+    zones::show,
+    zones::create,
+    zones::replace,
+    zones::delete,
+    methods::list,
+    methods::show,
+    methods::create,
+    methods::replace,
+    methods::delete,
 ))]
 struct Api;
 

@@ -8,15 +8,12 @@ use rust_decimal::prelude::ToPrimitive;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::words::{check_code, check_name};
 use crate::Orders;
 use crate::domain::promotion::{Kind, NO_BUDGET, Promotion, Scope, Targets};
 use crate::domain::spread::WHOLE_BP;
 use crate::store::promotion::{self as store, Kept};
 
-/// The longest code and the longest class, in characters.
-const CODE_MAX: usize = 40;
-/// The longest name, in characters.
-const NAME_MAX: usize = 200;
 /// The most uses a promotion can be issued for.
 const USES_MAX: i64 = 1_000_000_000;
 /// The most units that a threshold or a kind can ask for.
@@ -252,15 +249,11 @@ fn entry(new: &Promotion) -> platform::sql::Result<Entry> {
 }
 
 fn check(new: NewPromotion) -> Result<Promotion, Problem> {
-    word("code", &new.code)?;
+    check_code("code", &new.code)?;
     let class = new.class.unwrap_or_else(|| "coupon".to_owned());
-    word("class", &class)?;
+    check_code("class", &class)?;
     let name = new.name.unwrap_or_else(|| new.code.clone());
-    let is_long = name.chars().count() > NAME_MAX;
-    if name.trim().is_empty() || is_long || name.chars().any(char::is_control) {
-        let allowed = format!("must be 1 to {NAME_MAX} printable characters");
-        return Err(Problem::invalid("name", allowed));
-    }
+    check_name("name", &name)?;
     let within = |field: &str, number: Option<i64>, least: i64, most: i64| match number {
         Some(number) if !(least..=most).contains(&number) => {
             Err(Problem::invalid(field, format!("must be {least} to {most}")))
@@ -318,14 +311,6 @@ fn check(new: NewPromotion) -> Result<Promotion, Problem> {
         spent_minor: 0,
         budget_minor: new.budget.map_or(NO_BUDGET, Money::minor),
     })
-}
-
-fn word(field: &str, text: &str) -> Result<(), Problem> {
-    let plain = |c: char| c.is_ascii_alphanumeric() || c == '-';
-    if (1..=CODE_MAX).contains(&text.len()) && text.chars().all(plain) {
-        return Ok(());
-    }
-    Err(Problem::invalid(field, format!("must be 1 to {CODE_MAX} letters, digits and dashes")))
 }
 
 /// The one currency of sums that are positive.

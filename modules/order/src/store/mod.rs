@@ -4,3 +4,5 @@ pub mod cart;
 pub mod orders;
 pub mod promotion;
 pub mod shipment;
+pub mod shipping;
+pub mod tax;

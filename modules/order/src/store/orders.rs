@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use kernel::id::{CustomerId, LineId, OrderId};
+use kernel::ports::Taxed;
 use kernel::{Address, Currency, Money, Timestamp};
 use platform::sql::Json;
 use platform::sql::{Db, Error, Result, Tx};
@@ -11,6 +12,7 @@ use uuid::Uuid;
 use crate::domain::order::{Line, Order, OrderFailure};
 use crate::domain::promotion::Told;
 use crate::domain::status::Status;
+use crate::domain::tax::LineTax;
 use crate::domain::timeline::Moved;
 use crate::domain::totals::Totals;
 
@@ -18,43 +20,49 @@ platform::statements! {
     INSERT = "insert into orders (id, number, customer_id, cart_id, status, currency, items_minor,
                      discount_minor, shipping_minor, tax_minor, total_minor, included_tax_minor,
                      coupon, shipping_address, billing_address, shipping_method, version,
-                     created_at, updated_at, promotions)
+                     created_at, updated_at, promotions, shipping_tax_minor, shipping_tax_ppm)
               values ($1, $2, $3, $4, 'PENDING', $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15,
-                      1, $16, $16, $17) on conflict (number) do nothing";
+                      1, $16, $16, $17, $18, $19) on conflict (number) do nothing";
     INSERT_LINES =
         "insert into order_line (id, order_id, product_id, sku, name, quantity, unit_minor,
-                total_minor, discount_minor)
+                total_minor, discount_minor, tax_minor, tax_ppm)
          select unhex(value->>'id', '-'), $1, unhex(value->>'product_id', '-'), value->>'sku',
                 value->>'name', value->>'quantity', value->>'unit_minor', value->>'total_minor',
-                value->>'discount_minor'
+                value->>'discount_minor', value->>'tax_minor', value->>'tax_ppm'
            from json_each($2)",
         "insert into order_line (id, order_id, product_id, sku, name, quantity, unit_minor,
-                total_minor, discount_minor)
+                total_minor, discount_minor, tax_minor, tax_ppm)
          select l.id, $1, l.product_id, l.sku, l.name, l.quantity, l.unit_minor, l.total_minor,
-                l.discount_minor
+                l.discount_minor, l.tax_minor, l.tax_ppm
            from jsonb_to_recordset($2) as l(id uuid, product_id uuid, sku text, name text,
-                quantity bigint, unit_minor bigint, total_minor bigint, discount_minor bigint)";
+                quantity bigint, unit_minor bigint, total_minor bigint, discount_minor bigint,
+                tax_minor bigint, tax_ppm bigint)";
     FIND = "select id, number, customer_id, cart_id, status, currency, items_minor, discount_minor,
                    shipping_minor, tax_minor, included_tax_minor, total_minor, coupon, promotions,
-                   shipping_address, billing_address, shipping_method, failure, version, created_at, updated_at,
+                   shipping_address, billing_address, shipping_method, shipping_tax_minor,
+                   shipping_tax_ppm, failure, version, created_at, updated_at,
                    confirmed_at
               from orders where id = $1";
     OF_CUSTOMER = "select id, number, customer_id, cart_id, status, currency, items_minor,
                    discount_minor, shipping_minor, tax_minor, included_tax_minor, total_minor,
-                   coupon, promotions, shipping_address, billing_address, shipping_method, failure, version,
+                   coupon, promotions, shipping_address, billing_address, shipping_method, shipping_tax_minor,
+                   shipping_tax_ppm, failure, version,
                    created_at, updated_at, confirmed_at
               from orders where customer_id = $1 and id < $2 order by id desc limit $3";
     LIST = "select id, number, customer_id, cart_id, status, currency, items_minor,
                    discount_minor, shipping_minor, tax_minor, included_tax_minor, total_minor,
-                   coupon, promotions, shipping_address, billing_address, shipping_method, failure, version,
+                   coupon, promotions, shipping_address, billing_address, shipping_method, shipping_tax_minor,
+                   shipping_tax_ppm, failure, version,
                    created_at, updated_at, confirmed_at
               from orders where (cast($1 as text) is null or status = $1) and id < $2
              order by id desc limit $3";
     LINES =
-        "select id, order_id, product_id, sku, name, quantity, unit_minor, discount_minor
+        "select id, order_id, product_id, sku, name, quantity, unit_minor, discount_minor,
+                tax_minor, tax_ppm
            from order_line
           where order_id in (select unhex(value, '-') from json_each($1)) order by id",
-        "select id, order_id, product_id, sku, name, quantity, unit_minor, discount_minor
+        "select id, order_id, product_id, sku, name, quantity, unit_minor, discount_minor,
+                tax_minor, tax_ppm
            from order_line
           where order_id in (select cast(value as uuid) from jsonb_array_elements_text($1))
           order by id";
@@ -91,6 +99,12 @@ platform::statements! {
     DISCOUNTS = "select o.number from orders o
                   where discount_minor <> (select coalesce(cast(sum(l.discount_minor) as bigint), 0)
                                              from order_line l where l.order_id = o.id) limit 20";
+    /// Orders of old do not tell the tax of their lines.
+    TAXES = "select o.number from orders o
+              where o.shipping_tax_minor is not null
+                and o.tax_minor + o.included_tax_minor <> o.shipping_tax_minor
+                    + (select coalesce(cast(sum(l.tax_minor) as bigint), 0)
+                         from order_line l where l.order_id = o.id) limit 20";
     TOTALS = "select number from orders
                where total_minor <> items_minor - discount_minor + shipping_minor + tax_minor
                limit 20";
@@ -119,6 +133,8 @@ struct Row {
     shipping_address: Json<Address>,
     billing_address: Option<Json<Address>>,
     shipping_method: String,
+    shipping_tax_minor: Option<i64>,
+    shipping_tax_ppm: Option<i64>,
     failure: Option<Json<OrderFailure>>,
     version: i64,
     created_at: Timestamp,
@@ -136,6 +152,8 @@ struct LineRow {
     quantity: i64,
     unit_minor: i64,
     discount_minor: i64,
+    tax_minor: Option<i64>,
+    tax_ppm: Option<i64>,
 }
 
 impl Row {
@@ -144,6 +162,10 @@ impl Row {
         let currency: Currency = self.currency.parse().map_err(|_| nonsense("its currency"))?;
         let status = Status::from_word(&self.status).ok_or_else(|| nonsense("its status"))?;
         let money = |minor| Money::from_minor(minor, currency);
+        let tax = |minor: Option<i64>, ppm: Option<i64>| {
+            let taxed = |(minor, rate_ppm)| Taxed { rate_ppm, tax: money(minor) };
+            minor.zip(ppm).map(taxed).map(LineTax::from)
+        };
         let line = |row: LineRow| {
             let unit_price = money(row.unit_minor);
             Ok(Line {
@@ -155,6 +177,7 @@ impl Row {
                 unit_price,
                 total: unit_price.times(row.quantity).map_err(|_| nonsense("a line"))?,
                 discount: money(row.discount_minor),
+                tax: tax(row.tax_minor, row.tax_ppm),
             })
         };
         Ok(Order {
@@ -177,6 +200,7 @@ impl Row {
             shipping_address: self.shipping_address.0,
             billing_address: self.billing_address.map(|address| address.0),
             shipping_method: self.shipping_method,
+            shipping_tax: tax(self.shipping_tax_minor, self.shipping_tax_ppm),
             failure: self.failure.map(|failure| failure.0),
             version: self.version,
             created_at: self.created_at,
@@ -207,6 +231,8 @@ pub async fn insert(tx: &mut Tx, order: &Order) -> Result<bool> {
         .bind(order.shipping_method.as_str())
         .bind(order.created_at)
         .bind((!order.promotions.is_empty()).then_some(Json(&order.promotions)))
+        .bind(order.shipping_tax.map(|tax| tax.amount.minor()))
+        .bind(order.shipping_tax.map(LineTax::rate_ppm))
         .execute()
         .await?;
     if inserted == 0 {
@@ -220,6 +246,8 @@ pub async fn insert(tx: &mut Tx, order: &Order) -> Result<bool> {
                 "id": line.id, "product_id": line.product_id, "sku": line.sku, "name": line.name,
                 "quantity": line.quantity, "unit_minor": line.unit_price.minor(),
                 "total_minor": line.total.minor(), "discount_minor": line.discount.minor(),
+                "tax_minor": line.tax.map(|tax| tax.amount.minor()),
+                "tax_ppm": line.tax.map(LineTax::rate_ppm),
             })
         })
         .collect();
@@ -379,5 +407,6 @@ pub fn new_line(id: LineId, priced: &crate::domain::cart::PricedLine) -> Line {
         unit_price: priced.offer.price,
         total: priced.total,
         discount: priced.discount,
+        tax: Some(priced.tax.into()),
     }
 }

@@ -1,7 +1,7 @@
 //! Changes of a cart.
 
 use kernel::id::{CustomerId, LineId, ProductId};
-use kernel::ports::Wanted;
+use kernel::ports::{Buyer, Wanted};
 use kernel::problem::{Problem, code};
 
 use crate::Orders;
@@ -21,7 +21,7 @@ impl Orders {
     ) -> Result<(), OrderError> {
         check_quantity(quantity)?;
         let wanted = Wanted { product_id: product, quantity };
-        let offers = self.inner.catalog.offers(&[wanted]).await?;
+        let offers = self.inner.catalog.offers(Buyer::default(), &[wanted]).await?;
         let offer = offers.first().ok_or_else(|| {
             Problem::new(code::NOT_FOUND, "There is no such product.")
                 .field("product_id", "must be the id of a product of this shop")

@@ -6,4 +6,6 @@ pub mod cart;
 pub mod place;
 pub mod promotions;
 pub mod quote;
+pub mod remembered;
+pub mod shipping;
 pub mod timeline;

@@ -14,6 +14,7 @@ use platform::{fault, random, trace};
 use serde::Deserialize;
 use utoipa::ToSchema;
 
+use crate::domain::address;
 use crate::domain::cart::PricedLine;
 use crate::domain::difference::{Expected, ShownLine, difference};
 use crate::domain::number::number;
@@ -138,7 +139,7 @@ impl Orders {
         }
         let (address, method) = (&request.shipping_address, &request.shipping_method);
         let coupon = request.coupon.as_deref();
-        let quote = self.quote(customer, &cart, address, method, coupon).await?;
+        let quote = self.quote(customer, &cart, address, Some(method), coupon).await?;
         expect(request, &quote)?;
         self.commit(customer, key, request, &cart, quote).await
     }
@@ -188,9 +189,9 @@ impl Orders {
 }
 
 fn check(request: &PlaceOrder, settings: &Settings) -> Result<(), Problem> {
-    request.shipping_address.check("shipping_address")?;
+    address::check(&request.shipping_address, "shipping_address")?;
     if let Some(address) = &request.billing_address {
-        address.check("billing_address")?;
+        address::check(address, "billing_address")?;
     }
     if request.payment.token.is_empty() || request.payment.token.len() > TOKEN_MAX {
         return Err(Problem::invalid("payment.token", "must be a token of /v1/payment-tokens"));
@@ -251,6 +252,7 @@ fn new_order(
         shipping_address: request.shipping_address.clone(),
         billing_address: request.billing_address.clone(),
         shipping_method: request.shipping_method.clone(),
+        shipping_tax: Some(quote.shipping_tax.into()),
         failure: None,
         version: 1,
         created_at: now,

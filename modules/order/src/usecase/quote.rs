@@ -1,20 +1,22 @@
 //! What a cart costs: the catalogue's prices, promotions, shipping and tax.
 
 use kernel::id::CustomerId;
-use kernel::ports::Wanted;
+use kernel::ports::{Buyer, TaxRequest, Taxed, Wanted};
 use kernel::problem::{Problem, code};
-use kernel::{Address, Currency, Money};
+use kernel::{Address, Money, MoneyError};
 use platform::fault;
-use rust_decimal::Decimal;
 
+use crate::Orders;
 use crate::domain::cart::{CartLine, PricedLine, price};
 use crate::domain::discount::{self, Item};
 use crate::domain::promotion::{Promotion, Reason, Told};
+use crate::domain::tax::{TaxLine, by_rate};
 use crate::domain::totals::{Priced, Totals, items, totals};
 use crate::error::OrderError;
 use crate::store::cart::Cart;
 use crate::store::promotion::{self, Taken};
-use crate::{Orders, Settings};
+use crate::usecase::promotions::AUTOMATIC_MAX;
+use crate::usecase::shipping::Ways;
 
 /// A cart with everything that decides its total.
 pub struct Quote {
@@ -26,30 +28,52 @@ pub struct Quote {
     pub promotions: Vec<Told>,
     /// What an order of it takes of the promotions that apply.
     pub taken: Vec<Taken>,
+    /// The shipping method that was asked for, or chosen.
+    pub method: String,
+    /// How else it could be sent.
+    pub ways: Ways,
+    /// The tax of the shipping.
+    pub shipping_tax: Taxed,
     /// The sums.
     pub totals: Totals,
 }
 
+impl Quote {
+    /// The tax by its rates.
+    pub fn tax_lines(&self) -> Result<Vec<TaxLine>, MoneyError> {
+        let mut taxes = Vec::with_capacity(self.lines.len() + 1);
+        for line in &self.lines {
+            taxes.push((line.total.checked_sub(line.discount)?, line.tax.into()));
+        }
+        taxes.push((self.totals.shipping, self.shipping_tax.into()));
+        let included = self.lines.first().is_some_and(|line| line.offer.tax.included);
+        by_rate(self.totals.total.currency(), taxes, included)
+    }
+}
+
 impl Orders {
-    /// Adds a shopper's cart up for an address and a shipping method.
+    /// Adds a shopper's cart up for an address and a shipping method, the cheapest when none is named.
     pub async fn quote(
         &self,
         customer: CustomerId,
         cart: &Cart,
         address: &Address,
-        method: &str,
+        method: Option<&str>,
         coupon: Option<&str>,
     ) -> Result<Quote, OrderError> {
+        let buyer = Buyer { country: Some(&address.country) };
         let wanted: Vec<Wanted> = cart.lines.iter().map(CartLine::wanted).collect();
-        let offers = self.inner.catalog.offers(&wanted).await?;
+        let offers = self.inner.catalog.offers(buyer, &wanted).await?;
         let (currency, mut lines) = price(&cart.lines, &offers)?;
-        let mut shipping = shipping_price(&self.inner.settings, method, currency)?;
+        let priced: Vec<Priced> = lines.iter().map(PricedLine::priced).collect();
+        // Promotions add lines up, so that must be possible.
+        let worth = items(currency, &priced)?;
+        let ways = self.ways(address, &lines, worth).await?;
+        let chosen = ways.choose(method)?;
+        let (method, mut shipping) = (chosen.id.clone(), chosen.price);
         if fault::bug("shipping_is_left_out") {
             shipping = Money::zero(currency);
         }
-        let priced: Vec<Priced> = lines.iter().map(PricedLine::priced).collect();
-        // Promotions add lines up, so that must be possible.
-        items(currency, &priced)?;
         let typed = coupon.or(cart.coupon.as_deref());
         let in_play = self.promotions(typed).await?;
         let goods: Vec<Item> = lines.iter().map(PricedLine::item).collect();
@@ -75,21 +99,40 @@ impl Orders {
         let discount = Money::sum(currency, lines.iter().map(|line| line.discount))?;
         let shipping = shipping.checked_sub(Money::from_minor(applied.shipping, currency))?;
         // All prices are of one market.
-        let tax_included = lines.first().is_some_and(|line| line.offer.tax_included);
-        let tax = tax_percent(&self.inner.settings, &address.country);
-        let totals = totals(currency, &priced, discount, shipping, tax, tax_included)?;
+        let terms = lines.first().map(|line| line.offer.tax).unwrap_or_default();
+        let request = TaxRequest {
+            country: address.country.clone(),
+            region: address.region.clone(),
+            postal_code: address.postal_code.clone(),
+            at: self.inner.db.clock().now(),
+            terms,
+            lines: lines.iter().map(PricedLine::taxable).collect::<Result<_, _>>()?,
+            shipping,
+        };
+        let taxed = self.inner.tax.assess(&request).await?;
+        for (line, tax) in lines.iter_mut().zip(&taxed.lines) {
+            line.tax = *tax;
+        }
+        let shipping_tax = taxed.shipping;
+        let taxes = taxed.lines.iter().map(|taxed| taxed.tax).chain([shipping_tax.tax]);
+        let tax = Money::sum(currency, taxes)?;
+        let totals = totals(currency, &priced, discount, shipping, tax, terms.included)?;
         Ok(Quote {
             lines,
             coupon: of_typed.filter(|told| told.applied).map(|told| told.code.clone()),
             taken: taken(&in_play, &applied.told),
             promotions: applied.told,
+            method,
+            ways,
+            shipping_tax,
             totals,
         })
     }
 
     /// The automatic promotions and that of the code, by code.
     async fn promotions(&self, typed: Option<&str>) -> Result<Vec<Promotion>, OrderError> {
-        let automatic = self.inner.automatic.all(&self.inner.db).await?;
+        let automatic =
+            self.inner.automatic.get(promotion::automatic(&self.inner.db, AUTOMATIC_MAX)).await?;
         let mut all = automatic.to_vec();
         if let Some(typed) = typed {
             // It may be known already, but not how it stands now.
@@ -119,29 +162,4 @@ fn taken(promotions: &[Promotion], told: &[Told]) -> Vec<Taken> {
 pub fn coupon_refused(reason: Reason) -> Problem {
     let detail = reason.detail();
     Problem::new(code::COUPON_REFUSED, detail).field("coupon", detail).with("reason", reason)
-}
-
-/// The shipping methods with their prices in a currency.
-pub fn shipping_methods(
-    settings: &Settings,
-    currency: Currency,
-) -> Result<Vec<(String, Money)>, OrderError> {
-    let priced = |method: &crate::ShippingMethod| {
-        Ok((method.id.clone(), Money::rounded(method.price, currency)?))
-    };
-    settings.shipping.iter().map(priced).collect()
-}
-
-fn shipping_price(settings: &Settings, method: &str, currency: Currency) -> Result<Money, Problem> {
-    let ids = || settings.shipping.iter().map(|s| s.id.as_str()).collect::<Vec<_>>().join(", ");
-    let method =
-        settings.shipping.iter().find(|shipping| shipping.id == method).ok_or_else(|| {
-            Problem::invalid("shipping_method", format!("must be one of: {}", ids()))
-        })?;
-    Money::rounded(method.price, currency)
-        .map_err(|error| Problem::new(code::INVALID_VALUE, error.to_string()))
-}
-
-fn tax_percent(settings: &Settings, country: &str) -> Decimal {
-    settings.tax_percent.get(country).copied().unwrap_or(Decimal::ZERO)
 }
