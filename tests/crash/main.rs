@@ -9,3 +9,4 @@ mod seeded_bugs;
 #[path = "../support/mod.rs"]
 #[expect(dead_code, reason = "these tests use a part of it")]
 mod support;
+mod transfer;
