@@ -10,3 +10,4 @@ mod seeded_bugs;
 #[expect(dead_code, reason = "these tests use a part of it")]
 mod support;
 mod torture;
+mod transfer;

@@ -86,6 +86,13 @@ struct PartRow {
 }
 
 #[derive(platform::sql::Record)]
+struct ChangeRow {
+    order_id: Uuid,
+    kind: String,
+    lines: Json<Vec<(ProductId, i64)>>,
+}
+
+#[derive(platform::sql::Record)]
 struct HoldRow {
     order_id: Uuid,
     state: String,
@@ -260,10 +267,12 @@ pub(crate) async fn is_change(
     change: Change,
     wanted: &Wanted,
 ) -> Result<bool> {
-    let row: Option<(Uuid, String, Json<Vec<(ProductId, i64)>>)> =
-        tx.query(CHANGE).bind(key).optional().await?;
-    Ok(row.is_some_and(|(of, kind, Json(lines))| {
-        of == order.uuid() && kind == change_word(change) && lines.into_iter().eq(wanted.clone())
+    let row: Option<ChangeRow> = tx.query(CHANGE).bind(key).optional().await?;
+    Ok(row.is_some_and(|row| {
+        let Json(lines) = row.lines;
+        row.order_id == order.uuid()
+            && row.kind == change_word(change)
+            && lines.into_iter().eq(wanted.clone())
     }))
 }
 

@@ -6,7 +6,7 @@ use kernel::ports::StockLine;
 use platform::sql::{Db, Error, Result, Tx, retry};
 
 use super::{not_held, pair};
-use crate::domain::{Change, HoldState, Line, Wanted, divide, wanted};
+use crate::domain::{Change, HoldState, Line, Part, Wanted, divide, wanted};
 use crate::error::HoldError;
 use crate::store::{self, Cause, Kind, Moved, STOCK, Shift};
 
@@ -63,7 +63,7 @@ async fn apply(
         Change::TakeBack => take_back(tx, order, &lines).await?,
     }
     let moved: i64 = lines.iter().map(|line| line.quantity).sum();
-    let open: i64 = parts.iter().map(|part| part.open()).sum();
+    let open: i64 = parts.iter().map(Part::open).sum();
     if change != Change::TakeBack && moved == open {
         let has_shipped = change == Change::Ship || parts.iter().any(|part| part.shipped > 0);
         let state = if has_shipped { HoldState::Shipped } else { HoldState::Released };

@@ -29,6 +29,15 @@ enum Step {
     Ship(usize),
     Sweep,
     Adjust { product: usize, delta: i64 },
+    Part { order: usize, product: usize, units: i64, change: Change },
+}
+
+/// What happens to a part of an order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Change {
+    Ship,
+    Release,
+    TakeBack,
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -40,81 +49,110 @@ fn step() -> impl Strategy<Value = Step> {
             .prop_map(|(order, overdue)| Step::Extend { order, overdue }),
         2 => order.clone().prop_map(Step::Commit),
         2 => order.clone().prop_map(Step::Release),
-        2 => order.prop_map(Step::Ship),
+        2 => order.clone().prop_map(Step::Ship),
         1 => Just(Step::Sweep),
         2 => (0..PRODUCTS, prop_oneof![-6..0_i64, 1..6_i64])
             .prop_map(|(product, delta)| Step::Adjust { product, delta }),
+        6 => (order, 0..PRODUCTS, 1..4_i64, change()).prop_map(|(order, product, units, change)| {
+            Step::Part { order, product, units, change }
+        }),
     ]
+}
+
+/// What an order was promised, and what happened to it.
+struct Promise {
+    state: HoldState,
+    units: [i64; PRODUCTS],
+    is_overdue: bool,
+    shipped: [i64; PRODUCTS],
+    released: [i64; PRODUCTS],
+    returned: [i64; PRODUCTS],
+}
+
+impl Promise {
+    fn new(state: HoldState, units: [i64; PRODUCTS], is_overdue: bool) -> Self {
+        let none = [0; PRODUCTS];
+        Self { state, units, is_overdue, shipped: none, released: none, returned: none }
+    }
+
+    fn open(&self, product: usize) -> i64 {
+        self.units[product] - self.shipped[product] - self.released[product]
+    }
+
+    /// Gives everything back that is promised still.
+    fn end(&mut self, state: HoldState) {
+        for n in 0..PRODUCTS {
+            self.released[n] += self.open(n);
+        }
+        let has_shipped = self.shipped.iter().any(|units| *units > 0);
+        self.state = if has_shipped { HoldState::Shipped } else { state };
+    }
 }
 
 #[derive(Default)]
 struct Model {
     on_hand: [i64; PRODUCTS],
-    orders: BTreeMap<usize, (HoldState, [i64; PRODUCTS], bool)>,
+    orders: BTreeMap<usize, Promise>,
 }
 
 impl Model {
     fn available(&self, product: usize) -> i64 {
-        let live = |state| matches!(state, HoldState::Held | HoldState::Committed);
-        let held = self.orders.values().filter(|(state, ..)| live(*state));
-        self.on_hand[product] - held.map(|(_, units, _)| units[product]).sum::<i64>()
-    }
-
-    fn state(&self, order: usize) -> Option<HoldState> {
-        self.orders.get(&order).map(|(state, ..)| *state)
-    }
-
-    fn set(&mut self, order: usize, state: HoldState) {
-        self.orders.entry(order).or_insert((state, [0; PRODUCTS], false)).0 = state;
+        let promised = self.orders.values().map(|order| order.open(product));
+        self.on_hand[product] - promised.sum::<i64>()
     }
 
     fn apply(&mut self, step: &Step) -> &'static str {
         use HoldState::{Committed, Expired, Held, Released, Shipped};
         match *step {
             Step::Reserve { order, units, overdue } => match self.orders.get(&order) {
-                Some((Released | Expired, ..)) => "ended",
-                Some((_, before, _)) if *before == units => "ok",
+                Some(Promise { state: Released | Expired, .. }) => "ended",
+                Some(before) if before.units == units => "ok",
                 Some(_) => "unavailable",
                 None if (0..PRODUCTS).any(|n| self.available(n) < units[n]) => "out of stock",
                 None => {
-                    self.orders.insert(order, (Held, units, overdue));
+                    self.orders.insert(order, Promise::new(Held, units, overdue));
                     "ok"
                 }
             },
             Step::Extend { order, overdue } => match self.orders.get_mut(&order) {
-                Some((Held, _, late)) => {
-                    *late = overdue;
+                Some(promise) if promise.state == Held => {
+                    promise.is_overdue = overdue;
                     "ok"
                 }
-                Some((Committed | Shipped, ..)) => "ok",
+                Some(Promise { state: Committed | Shipped, .. }) => "ok",
                 _ => "ended",
             },
-            Step::Commit(order) => match self.state(order) {
-                Some(Held) => {
-                    self.set(order, Committed);
+            Step::Commit(order) => match self.orders.get_mut(&order) {
+                Some(promise) if promise.state == Held => {
+                    promise.state = Committed;
                     "ok"
                 }
-                Some(Committed | Shipped) => "ok",
+                Some(Promise { state: Committed | Shipped, .. }) => "ok",
                 _ => "ended",
             },
             Step::Release(order) => {
-                if !matches!(self.state(order), Some(Expired | Shipped)) {
-                    self.set(order, Released);
+                let never = || Promise::new(Released, [0; PRODUCTS], false);
+                let promise = self.orders.entry(order).or_insert_with(never);
+                if matches!(promise.state, Held | Committed) {
+                    promise.end(Released);
                 }
                 "ok"
             }
             Step::Ship(order) => match self.orders.get_mut(&order) {
-                Some((state @ Committed, units, _)) => {
-                    *state = Shipped;
-                    (0..PRODUCTS).for_each(|n| self.on_hand[n] -= units[n]);
+                Some(promise) if promise.state == Committed => {
+                    for n in 0..PRODUCTS {
+                        self.on_hand[n] -= promise.open(n);
+                        promise.shipped[n] += promise.open(n);
+                    }
+                    promise.state = Shipped;
                     "ok"
                 }
-                Some((Shipped, ..)) => "ok",
+                Some(Promise { state: Shipped, .. }) => "ok",
                 _ => "error",
             },
             Step::Sweep => {
-                let held = self.orders.values_mut().filter(|(state, ..)| *state == Held);
-                held.filter(|(_, _, late)| *late).for_each(|(state, ..)| *state = Expired);
+                let held = self.orders.values_mut().filter(|order| order.state == Held);
+                held.filter(|order| order.is_overdue).for_each(|order| order.end(Expired));
                 "ok"
             }
             Step::Adjust { product, delta } => {
@@ -124,15 +162,57 @@ impl Model {
                 self.on_hand[product] += delta;
                 "ok"
             }
+            Step::Part { order, product, units, change } => {
+                self.part(order, product, units, change)
+            }
         }
     }
+
+    fn part(&mut self, order: usize, n: usize, units: i64, change: Change) -> &'static str {
+        use HoldState::{Expired, Held, Released, Shipped};
+        let Some(promise) = self.orders.get_mut(&order) else { return "ended" };
+        if matches!(promise.state, Released | Expired) {
+            return "ended";
+        }
+        if promise.state == Held && change == Change::Ship {
+            return "unavailable";
+        }
+        let allowed = match change {
+            Change::Ship | Change::Release => promise.open(n),
+            Change::TakeBack => promise.shipped[n] - promise.returned[n],
+        };
+        if allowed < units {
+            return "out of stock";
+        }
+        match change {
+            Change::Ship => promise.shipped[n] += units,
+            Change::Release => promise.released[n] += units,
+            Change::TakeBack => promise.returned[n] += units,
+        }
+        match change {
+            Change::Ship => self.on_hand[n] -= units,
+            Change::Release => {}
+            Change::TakeBack => self.on_hand[n] += units,
+        }
+        let is_done = (0..PRODUCTS).all(|n| promise.open(n) == 0);
+        if is_done && change != Change::TakeBack {
+            let has_shipped = promise.shipped.iter().any(|units| *units > 0);
+            promise.state = if has_shipped { Shipped } else { Released };
+        }
+        "ok"
+    }
+}
+
+fn change() -> impl Strategy<Value = Change> {
+    prop_oneof![Just(Change::Ship), Just(Change::Release), Just(Change::TakeBack)]
 }
 
 struct World {
     inventory: Inventory,
     products: Vec<ProductId>,
     orders: Vec<OrderId>,
-    adjusted: usize,
+    /// How many commands with a key were given.
+    keys: usize,
 }
 
 impl World {
@@ -143,7 +223,7 @@ impl World {
             products.push(shop::product(&inventory, OPENING).await);
         }
         let orders = (0..ORDERS).map(|_| OrderId::new()).collect();
-        Self { inventory, products, orders, adjusted: 0 }
+        Self { inventory, products, orders, keys: 0 }
     }
 
     async fn apply(&mut self, step: &Step) -> &'static str {
@@ -171,8 +251,8 @@ impl World {
             }
             Step::Sweep => inventory.sweep().await.map_or("error", |_| "ok"),
             Step::Adjust { product, delta } => {
-                self.adjusted += 1;
-                let key = format!("{} {}", self.products[product], self.adjusted);
+                self.keys += 1;
+                let key = format!("{} {}", self.products[product], self.keys);
                 let key = Key::new("staff", "adjust", &key, b"");
                 let adjustment = Adjustment::new(delta, "count", None).unwrap();
                 let actor = Actor::person(CustomerId::new(), None);
@@ -181,6 +261,17 @@ impl World {
                     Err(AdjustError::OutOfRange { .. }) => "out of range",
                     Err(other) => panic!("{other:?}"),
                 }
+            }
+            Step::Part { order, product, units, change } => {
+                self.keys += 1;
+                let key = format!("{} {}", self.products[0], self.keys);
+                let order = self.orders[order];
+                let lines = [shop::line(self.products[product], units)];
+                outcome(&match change {
+                    Change::Ship => inventory.ship_part(order, &key, &lines).await,
+                    Change::Release => inventory.release_part(order, &key, &lines).await,
+                    Change::TakeBack => inventory.take_back(order, &key, &lines).await,
+                })
             }
         }
     }
