@@ -30,5 +30,6 @@ mod stock;
 mod storm;
 #[path = "../support/mod.rs"]
 mod support;
+mod targeting;
 mod taxes;
 mod tls;

@@ -47,7 +47,8 @@ pub use store::orders::{Brief, Sold};
 pub use store::promotion::{PROMOTION_BUDGET, PROMOTION_CUSTOMER, PROMOTION_USES};
 pub use taxes::TaxTable;
 
-platform::migrations! { "order": "0001_orders", "0002_included_tax", "0003_promotions", "0004_tax", "0005_shipping" }
+platform::migrations! { "order": "0001_orders", "0002_included_tax", "0003_promotions", "0004_tax", "0005_shipping",
+"0006_promotion_changes" }
 
 /// The module's tables, statements and guards.
 pub const SCHEMA: Schema = Schema {
