@@ -28,6 +28,12 @@ pub(super) enum Import {
         #[arg(long)]
         errors: Option<PathBuf>,
     },
+    /// Tax rates, from CSV: country,region,category,percent,valid_from,valid_until. All of the file or
+    /// nothing; rates that it does not name stay
+    Taxes {
+        /// The file
+        file: PathBuf,
+    },
 }
 
 /// How many wrong lines are named.
@@ -41,13 +47,36 @@ fn open_errors(path: &Path) -> Result<File, Failure> {
 
 /// Imports a file. Exits 1 when some of its lines were not allowed; the others are in.
 pub(super) async fn import(settings: Settings, what: Import) -> Result<ExitCode, Failure> {
-    let Import::Products { file: path, dry_run, errors } = what;
-    let format = Format::of_file(&path).ok_or("the file's name must end in .jsonl or .csv")?;
-    let mut file = File::open(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+    match what {
+        Import::Products { file, dry_run, errors } => {
+            products(settings, &file, dry_run, errors.as_deref()).await
+        }
+        Import::Taxes { file } => taxes(settings, &file).await,
+    }
+}
+
+async fn taxes(settings: Settings, path: &Path) -> Result<ExitCode, Failure> {
+    let told = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
+    let csv = std::fs::read_to_string(path).map_err(|error| told(&error))?;
+    let shop = Shop::beside(settings).await?;
+    let imported = shop.orders.import_taxes(&csv, &Actor::OPERATOR).await;
+    let imported = imported.map_err(|error| told(&error))?;
+    say(format!("{} rates read, {} new or changed", imported.lines, imported.written));
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn products(
+    settings: Settings,
+    path: &Path,
+    dry_run: bool,
+    errors: Option<&Path>,
+) -> Result<ExitCode, Failure> {
+    let format = Format::of_file(path).ok_or("the file's name must end in .jsonl or .csv")?;
+    let mut file = File::open(path).map_err(|error| format!("{}: {error}", path.display()))?;
     let how = catalog::Import {
         dry_run,
         actor: Actor::OPERATOR,
-        errors: errors.as_deref().map(open_errors).transpose()?,
+        errors: errors.map(open_errors).transpose()?,
         ..format.into()
     };
     let bar = ProgressBar::new(file.metadata()?.len());

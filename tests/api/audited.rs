@@ -91,6 +91,9 @@ async fn people(scene: &mut Scene, shop: &Shop) {
     let (give, support) = ("PUT /v1/admin/staff/{id}/role", json!({"role": "support"}));
     let (_, entry) = scene.json(give, &[&ada], support, "account.role", About::Is(&ada)).await;
     assert_eq!(entry["before"], json!({"role": "customer"}));
+    let (give, trade) = ("PUT /v1/admin/customers/{id}/group", json!({"group": "trade"}));
+    let (_, entry) = scene.json(give, &[&ada], trade, "account.group", About::Is(&ada)).await;
+    assert_eq!(entry["after"], json!({"group": "trade"}));
 
     let key = json!({"name": "scanner", "permissions": ["stock.read"]});
     let keys = "POST /v1/admin/api-keys";
@@ -135,6 +138,21 @@ async fn definitions(scene: &mut Scene) {
         scene.json("POST /v1/admin/promotions", &[], new, "promotion.create", About::Named).await;
     let issued = json!({"code": "AUTUMN10", "percent": "10", "uses_max": 5});
     assert_eq!(entry["after"], issued);
+    let other = json!({"code": "AUTUMN10", "percent": "20", "uses_max": 5});
+    let put = "PUT /v1/admin/promotions/{code}";
+    let (_, entry) = scene.json(put, &["AUTUMN10"], other, "promotion.change", About::Named).await;
+    assert_eq!(
+        (&entry["before"]["percent"], &entry["after"]["percent"]),
+        (&json!("10.00"), &json!("20.00"))
+    );
+    let off = "POST /v1/admin/promotions/{code}/deactivate";
+    let entry = scene.bare(off, &["AUTUMN10"], "promotion.deactivate", About::Named).await;
+    assert_eq!(
+        (&entry["before"], &entry["after"]),
+        (&json!({"active": true}), &json!({"active": false}))
+    );
+    let on = "POST /v1/admin/promotions/{code}/activate";
+    scene.bare(on, &["AUTUMN10"], "promotion.activate", About::Named).await;
 }
 
 async fn catalogue(scene: &mut Scene, desk: &str) {

@@ -99,6 +99,7 @@ const WOUNDS: &[(&str, &str, &str)] = &[
         "promotion_use.uses",
     ),
     ("order", "update order_line set discount_minor = 1", "discount equals those of its lines"),
+    ("order", "update order_line set tax_minor = tax_minor + 1", "tax equals those of its lines"),
     ("order", "update shipment set state = 'shipped' where state = 'booked'", "shipment"),
     ("order", "update shipment set order_id = randomblob(16) where state = 'booked'", "shipment"),
     ("order", "update saga set phase = 'stuck', ended_at = null", "no saga is stuck"),

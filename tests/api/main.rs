@@ -31,5 +31,6 @@ mod storm;
 mod stream;
 #[path = "../support/mod.rs"]
 mod support;
+mod targeting;
 mod taxes;
 mod tls;

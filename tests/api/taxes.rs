@@ -9,6 +9,7 @@ use crate::support::{
 on_both_engines![
     a_quote_and_its_order_tell_the_tax_by_rate,
     a_market_whose_prices_hold_the_tax_adds_none,
+    a_file_of_rates_is_taken_in_as_a_whole,
     a_rate_is_changed_by_those_who_read_it,
     a_rate_that_is_no_rate_is_refused,
 ];
@@ -119,6 +120,40 @@ async fn a_market_whose_prices_hold_the_tax_adds_none(engine: Engine) {
     shop.settle();
     shop.stop();
     shop.assert_books();
+}
+
+async fn a_file_of_rates_is_taken_in_as_a_whole(engine: Engine) {
+    let Some(shop) = Shop::running(engine, &[]) else { return };
+    let admin = shop.admin().await;
+    let real = concat!(env!("CARGO_MANIFEST_DIR"), "/modules/order/tests/data/tax_rates.csv");
+    let import = |file: &str| {
+        let run = shop.run(&["import", "taxes", file]);
+        let text = format!(
+            "{}{}",
+            String::from_utf8_lossy(&run.stdout),
+            String::from_utf8_lossy(&run.stderr)
+        );
+        (run.status.success(), text)
+    };
+    let (done, text) = import(real);
+    let lines = std::fs::read_to_string(real).unwrap().lines().count() - 1;
+    assert!(done && text.contains(&format!("{lines} new or changed")), "{text}");
+    let (done, text) = import(real);
+    assert!(done && text.contains("0 new or changed"), "{text}");
+    let listed = admin.get(&format!("{RATES}?limit=100")).await;
+    assert_eq!(listed.body["items"].as_array().map(Vec::len), Some(lines), "{listed:?}");
+    let wrong = std::env::temp_dir().join(format!("taxes-{}.csv", uuid::Uuid::now_v7()));
+    let header = "country,region,category,percent,valid_from,valid_until";
+    std::fs::write(
+        &wrong,
+        format!("{header}\nSE,,standard,25,2026-01-01,\nXX,,standard,1,2026-01-01,\n"),
+    )
+    .unwrap();
+    let (done, text) = import(wrong.to_str().unwrap());
+    std::fs::remove_file(&wrong).unwrap();
+    assert!(!done && text.contains("line 3"), "{text}");
+    let after = admin.get(&format!("{RATES}?limit=100")).await;
+    assert_eq!(after.body, listed.body, "nothing of it is in");
 }
 
 async fn a_rate_is_changed_by_those_who_read_it(engine: Engine) {

@@ -37,6 +37,7 @@ pub(crate) struct Told {
     pub role: String,
     pub session: SessionId,
     pub proof: Proof,
+    pub group: Option<String>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -46,6 +47,8 @@ struct Claims {
     sub: CustomerId,
     sid: SessionId,
     role: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    group: Option<String>,
     amr: Vec<Factor>,
     auth_time: i64,
     iat: i64,
@@ -95,6 +98,7 @@ impl AccessTokens {
             sub: login.account.id,
             sid: login.session,
             role: login.account.role.clone(),
+            group: login.account.group.clone(),
             amr: login.factors.to_vec(),
             auth_time: login.at.timestamp(),
             iat: now.timestamp(),
@@ -118,6 +122,7 @@ impl AccessTokens {
             id: claims.sub,
             role: claims.role.clone(),
             session: claims.sid,
+            group: claims.group.clone(),
             proof: Proof::Login { session: Some(claims.sid), amr: claims.amr.clone(), auth_time },
         })
     }

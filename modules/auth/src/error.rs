@@ -69,6 +69,9 @@ pub enum AccountError {
     /// The role of the account was changed at the same time.
     #[error("the role of the account was changed meanwhile")]
     RoleChanged,
+    /// The customer group of the account was changed at the same time.
+    #[error("the customer group of the account was changed meanwhile")]
+    GroupChanged,
     /// Nobody gives away what they may not do.
     #[error("it needs more than the caller may: {0}")]
     Beyond(Permissions),

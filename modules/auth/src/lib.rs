@@ -69,7 +69,8 @@ const SECRET_FILE: &str = "root.key";
 /// What the role of a caller by API key is called.
 const KEY_ROLE: &str = "api_key";
 
-platform::migrations! { "auth": "0001_auth", "0002_roles_and_keys", "0003_letters", "0004_second_factors" }
+platform::migrations! { "auth": "0001_auth", "0002_roles_and_keys", "0003_letters", "0004_second_factors",
+"0005_groups" }
 
 /// The module's schema.
 pub const SCHEMA: Schema = Schema {
@@ -311,14 +312,14 @@ impl Accounts {
 
     async fn person(&self, token: &str) -> sql::Result<Option<Principal>> {
         let told = self.tokens().check(self.keys(), token, self.db().clock().now());
-        let Some(Told { id, role, session, proof }) = told else {
+        let Some(Told { id, role, session, proof, group }) = told else {
             return self.foreigner(token).await;
         };
         if self.revocations().contains(session) {
             return Ok(None);
         }
         let permissions = self.authority().permissions(self.db(), &role).await?;
-        Ok(permissions.map(|permissions| Principal { id, role, permissions, proof }))
+        Ok(permissions.map(|permissions| Principal { id, role, permissions, proof, group }))
     }
 
     /// Somebody whom another issuer knows has no session and no account here.
@@ -329,7 +330,7 @@ impl Accounts {
         let permissions = self.authority().permissions(self.db(), &role).await?;
         let (id, amr, auth_time) = (claims.id(), claims.amr(), claims.auth_time());
         let proof = Proof::Login { session: None, amr, auth_time };
-        Ok(permissions.map(|permissions| Principal { id, role, permissions, proof }))
+        Ok(permissions.map(|permissions| Principal { id, role, permissions, proof, group: None }))
     }
 
     async fn program(&self, key: &str) -> sql::Result<Option<Principal>> {
@@ -339,7 +340,8 @@ impl Accounts {
         Ok(grant.map(|KeyGrant { id, made_by, permissions, rate_per_s, .. }| {
             self.authority().used(id, now);
             let (id, role) = (CustomerId::from(id.uuid()), KEY_ROLE.to_owned());
-            Principal { id, role, permissions, proof: Proof::Key { made_by, rate_per_s } }
+            let proof = Proof::Key { made_by, rate_per_s };
+            Principal { id, role, permissions, proof, group: None }
         }))
     }
 }

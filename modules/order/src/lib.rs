@@ -48,8 +48,10 @@ pub use saga::checkout::Checkout;
 pub use store::orders::{Brief, Sold};
 pub use store::promotion::{PROMOTION_BUDGET, PROMOTION_CUSTOMER, PROMOTION_USES};
 pub use taxes::TaxTable;
+pub use usecase::import_taxes::{TaxesImported, TaxesRefused};
 
-platform::migrations! { "order": "0001_orders", "0002_included_tax", "0003_promotions", "0004_tax", "0005_shipping" }
+platform::migrations! { "order": "0001_orders", "0002_included_tax", "0003_promotions", "0004_tax", "0005_shipping",
+"0006_promotion_changes" }
 
 /// The module's tables, statements and guards.
 pub const SCHEMA: Schema = Schema {

@@ -10,7 +10,8 @@ use platform::sql::{self, Db};
 use rust_decimal::Decimal;
 
 use crate::domain::address::region_code;
-use crate::domain::tax::{Rate, Rates, WHOLE_PPM, assess};
+use crate::domain::rate::{Rate, Rates, WHOLE_PPM};
+use crate::domain::tax::assess;
 use crate::store::tax;
 use crate::usecase::remembered::Remembered;
 
@@ -57,14 +58,12 @@ impl Tax for TaxTable {
         let failed = |error: sql::Error| Unavailable::new("the table of taxes", error);
         let table = self.inner.rates.get(tax::table(&self.inner.db)).await.map_err(failed)?;
         let region = region_code(&request.country, request.region.as_deref());
-        Ok(match Rates::of(&table, &request.country, &region, request.at) {
-            Some(rates) => {
-                assess(request, |category| rates.of_category(category), rates.of_shipping())
-            }
-            None => {
-                let rate = fallback(&self.inner.fallback, &request.country);
-                assess(request, |_| rate, Some(rate))
-            }
-        })
+        let rates = Rates::of(&table, &request.country, &region, request.at);
+        if let Some(rates) = rates {
+            let of_category = |category: &str| rates.of_category(category);
+            return Ok(assess(request, of_category, rates.of_shipping()));
+        }
+        let rate = fallback(&self.inner.fallback, &request.country);
+        Ok(assess(request, |_| rate, Some(rate)))
     }
 }

@@ -23,6 +23,7 @@ pub fn principal(role: Role) -> Principal {
         role: role.word().to_owned(),
         permissions: role.permissions(),
         proof: Proof::Login { session, amr: vec![Factor::Pwd], auth_time },
+        group: None,
     }
 }
 

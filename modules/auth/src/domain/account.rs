@@ -18,6 +18,8 @@ pub(crate) struct Account {
     pub verified: bool,
     /// None for a guest.
     pub name: Option<String>,
+    /// The customer group that the staff put them into.
+    pub group: Option<String>,
 }
 
 impl Account {

@@ -30,21 +30,25 @@ pub(super) struct CustomerAnswer {
     /// The name of their role.
     #[schema(example = "customer")]
     role: String,
+    /// Their customer group; left out for somebody in none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "trade")]
+    group: Option<String>,
 }
 
 impl CustomerAnswer {
     /// Somebody of another issuer, who has no account here.
     pub(super) fn foreign(caller: &Principal) -> Self {
         let role = caller.role.clone();
-        Self { id: caller.id, email: None, name: None, email_verified: None, role }
+        Self { id: caller.id, email: None, name: None, email_verified: None, role, group: None }
     }
 }
 
 impl From<Account> for CustomerAnswer {
     fn from(account: Account) -> Self {
-        let Account { id, role, email, verified, name } = account;
+        let Account { id, role, email, verified, name, group } = account;
         let email_verified = email.is_some().then_some(verified);
-        Self { id, email, name, email_verified, role }
+        Self { id, email, name, email_verified, role, group }
     }
 }
 

@@ -5,6 +5,7 @@ mod answer;
 mod api_keys;
 mod cookie;
 mod factors;
+mod groups;
 mod passkeys;
 mod problem;
 mod recovery;
@@ -36,6 +37,7 @@ pub(crate) fn openapi() -> utoipa::openapi::OpenApi {
     api.merge(factors::openapi());
     api.merge(passkeys::openapi());
     api.merge(roles::openapi());
+    api.merge(groups::openapi());
     api.merge(api_keys::openapi());
     api
 }
@@ -55,5 +57,6 @@ pub(crate) fn routes(accounts: &Accounts, config: &mut ServiceConfig) {
         .configure(factors::routes)
         .configure(passkeys::routes)
         .configure(roles::routes)
+        .configure(groups::routes)
         .configure(api_keys::routes);
 }

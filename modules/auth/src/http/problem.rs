@@ -71,6 +71,10 @@ impl From<AccountError> for Failure {
                 let detail = "Somebody else changed the role of this account: look again.";
                 Problem::new(code::CONFLICT, detail).into()
             }
+            AccountError::GroupChanged => {
+                let detail = "Somebody else changed the group of this account: look again.";
+                Problem::new(code::CONFLICT, detail).into()
+            }
             AccountError::OwnRole => {
                 let detail = "Somebody else has to change your role.";
                 Problem::new(code::FORBIDDEN, detail).into()

@@ -15,15 +15,16 @@ platform::statements! {
         "insert into customer (id, role, version, created_at) values ($1, 'guest', 0, $2)";
     FIND =
         "select id, email, email_verified_at is not null as verified, name,
-                coalesce(own_role, role) as role from customer where id = $1";
+                coalesce(own_role, role) as role, customer_group from customer where id = $1";
     CREDENTIALS =
         "select id, email, email_verified_at is not null as verified, name,
-                coalesce(own_role, role) as role, password_hash from customer where email = $1";
+                coalesce(own_role, role) as role, customer_group, password_hash
+           from customer where email = $1";
     ID_OF_EMAIL = "select id from customer where email = $1";
     REPLACE_HASH = "update customer set password_hash = $1 where id = $2 and password_hash = $3";
     BY_EMAIL =
         "select id, email, email_verified_at is not null as verified, name,
-                coalesce(own_role, role) as role from customer where email = $1";
+                coalesce(own_role, role) as role, customer_group from customer where email = $1";
     RESET_PASSWORD = "update customer set password_hash = $3 where id = $1 and email = $2";
     VERIFY =
         "update customer set email_verified_at = $3, version = version + 1
@@ -38,9 +39,13 @@ platform::statements! {
     SET_ROLE =
         "update customer set role = $2, own_role = $3
           where id = $1 and coalesce(own_role, role) = $4";
+    /// Guests are in no group.
+    SET_GROUP =
+        "update customer set customer_group = $2
+          where id = $1 and email is not null and coalesce(customer_group, '') = coalesce($3, '')";
     STAFF =
         "select id, email, email_verified_at is not null as verified, name,
-                coalesce(own_role, role) as role from customer
+                coalesce(own_role, role) as role, customer_group from customer
           where role not in ('guest', 'customer') and id > $1 order by id limit $2";
 }
 
@@ -51,12 +56,13 @@ pub(super) struct AccountRow {
     verified: bool,
     name: Option<String>,
     role: String,
+    customer_group: Option<String>,
 }
 
 impl From<AccountRow> for Account {
     fn from(row: AccountRow) -> Self {
-        let AccountRow { id, email, verified, name, role } = row;
-        Self { id: id.into(), role, email, verified, name }
+        let AccountRow { id, email, verified, name, role, customer_group: group } = row;
+        Self { id: id.into(), role, email, verified, name, group }
     }
 }
 
@@ -186,6 +192,16 @@ pub(crate) async fn set_role(
     let (role, own) = built_in.map_or(("own", Some(after)), |role| (role.word(), None));
     let set = tx.query(SET_ROLE).bind(id.uuid()).bind(role).bind(own).bind(before);
     Ok(set.execute().await? == 1)
+}
+
+/// Puts an account that still is in the group `before` into another one. False when it is not.
+pub(crate) async fn set_group(
+    tx: &mut Tx,
+    id: CustomerId,
+    before: Option<&str>,
+    after: Option<&str>,
+) -> Result<bool> {
+    Ok(tx.query(SET_GROUP).bind(id.uuid()).bind(after).bind(before).execute().await? == 1)
 }
 
 /// Everybody who works in the shop, after an account.

@@ -21,14 +21,14 @@ platform::statements! {
         "select t.generation as presented, s.id as session_id, s.amr, s.auth_time, s.expires_at,
                 s.generation, s.rotated_at, s.revoked_at, c.id, c.email,
                 c.email_verified_at is not null as verified, c.name,
-                coalesce(c.own_role, c.role) as role
+                coalesce(c.own_role, c.role) as role, c.customer_group
            from refresh_token t join session s on s.id = t.session_id
                                 join customer c on c.id = s.customer_id
           where t.hash = $1",
         "select t.generation as presented, s.id as session_id, s.amr, s.auth_time, s.expires_at,
                 s.generation, s.rotated_at, s.revoked_at, c.id, c.email,
                 c.email_verified_at is not null as verified, c.name,
-                coalesce(c.own_role, c.role) as role
+                coalesce(c.own_role, c.role) as role, c.customer_group
            from refresh_token t join session s on s.id = t.session_id
                                 join customer c on c.id = s.customer_id
           where t.hash = $1 for update of s";

@@ -53,5 +53,5 @@ pub(crate) async fn create(
     tx.commit().await?;
     let (email, name) = (email.as_str().to_owned(), name.as_str().to_owned());
     let role = role.word().to_owned();
-    Ok(Account { id, role, email: Some(email), verified: false, name: Some(name) })
+    Ok(Account { id, role, email: Some(email), verified: false, name: Some(name), group: None })
 }

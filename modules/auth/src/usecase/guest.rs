@@ -11,7 +11,7 @@ use crate::store;
 /// nothing is told to others: no account was opened.
 pub(crate) async fn guest(accounts: &Accounts, visitor: &Visitor) -> Result<Granted, AccountError> {
     let (id, role) = (CustomerId::new(), Role::Guest.word().to_owned());
-    let account = Account { id, role, email: None, verified: false, name: None };
+    let account = Account { id, role, email: None, verified: false, name: None, group: None };
     let mut tx = accounts.db().begin("auth.guest").await?;
     store::accounts::insert_guest(&mut tx, account.id).await?;
     let granted = session::begin(accounts, &mut tx, account, &[], visitor).await?;

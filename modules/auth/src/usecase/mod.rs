@@ -4,6 +4,7 @@ mod api_keys;
 pub(crate) mod code;
 mod create;
 pub(crate) mod email;
+mod groups;
 mod guess;
 mod guest;
 mod letters;
@@ -22,6 +23,7 @@ pub(crate) mod totp;
 
 pub(crate) use api_keys::{create_key, revoke_key};
 pub(crate) use create::create;
+pub(crate) use groups::give_group;
 pub(crate) use guest::guest;
 pub(crate) use login::login;
 pub(crate) use logout::{logout, logout_by_refresh};

@@ -32,7 +32,7 @@ async fn offers(catalog: &Catalog, buyer: Buyer<'_>, wanted: &[Wanted]) -> sql::
     rows.into_iter()
         .map(|row| {
             let candidates = candidates.remove(&row.id).unwrap_or_default();
-            let price = price(&row, &candidates, quantities[&row.id], now)?;
+            let price = price(&row, &candidates, buyer.group, quantities[&row.id], now)?;
             Ok(Offer {
                 product_id: row.id.into(),
                 sellable: row.sellable && price.is_some(),
@@ -57,6 +57,7 @@ async fn offers(catalog: &Catalog, buyer: Buyer<'_>, wanted: &[Wanted]) -> sql::
 fn price(
     row: &OfferRow,
     candidates: &[Candidate],
+    group: Option<&str>,
     quantity: i64,
     now: kernel::Timestamp,
 ) -> sql::Result<Option<Money>> {
@@ -64,8 +65,7 @@ fn price(
     let asked = Asked {
         market: row.market.as_deref().unwrap_or(DEFAULT_MARKET),
         currency: row.market_currency()?.unwrap_or(base.currency()),
-        // Accounts are in no group yet; who puts them into one asks for their offers here.
-        group: None,
+        group,
         quantity,
         now,
     };

@@ -120,7 +120,8 @@ async fn an_offer_is_of_the_market_that_the_goods_go_to(db: Db) {
         (Some("MX"), 1_000, false, TaxRounding::PerOrder),
     ] {
         let wanted = [Wanted { product_id: id, quantity: 1 }];
-        let offer = catalog.offers(Buyer { country }, &wanted).await.unwrap().remove(0);
+        let offer =
+            catalog.offers(Buyer { country, group: None }, &wanted).await.unwrap().remove(0);
         assert_eq!(offer.price, dollars(price), "{country:?}");
         assert_eq!(offer.tax, TaxTerms { included, rounding }, "{country:?}");
         assert_eq!(offer.tax_category, "standard");

@@ -19,6 +19,8 @@ pub struct Buyer<'a> {
     /// ISO 3166-1 alpha-2 code of the country that the goods go to. The default market's prices count
     /// while that is not known, and where no market has the country.
     pub country: Option<&'a str>,
+    /// The customer group of who buys.
+    pub group: Option<&'a str>,
 }
 
 /// What a product costs now, and whether it can be bought.

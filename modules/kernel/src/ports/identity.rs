@@ -175,6 +175,20 @@ pub struct Principal {
     pub permissions: Permissions,
     /// How they proved who they are.
     pub proof: Proof,
+    /// The customer group that the staff put them into, which has prices and promotions of its own.
+    pub group: Option<String>,
+}
+
+/// The longest name of a customer group, in characters.
+pub const GROUP_MAX: usize = 50;
+
+/// Whether a text may be the name of a customer group: small letters, digits and single hyphens.
+pub fn is_group(text: &str) -> bool {
+    let plain = |part: &str| {
+        let mut bytes = part.bytes();
+        !part.is_empty() && bytes.all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
+    };
+    text.len() <= GROUP_MAX && text.split('-').all(plain)
 }
 
 impl Principal {
@@ -247,6 +261,17 @@ mod tests {
             role: Role::Finance.word().to_owned(),
             permissions: Role::Finance.permissions(),
             proof: Proof::Login { session: Some(SessionId::new()), amr: amr.to_vec(), auth_time },
+            group: None,
+        }
+    }
+
+    #[test]
+    fn a_group_has_a_plain_name() {
+        for name in ["trade", "trade-2", "a-b-c"] {
+            assert!(is_group(name), "{name}");
+        }
+        for name in ["", "Trade", "-trade", "trade-", "a--b", "a b", "é", &"a".repeat(51)] {
+            assert!(!is_group(name), "{name}");
         }
     }
 

@@ -47,6 +47,8 @@ pub struct Cart<'a> {
     pub shipping_minor: i64,
     /// How often the customer used each promotion, by its code.
     pub used: &'a BTreeMap<String, i64>,
+    /// The customer group of who buys.
+    pub group: Option<&'a str>,
     /// The time.
     pub now: Timestamp,
 }
@@ -131,10 +133,13 @@ fn in_turn(mut class: Vec<&Promotion>) -> Vec<&Promotion> {
 /// Why a promotion cannot apply, whatever the others do.
 fn refusal(cart: &Cart<'_>, promotion: &Promotion) -> Option<Reason> {
     let used = cart.used.get(&promotion.code).copied().unwrap_or(0);
+    let of_others = |group: &str| cart.group != Some(group);
     let matching = || cart.items.iter().filter(|item| promotion.scope.holds(item));
     let worth: i128 = matching().map(|item| i128::from(item.total_minor)).sum();
     let units: i64 = matching().map(|item| item.quantity).sum();
     let reasons = [
+        (!promotion.active, Reason::Inactive),
+        (promotion.customer_group.as_deref().is_some_and(of_others), Reason::NotYourGroup),
         (promotion.valid_from.is_some_and(|from| cart.now < from), Reason::NotYet),
         (promotion.valid_until.is_some_and(|until| cart.now >= until), Reason::Expired),
         (promotion.uses >= promotion.uses_max, Reason::UsedUp),
@@ -235,6 +240,8 @@ mod tests {
             per_customer_max: None,
             spent_minor: 0,
             budget_minor: NO_BUDGET,
+            active: true,
+            customer_group: None,
         }
     }
 
@@ -246,7 +253,8 @@ mod tests {
     fn applied(items: &[Item], shipping_minor: i64, promotions: &[Promotion]) -> Applied {
         let used = BTreeMap::from([("OFTEN".to_owned(), 2)]);
         let currency = Currency::EUR;
-        apply(&Cart { currency, items, shipping_minor, used: &used, now: now() }, promotions)
+        let group = Some("trade");
+        apply(&Cart { currency, items, shipping_minor, used: &used, group, now: now() }, promotions)
     }
 
     fn reason(items: &[Item], promotion: Promotion) -> Option<Reason> {
@@ -277,6 +285,11 @@ mod tests {
         let plain = || promotion("A", Kind::Percentage, 1000);
         let hour = TimeDelta::hours(1);
         assert_eq!(reason(&items, plain()), None);
+        let off = Promotion { active: false, ..plain() };
+        assert_eq!(reason(&items, off), Some(Reason::Inactive));
+        let of_group = |group: &str| Promotion { customer_group: Some(group.into()), ..plain() };
+        assert_eq!(reason(&items, of_group("staff")), Some(Reason::NotYourGroup));
+        assert_eq!(reason(&items, of_group("trade")), None);
         let late = Promotion { valid_from: Some(now() + hour), ..plain() };
         assert_eq!(reason(&items, late), Some(Reason::NotYet));
         let over = Promotion { valid_until: Some(now()), ..plain() };

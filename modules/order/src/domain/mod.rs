@@ -7,6 +7,7 @@ pub mod discount;
 pub mod number;
 pub mod order;
 pub mod promotion;
+pub mod rate;
 pub mod shipping;
 pub mod spread;
 pub mod status;

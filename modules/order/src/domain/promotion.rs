@@ -110,6 +110,10 @@ pub struct Promotion {
     pub spent_minor: i64,
     /// What it may give away, in minor units; [`NO_BUDGET`] when there is no limit.
     pub budget_minor: i64,
+    /// Whether it is in use.
+    pub active: bool,
+    /// The only customer group it is for; none is any.
+    pub customer_group: Option<String>,
 }
 
 /// Why a promotion did not apply.
@@ -118,6 +122,10 @@ pub struct Promotion {
 pub enum Reason {
     /// There is no such code.
     Unknown,
+    /// It was switched off.
+    Inactive,
+    /// It is for another customer group.
+    NotYourGroup,
     /// It begins later.
     NotYet,
     /// It is over.
@@ -156,6 +164,8 @@ impl Reason {
     pub const fn detail(self) -> &'static str {
         match self {
             Self::Unknown => "There is no such coupon.",
+            Self::Inactive => "It is not in use.",
+            Self::NotYourGroup => "It is for other customers.",
             Self::NotYet => "It cannot be used yet.",
             Self::Expired => "It is over.",
             Self::UsedUp => "It has been used up.",

@@ -3,80 +3,13 @@
 use std::collections::BTreeMap;
 
 use kernel::ports::{Assessment, TaxRequest, TaxRounding, TaxTerms, Taxed};
-use kernel::{Currency, Money, MoneyError, Timestamp};
+use kernel::{Currency, Money, MoneyError};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::rate::WHOLE_PPM;
 use super::spread::spread;
-
-/// All of it, in millionths.
-pub const WHOLE_PPM: i64 = 1_000_000;
-/// The category that counts where a category has no rate of its own.
-pub const STANDARD: &str = "standard";
-/// The category that the shipping goes by where it has a rate of its own.
-pub const SHIPPING: &str = "shipping";
-
-/// A rate of the shop's table.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Rate {
-    /// ISO 3166-1 alpha-2 code of the country.
-    pub country: String,
-    /// What ISO 3166-2 has behind the country's code, e.g. `QC`; empty for all of the country.
-    pub region: String,
-    /// The products it is for.
-    pub category: String,
-    /// The rate in millionths.
-    pub rate_ppm: i64,
-    /// Since when it holds. Of several that hold the latest counts.
-    pub valid_from: Timestamp,
-    /// Until when; that moment is too late.
-    pub valid_until: Option<Timestamp>,
-}
-
-impl Rate {
-    fn holds_at(&self, at: Timestamp) -> bool {
-        self.valid_from <= at && self.valid_until.is_none_or(|until| at < until)
-    }
-}
-
-/// The rates of a country that hold at a time.
-pub struct Rates<'a> {
-    holding: Vec<&'a Rate>,
-    region: String,
-}
-
-impl<'a> Rates<'a> {
-    /// Those of a table; none when it says nothing of the country.
-    pub fn of(table: &'a [Rate], country: &str, region: &str, at: Timestamp) -> Option<Self> {
-        let here = |rate: &&Rate| rate.country == country && rate.holds_at(at);
-        let holding: Vec<&Rate> = table.iter().filter(here).collect();
-        (!holding.is_empty()).then(|| Self { holding, region: region.to_owned() })
-    }
-
-    /// The rate of a category: that of the country and, on top of it, that of the region.
-    pub fn of_category(&self, category: &str) -> i64 {
-        let in_region = |region: &str| {
-            self.own(region, category).or_else(|| self.own(region, STANDARD)).unwrap_or(0)
-        };
-        let country = in_region("");
-        if self.region.is_empty() { country } else { country + in_region(&self.region) }
-    }
-
-    /// The rate of the shipping, if it has one of its own.
-    pub fn of_shipping(&self) -> Option<i64> {
-        let has_one = self.own("", SHIPPING).or_else(|| {
-            (!self.region.is_empty()).then(|| self.own(&self.region, SHIPPING)).flatten()
-        });
-        has_one.map(|_| self.of_category(SHIPPING))
-    }
-
-    fn own(&self, region: &str, category: &str) -> Option<i64> {
-        let of = |rate: &&&Rate| rate.region == region && rate.category == category;
-        let latest = self.holding.iter().filter(of).max_by_key(|rate| rate.valid_from);
-        latest.map(|rate| rate.rate_ppm)
-    }
-}
 
 /// The tax of what is asked for, at the rate of each category. Shipping without a rate of its own has
 /// the highest of the goods.
@@ -192,10 +125,12 @@ pub fn by_rate(
 
 #[cfg(test)]
 mod tests {
+    use kernel::Timestamp;
     use kernel::ports::Taxable;
     use proptest::prelude::*;
 
     use super::super::address::region_code;
+    use super::super::rate::{Rate, Rates, SHIPPING};
     use super::*;
 
     const RATES: &str = include_str!("../../tests/data/tax_rates.csv");
@@ -214,7 +149,7 @@ mod tests {
             country: row[0].to_owned(),
             region: row[1].to_owned(),
             category: row[2].to_owned(),
-            rate_ppm: LineTax { rate: row[3].parse().unwrap(), amount: Money::zero(Currency::EUR) }
+            ppm: LineTax { rate: row[3].parse().unwrap(), amount: Money::zero(Currency::EUR) }
                 .rate_ppm(),
             valid_from: day(row[4]),
             valid_until: (!row[5].is_empty()).then(|| day(row[5])),
@@ -269,7 +204,7 @@ mod tests {
         let (lines, shipping) = (of(&table).lines, of(&table).shipping);
         assert_eq!([lines[0].rate_ppm, lines[1].rate_ppm], [70_000, 190_000]);
         assert_eq!((shipping.rate_ppm, shipping.tax), (190_000, euros(95)));
-        let own = Rate { category: SHIPPING.to_owned(), rate_ppm: 0, ..table[0].clone() };
+        let own = Rate { category: SHIPPING.to_owned(), ppm: 0, ..table[0].clone() };
         table.push(Rate { country: "DE".to_owned(), valid_until: None, ..own });
         assert_eq!(of(&table).shipping.tax, euros(0));
     }

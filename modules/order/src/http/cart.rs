@@ -1,8 +1,8 @@
 use std::collections::HashMap;
 
 use actix_web::web::{Data, Path};
-use kernel::id::{CustomerId, LineId, ProductId};
-use kernel::ports::{Buyer, Offer, Wanted};
+use kernel::id::{LineId, ProductId};
+use kernel::ports::{Buyer, Offer, Principal, Wanted};
 use kernel::{Address, Money, Problem};
 use platform::http::{Answer, Body, Caller, ok};
 use serde::{Deserialize, Serialize};
@@ -133,12 +133,13 @@ async fn available(orders: &Orders, cart: &Cart) -> Result<HashMap<ProductId, i6
     Ok(orders.inner.stock.available(&products).await?.into_iter().collect())
 }
 
-async fn view(orders: &Orders, owner: CustomerId) -> Result<CartView, OrderError> {
-    let Some(cart) = cart::find(&orders.inner.db, owner).await? else {
+async fn view(orders: &Orders, caller: &Principal) -> Result<CartView, OrderError> {
+    let Some(cart) = cart::find(&orders.inner.db, caller.id).await? else {
         return Ok(CartView { lines: vec![], coupon: None, items: None, obstacles: vec![] });
     };
     let wanted: Vec<Wanted> = cart.lines.iter().map(CartLine::wanted).collect();
-    let offers = orders.inner.catalog.offers(Buyer::default(), &wanted).await?;
+    let buyer = Buyer { country: None, group: caller.group.as_deref() };
+    let offers = orders.inner.catalog.offers(buyer, &wanted).await?;
     let offers: HashMap<ProductId, &Offer> =
         offers.iter().map(|offer| (offer.product_id, offer)).collect();
     let stock = available(orders, &cart).await?;
@@ -170,7 +171,7 @@ async fn view(orders: &Orders, owner: CustomerId) -> Result<CartView, OrderError
 #[utoipa::path(get, path = "/v1/cart", tag = "cart",
     responses((status = 200, description = "The cart", body = CartView)))]
 pub(super) async fn show(orders: Data<Orders>, caller: Caller) -> Answer {
-    ok(&view(&orders, caller.id).await?)
+    ok(&view(&orders, &caller).await?)
 }
 
 /// Puts units of a product into the cart; a product that is there gets more of them.
@@ -181,8 +182,10 @@ pub(super) async fn show(orders: Data<Orders>, caller: Caller) -> Answer {
         (status = 409, description = "`not_sellable`, `cart_in_checkout`, or `conflict`", body = Problem),
     ))]
 pub(super) async fn add_line(orders: Data<Orders>, caller: Caller, body: Body<AddLine>) -> Answer {
-    orders.add_to_cart(caller.id, body.value.product_id, body.value.quantity).await?;
-    ok(&view(&orders, caller.id).await?)
+    orders
+        .add_to_cart(caller.id, caller.group.as_deref(), body.value.product_id, body.value.quantity)
+        .await?;
+    ok(&view(&orders, &caller).await?)
 }
 
 /// Changes how many units a line has.
@@ -199,7 +202,7 @@ pub(super) async fn change_line(
     body: Body<ChangeLine>,
 ) -> Answer {
     orders.change_line(caller.id, line_id(&line)?, body.value.quantity).await?;
-    ok(&view(&orders, caller.id).await?)
+    ok(&view(&orders, &caller).await?)
 }
 
 /// Takes a line out of the cart.
@@ -214,7 +217,7 @@ pub(super) async fn remove_line(
     line: Path<String>,
 ) -> Answer {
     orders.remove_line(caller.id, line_id(&line)?).await?;
-    ok(&view(&orders, caller.id).await?)
+    ok(&view(&orders, &caller).await?)
 }
 
 fn line_id(text: &str) -> Result<LineId, Problem> {
@@ -233,7 +236,7 @@ pub(super) async fn set_coupon(
     body: Body<SetCoupon>,
 ) -> Answer {
     orders.set_coupon(caller.id, body.value.code.as_deref()).await?;
-    ok(&view(&orders, caller.id).await?)
+    ok(&view(&orders, &caller).await?)
 }
 
 /// What the cart would cost, sent this way to this address.
@@ -250,7 +253,7 @@ pub(super) async fn quote(orders: Data<Orders>, caller: Caller, body: Body<AskQu
     let cart = cart::find(&orders.inner.db, caller.id).await?.ok_or_else(empty)?;
     let coupon = coupon.as_deref();
     let method = shipping_method.as_deref();
-    let quote = orders.quote(caller.id, &cart, &shipping_address, method, coupon).await?;
+    let quote = orders.quote(&caller, &cart, &shipping_address, method, coupon).await?;
     let stock = available(&orders, &cart).await?;
     let offers: HashMap<ProductId, &Offer> =
         quote.lines.iter().map(|line| (line.line.product_id, &line.offer)).collect();

@@ -5,6 +5,7 @@ mod cart;
 mod methods;
 mod orders;
 mod problem;
+mod promotion_body;
 mod promotions;
 mod stream;
 mod taxes;
@@ -40,6 +41,10 @@ pub(crate) fn routes(orders: &Orders, config: &mut web::ServiceConfig) {
         .route("/v1/admin/orders/{id}/cancel", web::post().to(admin::cancel))
         .route("/v1/admin/promotions", web::get().to(promotions::list))
         .route("/v1/admin/promotions", web::post().to(promotions::create))
+        .route("/v1/admin/promotions/{code}", web::get().to(promotions::show))
+        .route("/v1/admin/promotions/{code}", web::put().to(promotions::replace))
+        .route("/v1/admin/promotions/{code}/activate", web::post().to(promotions::activate))
+        .route("/v1/admin/promotions/{code}/deactivate", web::post().to(promotions::deactivate))
         .route("/v1/admin/tax-rates", web::get().to(taxes::list))
         .route("/v1/admin/tax-rates", web::post().to(taxes::create))
         .route("/v1/admin/tax-rates/{id}", web::get().to(taxes::show))
@@ -79,6 +84,10 @@ pub(crate) fn routes(orders: &Orders, config: &mut web::ServiceConfig) {
     admin::cancel,
     promotions::list,
     promotions::create,
+    promotions::show,
+    promotions::replace,
+    promotions::activate,
+    promotions::deactivate,
     taxes::list,
     taxes::show,
     taxes::create,

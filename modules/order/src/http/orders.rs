@@ -35,7 +35,7 @@ pub(super) async fn place(
     body: Body<PlaceOrder>,
 ) -> Answer {
     let key = Key::new(caller.id, "POST /v1/orders", &key.0, &body.raw);
-    match orders.place(caller.id, &key, body.value).await? {
+    match orders.place(&caller, &key, body.value).await? {
         Placed::Answered { answer, replayed } => Ok(stored(answer, replayed)),
         Placed::Running(id) => accepted(&orders, id, "/v1/orders").await,
     }

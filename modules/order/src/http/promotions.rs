@@ -1,103 +1,20 @@
-use actix_web::web::Data;
+use actix_web::web::{Data, Path};
 use kernel::problem::{Problem, code};
-use kernel::{Currency, Money, Page, PageQuery, Timestamp};
+use kernel::{Money, Page, PageQuery, Timestamp};
 use platform::audit::{self, Entry};
-use platform::http::{Answer, Body, Editor, Params, Staff, created, ok};
+use platform::http::{Answer, Body, Editor, Failure, IfMatch, Params, Staff, created, ok};
+use platform::sql::Tx;
 use rust_decimal::Decimal;
-use rust_decimal::prelude::ToPrimitive;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::words::{check_code, check_name};
+use super::promotion_body::{KindWord, NewPromotion, check};
+use super::versioned::{shown, stale};
+use super::words::check_code;
 use crate::Orders;
-use crate::domain::promotion::{Kind, NO_BUDGET, Promotion, Scope, Targets};
-use crate::domain::spread::WHOLE_BP;
+use crate::domain::promotion::{Kind, NO_BUDGET, Promotion, Targets};
+use crate::error::OrderError;
 use crate::store::promotion::{self as store, Kept};
-
-/// The most uses a promotion can be issued for.
-const USES_MAX: i64 = 1_000_000_000;
-/// The most units that a threshold or a kind can ask for.
-const UNITS_MAX: i64 = 1_000_000;
-/// The largest distance of a priority from zero.
-const PRIORITY_MAX: i64 = 1_000_000;
-/// The most products and categories that a promotion names.
-const TARGETS_MAX: usize = 1_000;
-
-/// What a promotion does.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum KindWord {
-    /// `percent` off the lines.
-    #[default]
-    Percentage,
-    /// `amount` off the lines together.
-    Fixed,
-    /// `percent` off the shipping.
-    FreeShipping,
-    /// `percent` off the cheapest `get_quantity` of each `buy_quantity + get_quantity` units.
-    BuyXGetY,
-}
-
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-#[schema(example = json!({"code": "AUTUMN10", "percent": "10", "uses_max": 500}))]
-pub(super) struct NewPromotion {
-    /// What the shopper types: letters, digits and dashes. An automatic one is only called so.
-    #[schema(pattern = "^[A-Za-z0-9-]{1,40}$")]
-    code: String,
-    /// Its name, for people; the code when it is left out.
-    #[schema(max_length = 200)]
-    name: Option<String>,
-    #[serde(default)]
-    kind: KindWord,
-    /// Whether it applies without being typed.
-    #[serde(default)]
-    automatic: bool,
-    /// How many percent it takes off: 0.01 to 100. Only a percentage needs it; else it is 100.
-    #[serde(default, with = "rust_decimal::serde::str_option")]
-    #[schema(value_type = Option<String>)]
-    percent: Option<Decimal>,
-    /// What a fixed one takes off.
-    amount: Option<Money>,
-    /// How many units are paid of each bundle.
-    #[schema(minimum = 1, maximum = 1_000_000)]
-    buy_quantity: Option<i64>,
-    /// How many units of each bundle are cheaper.
-    #[schema(minimum = 1, maximum = 1_000_000)]
-    get_quantity: Option<i64>,
-    /// What its lines must be worth.
-    min_items: Option<Money>,
-    /// How many units its lines must have.
-    #[schema(minimum = 1, maximum = 1_000_000)]
-    min_quantity: Option<i64>,
-    /// Only these lines.
-    #[serde(default)]
-    include: Targets,
-    /// None of these lines.
-    #[serde(default)]
-    exclude: Targets,
-    /// At most one of a class applies, the one that takes off most; `coupon` when it is left out.
-    #[schema(pattern = "^[A-Za-z0-9-]{1,40}$")]
-    class: Option<String>,
-    /// Classes apply by their lowest priority; a lower one comes first.
-    #[serde(default)]
-    #[schema(minimum = -1_000_000, maximum = 1_000_000)]
-    priority: i64,
-    /// Since when it can be used.
-    #[schema(value_type = Option<String>, format = DateTime)]
-    valid_from: Option<Timestamp>,
-    /// Until when; that moment is too late.
-    #[schema(value_type = Option<String>, format = DateTime)]
-    valid_until: Option<Timestamp>,
-    /// How often it can be used in all.
-    #[schema(minimum = 1, maximum = 1_000_000_000)]
-    uses_max: Option<i64>,
-    /// How often one customer can use it.
-    #[schema(minimum = 1, maximum = 1_000_000_000)]
-    per_customer_max: Option<i64>,
-    /// What it may give away in all.
-    budget: Option<Money>,
-}
 
 /// A promotion.
 #[derive(Serialize, ToSchema)]
@@ -139,13 +56,20 @@ pub(super) struct PromotionView {
     /// What it gave away; told where its sums have a currency.
     #[serde(skip_serializing_if = "Option::is_none")]
     spent: Option<Money>,
+    /// Whether it is in use.
+    active: bool,
+    /// The only customer group it is for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    customer_group: Option<String>,
+    /// 1 when made, one more with each change of the staff.
+    revision: i64,
     /// Since when there is it.
     #[schema(value_type = String, format = DateTime)]
     created_at: Timestamp,
 }
 
 fn view(kept: Kept) -> PromotionView {
-    let Kept { promotion, created_at } = kept;
+    let Kept { promotion, revision, created_at } = kept;
     let money = |minor| promotion.currency.map(|currency| Money::from_minor(minor, currency));
     let (kind, amount, buy_quantity, get_quantity) = match promotion.kind {
         Kind::Percentage => (KindWord::Percentage, None, None, None),
@@ -175,6 +99,9 @@ fn view(kept: Kept) -> PromotionView {
         uses: promotion.uses,
         uses_max: promotion.uses_max,
         per_customer_max: promotion.per_customer_max,
+        active: promotion.active,
+        customer_group: promotion.customer_group,
+        revision,
         created_at,
     }
 }
@@ -215,6 +142,118 @@ pub(super) async fn create(
     created("/v1/admin/promotions", &kept.map(view))
 }
 
+fn absent() -> Problem {
+    Problem::not_found("such promotion")
+}
+
+async fn load(tx: &mut Tx, code: &str) -> Result<Kept, Failure> {
+    check_code("code", code).map_err(|_| absent())?;
+    Ok(store::load(tx, code).await?.ok_or_else(absent)?)
+}
+
+/// One promotion.
+#[utoipa::path(get, path = "/v1/admin/promotions/{code}", tag = "admin",
+    params(("code" = String, Path, description = "The code")),
+    responses((status = 200, description = "The promotion", body = PromotionView,
+        headers(("ETag")))))]
+pub(super) async fn show(orders: Data<Orders>, _: Staff, code: Path<String>) -> Answer {
+    check_code("code", &code).map_err(|_| absent())?;
+    let kept = store::find(&orders.inner.db, &code).await?.ok_or_else(absent)?;
+    Ok(shown(kept.revision, &view(kept)))
+}
+
+/// Replaces a promotion that still is in the revision of If-Match: it keeps its code, its uses and
+/// whether it is in use. Orders that were placed keep what they got.
+#[utoipa::path(put, path = "/v1/admin/promotions/{code}", tag = "admin",
+    request_body = NewPromotion,
+    params(
+        ("code" = String, Path, description = "The code"),
+        ("If-Match" = String, Header, description = "The revision that was read"),
+    ),
+    responses(
+        (status = 200, description = "The promotion as it is now", body = PromotionView,
+            headers(("ETag"))),
+        (status = 409, description = "`conflict`: more of it was used than it would allow, or in another currency",
+            body = Problem),
+        (status = 412, description = "It was changed meanwhile: `current_version`", body = Problem),
+    ))]
+pub(super) async fn replace(
+    orders: Data<Orders>,
+    editor: Editor,
+    revision: IfMatch,
+    code: Path<String>,
+    body: Body<NewPromotion>,
+) -> Answer {
+    let new = check(body.value)?;
+    let db = &orders.inner.db;
+    let mut tx = db.begin("promotion.change").await?;
+    let before = load(&mut tx, &code).await?;
+    if new.code != before.promotion.code {
+        return Err(Problem::invalid("code", "a promotion keeps its code").into());
+    }
+    if before.revision != revision.0 {
+        return Err(stale(before.revision).into());
+    }
+    if !store::change(&mut tx, &new, revision.0).await? {
+        let detail = "More of it was used than it would allow, or in another currency.";
+        return Err(Problem::new(code::CONFLICT, detail).into());
+    }
+    // What checkouts use of it meanwhile is no change of the staff.
+    let Promotion { uses, spent_minor, active, .. } = before.promotion;
+    let after = Promotion { uses, spent_minor, active, ..new };
+    let created_at = before.created_at;
+    let after = view(Kept { promotion: after, revision: revision.0 + 1, created_at });
+    let subject = audit::named("coupon", &after.code);
+    let entry = Entry::changed("promotion.change", subject, &view(before), &after)?;
+    audit::record(&mut tx, &editor.actor(), &[entry]).await?;
+    tx.commit().await?;
+    orders.inner.automatic.forget();
+    Ok(shown(after.revision, &after))
+}
+
+/// Puts a promotion into use again.
+#[utoipa::path(post, path = "/v1/admin/promotions/{code}/activate", tag = "admin",
+    params(("code" = String, Path, description = "The code")),
+    responses((status = 200, description = "The promotion as it is now", body = PromotionView,
+        headers(("ETag")))))]
+pub(super) async fn activate(orders: Data<Orders>, editor: Editor, code: Path<String>) -> Answer {
+    switch(&orders, &editor, &code, true).await
+}
+
+/// Takes a promotion out of use. Orders that were placed keep what they got.
+#[utoipa::path(post, path = "/v1/admin/promotions/{code}/deactivate", tag = "admin",
+    params(("code" = String, Path, description = "The code")),
+    responses((status = 200, description = "The promotion as it is now", body = PromotionView,
+        headers(("ETag")))))]
+pub(super) async fn deactivate(orders: Data<Orders>, editor: Editor, code: Path<String>) -> Answer {
+    switch(&orders, &editor, &code, false).await
+}
+
+async fn switch(orders: &Orders, editor: &Editor, code: &str, active: bool) -> Answer {
+    #[derive(Serialize)]
+    struct Switched {
+        active: bool,
+    }
+    let db = &orders.inner.db;
+    let mut tx = db.begin("promotion.switch").await?;
+    let before = load(&mut tx, code).await?;
+    let was = before.promotion.active;
+    if was != active {
+        if !store::switch(&mut tx, code, before.revision, active).await? {
+            return Err(OrderError::Stale.into());
+        }
+        let action = if active { "promotion.activate" } else { "promotion.deactivate" };
+        let subject = audit::named("coupon", code);
+        let (was, is) = (Switched { active: was }, Switched { active });
+        let entry = Entry::changed(action, subject, &was, &is)?;
+        audit::record(&mut tx, &editor.actor(), &[entry]).await?;
+    }
+    tx.commit().await?;
+    orders.inner.automatic.forget();
+    let kept = store::find(db, code).await?.ok_or_else(absent)?;
+    Ok(shown(kept.revision, &view(kept)))
+}
+
 /// What the audit log keeps of a promotion: a plain coupon in three words.
 #[derive(Serialize)]
 struct Issued<'a> {
@@ -246,90 +285,4 @@ fn entry(new: &Promotion) -> platform::sql::Result<Entry> {
         automatic: new.automatic,
     };
     Entry::created("promotion.create", audit::named("coupon", &new.code), &issued)
-}
-
-fn check(new: NewPromotion) -> Result<Promotion, Problem> {
-    check_code("code", &new.code)?;
-    let class = new.class.unwrap_or_else(|| "coupon".to_owned());
-    check_code("class", &class)?;
-    let name = new.name.unwrap_or_else(|| new.code.clone());
-    check_name("name", &name)?;
-    let within = |field: &str, number: Option<i64>, least: i64, most: i64| match number {
-        Some(number) if !(least..=most).contains(&number) => {
-            Err(Problem::invalid(field, format!("must be {least} to {most}")))
-        }
-        number => Ok(number),
-    };
-    let buy = within("buy_quantity", new.buy_quantity, 1, UNITS_MAX)?;
-    let get = within("get_quantity", new.get_quantity, 1, UNITS_MAX)?;
-    within("priority", Some(new.priority), -PRIORITY_MAX, PRIORITY_MAX)?;
-    let kind = match (new.kind, new.amount, buy, get) {
-        (KindWord::Percentage, None, None, None) => Kind::Percentage,
-        (KindWord::FreeShipping, None, None, None) => Kind::FreeShipping,
-        (KindWord::Fixed, Some(amount), None, None) => Kind::Fixed(amount.minor()),
-        (KindWord::BuyXGetY, None, Some(buy), Some(get)) => Kind::BuyXGetY { buy, get },
-        _ => {
-            let detail =
-                "fixed goes with amount and buy_x_get_y with buy_quantity and get_quantity";
-            return Err(Problem::invalid("kind", detail));
-        }
-    };
-    if kind == Kind::Percentage && new.percent.is_none()
-        || matches!(kind, Kind::Fixed(_)) && new.percent.is_some()
-    {
-        return Err(Problem::invalid("percent", "a percentage needs it, a fixed amount has none"));
-    }
-    let scope = Scope { include: new.include, exclude: new.exclude };
-    let named = [&scope.include, &scope.exclude];
-    if named.iter().any(|it| it.products.len() + it.categories.len() > TARGETS_MAX) {
-        return Err(Problem::invalid("include", format!("must name at most {TARGETS_MAX}")));
-    }
-    if new.valid_from.zip(new.valid_until).is_some_and(|(from, until)| from >= until) {
-        return Err(Problem::invalid("valid_until", "must be later than valid_from"));
-    }
-    Ok(Promotion {
-        currency: currency(&[
-            ("amount", new.amount),
-            ("min_items", new.min_items),
-            ("budget", new.budget),
-        ])?,
-        code: new.code,
-        name,
-        automatic: new.automatic,
-        kind,
-        percent_bp: new.percent.map_or(Ok(WHOLE_BP), percent_bp)?,
-        min_items_minor: new.min_items.map_or(0, Money::minor),
-        min_quantity: within("min_quantity", new.min_quantity, 1, UNITS_MAX)?.unwrap_or(0),
-        scope,
-        class,
-        priority: new.priority,
-        valid_from: new.valid_from,
-        valid_until: new.valid_until,
-        uses: 0,
-        uses_max: within("uses_max", new.uses_max, 1, USES_MAX)?.unwrap_or(USES_MAX),
-        per_customer_max: within("per_customer_max", new.per_customer_max, 1, USES_MAX)?,
-        spent_minor: 0,
-        budget_minor: new.budget.map_or(NO_BUDGET, Money::minor),
-    })
-}
-
-/// The one currency of sums that are positive.
-fn currency(sums: &[(&str, Option<Money>)]) -> Result<Option<Currency>, Problem> {
-    let mut found = None;
-    for (field, sum) in sums.iter().filter_map(|(field, sum)| Some((*field, (*sum)?))) {
-        if !(1..NO_BUDGET).contains(&sum.minor()) {
-            return Err(Problem::invalid(field, "must be more than nothing"));
-        }
-        if *found.get_or_insert(sum.currency()) != sum.currency() {
-            return Err(Problem::invalid(field, "must be in the currency of the other sums"));
-        }
-    }
-    Ok(found)
-}
-
-fn percent_bp(percent: Decimal) -> Result<i64, Problem> {
-    let refused = || Problem::invalid("percent", "must be 0.01 to 100, with two decimals");
-    let hundredths = percent.checked_mul(Decimal::ONE_HUNDRED).ok_or_else(refused)?.normalize();
-    let percent_bp = hundredths.to_i64().filter(|_| hundredths.scale() == 0);
-    percent_bp.filter(|bp| (1..=WHOLE_BP).contains(bp)).ok_or_else(refused)
 }

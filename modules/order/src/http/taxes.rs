@@ -4,19 +4,15 @@ use kernel::{Page, PageQuery, Timestamp};
 use platform::audit::{self, Entry};
 use platform::http::{Answer, Body, Editor, IfMatch, Params, Staff, no_content, ok};
 use rust_decimal::Decimal;
-use rust_decimal::prelude::ToPrimitive;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::versioned::{made, shown, stale};
 use crate::Orders;
-use crate::domain::address::is_country;
-use crate::domain::tax::{Rate, STANDARD, WHOLE_PPM, percent};
+use crate::domain::rate::{Rate, STANDARD, Said, rate_ppm};
+use crate::domain::tax::percent;
 use crate::store::tax::{self as store, Kept, RATES_MAX};
-
-/// The longest tax category, in characters; that of a product is not longer.
-const CATEGORY_MAX: usize = 50;
 
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -86,7 +82,7 @@ fn view(kept: Kept) -> RateView {
         country: rate.country,
         region: rate.region,
         category: rate.category,
-        rate: percent(rate.rate_ppm),
+        rate: percent(rate.ppm),
         valid_from: rate.valid_from,
         valid_until: rate.valid_until,
         version,
@@ -130,7 +126,16 @@ pub(super) async fn show(orders: Data<Orders>, _: Staff, id: Path<String>) -> An
     ))]
 pub(super) async fn create(orders: Data<Orders>, editor: Editor, body: Body<NewRate>) -> Answer {
     let db = &orders.inner.db;
-    let rate = check(body.value, db.clock().now())?;
+    let new = body.value;
+    let rate = Said {
+        country: new.country,
+        region: new.region,
+        category: new.category.unwrap_or_else(|| STANDARD.to_owned()),
+        percent: new.rate,
+        valid_from: new.valid_from.unwrap_or_else(|| db.clock().now()),
+        valid_until: new.valid_until,
+    };
+    let rate = rate.rate()?;
     let id = Uuid::now_v7();
     let mut tx = db.begin("tax_rate.create").await?;
     if !store::create(&mut tx, id, &rate).await? {
@@ -167,11 +172,11 @@ pub(super) async fn change(
     let mut tx = orders.inner.db.begin("tax_rate.change").await?;
     let before = store::load(&mut tx, id_of(&id)?).await?.ok_or_else(absent)?;
     let rate = Rate {
-        rate_ppm: rate_ppm(body.value.rate)?,
+        ppm: rate_ppm(body.value.rate)?,
         valid_until: body.value.valid_until,
         ..before.rate.clone()
     };
-    window(&rate)?;
+    rate.check_window()?;
     let mut after = Kept { id: before.id, rate, version: version.0 };
     if before.version != version.0 || !store::change(&mut tx, &after).await? {
         return Err(stale(before.version).into());
@@ -211,49 +216,4 @@ pub(super) async fn delete(
     tx.commit().await?;
     orders.inner.taxes.forget();
     no_content()
-}
-
-fn check(new: NewRate, now: Timestamp) -> Result<Rate, Problem> {
-    let upper = |c: char| c.is_ascii_uppercase();
-    if !is_country(&new.country) {
-        return Err(Problem::invalid("country", "must be an ISO 3166-1 alpha-2 code"));
-    }
-    if new.region.len() > 3 || !new.region.chars().all(|c| upper(c) || c.is_ascii_digit()) {
-        return Err(Problem::invalid("region", "must be at most 3 capital letters and digits"));
-    }
-    let category = new.category.unwrap_or_else(|| STANDARD.to_owned());
-    let length = category.chars().count();
-    if category.trim() != category
-        || !(1..=CATEGORY_MAX).contains(&length)
-        || category.chars().any(char::is_control)
-    {
-        let allowed = format!("must be 1 to {CATEGORY_MAX} printable characters");
-        return Err(Problem::invalid("category", allowed));
-    }
-    let rate = Rate {
-        country: new.country,
-        region: new.region,
-        category,
-        rate_ppm: rate_ppm(new.rate)?,
-        valid_from: new.valid_from.unwrap_or(now),
-        valid_until: new.valid_until,
-    };
-    window(&rate)?;
-    Ok(rate)
-}
-
-fn window(rate: &Rate) -> Result<(), Problem> {
-    match rate.valid_until {
-        Some(until) if until <= rate.valid_from => {
-            Err(Problem::invalid("valid_until", "must be later than valid_from"))
-        }
-        _ => Ok(()),
-    }
-}
-
-fn rate_ppm(percent: Decimal) -> Result<i64, Problem> {
-    let refused = || Problem::invalid("rate", "must be 0 to 100, with at most four decimals");
-    let ppm = percent.checked_mul(Decimal::from(WHOLE_PPM / 100)).ok_or_else(refused)?.normalize();
-    let rate_ppm = ppm.to_i64().filter(|_| ppm.scale() == 0);
-    rate_ppm.filter(|ppm| (0..=WHOLE_PPM).contains(ppm)).ok_or_else(refused)
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use kernel::id::{CustomerId, OrderId};
 use kernel::{Currency, Timestamp};
 use platform::fault;
-use platform::sql::{Db, Error, Json, Result, Tx};
+use platform::sql::{Db, Error, Json, Query, Result, Tx};
 use serde_json::json;
 
 use crate::domain::order::Order;
@@ -17,7 +17,7 @@ macro_rules! found {
             "select code, name, automatic, kind, percent_bp, amount_minor, buy_quantity,
                     get_quantity, currency, min_items_minor, min_quantity, scope, class, priority,
                     valid_from, valid_until, uses, uses_max, per_customer_max, spent_minor,
-                    budget_minor, created_at
+                    budget_minor, active, customer_group, revision, created_at
                from promotion where ",
             $where
         )
@@ -26,27 +26,43 @@ macro_rules! found {
 
 platform::statements! {
     FIND = found!("code = $1");
-    AUTOMATIC = found!("automatic order by code limit $1");
+    AUTOMATIC = found!("automatic and active order by code limit $1");
     LIST = found!("cast($1 as text) is null or code > $1 order by code limit $2");
     CREATE = "insert into promotion (code, name, automatic, kind, percent_bp, amount_minor,
                      buy_quantity, get_quantity, currency, min_items_minor, min_quantity, scope,
                      class, priority, valid_from, valid_until, uses_max, per_customer_max,
-                     budget_minor, created_at)
+                     budget_minor, customer_group, created_at)
               values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17,
-                      $18, $19, $20)
+                      $18, $19, $20, $21)
               on conflict (code) do nothing";
+    /// What was used and spent stays within the new limits, and in the same currency.
+    CHANGE = "update promotion set name = $2, automatic = $3, kind = $4, percent_bp = $5,
+                     amount_minor = $6, buy_quantity = $7, get_quantity = $8, currency = $9,
+                     min_items_minor = $10, min_quantity = $11, scope = $12, class = $13,
+                     priority = $14, valid_from = $15, valid_until = $16, uses_max = $17,
+                     per_customer_max = $18, budget_minor = $19, customer_group = $20,
+                     revision = revision + 1
+               where code = $1 and revision = $21 and uses <= $17 and spent_minor <= $19
+                 and (uses = 0 or coalesce(currency, '') = coalesce($9, ''))";
+    SWITCH = "update promotion set active = $3, revision = revision + 1
+               where code = $1 and revision = $2";
     USED_BY =
         "select code, uses from promotion_use where key in (select value from json_each($1))",
         "select code, uses from promotion_use
           where key in (select value from jsonb_array_elements_text($1))";
+    /// The limit may have been changed since the row was made.
     MAKE_USE =
         "insert into promotion_use (key, code, uses_max)
          select value->>'key', value->>'code', value->>'uses_max' from json_each($1) where true
-         on conflict (key) do nothing",
+         on conflict (key) do update set uses_max = excluded.uses_max
+          where promotion_use.uses_max <> excluded.uses_max
+            and promotion_use.uses <= excluded.uses_max",
         "insert into promotion_use (key, code, uses_max)
          select u.key, u.code, u.uses_max
            from jsonb_to_recordset($1) as u(key text, code text, uses_max bigint) order by u.key
-         on conflict (key) do nothing";
+         on conflict (key) do update set uses_max = excluded.uses_max
+          where promotion_use.uses_max <> excluded.uses_max
+            and promotion_use.uses <= excluded.uses_max";
     KEEP =
         "insert into order_promotion (order_id, code, amount_minor, use_key)
          select $1, value->>'code', value->>'amount_minor', value->>'use_key' from json_each($2)",
@@ -111,6 +127,9 @@ struct Row {
     per_customer_max: Option<i64>,
     spent_minor: i64,
     budget_minor: i64,
+    active: bool,
+    customer_group: Option<String>,
+    revision: i64,
     created_at: Timestamp,
 }
 
@@ -118,6 +137,8 @@ struct Row {
 pub struct Kept {
     /// The promotion.
     pub promotion: Promotion,
+    /// 1 when made, one more with each change of the staff.
+    pub revision: i64,
     /// Since when there is it.
     pub created_at: Timestamp,
 }
@@ -162,14 +183,22 @@ impl Row {
             per_customer_max: self.per_customer_max,
             spent_minor: self.spent_minor,
             budget_minor: self.budget_minor,
+            active: self.active,
+            customer_group: self.customer_group,
         };
-        Ok(Kept { promotion, created_at: self.created_at })
+        Ok(Kept { promotion, revision: self.revision, created_at: self.created_at })
     }
 }
 
 /// The promotion of a code.
 pub async fn find(db: &Db, code: &str) -> Result<Option<Kept>> {
     let row: Option<Row> = db.query(FIND).bind(code).optional().await?;
+    row.map(Row::kept).transpose()
+}
+
+/// The promotion of a code, inside a unit of work.
+pub async fn load(tx: &mut Tx, code: &str) -> Result<Option<Kept>> {
+    let row: Option<Row> = tx.query(FIND).bind(code).optional().await?;
     row.map(Row::kept).transpose()
 }
 
@@ -185,16 +214,14 @@ pub async fn list(db: &Db, after: Option<&str>, limit: i64) -> Result<Vec<Kept>>
     rows.into_iter().map(Row::kept).collect()
 }
 
-/// Makes a promotion. False when there is one of this code.
-pub async fn create(tx: &mut Tx, promotion: &Promotion) -> Result<bool> {
-    let now = tx.now();
+/// Binds what the staff says of a promotion: 20 values, the first of them its code.
+fn bind<'q>(query: Query<'q>, promotion: &'q Promotion) -> Query<'q> {
     let (amount, buy, get) = match promotion.kind {
         Kind::Fixed(amount) => (Some(amount), None, None),
         Kind::BuyXGetY { buy, get } => (None, Some(buy), Some(get)),
         Kind::Percentage | Kind::FreeShipping => (None, None, None),
     };
-    let made = tx
-        .query(CREATE)
+    query
         .bind(promotion.code.as_str())
         .bind(promotion.name.as_str())
         .bind(promotion.automatic)
@@ -214,10 +241,24 @@ pub async fn create(tx: &mut Tx, promotion: &Promotion) -> Result<bool> {
         .bind(promotion.uses_max)
         .bind(promotion.per_customer_max)
         .bind(promotion.budget_minor)
-        .bind(now)
-        .execute()
-        .await?;
-    Ok(made == 1)
+        .bind(promotion.customer_group.as_deref())
+}
+
+/// Makes a promotion. False when there is one of this code.
+pub async fn create(tx: &mut Tx, promotion: &Promotion) -> Result<bool> {
+    let now = tx.now();
+    Ok(bind(tx.query(CREATE), promotion).bind(now).execute().await? == 1)
+}
+
+/// Changes a promotion that still is in `revision`. False when it is not, or more of it was used than
+/// it would allow.
+pub async fn change(tx: &mut Tx, promotion: &Promotion, revision: i64) -> Result<bool> {
+    Ok(bind(tx.query(CHANGE), promotion).bind(revision).execute().await? == 1)
+}
+
+/// Switches a promotion that still is in `revision` on or off. False when it is not.
+pub async fn switch(tx: &mut Tx, code: &str, revision: i64, active: bool) -> Result<bool> {
+    Ok(tx.query(SWITCH).bind(code).bind(revision).bind(active).execute().await? == 1)
 }
 
 /// How often a customer used those promotions that limit it.

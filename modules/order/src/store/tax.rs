@@ -1,10 +1,12 @@
 //! The table of taxes.
 
 use kernel::Timestamp;
-use platform::sql::{Db, Result, Tx};
+use platform::sql::{Db, Json, Result, Tx};
+use serde::Serialize;
+use serde_json::json;
 use uuid::Uuid;
 
-use crate::domain::tax::Rate;
+use crate::domain::rate::Rate;
 
 /// The most rates of a shop: all of them are kept in memory.
 pub const RATES_MAX: i64 = 20_000;
@@ -27,6 +29,28 @@ platform::statements! {
               select $1, $2, $3, $4, $5, $6, $7
                where (select count(*) from tax_rate) < $8
               on conflict (country, region, category, valid_from) do nothing";
+    /// Those that are as they were are left alone.
+    PUT =
+        "insert into tax_rate (id, country, region, category, rate_ppm, valid_from, valid_until)
+         select unhex(value->>'id', '-'), value->>'country', value->>'region', value->>'category',
+                value->>'rate_ppm', value->>'valid_from', value->>'valid_until'
+           from json_each($1) where true
+         on conflict (country, region, category, valid_from) do update
+            set rate_ppm = excluded.rate_ppm, valid_until = excluded.valid_until,
+                version = tax_rate.version + 1
+          where tax_rate.rate_ppm <> excluded.rate_ppm
+             or tax_rate.valid_until is distinct from excluded.valid_until",
+        "insert into tax_rate (id, country, region, category, rate_ppm, valid_from, valid_until)
+         select r.id, r.country, r.region, r.category, r.rate_ppm, r.valid_from, r.valid_until
+           from jsonb_to_recordset($1) as r(id uuid, country text, region text, category text,
+                rate_ppm bigint, valid_from timestamptz, valid_until timestamptz)
+          order by r.country, r.region, r.category, r.valid_from
+         on conflict (country, region, category, valid_from) do update
+            set rate_ppm = excluded.rate_ppm, valid_until = excluded.valid_until,
+                version = tax_rate.version + 1
+          where tax_rate.rate_ppm <> excluded.rate_ppm
+             or tax_rate.valid_until is distinct from excluded.valid_until";
+    COUNT = "select count(*) from tax_rate";
     CHANGE = "update tax_rate set rate_ppm = $3, valid_until = $4, version = version + 1
                where id = $1 and version = $2";
     DELETE = "delete from tax_rate where id = $1 and version = $2";
@@ -60,7 +84,7 @@ impl Row {
             country: self.country,
             region: self.region,
             category: self.category,
-            rate_ppm: self.rate_ppm,
+            ppm: self.rate_ppm,
             valid_from: self.valid_from,
             valid_until: self.valid_until,
         };
@@ -98,7 +122,7 @@ pub async fn create(tx: &mut Tx, id: Uuid, rate: &Rate) -> Result<bool> {
         .bind(rate.country.as_str())
         .bind(rate.region.as_str())
         .bind(rate.category.as_str())
-        .bind(rate.rate_ppm)
+        .bind(rate.ppm)
         .bind(rate.valid_from)
         .bind(rate.valid_until)
         .bind(RATES_MAX)
@@ -107,13 +131,36 @@ pub async fn create(tx: &mut Tx, id: Uuid, rate: &Rate) -> Result<bool> {
     Ok(made == 1)
 }
 
+#[derive(Serialize)]
+struct Spelled(#[serde(serialize_with = "platform::sql::spell")] Timestamp);
+
+/// Makes rates, or changes those of the same place, category and beginning: how many are new or other
+/// ones now.
+pub async fn put(tx: &mut Tx, rates: &[Rate]) -> Result<u64> {
+    let row = |rate: &Rate| {
+        json!({
+            "id": Uuid::now_v7(), "country": rate.country, "region": rate.region,
+            "category": rate.category, "rate_ppm": rate.ppm,
+            "valid_from": Spelled(rate.valid_from), "valid_until": rate.valid_until.map(Spelled),
+        })
+    };
+    let rows: Vec<_> = rates.iter().map(row).collect();
+    tx.query(PUT).bind(Json(rows)).execute().await
+}
+
+/// How many rates there are.
+pub async fn count(tx: &mut Tx) -> Result<i64> {
+    let (count,): (i64,) = tx.query(COUNT).one().await?;
+    Ok(count)
+}
+
 /// Changes what a rate is and until when it holds. False when it is in another version by now.
 pub async fn change(tx: &mut Tx, changed: &Kept) -> Result<bool> {
     let done = tx
         .query(CHANGE)
         .bind(changed.id)
         .bind(changed.version)
-        .bind(changed.rate.rate_ppm)
+        .bind(changed.rate.ppm)
         .bind(changed.rate.valid_until)
         .execute()
         .await?;

@@ -16,12 +16,13 @@ impl Orders {
     pub async fn add_to_cart(
         &self,
         owner: CustomerId,
+        group: Option<&str>,
         product: ProductId,
         quantity: i64,
     ) -> Result<(), OrderError> {
         check_quantity(quantity)?;
         let wanted = Wanted { product_id: product, quantity };
-        let offers = self.inner.catalog.offers(Buyer::default(), &[wanted]).await?;
+        let offers = self.inner.catalog.offers(Buyer { country: None, group }, &[wanted]).await?;
         let offer = offers.first().ok_or_else(|| {
             Problem::new(code::NOT_FOUND, "There is no such product.")
                 .field("product_id", "must be the id of a product of this shop")

@@ -3,6 +3,7 @@
 pub mod advance;
 pub mod call_off;
 pub mod cart;
+pub mod import_taxes;
 pub mod place;
 pub mod promotions;
 pub mod quote;

@@ -6,6 +6,7 @@ use std::collections::HashSet;
 use chrono::TimeDelta;
 use kernel::events::OrderPlaced;
 use kernel::id::{CustomerId, LineId, OrderId, ProductId};
+use kernel::ports::Principal;
 use kernel::problem::{Problem, code};
 use kernel::{Address, Money};
 use platform::idempotency::{self, Answer, Claim, Key};
@@ -92,14 +93,14 @@ impl Orders {
     /// Places an order of the shopper's cart, and waits a moment for its checkout.
     pub async fn place(
         &self,
-        customer: CustomerId,
+        shopper: &Principal,
         key: &Key,
         request: PlaceOrder,
     ) -> Result<Placed, OrderError> {
         if let Some(known) = self.known(key).await? {
             return Ok(known);
         }
-        let placed = platform::sql::retry(|| self.try_place(customer, key, &request)).await;
+        let placed = platform::sql::retry(|| self.try_place(shopper, key, &request)).await;
         match placed {
             Ok((order, running)) => {
                 running.settled(self.inner.settings.answer_wait()).await;
@@ -126,12 +127,12 @@ impl Orders {
 
     async fn try_place(
         &self,
-        customer: CustomerId,
+        shopper: &Principal,
         key: &Key,
         request: &PlaceOrder,
     ) -> Result<(OrderId, Running), OrderError> {
         check(request, &self.inner.settings)?;
-        let cart = cart::find(&self.inner.db, customer).await?;
+        let cart = cart::find(&self.inner.db, shopper.id).await?;
         let empty = || Problem::new(code::CART_EMPTY, "Put a product into the cart first.");
         let cart = cart.ok_or_else(empty)?;
         if cart.order_id.is_some() {
@@ -139,9 +140,9 @@ impl Orders {
         }
         let (address, method) = (&request.shipping_address, &request.shipping_method);
         let coupon = request.coupon.as_deref();
-        let quote = self.quote(customer, &cart, address, Some(method), coupon).await?;
+        let quote = self.quote(shopper, &cart, address, Some(method), coupon).await?;
         expect(request, &quote)?;
-        self.commit(customer, key, request, &cart, quote).await
+        self.commit(shopper.id, key, request, &cart, quote).await
     }
 
     async fn commit(

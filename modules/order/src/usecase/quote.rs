@@ -1,7 +1,6 @@
 //! What a cart costs: the catalogue's prices, promotions, shipping and tax.
 
-use kernel::id::CustomerId;
-use kernel::ports::{Buyer, TaxRequest, Taxed, Wanted};
+use kernel::ports::{Buyer, Principal, TaxRequest, Taxed, Wanted};
 use kernel::problem::{Problem, code};
 use kernel::{Address, Money, MoneyError};
 use platform::fault;
@@ -55,13 +54,14 @@ impl Orders {
     /// Adds a shopper's cart up for an address and a shipping method, the cheapest when none is named.
     pub async fn quote(
         &self,
-        customer: CustomerId,
+        shopper: &Principal,
         cart: &Cart,
         address: &Address,
         method: Option<&str>,
         coupon: Option<&str>,
     ) -> Result<Quote, OrderError> {
-        let buyer = Buyer { country: Some(&address.country) };
+        let group = shopper.group.as_deref();
+        let buyer = Buyer { country: Some(&address.country), group };
         let wanted: Vec<Wanted> = cart.lines.iter().map(CartLine::wanted).collect();
         let offers = self.inner.catalog.offers(buyer, &wanted).await?;
         let (currency, mut lines) = price(&cart.lines, &offers)?;
@@ -75,14 +75,15 @@ impl Orders {
             shipping = Money::zero(currency);
         }
         let typed = coupon.or(cart.coupon.as_deref());
-        let in_play = self.promotions(typed).await?;
+        let in_play = self.promotions(typed, group).await?;
         let goods: Vec<Item> = lines.iter().map(PricedLine::item).collect();
         let applied = discount::apply(
             &discount::Cart {
                 currency,
                 items: &goods,
                 shipping_minor: shipping.minor(),
-                used: &promotion::used_by(&self.inner.db, customer, &in_play).await?,
+                used: &promotion::used_by(&self.inner.db, shopper.id, &in_play).await?,
+                group,
                 now: self.inner.db.clock().now(),
             },
             &in_play,
@@ -129,11 +130,18 @@ impl Orders {
         })
     }
 
-    /// The automatic promotions and that of the code, by code.
-    async fn promotions(&self, typed: Option<&str>) -> Result<Vec<Promotion>, OrderError> {
+    /// The automatic promotions for a customer group and that of the code.
+    async fn promotions(
+        &self,
+        typed: Option<&str>,
+        group: Option<&str>,
+    ) -> Result<Vec<Promotion>, OrderError> {
         let automatic =
             self.inner.automatic.get(promotion::automatic(&self.inner.db, AUTOMATIC_MAX)).await?;
-        let mut all = automatic.to_vec();
+        // Nobody is told of what is given to others without being asked for.
+        let is_for =
+            |it: &&Promotion| it.customer_group.is_none() || it.customer_group.as_deref() == group;
+        let mut all: Vec<Promotion> = automatic.iter().filter(is_for).cloned().collect();
         if let Some(typed) = typed {
             // It may be known already, but not how it stands now.
             all.retain(|promotion| promotion.code != typed);
