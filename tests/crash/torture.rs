@@ -44,21 +44,20 @@ seeds! {
     promises_are_kept_on_postgres_11_to_20: Postgres "11..20",
 }
 
-/// A seeded bug, the seeds that are tried, and the attack that a line beginning with `BROKEN` names.
-/// Not every plan has a declined card with a coupon.
-const BUGS: &[(&str, &str, &str)] = &[
-    ("claim_is_not_looked_at", "1", "refund against refund"),
-    ("cancel_leaves_the_money", "1", "cancel against ship"),
-    ("coupon_is_not_given_back", "1..4", "one coupon"),
+/// A seeded bug and the attack that a line beginning with `BROKEN` names.
+const BUGS: &[(&str, &str)] = &[
+    ("claim_is_not_looked_at", "refund against refund"),
+    ("refund_is_not_bounded", "refund against refund"),
+    ("cancel_leaves_the_money", "cancel against ship"),
 ];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_bug_is_found() {
     let mut missed = Vec::new();
-    for (bug, seeds, found_by) in BUGS {
+    for (bug, found_by) in BUGS {
         let Some(mut shop) = test_shop(Engine::Sqlite) else { return };
         shop.start(&[("STOA_BUG", bug)]);
-        let tortured = torture(&shop, &["--seed", seeds, "--crowd", "8", "--patience-s", "3"]);
+        let tortured = torture(&shop, &["--crowd", "8", "--patience-s", "3"]);
         let text = told(&tortured);
         let named = |line: &str| line.starts_with("BROKEN") && line.contains(found_by);
         if tortured.status.code() != Some(1) || !text.lines().any(named) {
