@@ -126,7 +126,7 @@ fn commands(shop: &Shop, above: &[&str]) -> Vec<String> {
 }
 
 /// What each command is called in the log; one that only reads, or that has a log of its own, is not.
-const COMMANDS: [(&str, &str); 19] = [
+const COMMANDS: [(&str, &str); 21] = [
     ("admin create", "account.create"),
     ("config", ""),
     ("dead-letters list", ""),
@@ -134,6 +134,7 @@ const COMMANDS: [(&str, &str); 19] = [
     ("events", ""),
     ("export products", ""),
     ("import products", "product.create"),
+    ("import taxes", "tax_rate.import"),
     ("keys rotate", "signing_key.rotate"),
     ("migrate", ""),
     ("openapi", ""),
@@ -144,6 +145,7 @@ const COMMANDS: [(&str, &str); 19] = [
     ("sagas list", ""),
     ("sagas retry", "saga.retry"),
     ("serve", ""),
+    ("torture", ""),
     ("verify", ""),
     ("replay search", "search.rebuild"),
 ];
@@ -157,9 +159,16 @@ async fn what_the_operator_does_is_in_the_log(engine: Engine) {
     assert_eq!(commands, known, "a new command is decided on here");
 
     let staff = shop.staff().await;
-    for arguments in
-        [&["keys", "rotate"][..], &["replay", "search"], &["replay", "analytics.sales"]]
-    {
+    let taxes = shop.folder.join("taxes.csv").display().to_string();
+    let rates =
+        "country,region,category,percent,valid_from,valid_until\nDE,,standard,19,2021-01-01,\n";
+    std::fs::write(&taxes, rates).unwrap();
+    for arguments in [
+        &["keys", "rotate"][..],
+        &["replay", "search"],
+        &["replay", "analytics.sales"],
+        &["import", "taxes", &taxes],
+    ] {
         assert!(shop.run(arguments).status.success(), "{arguments:?}");
     }
     let list = all(&staff, "", 100).await;

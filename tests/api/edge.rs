@@ -39,7 +39,7 @@ async fn nobody_passes_without_what_the_route_asks_for(engine: Engine) {
     let Some(shop) = Shop::running(engine, &[product("LAMP-1", "20.00", 5)]) else { return };
     let (anyone, guest) = (Customer::anyone(&shop), Customer::guest(&shop).await);
     let staff = shop.staff().await;
-    let beyond_staff = ["roles.write", "keys.write"];
+    let beyond_staff = ["roles.write", "keys.write", "settings.write"];
     let endpoints = endpoints(&shop);
     assert!(endpoints.len() > 80, "{}", endpoints.len());
     for (method, path, access) in endpoints {

@@ -32,6 +32,7 @@ platform::statements! {
                                 l.returned - l.shipped as gone,
                                 0 as reserved, 0 as on_hand
                            from reservation_line l
+                           join reservation r on r.order_id = l.order_id
                          union all
                          select order_id, stock_id, 0, 0, delta_reserved, delta_on_hand
                            from movement where order_id is not null) b

@@ -51,8 +51,8 @@ pub(super) struct RateShape {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({
-    "code": "post", "name": "Parcel", "rates": [
-        {"zone": "de", "price": {"amount": "4.90", "currency": "EUR"}, "max_weight_g": 5000,
+    "code": "shop", "name": "Fetch it in the shop", "kind": "pickup", "rates": [
+        {"price": {"amount": "1.90", "currency": "EUR"}, "max_weight_g": 5000,
          "free_above": {"amount": "50.00", "currency": "EUR"}}
     ]
 }))]
