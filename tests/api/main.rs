@@ -23,6 +23,7 @@ mod logged;
 mod prices;
 mod promotions;
 mod proxied;
+mod saved_carts;
 mod second_factor;
 mod shipping;
 mod slow;

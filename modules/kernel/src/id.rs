@@ -83,6 +83,8 @@ ids! {
     CustomerId;
     /// A shopper's cart.
     CartId;
+    /// A cart that was put aside.
+    SavedCartId;
     /// One line of a cart or an order.
     LineId;
     /// An order.

@@ -51,7 +51,7 @@ pub use taxes::TaxTable;
 pub use usecase::import_taxes::{TaxesImported, TaxesRefused};
 
 platform::migrations! { "order": "0001_orders", "0002_included_tax", "0003_promotions", "0004_tax", "0005_shipping",
-"0006_promotion_changes" }
+"0006_promotion_changes", "0007_saved_carts" }
 
 /// The module's tables, statements and guards.
 pub const SCHEMA: Schema = Schema {
@@ -61,6 +61,7 @@ pub const SCHEMA: Schema = Schema {
         store::cart::STATEMENTS,
         store::orders::STATEMENTS,
         store::promotion::STATEMENTS,
+        store::saved::STATEMENTS,
         store::shipment::STATEMENTS,
         store::shipping::STATEMENTS,
         store::tax::STATEMENTS,

@@ -133,7 +133,7 @@ async fn available(orders: &Orders, cart: &Cart) -> Result<HashMap<ProductId, i6
     Ok(orders.inner.stock.available(&products).await?.into_iter().collect())
 }
 
-async fn view(orders: &Orders, caller: &Principal) -> Result<CartView, OrderError> {
+pub(super) async fn view(orders: &Orders, caller: &Principal) -> Result<CartView, OrderError> {
     let Some(cart) = cart::find(&orders.inner.db, caller.id).await? else {
         return Ok(CartView { lines: vec![], coupon: None, items: None, obstacles: vec![] });
     };

@@ -7,6 +7,7 @@ mod orders;
 mod problem;
 mod promotion_body;
 mod promotions;
+mod saved;
 mod stream;
 mod taxes;
 mod versioned;
@@ -27,6 +28,10 @@ pub(crate) fn routes(orders: &Orders, config: &mut web::ServiceConfig) {
         .route("/v1/cart/lines/{id}", web::delete().to(cart::remove_line))
         .route("/v1/cart/coupon", web::put().to(cart::set_coupon))
         .route("/v1/cart/quote", web::post().to(cart::quote))
+        .route("/v1/cart/saved", web::get().to(saved::list))
+        .route("/v1/cart/saved", web::post().to(saved::save))
+        .route("/v1/cart/saved/{id}", web::delete().to(saved::delete))
+        .route("/v1/cart/saved/{id}/restore", web::post().to(saved::restore))
         .route("/v1/orders", web::post().to(orders::place))
         .route("/v1/orders", web::get().to(orders::list))
         .route("/v1/orders/{id}", web::get().to(orders::show))
@@ -70,6 +75,10 @@ pub(crate) fn routes(orders: &Orders, config: &mut web::ServiceConfig) {
     cart::remove_line,
     cart::set_coupon,
     cart::quote,
+    saved::list,
+    saved::save,
+    saved::restore,
+    saved::delete,
     orders::place,
     orders::list,
     orders::show,

@@ -181,8 +181,13 @@ pub async fn merge(tx: &mut Tx, from: CartId, into: CartId) -> Result<()> {
     tx.query(MERGE_SAME).bind(from).bind(into).bind(QUANTITY_MAX).execute().await?;
     tx.query(MERGE_OTHERS).bind(from).bind(into).bind(LINES_MAX).execute().await?;
     tx.query(MERGE_COUPON).bind(from).bind(into).execute().await?;
-    tx.query(EMPTY).bind(from).execute().await?;
+    empty(tx, from.into()).await?;
     tx.query(LEAVE).bind(from).execute().await.map(drop)
+}
+
+/// Takes everything out of a cart.
+pub async fn empty(tx: &mut Tx, cart: CartId) -> Result<()> {
+    tx.query(EMPTY).bind(cart.uuid()).execute().await.map(drop)
 }
 
 /// Holds a cart for an order. False when it has changed or another order holds it.
@@ -210,7 +215,7 @@ pub async fn stranded(tx: &mut Tx, order: OrderId) -> Result<Option<(CartId, Cus
 pub async fn ordered(tx: &mut Tx, cart: CartId, order: OrderId) -> Result<()> {
     let held = tx.query(LET_GO_ORDERED).bind(cart.uuid()).bind(order.uuid()).execute().await?;
     if held == 1 && !fault::bug("cart_is_not_emptied") {
-        tx.query(EMPTY).bind(cart.uuid()).execute().await?;
+        empty(tx, cart).await?;
     }
     Ok(())
 }

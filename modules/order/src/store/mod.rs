@@ -3,6 +3,7 @@
 pub mod cart;
 pub mod orders;
 pub mod promotion;
+pub mod saved;
 pub mod shipment;
 pub mod shipping;
 pub mod tax;

@@ -8,5 +8,6 @@ pub mod place;
 pub mod promotions;
 pub mod quote;
 pub mod remembered;
+pub mod saved;
 pub mod shipping;
 pub mod timeline;
