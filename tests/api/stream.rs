@@ -90,6 +90,8 @@ async fn an_order_is_told_as_it_changes(engine: Engine) {
     assert_eq!(ada.post(&bank, &json!({"outcome": "approve"})).await.status, 200);
     let (_, confirmed) = stream.until("CONFIRMED").await;
     assert_eq!(confirmed["id"], *id);
+    // The payment is captured beside it.
+    shop.settle();
     for (step, status) in [("ship", "SHIPPED"), ("deliver", "DELIVERED")] {
         let path = format!("/v1/admin/orders/{id}/{step}");
         assert_eq!(staff.post(&path, &json!({})).await.status, 200);
