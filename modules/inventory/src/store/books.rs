@@ -28,7 +28,8 @@ platform::statements! {
     /// movement of an order without a line is wrong like a line without its movements.
     ORDER_OFF = "select b.order_id, cast(sum(b.owed) as bigint), cast(sum(b.reserved) as bigint)
                    from (select l.order_id, l.stock_id,
-                                l.quantity - l.shipped - l.released as owed,
+                                case when r.state in ('held', 'committed')
+                                     then l.quantity - l.shipped - l.released else 0 end as owed,
                                 l.returned - l.shipped as gone,
                                 0 as reserved, 0 as on_hand
                            from reservation_line l
