@@ -23,7 +23,7 @@ fn told(output: &Output) -> String {
 fn keeps_its_promises(engine: Engine, seeds: &str) {
     let Some(mut shop) = test_shop(engine) else { return };
     shop.start(&[]);
-    let tortured = torture(&shop, &["--seed", seeds, "--crowd", "24"]);
+    let tortured = torture(&shop, &["--seed", seeds, "--crowd", "12"]);
     let text = told(&tortured);
     assert!(tortured.status.success(), "{text}\n{}", shop.log());
     assert!(text.ends_with("every promise was kept\n"), "{text}");
