@@ -86,14 +86,20 @@ pub(super) async fn torture(settings: Settings, what: Torture) -> Result<ExitCod
     let shop = Shop::beside(settings).await?;
     let (key_id, key) = staff_key(&shop).await?;
     let patience = Duration::from_secs(what.patience_s);
-    let mut broken = 0;
-    for seed in what.seed {
-        let run = format!("T{}", hex::encode_upper(random::bytes::<4>()));
-        let (base, key) = (base.clone(), key.expose_secret().to_owned());
-        let target = Target { base, key, patience, run };
-        broken += attack(&shop, &target, &Plan::new(seed, what.crowd.into()), seed).await?;
-    }
+    let attacked = async {
+        let mut broken = 0;
+        for seed in what.seed {
+            let run = format!("T{}", hex::encode_upper(random::bytes::<4>()));
+            let (base, key) = (base.clone(), key.expose_secret().to_owned());
+            let target = Target { base, key, patience, run };
+            broken += attack(&shop, &target, &Plan::new(seed, what.crowd.into()), seed).await?;
+        }
+        Ok::<usize, Failure>(broken)
+    };
+    let attacked = attacked.await;
+    // Also when the attack broke off: nobody is to find a key that works.
     shop.accounts.revoke_key(key_id).await?;
+    let broken = attacked?;
     if broken == 0 {
         say("every promise was kept");
         return Ok(ExitCode::SUCCESS);

@@ -1,7 +1,7 @@
 use serde::Serialize;
 use serde_json::json;
 
-use super::{Promise, at_once};
+use super::{PLENTY, Promise, at_once};
 use crate::World;
 use crate::client::Result;
 use crate::people::{APPROVED, Shopper, cents, euros};
@@ -31,8 +31,7 @@ impl Budget {
     pub async fn attack(&self, world: &World) -> Result<Verdict> {
         let mut verdict = Self::PROMISE.verdict();
         let code = format!("{}-BUDGET", world.run);
-        let sku = format!("{}-BUDGET", world.run);
-        let product = world.staff.product(&sku, 2_000, 1_000_000).await?;
+        let product = world.staff.product(&code, 2_000, PLENTY).await?;
         let promotion = json!({
             "code": code, "kind": "fixed", "amount": euros(self.amount), "class": code,
             "budget": euros(self.most), "automatic": true, "include": {"products": [product]},

@@ -1,7 +1,7 @@
 use serde::Serialize;
 use serde_json::json;
 
-use super::{Promise, at_once, settle_money};
+use super::{PLENTY, Promise, at_once, settle_money};
 use crate::World;
 use crate::client::{Answer, Result};
 use crate::people::{CHALLENGED, Shopper, text};
@@ -60,7 +60,7 @@ impl Challenges {
     pub async fn attack(&self, world: &World) -> Result<Verdict> {
         let mut verdict = Self::PROMISE.verdict();
         let sku = format!("{}-BANK", world.run);
-        let product = &world.staff.product(&sku, 2_500, 1_000_000).await?;
+        let product = &world.staff.product(&sku, 2_500, PLENTY).await?;
         let raced = at_once(self.orders.iter().map(|acts| async move {
             let shopper = Shopper::with(&world.door, product, 1).await?;
             let order = shopper.buy(CHALLENGED, "AWAITING_PAYMENT").await?;

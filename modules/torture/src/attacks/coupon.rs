@@ -1,7 +1,7 @@
 use serde::Serialize;
 use serde_json::json;
 
-use super::{Promise, at_once};
+use super::{PLENTY, Promise, at_once};
 use crate::World;
 use crate::client::Result;
 use crate::people::{APPROVED, DECLINED, Shopper, cents};
@@ -35,8 +35,7 @@ impl Coupon {
     pub async fn attack(&self, world: &World) -> Result<Verdict> {
         let mut verdict = Self::PROMISE.verdict();
         let code = format!("{}-COUPON", world.run);
-        let sku = format!("{}-COUPON", world.run);
-        let product = &world.staff.product(&sku, 2_000, 1_000_000).await?;
+        let product = &world.staff.product(&code, 2_000, PLENTY).await?;
         let code = code.as_str();
         let promotion = json!({"code": code, "percent": "10", "uses_max": self.uses_max});
         world.staff.issue(&promotion).await?;

@@ -1,6 +1,6 @@
 use serde::Serialize;
 
-use super::{Promise, at_once, settle_money, total};
+use super::{PLENTY, Promise, at_once, settle_money, total};
 use crate::World;
 use crate::client::Result;
 use crate::people::{APPROVED, Shopper, text};
@@ -29,7 +29,7 @@ impl DoubleClicks {
     pub async fn attack(&self, world: &World) -> Result<Verdict> {
         let mut verdict = Self::PROMISE.verdict();
         let sku = format!("{}-CLICK", world.run);
-        let product = world.staff.product(&sku, 1_234, 1_000_000).await?;
+        let product = world.staff.product(&sku, 1_234, PLENTY).await?;
         let product = product.as_str();
         let clicked = at_once(self.shoppers.iter().map(|clicks| async move {
             let shopper = Shopper::with(&world.door, product, 2).await?;

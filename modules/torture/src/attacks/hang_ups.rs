@@ -3,12 +3,15 @@ use std::time::Duration;
 use reqwest::Method;
 use serde::Serialize;
 
-use super::{Promise, at_once, settle_money};
+use super::{PLENTY, Promise, at_once, settle_money};
 use crate::World;
 use crate::client::{KEY, Result};
 use crate::people::{APPROVED, Shopper, text};
 use crate::plan::{Dice, Pause};
 use crate::verdict::Verdict;
+
+/// How long a connection lives at least, so that the request leaves.
+const LIFE_MIN: Duration = Duration::from_micros(300);
 
 /// Shoppers whose connection ends while they order, and who come back.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -32,7 +35,7 @@ impl HangUps {
     pub async fn attack(&self, world: &World) -> Result<Verdict> {
         let mut verdict = Self::PROMISE.verdict();
         let sku = format!("{}-HANG", world.run);
-        let product = &world.staff.product(&sku, 1_750, 1_000_000).await?;
+        let product = &world.staff.product(&sku, 1_750, PLENTY).await?;
         let came_back = at_once(self.shoppers.iter().map(|lives| async move {
             let shopper = Shopper::with(&world.door, product, 1).await?;
             let body = shopper.order_by(APPROVED).await?;
@@ -40,7 +43,7 @@ impl HangUps {
                 // A future that is dropped closes its connection.
                 let sent =
                     shopper.client.once(Method::POST, "/v1/orders", Some(&body), &[(KEY, "order")]);
-                let life = life.duration() + Duration::from_micros(300);
+                let life = life.duration() + LIFE_MIN;
                 tokio::time::timeout(life, sent).await.ok();
             }
             let answer = shopper.order("order", &body).await?;

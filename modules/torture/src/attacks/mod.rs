@@ -30,6 +30,8 @@ use crate::client::Result;
 use crate::people::{cents, text};
 use crate::verdict::Verdict;
 
+/// The stock of a product that is not to run out.
+const PLENTY: i64 = 1_000_000;
 /// How many act at the same moment.
 const AT_ONCE: usize = 256;
 

@@ -1,6 +1,6 @@
 use serde::Serialize;
 
-use super::{Promise, at_once, settle_money, total};
+use super::{PLENTY, Promise, at_once, settle_money, total};
 use crate::World;
 use crate::client::Result;
 use crate::people::{APPROVED, Shopper, euros};
@@ -29,7 +29,7 @@ impl Prices {
     pub async fn attack(&self, world: &World) -> Result<Verdict> {
         let mut verdict = Self::PROMISE.verdict();
         let sku = format!("{}-PRICE", world.run);
-        let product = world.staff.product(&sku, 5_000, 1_000_000).await?;
+        let product = world.staff.product(&sku, 5_000, PLENTY).await?;
         let moving = async {
             for (price, pause) in &self.moves {
                 let answer = world.staff.reprice(&product, *price).await?;

@@ -1,12 +1,18 @@
+use std::time::Duration;
+
 use serde::Serialize;
 use serde_json::json;
 
-use super::{Promise, at_once, total};
+use super::{PLENTY, Promise, at_once, total};
 use crate::World;
 use crate::client::{Error, Result};
 use crate::people::{APPROVED, Shopper, cents, euros, text};
 use crate::plan::{Dice, Pause};
 use crate::verdict::Verdict;
+
+/// How often a payment is looked at before the shop seems to be one that takes it with the parcel.
+const LOOKS: u32 = 20;
+const BETWEEN_LOOKS: Duration = Duration::from_millis(100);
 
 /// Refunds of one payment that together are more than was paid.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -30,7 +36,7 @@ impl Refunds {
     pub async fn attack(&self, world: &World) -> Result<Verdict> {
         let mut verdict = Self::PROMISE.verdict();
         let sku = format!("{}-REFUND", world.run);
-        let product = &world.staff.product(&sku, 4_321, 1_000_000).await?;
+        let product = &world.staff.product(&sku, 4_321, PLENTY).await?;
         let raced = at_once(self.payments.iter().map(|refunds| async move {
             let shopper = Shopper::with(&world.door, product, 1).await?;
             let order = shopper.buy(APPROVED, "CONFIRMED").await?;
@@ -87,11 +93,11 @@ async fn captured(world: &World, order: &str) -> Result<String> {
         let taken = payments.iter().find(|payment| payment["status"] == "captured");
         Ok::<_, Error>(taken.map(|payment| text(payment, "id")))
     };
-    for _ in 0..20 {
+    for _ in 0..LOOKS {
         if let Some(payment) = is_taken().await? {
             return Ok(payment);
         }
-        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        tokio::time::sleep(BETWEEN_LOOKS).await;
     }
     staff.advance(order, "ship", &format!("ship {order}")).await?;
     world.door.until("a payment that is captured", is_taken).await
