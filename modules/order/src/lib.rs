@@ -45,7 +45,7 @@ pub use domain::status::Status;
 pub use error::OrderError;
 pub use fulfilment::ManualFulfilment;
 pub use saga::checkout::Checkout;
-pub use store::orders::{Brief, Sold};
+pub use store::books::{Brief, Sold};
 pub use store::promotion::{PROMOTION_BUDGET, PROMOTION_CUSTOMER, PROMOTION_USES};
 pub use taxes::TaxTable;
 pub use usecase::import_taxes::{TaxesImported, TaxesRefused};
@@ -58,6 +58,7 @@ pub const SCHEMA: Schema = Schema {
     module: "order",
     migrations: MIGRATIONS,
     statements: &[
+        store::books::STATEMENTS,
         store::cart::STATEMENTS,
         store::orders::STATEMENTS,
         store::promotion::STATEMENTS,
@@ -248,12 +249,12 @@ impl Orders {
         limit: u32,
     ) -> platform::sql::Result<Vec<Brief>> {
         let after = after.unwrap_or(OrderId::from(uuid::Uuid::nil()));
-        store::orders::briefs(&self.inner.db, after, limit).await
+        store::books::briefs(&self.inner.db, after, limit).await
     }
 
     /// What was sold on each day, for checks across modules.
     pub async fn sold(&self) -> platform::sql::Result<Vec<Sold>> {
-        store::orders::sold(&self.inner.db).await
+        store::books::sold(&self.inner.db).await
     }
 
     async fn payment_of(&self, order: OrderId) -> Result<Option<PaymentView>, OrderError> {

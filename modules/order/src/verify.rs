@@ -6,7 +6,7 @@ use platform::sql::{Db, Result};
 use platform::verify::{Check, by_query};
 
 use crate::store::promotion::{PROMOTION_BUDGET, PROMOTION_CUSTOMER, PROMOTION_USES};
-use crate::store::{cart, orders, promotion, shipment};
+use crate::store::{books, cart, promotion, shipment};
 
 /// Every invariant that the module can prove from its own rows.
 pub async fn verify(db: &Db, now: Timestamp) -> Result<Vec<Check>> {
@@ -14,32 +14,31 @@ pub async fn verify(db: &Db, now: Timestamp) -> Result<Vec<Check>> {
         by_query(
             db,
             "every order's total equals lines + tax + shipping - discounts",
-            orders::COUNT,
-            orders::TOTALS,
+            books::COUNT,
+            books::TOTALS,
         )
         .await?,
-        by_query(db, "every order's items equal its lines", orders::COUNT, orders::LINE_SUMS)
-            .await?,
+        by_query(db, "every order's items equal its lines", books::COUNT, books::LINE_SUMS).await?,
         by_query(
             db,
             "every order's discount equals those of its lines",
-            orders::COUNT,
-            orders::DISCOUNTS,
+            books::COUNT,
+            books::DISCOUNTS,
         )
         .await?,
         by_query(
             db,
             "every order's tax equals those of its lines and its shipping",
-            orders::COUNT,
-            orders::TAXES,
+            books::COUNT,
+            books::TAXES,
         )
         .await?,
-        by_query(db, "every change of an order was told", orders::COUNT, orders::UNTOLD).await?,
+        by_query(db, "every change of an order was told", books::COUNT, books::UNTOLD).await?,
         by_query(
             db,
             "every order that is being checked out has a saga",
-            orders::COUNT,
-            orders::UNATTENDED,
+            books::COUNT,
+            books::UNATTENDED,
         )
         .await?,
         by_query(

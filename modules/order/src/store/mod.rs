@@ -1,5 +1,6 @@
 //! The module's rows.
 
+pub mod books;
 pub mod cart;
 pub mod orders;
 pub mod promotion;

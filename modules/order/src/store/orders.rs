@@ -71,47 +71,7 @@ platform::statements! {
     MOVE = "update orders set status = $3, version = version + $4, failure = $5,
                    updated_at = $6, confirmed_at = coalesce(confirmed_at, $7)
              where id = $1 and status = $2 and version = $8";
-    BRIEF = "select id, number, status, total_minor, currency,
-                    (select coalesce(cast(sum(l.quantity) as bigint), 0) from order_line l
-                      where l.order_id = orders.id), updated_at
-               from orders where id > $1 order by id limit $2";
-    SOLD =
-        "select substr(confirmed_at, 1, 10) as day, currency,
-                sum(case when status = 'CANCELLED' then 0 else 1 end) as orders,
-                sum(case when status = 'CANCELLED' then 0 else total_minor end) as revenue,
-                max(updated_at) as updated_at
-           from orders where confirmed_at is not null group by 1, 2 order by 1, 2",
-        "select to_char(confirmed_at at time zone 'UTC', 'YYYY-MM-DD') as day, currency,
-                cast(sum(case when status = 'CANCELLED' then 0 else 1 end) as bigint) as orders,
-                cast(sum(case when status = 'CANCELLED' then 0 else total_minor end) as bigint)
-                as revenue, max(updated_at) as updated_at
-           from orders where confirmed_at is not null group by 1, 2 order by 1, 2";
     TOLD = "select kind, time as at from outbox where subject = $1 order by version";
-    COUNT = "select count(*) from orders";
-    LINE_SUMS = "select o.number from orders o
-                  where items_minor <> (select coalesce(cast(sum(l.total_minor) as bigint), 0)
-                                          from order_line l where l.order_id = o.id)
-                     or exists (select 1 from order_line l where l.order_id = o.id
-                                   and l.total_minor <> l.unit_minor * l.quantity) limit 20";
-    UNTOLD = "select o.number from orders o
-               where o.version <> (select coalesce(max(b.version), 0) from outbox b
-                                    where b.subject = o.id) limit 20";
-    DISCOUNTS = "select o.number from orders o
-                  where discount_minor <> (select coalesce(cast(sum(l.discount_minor) as bigint), 0)
-                                             from order_line l where l.order_id = o.id) limit 20";
-    /// Orders of old do not tell the tax of their lines.
-    TAXES = "select o.number from orders o
-              where o.shipping_tax_minor is not null
-                and o.tax_minor + o.included_tax_minor <> o.shipping_tax_minor
-                    + (select coalesce(cast(sum(l.tax_minor) as bigint), 0)
-                         from order_line l where l.order_id = o.id) limit 20";
-    TOTALS = "select number from orders
-               where total_minor <> items_minor - discount_minor + shipping_minor + tax_minor
-               limit 20";
-    UNATTENDED = "select number from orders o
-                   where status in ('PENDING', 'AWAITING_PAYMENT')
-                     and not exists (select 1 from saga s where s.subject = o.id
-                                        and s.phase in ('forward', 'undoing', 'stuck')) limit 20";
 }
 
 #[derive(platform::sql::Record)]
@@ -338,62 +298,6 @@ pub async fn move_on(tx: &mut Tx, order: &Order, to: Status, emits: bool) -> Res
 /// The events of an order, in their order.
 pub async fn moves(db: &Db, order: OrderId) -> Result<Vec<Moved>> {
     db.query(TOLD).bind(order.uuid()).all().await
-}
-
-/// What the books need to know of an order.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Brief {
-    /// The order.
-    pub id: OrderId,
-    /// Its number.
-    pub number: String,
-    /// Where it stands.
-    pub status: Status,
-    /// What it costs.
-    pub total: Money,
-    /// How many units were ordered in all.
-    pub units: i64,
-    /// When it last changed.
-    pub updated_at: Timestamp,
-}
-
-/// Orders after one, by id.
-pub async fn briefs(db: &Db, after: OrderId, limit: u32) -> Result<Vec<Brief>> {
-    let rows: Vec<(Uuid, String, String, i64, String, i64, Timestamp)> =
-        db.query(BRIEF).bind(after.uuid()).bind(i64::from(limit)).all().await?;
-    rows.into_iter()
-        .map(|(id, number, status, minor, currency, units, updated_at)| {
-            let nonsense = || Error::Inconsistent(format!("order {number}: status or currency"));
-            Ok(Brief {
-                id: id.into(),
-                status: Status::from_word(&status).ok_or_else(nonsense)?,
-                total: Money::from_minor(minor, currency.parse().map_err(|_| nonsense())?),
-                number,
-                units,
-                updated_at,
-            })
-        })
-        .collect()
-}
-
-/// What was sold on a day (UTC, `2026-11-22`) in a currency, less what was called off.
-#[derive(Debug, Clone, PartialEq, Eq, platform::sql::Record)]
-pub struct Sold {
-    /// The day on which the orders were confirmed.
-    pub day: String,
-    /// Their currency.
-    pub currency: String,
-    /// How many they are.
-    pub orders: i64,
-    /// What they cost in all, in minor units.
-    pub revenue: i64,
-    /// When one of them last changed.
-    pub updated_at: Timestamp,
-}
-
-/// What was sold on each day.
-pub async fn sold(db: &Db) -> Result<Vec<Sold>> {
-    db.query(SOLD).all().await
 }
 
 /// A line of a new order.
