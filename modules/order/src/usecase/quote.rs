@@ -4,6 +4,7 @@ use kernel::ports::{Buyer, Principal, TaxRequest, Taxed, Wanted};
 use kernel::problem::{Problem, code};
 use kernel::{Address, Money, MoneyError};
 use platform::fault;
+use platform::sql::Error;
 
 use crate::Orders;
 use crate::domain::cart::{CartLine, PricedLine, price};
@@ -111,6 +112,10 @@ impl Orders {
             shipping,
         };
         let taxed = self.inner.tax.assess(&request).await?;
+        if taxed.lines.len() != lines.len() {
+            let told = format!("{} of {} lines were taxed", taxed.lines.len(), lines.len());
+            return Err(Error::Inconsistent(told).into());
+        }
         for (line, tax) in lines.iter_mut().zip(&taxed.lines) {
             line.tax = *tax;
         }
