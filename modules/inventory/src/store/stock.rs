@@ -145,6 +145,12 @@ impl Row {
         }
     }
 
+    /// With the row's version.
+    fn versioned(self) -> (Level, i64) {
+        let version = self.version;
+        (self.level(), version)
+    }
+
     fn changed(&self) -> Changed {
         Changed {
             key: self.id.to_string(),
@@ -284,7 +290,7 @@ pub(crate) async fn adjust(
         .bind(UNITS_MAX)
         .optional()
         .await?;
-    Ok(row.map(|row| (row.version, row.level())).map(|(version, level)| (level, version)))
+    Ok(row.map(Row::versioned))
 }
 
 /// Takes promised units out of the house; fewer rows than lines when some were not promised.
@@ -312,7 +318,7 @@ pub(crate) async fn limit(
         .bind(limits.low_at)
         .optional()
         .await?;
-    Ok(row.map(|row| (row.version, row.level())).map(|(version, level)| (level, version)))
+    Ok(row.map(Row::versioned))
 }
 
 /// A page of all stock after an id, or of that of which few units are left.
@@ -388,9 +394,5 @@ pub(crate) async fn shift(tx: &mut Tx, shifts: &[Shift]) -> Result<Vec<(Level, i
         .map(|it| json!({"k": it.stock_id.to_string(), "n": it.delta, "seen": it.seen}))
         .collect();
     let rows: Vec<Row> = tx.query(MOVE).bind(Json(list)).bind(UNITS_MAX).all().await?;
-    Ok(rows
-        .into_iter()
-        .map(|row| (row.version, row.level()))
-        .map(|(v, level)| (level, v))
-        .collect())
+    Ok(rows.into_iter().map(Row::versioned).collect())
 }
