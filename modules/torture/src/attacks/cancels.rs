@@ -11,8 +11,22 @@ use crate::verdict::Verdict;
 /// Orders that are shipped and called off at the same moment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Cancels {
-    /// When the shopper cancels, the staff cancels and the staff ships.
-    races: Vec<[Pause; 3]>,
+    races: Vec<Race>,
+}
+
+/// When the shopper cancels, the staff cancels and the staff ships.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+struct Race {
+    /// Who is answered before the others begin.
+    ahead: Ahead,
+    pauses: [Pause; 3],
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+enum Ahead {
+    Nobody,
+    Shopper,
+    Parcel,
 }
 
 impl Cancels {
@@ -20,7 +34,12 @@ impl Cancels {
         Promise("cancel against ship", "one of them happens, and goods and money follow it");
 
     pub fn draw(dice: &mut Dice, crowd: usize) -> Self {
-        let draw = |dice: &mut Dice| [dice.pause(8), dice.pause(12), dice.pause(8)];
+        // However fast the shop is at what, some orders are called off and some are shipped.
+        let mut ahead = [Ahead::Nobody, Ahead::Shopper, Ahead::Parcel].into_iter().cycle();
+        let draw = |dice: &mut Dice| Race {
+            ahead: ahead.next().unwrap_or(Ahead::Nobody),
+            pauses: [dice.pause(8), dice.pause(12), dice.pause(8)],
+        };
         Self { races: dice.many(3 + crowd / 6, draw) }
     }
 
@@ -28,27 +47,39 @@ impl Cancels {
         let mut verdict = Self::PROMISE.verdict();
         let staff = &world.staff;
         let product = &staff.product(&format!("{}-CANCEL", world.run), 3_000, 1_000).await?;
-        let raced =
-            at_once(self.races.iter().map(|[shopper_cancels, staff_cancels, ships]| async {
-                let shopper = Shopper::with(&world.door, product, 1).await?;
-                let id = text(&shopper.buy(APPROVED, "CONFIRMED").await?, "id");
-                let path = format!("/v1/orders/{id}/cancel");
-                let mine = async {
-                    shopper_cancels.wait().await;
-                    shopper.client.command(&path, "cancel", &json!({})).await
-                };
-                let theirs = async {
-                    staff_cancels.wait().await;
-                    staff.advance(&id, "cancel", &format!("cancel {id}")).await
-                };
-                let shipping = async {
-                    ships.wait().await;
-                    staff.advance(&id, "ship", &format!("ship {id}")).await
-                };
-                let (mine, theirs, shipped) = tokio::try_join!(mine, theirs, shipping)?;
-                let order = shopper.client.must_get(&format!("/v1/orders/{id}")).await?;
-                Ok((order, [mine, theirs], shipped))
-            }));
+        let raced = at_once(self.races.iter().map(|Race { ahead, pauses }| async {
+            let [shopper_cancels, staff_cancels, ships] = pauses;
+            let shopper = Shopper::with(&world.door, product, 1).await?;
+            let id = text(&shopper.buy(APPROVED, "CONFIRMED").await?, "id");
+            let path = format!("/v1/orders/{id}/cancel");
+            let mine = async {
+                shopper_cancels.wait().await;
+                shopper.client.command(&path, "cancel", &json!({})).await
+            };
+            let theirs = async {
+                staff_cancels.wait().await;
+                staff.advance(&id, "cancel", &format!("cancel {id}")).await
+            };
+            let shipping = async {
+                ships.wait().await;
+                staff.advance(&id, "ship", &format!("ship {id}")).await
+            };
+            let (mine, theirs, shipped) = match ahead {
+                Ahead::Nobody => tokio::try_join!(mine, theirs, shipping)?,
+                Ahead::Shopper => {
+                    let mine = mine.await?;
+                    let (theirs, shipped) = tokio::try_join!(theirs, shipping)?;
+                    (mine, theirs, shipped)
+                }
+                Ahead::Parcel => {
+                    let shipped = shipping.await?;
+                    let (mine, theirs) = tokio::try_join!(mine, theirs)?;
+                    (mine, theirs, shipped)
+                }
+            };
+            let order = shopper.client.must_get(&format!("/v1/orders/{id}")).await?;
+            Ok((order, [mine, theirs], shipped))
+        }));
         let mut shipped_units = 0;
         for (order, cancels, shipped) in raced.await? {
             let status = text(&order, "status");
