@@ -11,6 +11,12 @@ use crate::support::{APPROVED, Customer, Engine, Shop, id_of, on_both_engines, p
 /// How long a slow machine may take for the orders that a shop is killed after.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// More lamps than all orders of a test want.
+const STOCK: i64 = 10_000;
+
+/// The file in the shop's folder that says where it dies.
+const FAULT: &str = "fault";
+
 /// On PostgreSQL a killed shop's checkouts go on when their lease has ended.
 const LEASE_MS: &str = "2000";
 
@@ -59,19 +65,27 @@ async fn kill_at_each(engine: Engine, third: usize) {
     ] {
         assert!(points.contains(expected), "{expected} is not among {points:#?}");
     }
+    let Some(mut shop) = Shop::new(engine, &[product("LAMP-1", "20.00", STOCK)]) else { return };
+    shop.set("STOA__SAGA__LEASE_MS", LEASE_MS);
+    shop.set("STOA_FAULT", &format!("from:{}", shop.folder.join(FAULT).display()));
+    shop.start(&[]);
     let of_third = |point: &&String| point.bytes().map(usize::from).sum::<usize>() % 3 == third;
+    let mut buyer = Buyer::comes(&shop).await;
+    shop.settle();
+    let mut left = STOCK;
     for point in points.iter().filter(of_third) {
-        kill_at(engine, point).await;
+        left -= 2;
+        buyer = kill_at(&mut shop, point, buyer, left).await;
     }
+    shop.stop();
+    shop.assert_books();
 }
 
 /// The fault points that a checkout passes from the order to the last event, in no order.
 async fn points_of_a_checkout(engine: Engine) -> Option<BTreeSet<String>> {
     let mut shop = Shop::new(engine, &[product("LAMP-1", "20.00", 5)])?;
     shop.start(&[]);
-    let ada = Customer::guest(&shop).await;
-    ada.fill_cart(&id_of(&ada, "LAMP-1").await, 2).await;
-    let token = ada.card(APPROVED).await;
+    let Buyer { ada, token } = Buyer::comes(&shop).await;
     shop.settle();
     shop.stop();
     let list = shop.folder.join("points");
@@ -90,19 +104,30 @@ fn read(list: &std::path::Path) -> BTreeSet<String> {
     text.lines().map(str::to_owned).collect()
 }
 
-async fn kill_at(engine: Engine, point: &str) {
-    let Some(mut shop) = Shop::new(engine, &[product("LAMP-1", "20.00", 5)]) else { return };
-    shop.set("STOA__SAGA__LEASE_MS", LEASE_MS);
-    shop.start(&[]);
-    let ada = Customer::guest(&shop).await;
-    ada.fill_cart(&id_of(&ada, "LAMP-1").await, 2).await;
-    let token = ada.card(APPROVED).await;
-    shop.settle();
-    shop.stop();
-    shop.start(&[("STOA_FAULT", &format!("kill:{point}"))]);
+/// A guest with two lamps in the cart.
+struct Buyer {
+    ada: Customer,
+    token: String,
+}
+
+impl Buyer {
+    async fn comes(shop: &Shop) -> Self {
+        let ada = Customer::guest(shop).await;
+        ada.fill_cart(&id_of(&ada, "LAMP-1").await, 2).await;
+        let token = ada.card(APPROVED).await;
+        Self { ada, token }
+    }
+}
+
+/// Kills a shop while it sells to a buyer. The order outlives it, so many lamps are left
+/// then, and the shop has settled with another buyer in it.
+async fn kill_at(shop: &mut Shop, point: &str, buyer: Buyer, left: i64) -> Buyer {
+    let Buyer { ada, token } = buyer;
+    let fault = shop.folder.join(FAULT);
+    std::fs::write(&fault, format!("kill:{point}")).unwrap();
     // The connection breaks, or the answer comes and the shop dies of what follows it.
     let body = crate::support::order_body(&token);
-    let first = ada.at(&shop).try_command("/v1/orders", "key", &body).await;
+    let first = ada.at(shop).try_command("/v1/orders", "key", &body).await;
     let first = first.ok().filter(|answer| answer.status == 201);
     for _ in 0..100 {
         if shop.has_died() {
@@ -111,8 +136,9 @@ async fn kill_at(engine: Engine, point: &str) {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     assert!(shop.has_died(), "{point}: the shop did not pass it");
+    std::fs::remove_file(fault).unwrap();
     shop.start(&[]);
-    let ada = ada.at(&shop);
+    let ada = ada.at(shop);
     // The client does what clients do: it asks again with the same key.
     let again = loop {
         let again = ada.order("key", &token).await;
@@ -129,14 +155,14 @@ async fn kill_at(engine: Engine, point: &str) {
     if let Some(first) = first {
         assert_eq!(first.text, again.text, "{point}: the answer changed");
     }
+    let next = Buyer::comes(shop).await;
     shop.settle();
     let orders = ada.get("/v1/orders").await;
     let orders = orders.body["items"].as_array().unwrap();
     assert_eq!(orders.len(), 1, "{point}: {orders:?}");
     assert_eq!(orders[0]["payment"]["status"], "captured", "{point}");
-    assert_eq!(ada.get("/v1/products/LAMP-1").await.body["available"], 3, "{point}");
-    shop.stop();
-    shop.assert_books();
+    assert_eq!(ada.get("/v1/products/LAMP-1").await.body["available"], left, "{point}");
+    next
 }
 
 async fn a_kill_under_load_loses_nothing(engine: Engine) {

@@ -3,8 +3,9 @@
 //! `STOA_FAULT=record:FILE` writes the name of every point that is passed, so that a test can take
 //! its list from what the program really does. `STOA_FAULT=kill:NAME` ends the process with SIGKILL
 //! when it passes the point of that name. `STOA_FAULT=reject:STEP`, `lose:STEP` and `repeat:STEP`
-//! let a saga step be refused, lose its answer after it took effect, or run twice. `STOA_BUG=NAME` switches a seeded bug
-//! on, so that a test can show that it would be found.
+//! let a saga step be refused, lose its answer after it took effect, or run twice.
+//! `STOA_FAULT=from:FILE` does what the file says at that moment, or nothing while there is none.
+//! `STOA_BUG=NAME` switches a seeded bug on, so that a test can show that it would be found.
 
 /// A place where a test may kill the process: `when` is `before commit of`, `after call of`, ...
 #[cfg(not(feature = "faults"))]
@@ -34,23 +35,36 @@ mod active {
     use std::io::Write;
     use std::sync::LazyLock;
 
+    #[derive(Clone)]
     enum Plan {
         Nothing,
+        From(String),
         Record(String),
         Kill(String),
         Step { kind: String, name: String },
     }
 
-    static PLAN: LazyLock<Plan> = LazyLock::new(|| {
-        let plan = variable("STOA_FAULT");
-        match plan.split_once(':') {
-            Some(("record", file)) => Plan::Record(file.to_owned()),
-            Some(("kill", name)) => Plan::Kill(name.to_owned()),
-            Some((kind, name)) => Plan::Step { kind: kind.to_owned(), name: name.to_owned() },
-            None => Plan::Nothing,
-        }
-    });
+    static PLAN: LazyLock<Plan> = LazyLock::new(|| Plan::of(&variable("STOA_FAULT")));
     static BUG: LazyLock<String> = LazyLock::new(|| variable("STOA_BUG"));
+
+    impl Plan {
+        fn of(text: &str) -> Self {
+            match text.split_once(':') {
+                Some(("from", file)) => Self::From(file.to_owned()),
+                Some(("record", file)) => Self::Record(file.to_owned()),
+                Some(("kill", name)) => Self::Kill(name.to_owned()),
+                Some((kind, name)) => Self::Step { kind: kind.to_owned(), name: name.to_owned() },
+                None => Self::Nothing,
+            }
+        }
+
+        fn now() -> Self {
+            match &*PLAN {
+                Self::From(file) => Self::of(&std::fs::read_to_string(file).unwrap_or_default()),
+                plan => plan.clone(),
+            }
+        }
+    }
 
     #[expect(clippy::disallowed_methods, reason = "faults are no setting of the shop")]
     fn variable(name: &str) -> String {
@@ -59,8 +73,8 @@ mod active {
 
     /// A place where a test may kill the process.
     pub fn point(when: &str, what: &str) {
-        match &*PLAN {
-            Plan::Nothing | Plan::Step { .. } => {}
+        match Plan::now() {
+            Plan::Nothing | Plan::From(_) | Plan::Step { .. } => {}
             Plan::Record(file) => {
                 let line = format!("{when} {what}\n");
                 let opened = OpenOptions::new().create(true).append(true).open(file);
@@ -77,7 +91,7 @@ mod active {
 
     /// Whether a saga step is to fail.
     pub fn armed(kind: &str, name: &str) -> bool {
-        matches!(&*PLAN, Plan::Step { kind: k, name: n } if k == kind && n == name)
+        matches!(Plan::now(), Plan::Step { kind: k, name: n } if k == kind && n == name)
     }
 
     fn kill_process() {
