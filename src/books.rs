@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use chrono::TimeDelta;
-use inventory::{Hold, HoldState};
+use inventory::{Hold, HoldState, Inventory};
 use kernel::Timestamp;
 use kernel::id::OrderId;
-use order::{Brief, Status};
-use payment::PaymentRow;
+use order::{Brief, Orders, Status};
+use payment::{PaymentRow, Payments};
 use platform::bus;
 use platform::sql::Result;
 use platform::verify::Check;
@@ -21,6 +21,7 @@ const PAGE: u32 = 1_000;
 /// Every invariant of the shop, checked, each with the module it is about. What is younger than
 /// `grace` may still be under way.
 pub async fn verify(shop: &Shop, grace: Duration) -> Result<Vec<(&'static str, Check)>> {
+    let young = settled_before(shop, grace);
     let modules = [
         ("auth", shop.accounts.verify().await?),
         ("catalog", shop.catalog.verify().await?),
@@ -28,7 +29,7 @@ pub async fn verify(shop: &Shop, grace: Duration) -> Result<Vec<(&'static str, C
         ("order", shop.orders.verify().await?),
         ("payment", shop.payments.verify().await?),
         ("analytics", shop.analytics.verify().await?),
-        ("shop", across(shop, grace).await?),
+        ("shop", across(&shop.orders, &shop.inventory, &shop.payments, young).await?),
         ("shop", vec![sales(shop, grace).await?]),
         ("events", bus::verify(&shop.bus, grace).await?),
     ];
@@ -78,9 +79,14 @@ async fn sales(shop: &Shop, grace: Duration) -> Result<Check> {
     Ok(check)
 }
 
-/// Streams orders, holds and payments side by side, in the order of their ids.
-async fn across(shop: &Shop, grace: Duration) -> Result<Vec<Check>> {
-    let young = settled_before(shop, grace);
+/// What orders, stock and payments say of each other. They are streamed side by side, in the order of
+/// their ids. What happened after `young` may be under way.
+pub async fn across(
+    orders: &Orders,
+    inventory: &Inventory,
+    payments: &Payments,
+    young: Timestamp,
+) -> Result<Vec<Check>> {
     let mut found = Across {
         money: Check::new("every order's money is what its state explains"),
         stock: Check::new("every order holds the stock that its state explains"),
@@ -88,7 +94,7 @@ async fn across(shop: &Shop, grace: Duration) -> Result<Vec<Check>> {
     };
     let mut after = None;
     loop {
-        let (stories, last) = page(shop, after).await?;
+        let (stories, last) = page(orders, inventory, payments, after).await?;
         for (id, story) in &stories {
             found.look_at(*id, story, young);
         }
@@ -101,13 +107,15 @@ async fn across(shop: &Shop, grace: Duration) -> Result<Vec<Check>> {
 
 /// The stories of the next ids, and the last of them; none when there are no more.
 async fn page(
-    shop: &Shop,
+    orders: &Orders,
+    inventory: &Inventory,
+    payments: &Payments,
     after: Option<OrderId>,
 ) -> Result<(BTreeMap<OrderId, Story>, Option<OrderId>)> {
     let full = PAGE as usize;
-    let orders = shop.orders.briefs(after, PAGE).await?;
-    let holds = shop.inventory.holds(after, PAGE).await?;
-    let payments = shop.payments.payments_page(after, PAGE).await?;
+    let orders = orders.briefs(after, PAGE).await?;
+    let holds = inventory.holds(after, PAGE).await?;
+    let payments = payments.payments_page(after, PAGE).await?;
     // Ids up to the end of the shortest full page are complete; the rest comes with the next one.
     let ends = [
         orders.last().filter(|_| orders.len() == full).map(|order| order.id),

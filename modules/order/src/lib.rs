@@ -227,6 +227,11 @@ impl Orders {
         self.inner.checkouts.run().await
     }
 
+    /// One round of that: takes up a checkout that is due, and answers whether there was one.
+    pub async fn take_up(&self) -> platform::sql::Result<bool> {
+        self.inner.checkouts.take_up().await
+    }
+
     /// Tells those who watch an order what changes, on a node that answers requests.
     pub fn watch(&self, tasks: &Tasks) {
         self.inner.watchers.start(&self.inner.db, tasks);

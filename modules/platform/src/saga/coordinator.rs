@@ -123,12 +123,13 @@ impl<S: Saga> Coordinator<S> {
         let here = self.clone();
         tasks.every("saga", settings.poll, Some(wake.subscribe()), move || {
             let here = here.clone();
-            async move { here.claim_one().await }
+            async move { here.take_up().await }
         });
         Ok(())
     }
 
-    async fn claim_one(&self) -> Result<bool> {
+    /// One round of that task: takes up a saga that is due, and answers whether there was one.
+    pub async fn take_up(&self) -> Result<bool> {
         let Shared { db, settings, claims, .. } = &*self.shared;
         // When all are taken, those at work end or lose their lease first.
         let Ok(permit) = claims.clone().try_acquire_owned() else { return Ok(false) };

@@ -1,0 +1,233 @@
+//! The ports between the modules and to the processor, with whatever can go wrong on the way.
+
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use kernel::id::{OrderId, PaymentId, ProductId};
+use kernel::ports::{
+    Authorization, Authorize, Booked, Booking, Buyer, Catalog, Destination, Logistics,
+    LogisticsError, Notification, Notifier, Offer, PaymentError, PaymentView, Payments, Stock,
+    StockError, StockLine, TaxTerms, Unavailable, Wanted,
+};
+use kernel::{Currency, Money, Timestamp};
+use payment::{Card, Charge, NewCharge, Outcome, Processor, Token};
+
+use crate::schedule::{Fate, Schedule};
+
+/// Something behind a port.
+pub struct Chaos<P> {
+    pub inner: P,
+    pub schedule: Schedule,
+}
+
+impl<P> Chaos<P> {
+    pub fn around(inner: P, schedule: &Schedule) -> Arc<Self> {
+        Arc::new(Self { inner, schedule: schedule.clone() })
+    }
+
+    /// Makes a call as its fate wants it. The node may die before it and after it.
+    async fn call<T, E: From<Unavailable>>(
+        &self,
+        what: &str,
+        call: impl AsyncCall<Result<T, E>>,
+    ) -> Result<T, E> {
+        self.schedule.turn(what).await;
+        let fate = self.schedule.fate();
+        if fate != Fate::Fine {
+            self.schedule.tell(&format!("{what}: {fate:?}"));
+        }
+        let answer = match fate {
+            Fate::NotMade => Err(Unavailable::new("a port", "the call was not made").into()),
+            Fate::Fine => call.make().await,
+            Fate::Twice => {
+                call.make().await?;
+                call.make().await
+            }
+            Fate::AnswerLost => {
+                call.make().await?;
+                Err(Unavailable::new("a port", "the answer was lost").into())
+            }
+        };
+        self.schedule.turn(&format!("{what} has answered")).await;
+        answer
+    }
+}
+
+/// A call that can be made more than once.
+trait AsyncCall<T>: Send + Sync {
+    fn make(&self) -> impl Future<Output = T> + Send;
+}
+
+impl<T, W: Future<Output = T> + Send, F: Fn() -> W + Send + Sync> AsyncCall<T> for F {
+    fn make(&self) -> impl Future<Output = T> + Send {
+        self()
+    }
+}
+
+#[async_trait]
+impl<P: Stock> Stock for Chaos<P> {
+    async fn reserve(
+        &self,
+        order: OrderId,
+        lines: &[StockLine],
+        to: Option<&Destination>,
+        until: Timestamp,
+    ) -> Result<(), StockError> {
+        self.call("stock.reserve", || self.inner.reserve(order, lines, to, until)).await
+    }
+
+    async fn extend(&self, order: OrderId, until: Timestamp) -> Result<(), StockError> {
+        self.call("stock.extend", || self.inner.extend(order, until)).await
+    }
+
+    async fn commit(&self, order: OrderId) -> Result<(), StockError> {
+        self.call("stock.commit", || self.inner.commit(order)).await
+    }
+
+    async fn release(&self, order: OrderId) -> Result<(), StockError> {
+        self.call("stock.release", || self.inner.release(order)).await
+    }
+
+    async fn ship_part(
+        &self,
+        order: OrderId,
+        key: &str,
+        lines: &[StockLine],
+    ) -> Result<(), StockError> {
+        self.call("stock.ship_part", || self.inner.ship_part(order, key, lines)).await
+    }
+
+    async fn release_part(
+        &self,
+        order: OrderId,
+        key: &str,
+        lines: &[StockLine],
+    ) -> Result<(), StockError> {
+        self.call("stock.release_part", || self.inner.release_part(order, key, lines)).await
+    }
+
+    async fn take_back(
+        &self,
+        order: OrderId,
+        key: &str,
+        lines: &[StockLine],
+    ) -> Result<(), StockError> {
+        self.call("stock.take_back", || self.inner.take_back(order, key, lines)).await
+    }
+
+    async fn available(
+        &self,
+        products: &[ProductId],
+    ) -> Result<Vec<(ProductId, i64)>, Unavailable> {
+        self.inner.available(products).await
+    }
+}
+
+#[async_trait]
+impl<P: Payments> Payments for Chaos<P> {
+    async fn authorize(&self, request: Authorize) -> Result<Authorization, PaymentError> {
+        self.call("payments.authorize", || self.inner.authorize(request.clone())).await
+    }
+
+    async fn cancel(&self, order: OrderId) -> Result<(), Unavailable> {
+        self.call("payments.cancel", || self.inner.cancel(order)).await
+    }
+
+    async fn of_orders(
+        &self,
+        orders: &[OrderId],
+    ) -> Result<Vec<(OrderId, PaymentView)>, Unavailable> {
+        self.inner.of_orders(orders).await
+    }
+}
+
+#[async_trait]
+impl<P: Logistics> Logistics for Chaos<P> {
+    async fn book(&self, booking: Booking) -> Result<Booked, LogisticsError> {
+        self.call("logistics.book", || self.inner.book(booking.clone())).await
+    }
+
+    async fn cancel(&self, order: OrderId) -> Result<(), Unavailable> {
+        self.call("logistics.cancel", || self.inner.cancel(order)).await
+    }
+}
+
+#[async_trait]
+impl<P: Processor> Processor for Chaos<P> {
+    async fn tokenize(&self, card: Card) -> Result<Token, Unavailable> {
+        self.inner.tokenize(card).await
+    }
+
+    async fn authorize(&self, key: &str, charge: NewCharge) -> Result<Outcome, Unavailable> {
+        self.call("processor.authorize", || self.inner.authorize(key, charge.clone())).await
+    }
+
+    async fn capture(
+        &self,
+        key: &str,
+        charge: &str,
+        amount: Money,
+    ) -> Result<Outcome, Unavailable> {
+        self.call("processor.capture", || self.inner.capture(key, charge, amount)).await
+    }
+
+    async fn void(&self, key: &str, charge: &str) -> Result<Outcome, Unavailable> {
+        self.call("processor.void", || self.inner.void(key, charge)).await
+    }
+
+    async fn refund(&self, key: &str, charge: &str, amount: Money) -> Result<Outcome, Unavailable> {
+        self.call("processor.refund", || self.inner.refund(key, charge, amount)).await
+    }
+
+    async fn find(&self, key: &str) -> Result<Option<Outcome>, Unavailable> {
+        self.call("processor.find", || self.inner.find(key)).await
+    }
+
+    async fn charges(
+        &self,
+        after: Option<PaymentId>,
+        limit: u32,
+    ) -> Result<Vec<Charge>, Unavailable> {
+        self.inner.charges(after, limit).await
+    }
+}
+
+/// The products, whose prices in cents move.
+pub struct Prices(pub Mutex<Vec<(ProductId, i64)>>);
+
+#[async_trait]
+impl Catalog for Chaos<Arc<Prices>> {
+    async fn offers(&self, _: Buyer<'_>, wanted: &[Wanted]) -> Result<Vec<Offer>, Unavailable> {
+        self.call("catalog.offers", || async {
+            let prices = self.inner.0.lock().unwrap();
+            let asked = |product| wanted.iter().any(|wanted| wanted.product_id == product);
+            let known = prices.iter().filter(|(product, _)| asked(*product));
+            Ok(known.map(|(product, cents)| offer(*product, *cents)).collect())
+        })
+        .await
+    }
+}
+
+fn offer(product_id: ProductId, cents: i64) -> Offer {
+    Offer {
+        product_id,
+        sku: product_id.to_string(),
+        name: "Lamp".to_owned(),
+        categories: Vec::new(),
+        price: Money::from_minor(cents, Currency::EUR),
+        tax_category: "standard".to_owned(),
+        weight_g: 0,
+        tax: TaxTerms::default(),
+        sellable: true,
+    }
+}
+
+/// Messages that were handed over.
+pub struct Letters;
+
+#[async_trait]
+impl Notifier for Chaos<Letters> {
+    async fn notify(&self, _: &Notification) -> Result<(), Unavailable> {
+        self.call("notifier.notify", || async { Ok(()) }).await
+    }
+}
