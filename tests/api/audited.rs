@@ -5,6 +5,8 @@ mod scene;
 
 use std::collections::BTreeSet;
 
+use kernel::id::MessageId;
+use platform::sql::{Json, Sql};
 use serde_json::{Value, json};
 
 use self::scene::{About, Scene};
@@ -62,6 +64,7 @@ async fn every_change_of_the_staff_is_in_the_log(engine: Engine) {
     assert_eq!(after.as_i64().unwrap() - before.as_i64().unwrap(), 3);
 
     places(&mut scene, &lamp).await;
+    told(&mut scene, &shop).await;
 
     by_a_key(&mut scene, &lamp, &me).await;
 
@@ -332,6 +335,23 @@ async fn money(scene: &mut Scene, shop: &Shop, lamp: &str) {
     let (_, entry) = scene.json(cancel, &[&order], why, "order.cancel", About::Is(&order)).await;
     let after = json!({"status": "CANCELLED", "reason": "out of lamps", "total": total});
     assert_eq!(entry["after"], after);
+}
+
+async fn told(scene: &mut Scene, shop: &Shop) {
+    let db = shop.database("messages").await;
+    let mut tx = db.begin("test").await.unwrap();
+    let (id, now) = (MessageId::new(), tx.now());
+    let dead = "insert into message (id, event_id, event_kind, event_version, event_at, channel,
+                    recipient, data, state, attempts, due_at, created_at, ended_at)
+                values ($1, $1, 'order.confirmed', 1, $2, 'email', 'customer', $3, 'dead', 8, $2,
+                    $2, $2)";
+    let query = tx.query(Sql::new(dead)).bind(id.uuid()).bind(now).bind(Json(json!({})));
+    query.execute().await.unwrap();
+    tx.commit().await.unwrap();
+    db.close().await;
+    let (retry, id) = ("POST /v1/admin/messages/{id}/retry", id.to_string());
+    let entry = scene.bare(retry, &[&id], "message.retry", About::Is(&id)).await;
+    assert_eq!(entry["after"], json!({"state": "waiting"}));
 }
 
 async fn places(scene: &mut Scene, lamp: &str) {

@@ -5,8 +5,9 @@ mod catalog;
 mod identity;
 mod logistics;
 mod mailer;
-mod notifier;
+mod orders;
 mod payments;
+mod people;
 mod stock;
 mod tax;
 
@@ -14,8 +15,9 @@ pub use catalog::*;
 pub use identity::*;
 pub use logistics::*;
 pub use mailer::*;
-pub use notifier::*;
+pub use orders::*;
 pub use payments::*;
+pub use people::*;
 pub use stock::*;
 pub use tax::*;
 

@@ -1,0 +1,5 @@
+//! The rules of messages: pure, without I/O, clock or randomness.
+
+pub(crate) mod kind;
+pub(crate) mod locale;
+pub(crate) mod state;

@@ -1,0 +1,3 @@
+//! The tables of messages, as functions over a unit of work.
+
+pub(crate) mod message;

@@ -1,0 +1,3 @@
+//! What the module does.
+
+pub(crate) mod letters;

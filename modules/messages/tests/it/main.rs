@@ -1,0 +1,6 @@
+//! The promises of messages, on both engines.
+#![cfg(test)]
+
+mod http;
+mod letters;
+mod world;
