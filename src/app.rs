@@ -164,6 +164,7 @@ impl Shop {
             mailer,
             orders: Arc::new(orders.clone()),
             people: Arc::new(accounts.clone()),
+            vault: Arc::new(accounts.clone()),
         };
         let site = &settings.auth.site_url;
         let messages = Messages::open(messages, &settings.messages, site, ports)?;

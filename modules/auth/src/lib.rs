@@ -35,7 +35,7 @@ use actix_web::web::ServiceConfig;
 use async_trait::async_trait;
 use kernel::id::{ApiKeyId, CustomerId, SessionId};
 use kernel::ports::{
-    Contact, Identity, IdentityError, Mailer, People, Principal, Proof, Role, Unavailable,
+    Contact, Identity, IdentityError, Mailer, People, Principal, Proof, Role, Unavailable, Vault,
 };
 use kernel::{Permissions, Timestamp};
 use platform::audit::Actor;
@@ -374,5 +374,15 @@ impl People for Accounts {
         let found = store::accounts::contacts(self.db(), people).await;
         let found = found.map_err(|error| Unavailable::new("auth", error))?;
         Ok(found.into_iter().map(|(id, email)| (id.into(), Contact { email })).collect())
+    }
+}
+
+impl Vault for Accounts {
+    fn seal(&self, owner: &[u8], value: &[u8]) -> Option<Vec<u8>> {
+        self.secrets().seal(owner, value)
+    }
+
+    fn unseal(&self, owner: &[u8], sealed: &[u8]) -> Option<Vec<u8>> {
+        self.secrets().unseal(owner, sealed).map(|value| value.to_vec())
     }
 }

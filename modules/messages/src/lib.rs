@@ -6,11 +6,15 @@
 //! cannot promise is that a mail server is handed a letter once: a process that dies between handing
 //! it over and writing that down does it again, with the same Message-ID.
 //!
-//! It hears `order.*` and `payment.action_required`, asks for the order and the address when it sends,
-//! and keeps neither.
+//! Webhooks are customers' systems: they are called with the event as it was published, signed, each on
+//! its own; one that fails for a day is switched off.
+//!
+//! It hears `order.*`, `payment.*` and `stock.low`, asks for the order and the address when it sends a
+//! letter, and keeps neither.
 
 mod domain;
 mod http;
+mod outgoing;
 mod react;
 mod sample;
 mod store;
@@ -23,7 +27,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kernel::id::EventId;
-use kernel::ports::{Mailer, Orders, People};
+use kernel::ports::{Mailer, Orders, People, Vault};
+use outgoing::Outgoing;
 use platform::bus::Subscription;
 use platform::module::Schema;
 use platform::sql::{self, Db};
@@ -31,17 +36,18 @@ use platform::tasks::Tasks;
 use serde::Deserialize;
 use templates::Templates;
 use tokio::sync::watch;
+use usecase::deliver::Busy;
 
 pub use templates::{ShopFacts, TemplateError};
 pub use usecase::letters::SendError;
 
-platform::migrations! { "messages": "0001_messages" }
+platform::migrations! { "messages": "0001_messages", "0002_webhooks" }
 
 /// The module's tables and statements.
 pub const SCHEMA: Schema = Schema {
     module: "messages",
     migrations: MIGRATIONS,
-    statements: &[store::message::STATEMENTS],
+    statements: &[store::message::STATEMENTS, store::webhook::STATEMENTS],
     guards: &[],
 };
 
@@ -60,6 +66,19 @@ pub struct Settings {
     pub templates: PathBuf,
     /// How often it is looked for messages whose time has come, in milliseconds.
     pub poll_ms: u64,
+    /// Whether webhooks may be in the shop's own network and without https: for tests.
+    pub private_webhooks: bool,
+}
+
+/// Why the module cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// A template does not work.
+    #[error(transparent)]
+    Template(#[from] TemplateError),
+    /// Nobody can be called.
+    #[error("no HTTP client can be made")]
+    Client(#[from] reqwest::Error),
 }
 
 /// Whom the module asks.
@@ -71,6 +90,8 @@ pub struct Ports {
     pub orders: Arc<dyn Orders>,
     /// Knows the addresses of accounts.
     pub people: Arc<dyn People>,
+    /// Seals the secrets of webhooks.
+    pub vault: Arc<dyn Vault>,
 }
 
 /// The module.
@@ -84,6 +105,10 @@ struct Inner {
     mailer: Arc<dyn Mailer>,
     orders: Arc<dyn Orders>,
     people: Arc<dyn People>,
+    vault: Arc<dyn Vault>,
+    outgoing: Outgoing,
+    allow_private: bool,
+    busy: Busy,
     templates: Templates,
     shop: ShopFacts,
     poll: Duration,
@@ -98,15 +123,30 @@ impl Messages {
         settings: &Settings,
         site_url: &str,
         ports: Ports,
-    ) -> Result<Self, TemplateError> {
+    ) -> Result<Self, OpenError> {
         let folder = Some(settings.templates.as_path()).filter(|path| !path.as_os_str().is_empty());
         let templates = Templates::open(folder, &settings.locale)?;
         let url = site_url.trim_end_matches('/').to_owned();
         let shop = ShopFacts { name: settings.shop_name.clone(), url };
-        let Ports { mailer, orders, people } = ports;
+        let Ports { mailer, orders, people, vault } = ports;
+        let allow_private = settings.private_webhooks;
+        let outgoing = Outgoing::new(allow_private)?;
         let poll = Duration::from_millis(settings.poll_ms);
         let wake = watch::Sender::new(0);
-        let inner = Inner { db, mailer, orders, people, templates, shop, poll, wake };
+        let inner = Inner {
+            db,
+            mailer,
+            orders,
+            people,
+            vault,
+            outgoing,
+            allow_private,
+            busy: Busy::default(),
+            templates,
+            shop,
+            poll,
+            wake,
+        };
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -132,6 +172,11 @@ impl Messages {
         tasks.every("messages.letters", self.inner.poll, Some(wake), move || {
             let messages = messages.clone();
             async move { messages.send_letters().await }
+        });
+        let (messages, wake, among) = (self.clone(), self.inner.wake.subscribe(), tasks.clone());
+        tasks.every("messages.webhooks", self.inner.poll, Some(wake), move || {
+            let (messages, among) = (messages.clone(), among.clone());
+            async move { messages.call_webhooks(&among).await.map(|()| false) }
         });
     }
 

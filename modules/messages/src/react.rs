@@ -3,8 +3,9 @@
 use async_trait::async_trait;
 use kernel::Envelope;
 use kernel::events::{
-    OrderCancelled, OrderConfirmed, OrderDelivered, OrderFailed, OrderShipped,
-    PaymentActionRequired,
+    OrderCancelled, OrderConfirmed, OrderDelivered, OrderFailed, OrderPlaced, OrderShipped,
+    PaymentActionRequired, PaymentAuthorized, PaymentCaptured, PaymentFailed, PaymentRefunded,
+    PaymentVoided, StockLow,
 };
 use kernel::id::OrderId;
 use platform::bus::{HandlerError, Reaction, Topic};
@@ -14,16 +15,24 @@ use tokio::sync::watch;
 
 use crate::domain::kind::Kind;
 use crate::domain::state::{State, is_worth_telling};
-use crate::store::message::{self, CUSTOMER, EMAIL, Fresh};
+use crate::store::message::{self, CUSTOMER, EMAIL, Fresh, WEBHOOK};
+use crate::store::webhook;
 
-/// What it hears of.
-pub(crate) const TOPICS: [Topic; 6] = [
+/// What it hears of, and webhooks can be told.
+pub(crate) const TOPICS: [Topic; 13] = [
+    Topic::of::<OrderPlaced>(),
     Topic::of::<OrderConfirmed>(),
     Topic::of::<OrderFailed>(),
     Topic::of::<OrderCancelled>(),
     Topic::of::<OrderShipped>(),
     Topic::of::<OrderDelivered>(),
     Topic::of::<PaymentActionRequired>(),
+    Topic::of::<PaymentAuthorized>(),
+    Topic::of::<PaymentCaptured>(),
+    Topic::of::<PaymentFailed>(),
+    Topic::of::<PaymentVoided>(),
+    Topic::of::<PaymentRefunded>(),
+    Topic::of::<StockLow>(),
 ];
 
 /// Notes whom each event is told to, in the commit that moves the cursor.
@@ -32,27 +41,30 @@ pub(crate) struct Tell {
     pub wake: watch::Sender<u64>,
 }
 
-/// What all these events have.
+/// What most of these events have.
 #[derive(Deserialize)]
 struct OfOrder {
-    order_id: OrderId,
+    #[serde(default)]
+    order_id: Option<OrderId>,
 }
 
 #[async_trait]
 impl Reaction for Tell {
     async fn apply(&self, tx: &mut Tx, event: &Envelope) -> Result<(), HandlerError> {
-        let OfOrder { order_id } = OfOrder::deserialize(&event.data)?;
-        let Some(kind) = Kind::of_event(&event.kind) else { return Ok(()) };
+        let OfOrder { order_id: order } = OfOrder::deserialize(&event.data)?;
         let is_worth = is_worth_telling(event.time, tx.now());
-        let letter = Fresh {
-            event,
-            order: Some(order_id),
-            channel: EMAIL,
-            recipient: CUSTOMER,
-            due_at: event.time + kind.delay(),
-            state: if is_worth { State::Waiting } else { State::Outdated },
-        };
-        Ok(message::insert(tx, &letter).await?)
+        if let Some(kind) = Kind::of_event(&event.kind) {
+            let state = if is_worth { State::Waiting } else { State::Outdated };
+            let letter = Fresh::new(EMAIL, CUSTOMER.to_owned(), state);
+            message::insert(tx, event, order, event.time + kind.delay(), &[letter]).await?;
+        }
+        if !is_worth {
+            return Ok(());
+        }
+        let hearing = webhook::hearing(tx, &event.kind).await?.into_iter();
+        let calls: Vec<Fresh> =
+            hearing.map(|id| Fresh::new(WEBHOOK, id.to_string(), State::Waiting)).collect();
+        Ok(message::insert(tx, event, order, event.time, &calls).await?)
     }
 
     fn committed(&self, _: &[&Envelope]) {

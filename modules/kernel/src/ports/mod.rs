@@ -10,6 +10,7 @@ mod payments;
 mod people;
 mod stock;
 mod tax;
+mod vault;
 
 pub use catalog::*;
 pub use identity::*;
@@ -20,6 +21,7 @@ pub use payments::*;
 pub use people::*;
 pub use stock::*;
 pub use tax::*;
+pub use vault::*;
 
 /// The other side could not be asked, or its answer was lost: nothing is known, and the same call
 /// with the same key may be repeated.

@@ -21,6 +21,7 @@ const AGE_MAX: TimeDelta = TimeDelta::days(3);
 /// Where a message stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = MessageState)]
 pub(crate) enum State {
     /// It is sent when its time has come.
     Waiting,

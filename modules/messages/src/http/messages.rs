@@ -47,7 +47,7 @@ pub(super) struct MessageView {
     channel: String,
     /// `customer`, whose address is looked up when it is sent, or the id of a webhook.
     recipient: String,
-    /// `waiting`, `sent`, `nobody` (no address is known), `outdated` or `dead`.
+    #[schema(value_type = State)]
     state: String,
     /// How often it was tried.
     attempts: i64,

@@ -3,7 +3,6 @@
 
 use std::collections::HashMap;
 
-use chrono::TimeDelta;
 use futures_util::{StreamExt, stream};
 use kernel::id::{CustomerId, OrderId};
 use kernel::ports::{Contact, Mail, ToldOrder, Unavailable};
@@ -11,9 +10,10 @@ use platform::fault;
 use platform::sql;
 use uuid::Uuid;
 
+use super::{LEASE, failed, reason};
 use crate::Messages;
 use crate::domain::kind::Kind;
-use crate::domain::state::{State, next_try};
+use crate::domain::state::State;
 use crate::store::message::{self, CUSTOMER, Due, EMAIL};
 use crate::templates::Facts;
 
@@ -21,8 +21,6 @@ use crate::templates::Facts;
 const BATCH: i64 = 64;
 /// ... and how many are handed over at the same time.
 const AT_ONCE: usize = 4;
-/// After how long another node may take letters over that were not ended: longer than a batch takes.
-const LEASE: TimeDelta = TimeDelta::minutes(5);
 
 /// Why no letters were sent.
 #[derive(Debug, thiserror::Error)]
@@ -150,31 +148,12 @@ impl Messages {
             }
         };
         let mut tx = self.inner.db.begin("messages.sent").await?;
-        match handed {
-            Ok(()) => message::end(&mut tx, due.id, due.attempts, State::Sent, None).await?,
-            Err(error) => {
-                let next = next_try(due.attempts, tx.now());
-                tracing::warn!(message = %due.id, attempts = due.attempts, "a letter was not sent");
-                match next {
-                    Some(at) => message::again(&mut tx, due.id, due.attempts, at, &error).await?,
-                    None => {
-                        let (id, attempts) = (due.id, due.attempts);
-                        message::end(&mut tx, id, attempts, State::Dead, Some(&error)).await?;
-                    }
-                }
-            }
+        if let Err(error) = handed {
+            tracing::warn!(message = %due.id, attempts = due.attempts, "a letter was not sent");
+            failed(&mut tx, &due, &error).await?;
+        } else {
+            message::end(&mut tx, due.id, due.attempts, State::Sent, None).await?;
         }
         tx.commit().await
     }
-}
-
-/// An error with everything that caused it, on one line.
-pub(crate) fn reason(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    text
 }

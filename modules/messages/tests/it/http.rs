@@ -26,6 +26,17 @@ impl World {
         (response.status().as_u16(), read_body_json(response).await)
     }
 
+    /// Replaces what is in a version.
+    pub async fn put(&self, path: &str, version: i64, body: &Value) -> (u16, Value) {
+        let messages = self.messages();
+        let app = init_service(App::new().configure(|config| messages.routes(config))).await;
+        let request = TestRequest::put().uri(&format!("/v1/admin/{path}")).set_json(body);
+        let request = request.insert_header(("If-Match", format!("\"{version}\""))).to_request();
+        request.extensions_mut().insert(platform::testing::principal(Role::Staff));
+        let response = call_service(&app, request).await;
+        (response.status().as_u16(), read_body_json(response).await)
+    }
+
     pub async fn get(&self, path: &str) -> Value {
         let (status, body) = self.call(Method::GET, path, None).await;
         assert_eq!(status, 200, "{body}");

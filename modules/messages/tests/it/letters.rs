@@ -12,6 +12,7 @@ in_both_worlds!(
     every_statement_prepares,
     an_event_is_one_letter_whatever_is_repeated,
     a_letter_that_was_handed_over_without_a_note_is_the_same_letter_again,
+    a_letter_that_ends_the_process_each_time_is_dead_after_a_while,
     two_nodes_send_each_letter_once,
     a_letter_nobody_takes_is_dead_after_a_while,
     the_orders_own_address_and_language_come_first,
@@ -66,6 +67,21 @@ async fn a_letter_that_was_handed_over_without_a_note_is_the_same_letter_again(w
     world.advance(TimeDelta::days(1));
     world.send().await;
     assert!(world.collect().is_empty(), "a letter that was sent is not sent again");
+}
+
+async fn a_letter_that_ends_the_process_each_time_is_dead_after_a_while(world: World) {
+    let order = world.order_of("ada@example.com");
+    world.confirm(&order).await;
+    world.deliver("one").await;
+    world.mood(Mood::TakesAndHangs);
+    for _ in 0..10 {
+        let messages = world.messages();
+        let dies = tokio::time::timeout(Duration::from_millis(100), messages.send_letters());
+        let _ = dies.await;
+        world.advance(TimeDelta::minutes(5));
+    }
+    assert!((1..=8).contains(&world.collect().len()));
+    assert_eq!(world.states().await, [("dead".to_owned(), 8)]);
 }
 
 async fn two_nodes_send_each_letter_once(world: World) {

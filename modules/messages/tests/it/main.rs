@@ -3,4 +3,6 @@
 
 mod http;
 mod letters;
+mod receiver;
+mod webhooks;
 mod world;

@@ -8,7 +8,7 @@ use chrono::{DateTime, TimeDelta};
 use kernel::clock::ClockHand;
 use kernel::events::{OrderConfirmed, SoldLine};
 use kernel::id::{CustomerId, OrderId, ProductId};
-use kernel::ports::{Contact, Mail, Mailer, Orders, People, ToldOrder, Unavailable};
+use kernel::ports::{Contact, Mail, Mailer, Orders, People, ToldOrder, Unavailable, Vault};
 use kernel::{Clock, Currency, Event, Money};
 use messages::{Messages, Ports, SCHEMA, Settings};
 use platform::bus::Bus;
@@ -67,12 +67,27 @@ impl Mailer for Outside {
     }
 }
 
+/// Seals so that it is seen in a test: with the owner's name and another byte at each place.
+impl Vault for Outside {
+    fn seal(&self, owner: &[u8], value: &[u8]) -> Option<Vec<u8>> {
+        let hidden: Vec<u8> = value.iter().map(|byte| !byte).collect();
+        Some([owner, &hidden].concat())
+    }
+
+    fn unseal(&self, owner: &[u8], sealed: &[u8]) -> Option<Vec<u8>> {
+        Some(sealed.strip_prefix(owner)?.iter().map(|byte| !byte).collect())
+    }
+}
+
 pub struct World {
     pub db: Db,
     pub order_db: Db,
     pub payment_db: Db,
+    pub stock_db: Db,
     pub outside: Arc<Outside>,
     pub hand: ClockHand,
+    /// Whether webhooks may be at the machine of the test.
+    pub allow_private: bool,
 }
 
 impl World {
@@ -84,13 +99,15 @@ impl World {
             platform::testing::database(engine, &schema, clock.clone()).await.unwrap()
         };
         let (order_db, payment_db) = (publisher("order").await, publisher("payment").await);
+        let stock_db = publisher("inventory").await;
         let outside = Arc::new(Outside {
             orders: Mutex::default(),
             people: Mutex::default(),
             letters: Mutex::default(),
             mood: Mutex::new(Mood::Takes),
         });
-        Some(Self { db, order_db, payment_db, outside, hand })
+        let allow_private = true;
+        Some(Self { db, order_db, payment_db, stock_db, outside, hand, allow_private })
     }
 
     /// The module, as each process has it.
@@ -100,11 +117,13 @@ impl World {
             locale: "en".to_owned(),
             templates: std::path::PathBuf::new(),
             poll_ms: 1_000,
+            private_webhooks: self.allow_private,
         };
         let ports = Ports {
             mailer: self.outside.clone(),
             orders: self.outside.clone(),
             people: self.outside.clone(),
+            vault: self.outside.clone(),
         };
         Messages::open(self.db.clone(), &settings, "https://shop.example/", ports).unwrap()
     }
@@ -112,7 +131,8 @@ impl World {
     /// Lets the bus deliver everything, as one node.
     pub async fn deliver(&self, node: &str) {
         let settings = platform::bus::Settings { node: node.to_owned(), ..Default::default() };
-        let publishers = vec![self.order_db.clone(), self.payment_db.clone()];
+        let publishers =
+            vec![self.order_db.clone(), self.payment_db.clone(), self.stock_db.clone()];
         let bus = Bus::new(publishers, self.messages().subscriptions(), settings);
         bus.register().await.unwrap();
         bus.drain().await.unwrap();
