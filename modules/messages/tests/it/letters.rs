@@ -13,6 +13,7 @@ in_both_worlds!(
     an_event_is_one_letter_whatever_is_repeated,
     a_letter_that_was_handed_over_without_a_note_is_the_same_letter_again,
     a_letter_that_ends_the_process_each_time_is_dead_after_a_while,
+    a_try_that_ends_late_changes_nothing,
     two_nodes_send_each_letter_once,
     a_letter_nobody_takes_is_dead_after_a_while,
     the_orders_own_address_and_language_come_first,
@@ -82,6 +83,27 @@ async fn a_letter_that_ends_the_process_each_time_is_dead_after_a_while(world: W
     }
     assert!((1..=8).contains(&world.collect().len()));
     assert_eq!(world.states().await, [("dead".to_owned(), 8)]);
+}
+
+async fn a_try_that_ends_late_changes_nothing(world: World) {
+    let order = world.order_of("ada@example.com");
+    world.confirm(&order).await;
+    world.deliver("one").await;
+    world.mood(Mood::RefusesLate);
+    let messages = world.messages();
+    let late = tokio::spawn(async move { messages.send_letters().await });
+    while world.states().await != [("waiting".to_owned(), 1)] {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    world.mood(Mood::Refuses);
+    world.advance(TimeDelta::minutes(5));
+    world.send().await;
+    let before = world.kept().await;
+    world.outside.late.notify_one();
+    late.await.unwrap().unwrap();
+    assert_eq!(world.kept().await, before);
+    assert_eq!(world.states().await, [("waiting".to_owned(), 2)]);
 }
 
 async fn two_nodes_send_each_letter_once(world: World) {

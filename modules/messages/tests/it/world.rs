@@ -9,11 +9,12 @@ use kernel::clock::ClockHand;
 use kernel::events::{OrderConfirmed, SoldLine};
 use kernel::id::{CustomerId, OrderId, ProductId};
 use kernel::ports::{Contact, Mail, Mailer, Orders, People, ToldOrder, Unavailable, Vault};
-use kernel::{Clock, Currency, Event, Money};
+use kernel::{Clock, Currency, Event, Money, Timestamp};
 use messages::{Messages, Ports, SCHEMA, Settings};
 use platform::bus::Bus;
 use platform::module::Schema;
 use platform::sql::{Db, Engine, Sql};
+use tokio::sync::Notify;
 
 /// What a letter box does with a letter.
 #[derive(Clone, Copy, PartialEq)]
@@ -22,6 +23,8 @@ pub enum Mood {
     Refuses,
     /// It takes the letter, and the answer never comes.
     TakesAndHangs,
+    /// It refuses the letter once the test says so.
+    RefusesLate,
 }
 
 /// Everything that the module asks, in one.
@@ -30,6 +33,7 @@ pub struct Outside {
     pub people: Mutex<HashMap<CustomerId, String>>,
     pub letters: Mutex<Vec<Mail>>,
     pub mood: Mutex<Mood>,
+    pub late: Notify,
 }
 
 #[async_trait]
@@ -56,7 +60,10 @@ impl People for Outside {
 impl Mailer for Outside {
     async fn send(&self, mail: &Mail) -> Result<(), Unavailable> {
         let mood = *self.mood.lock().unwrap();
-        if mood == Mood::Refuses {
+        if mood == Mood::RefusesLate {
+            self.late.notified().await;
+        }
+        if matches!(mood, Mood::Refuses | Mood::RefusesLate) {
             return Err(Unavailable::new("mail", format!("550 <{}> is unknown", mail.to)));
         }
         self.letters.lock().unwrap().push(mail.clone());
@@ -105,6 +112,7 @@ impl World {
             people: Mutex::default(),
             letters: Mutex::default(),
             mood: Mutex::new(Mood::Takes),
+            late: Notify::new(),
         });
         let allow_private = true;
         Some(Self { db, order_db, payment_db, stock_db, outside, hand, allow_private })
@@ -207,6 +215,12 @@ impl World {
     /// Tells that an order is confirmed.
     pub async fn confirm(&self, order: &ToldOrder) {
         self.publish(&confirmed(order), 1).await;
+    }
+
+    /// When each message is due, and what was noted of it.
+    pub async fn kept(&self) -> Vec<(Timestamp, Option<String>)> {
+        let all = Sql::new("select due_at, last_error from message order by id");
+        self.db.query(all).all().await.unwrap()
     }
 
     /// The states of all messages, and how often each was tried.
