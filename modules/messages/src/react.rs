@@ -61,7 +61,7 @@ impl Reaction for Tell {
         if !is_worth {
             return Ok(());
         }
-        let hearing = webhook::hearing(tx, &event.kind).await?.into_iter();
+        let hearing = webhook::hearing(tx, event).await?.into_iter();
         let calls: Vec<Fresh> =
             hearing.map(|id| Fresh::new(WEBHOOK, id.to_string(), State::Waiting)).collect();
         Ok(message::insert(tx, event, order, event.time, &calls).await?)

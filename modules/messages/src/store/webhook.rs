@@ -1,7 +1,7 @@
 //! Webhooks: what they are, and how they fare.
 
-use kernel::Timestamp;
 use kernel::id::WebhookId;
+use kernel::{Envelope, Timestamp};
 use platform::sql::{Db, Json, Result, Tx};
 use uuid::Uuid;
 
@@ -21,7 +21,8 @@ platform::statements! {
     CHANGE_WEBHOOK = "update webhook set url = $3, events = $4, active = $5, failures = 0,
                              failing_since = null, switched_off_at = null, version = version + 1
                        where id = $1 and version = $2";
-    ACTIVE = "select id, events from webhook where active order by id";
+    /// A replay does not tell a webhook of what happened before it was made.
+    ACTIVE = "select id, events from webhook where active and created_at <= $1 order by id";
     WORKED = "update webhook set failures = 0, failing_since = null where id = $1 and failures > 0";
     FAILED = "update webhook set failures = failures + 1, failing_since = coalesce(failing_since, $2)
                where id = $1";
@@ -84,9 +85,9 @@ pub(crate) async fn change(tx: &mut Tx, webhook: &Webhook) -> Result<bool> {
 }
 
 /// The webhooks that are to hear of an event.
-pub(crate) async fn hearing(tx: &mut Tx, event: &str) -> Result<Vec<WebhookId>> {
-    let rows: Vec<(Uuid, Json<Vec<String>>)> = tx.query(ACTIVE).all().await?;
-    let hears = |events: &Json<Vec<String>>| events.0.iter().any(|one| one == event);
+pub(crate) async fn hearing(tx: &mut Tx, event: &Envelope) -> Result<Vec<WebhookId>> {
+    let rows: Vec<(Uuid, Json<Vec<String>>)> = tx.query(ACTIVE).bind(event.time).all().await?;
+    let hears = |events: &Json<Vec<String>>| events.0.contains(&event.kind);
     Ok(rows.into_iter().filter(|(_, events)| hears(events)).map(|(id, _)| id.into()).collect())
 }
 

@@ -48,11 +48,15 @@ async fn an_event_is_one_signed_call_for_each_webhook_that_wants_it(world: World
     world.confirm(&order).await;
     tokio::join!(world.deliver("one"), world.deliver("two"));
     tokio::join!(world.call_all(), world.call_all());
+    world.advance(TimeDelta::seconds(1));
+    let later = Receiver::new(204).await;
+    world.webhook(&later.url, &["order.confirmed"]).await;
     replay(&world.messages().subscriptions().remove(0), &Actor::OPERATOR).await.unwrap();
     world.deliver("one").await;
     world.call_all().await;
     let calls = wants.calls();
     assert_eq!((calls.len(), other.calls().len()), (1, 0), "{calls:?}");
+    assert!(later.calls().is_empty(), "it hears of what happens from now on");
     assert!(calls[0].is_signed_with(&secret) && !calls[0].is_signed_with(&others));
     let told = calls[0].json();
     assert_eq!(told["type"], "order.confirmed");
