@@ -16,6 +16,7 @@ use chrono::TimeDelta;
 use inventory::Inventory;
 use kernel::Clock;
 use kernel::id::EventId;
+use messages::Messages;
 use order::{ManualFulfilment, Orders, TaxTable};
 use payment::{Payments, Sandbox};
 use platform::bus::Bus;
@@ -29,11 +30,10 @@ use crate::audit::AuditLog;
 use crate::command::Failure;
 use crate::edge::{self, Certificates, Connections, Edge, Gate, GateError, Shedding, Web};
 use crate::mailer::mailer;
-use crate::notifier::LogNotifier;
 use crate::settings::{Database, EngineName, Role, Settings};
 
 /// The schemas of the house, each with a database of its own.
-pub const SCHEMAS: [Schema; 7] = [
+pub const SCHEMAS: [Schema; 8] = [
     auth::SCHEMA,
     catalog::SCHEMA,
     inventory::SCHEMA,
@@ -41,6 +41,7 @@ pub const SCHEMAS: [Schema; 7] = [
     payment::SCHEMA,
     payment::SANDBOX_SCHEMA,
     analytics::SCHEMA,
+    messages::SCHEMA,
 ];
 
 /// A shop that is put together.
@@ -64,6 +65,8 @@ pub struct Shop {
     pub payments: Payments,
     /// What it all adds up to.
     pub analytics: Analytics,
+    /// What its customers are told.
+    pub messages: Messages,
     databases: Arc<Vec<Db>>,
     clock: Clock,
 }
@@ -124,7 +127,7 @@ impl Shop {
     async fn put_together(settings: Settings, serving: bool) -> std::result::Result<Self, Failure> {
         let (settings, clock, tasks) = (Arc::new(settings), Clock::system(), Tasks::default());
         let databases = open_databases(&settings, &clock).await?;
-        let [auth, catalog, inventory, order, payment, sandbox, analytics] = databases
+        let [auth, catalog, inventory, order, payment, sandbox, analytics, messages] = databases
             .as_slice()
             .to_owned()
             .try_into()
@@ -133,7 +136,8 @@ impl Shop {
         let folder = &settings.server.data_dir;
         let mailer = mailer(&settings.mail, &folder.join("mail"), &clock)?;
         let accounts =
-            Accounts::open(auth, settings.auth.clone(), &settings.keys_folder(), mailer).await?;
+            Accounts::open(auth, settings.auth.clone(), &settings.keys_folder(), mailer.clone())
+                .await?;
         let catalog = if serving {
             Catalog::open(catalog, settings.catalog.clone(), &folder.join("search")).await?
         } else {
@@ -149,7 +153,6 @@ impl Shop {
             stock: Arc::new(inventory.clone()),
             payments: Arc::new(payments.clone()),
             logistics: Arc::new(ManualFulfilment::new(order.clone())),
-            notifier: Arc::new(LogNotifier),
             tax: Arc::new(taxes.clone()),
             taxes,
         };
@@ -157,6 +160,14 @@ impl Shop {
         let sagas = saga_settings(&settings, &node);
         let orders = Orders::new(order, settings.order.clone(), ports, sagas, tasks.clone());
         let analytics = Analytics::new(analytics);
+        let ports = messages::Ports {
+            mailer,
+            orders: Arc::new(orders.clone()),
+            people: Arc::new(accounts.clone()),
+            vault: Arc::new(accounts.clone()),
+        };
+        let site = &settings.auth.site_url;
+        let messages = Messages::open(messages, &settings.messages, site, ports)?;
 
         let subscriptions = [
             accounts.subscriptions(),
@@ -165,6 +176,7 @@ impl Shop {
             orders.subscriptions(),
             payments.subscriptions(),
             analytics.subscriptions(),
+            messages.subscriptions(),
         ];
         let bus =
             Bus::new(databases.clone(), subscriptions.concat(), bus_settings(&settings, &node));
@@ -180,6 +192,7 @@ impl Shop {
             orders,
             payments,
             analytics,
+            messages,
             databases,
             clock,
         })
@@ -207,6 +220,7 @@ impl Shop {
             self.inventory.start(&self.tasks);
             self.payments.start(&self.tasks);
             self.analytics.start(&self.tasks);
+            self.messages.start(&self.tasks);
             self.bus.start(&self.tasks)?;
             for db in self.databases.iter() {
                 let db = db.clone();
@@ -261,6 +275,7 @@ impl Shop {
                 .configure(|config| shop.orders.routes(config))
                 .configure(|config| shop.payments.routes(config))
                 .configure(|config| shop.analytics.routes(config))
+                .configure(|config| shop.messages.routes(config))
                 .configure(|config| edge::audit_routes(audit.clone(), config))
                 .configure(edge::routes)
         });

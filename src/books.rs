@@ -6,12 +6,15 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use inventory::{Hold, HoldState, Inventory};
 use kernel::Timestamp;
-use kernel::id::OrderId;
+use kernel::id::{EventId, OrderId};
+use messages::Messages;
 use order::{Brief, Orders, Status};
 use payment::{PaymentRow, Payments};
 use platform::bus;
+use platform::outbox;
 use platform::sql::Result;
 use platform::verify::Check;
+use uuid::Uuid;
 
 use crate::app::Shop;
 
@@ -30,7 +33,7 @@ pub async fn verify(shop: &Shop, grace: Duration) -> Result<Vec<(&'static str, C
         ("payment", shop.payments.verify().await?),
         ("analytics", shop.analytics.verify().await?),
         ("shop", across(&shop.orders, &shop.inventory, &shop.payments, young).await?),
-        ("shop", vec![sales(shop, grace).await?]),
+        ("shop", vec![sales(shop, grace).await?, told(shop).await?]),
         ("events", bus::verify(&shop.bus, grace).await?),
     ];
     let named = modules
@@ -75,6 +78,38 @@ async fn sales(shop: &Shop, grace: Duration) -> Result<Check> {
     }
     for ((day, currency), figures) in counted {
         check.broken(format!("{day} {currency}: {figures:?} of no orders"));
+    }
+    Ok(check)
+}
+
+/// Looks for events that customers are told of and that nobody has noted.
+async fn told(shop: &Shop) -> Result<Check> {
+    let mut check = Check::new("every event that customers are told of has its message");
+    for subscription in shop.messages.subscriptions() {
+        let (name, db) = (subscription.name, &subscription.db);
+        for source in subscription.sources() {
+            let from = shop.bus.publisher(source)?;
+            let reached = bus::lag(&subscription, source, from).await?.pos;
+            let mut after = 0;
+            while after < reached {
+                let events = outbox::read_after(from, after, PAGE.into()).await?;
+                let Some(last) = events.last() else { break };
+                after = last.pos;
+                let heard = events.iter().filter(|event| event.pos <= reached);
+                let wanted = heard.filter(|event| Messages::tells(&event.envelope.kind));
+                let ids: Vec<EventId> = wanted.map(|event| event.envelope.id).collect();
+                let told = shop.messages.told(&ids).await?;
+                let missing: Vec<_> = ids.iter().filter(|id| !told.contains(id)).collect();
+                check.rows += told.len() as u64;
+                if !missing.is_empty() {
+                    let parked = bus::dead_letters(db, Some(name), i64::MAX).await?;
+                    let is_parked = |id: Uuid| parked.iter().any(|letter| letter.event_id == id);
+                    for id in missing.into_iter().filter(|id| !is_parked(id.uuid())) {
+                        check.broken(format!("{id} of {source}"));
+                    }
+                }
+            }
+        }
     }
     Ok(check)
 }

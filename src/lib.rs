@@ -8,5 +8,4 @@ pub mod command;
 pub mod demo;
 pub mod edge;
 mod mailer;
-mod notifier;
 pub mod settings;

@@ -9,8 +9,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use kernel::Clock;
 use kernel::ports::{Mail, Mailer, Unavailable};
-use lettre::message::Mailbox;
 use lettre::message::header::ContentType;
+use lettre::message::{Mailbox, MultiPart};
 use lettre::{AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
 
 use crate::command::Failure;
@@ -44,14 +44,19 @@ impl Letters {
     /// twice can know.
     fn message(&self, mail: &Mail) -> Result<Message, Failure> {
         let domain = self.from.email.domain();
-        Ok(Message::builder()
+        let message = Message::builder()
             .message_id(Some(format!("<{}@{domain}>", mail.id)))
             .date(self.clock.now().into())
             .from(self.from.clone())
             .to(mail.to.parse()?)
-            .subject(mail.subject.clone())
-            .header(ContentType::TEXT_PLAIN)
-            .body(mail.text.clone())?)
+            .subject(mail.subject.clone());
+        let text = mail.text.clone();
+        Ok(match &mail.html {
+            None => message.header(ContentType::TEXT_PLAIN).body(text)?,
+            Some(html) => {
+                message.multipart(MultiPart::alternative_plain_html(text, html.clone()))?
+            }
+        })
     }
 }
 
@@ -111,7 +116,7 @@ impl Mailer for SmtpMailer {
 
 #[cfg(test)]
 mod tests {
-    use kernel::id::LetterId;
+    use kernel::id::MessageId;
     use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
     use tokio::net::TcpListener;
 
@@ -120,11 +125,12 @@ mod tests {
 
     fn mail() -> Mail {
         Mail {
-            id: LetterId::new(),
+            id: MessageId::new().uuid(),
             kind: "reset_password".to_owned(),
             to: "ada@example.com".to_owned(),
             subject: "Choose a new password".to_owned(),
             text: "https://shop.example/account/reset-password#token=geheim\n".to_owned(),
+            html: None,
         }
     }
 
@@ -187,6 +193,18 @@ mod tests {
         let error = of(url, Path::new("/nowhere")).send(&mail()).await.unwrap_err();
         assert_eq!(error.what, "mail");
         assert!(!format!("{error:?}").contains("geheim"), "{error:?}");
+    }
+
+    #[tokio::test]
+    async fn a_mail_with_html_has_both() {
+        let folder = platform::testing::folder().join("mail");
+        let html = Some("<p>Grüße</p>".to_owned());
+        let mail = Mail { text: "Grüße\n".to_owned(), html, ..mail() };
+        of(String::new(), &folder).send(&mail).await.unwrap();
+        let text = std::fs::read_to_string(folder.join(format!("{}.eml", mail.id))).unwrap();
+        let (plain, html) = (text.find("text/plain"), text.find("text/html"));
+        assert!(text.contains("multipart/alternative") && plain < html, "{text}");
+        assert!(plain.is_some() && text.contains("<p>Gr=C3=BC=C3=9Fe</p>"), "{text}");
     }
 
     #[test]

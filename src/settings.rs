@@ -42,6 +42,8 @@ pub struct Settings {
     pub order: order::Settings,
     /// The modules.
     pub payment: payment::Settings,
+    /// The modules.
+    pub messages: messages::Settings,
 }
 
 /// The web server.

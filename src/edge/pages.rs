@@ -47,7 +47,7 @@ static PATHS: LazyLock<Vec<(String, String)>> = LazyLock::new(|| {
 });
 
 /// What each module says of its endpoints.
-fn parts() -> [OpenApi; 7] {
+fn parts() -> [OpenApi; 8] {
     [
         auth::Accounts::openapi(),
         catalog::Catalog::openapi(),
@@ -55,6 +55,7 @@ fn parts() -> [OpenApi; 7] {
         payment::Payments::openapi(),
         inventory::Inventory::openapi(),
         analytics::Analytics::openapi(),
+        messages::Messages::openapi(),
         super::audit::openapi(),
     ]
 }

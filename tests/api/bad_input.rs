@@ -141,6 +141,11 @@ async fn an_address_follows_the_rules_of_its_country(engine: Engine) {
             refused(&ada.post("/v1/cart/quote", &body).await, 422, "invalid_value", &field);
         }
     }
+    for (field, text) in [("email", "ada@"), ("email", "a b@c.de"), ("locale", "de_AT")] {
+        let mut body = order_body(&token);
+        body[field] = json!(text);
+        refused(&ada.command("/v1/orders", "k", &body).await, 422, "invalid_value", field);
+    }
     assert_eq!(ada.get("/v1/cart").await.body, before);
     assert_eq!(ada.get("/v1/orders").await.body["items"], json!([]));
     let mut right = order_body(&token);

@@ -155,6 +155,7 @@ const WOUNDS: &[(&str, &str, &str)] = &[
     ("analytics", "update sales_day set revenue = revenue + 1", "the sales of every day"),
     ("analytics", "delete from sales_day; delete from product_sales", "the sales of every day"),
     ("analytics", "update sales_day set day = '1999-01-01'", "the sales of every day"),
+    ("messages", "delete from message", "customers are told of has its message"),
 ];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -19,6 +19,7 @@ mod encrypted;
 mod firewall;
 mod framing;
 mod heads;
+mod letters;
 mod logged;
 mod prices;
 mod promotions;

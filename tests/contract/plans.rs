@@ -8,7 +8,7 @@ use platform::sql::{Db, Engine, Sqlite};
 use stoa::app::SCHEMAS;
 
 /// Tables that stay small: what the staff defines, work that waits, one row for a whole shop.
-const SMALL: [&str; 24] = [
+const SMALL: [&str; 25] = [
     "api_key",
     "attribute",
     "category",
@@ -33,6 +33,7 @@ const SMALL: [&str; 24] = [
     "stock_location",
     "synonym",
     "tax_rate",
+    "webhook",
 ];
 
 /// What `stoa verify` asks: it looks at everything, which is its purpose.

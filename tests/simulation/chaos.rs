@@ -6,8 +6,8 @@ use async_trait::async_trait;
 use kernel::id::{OrderId, PaymentId, ProductId};
 use kernel::ports::{
     Authorization, Authorize, Booked, Booking, Buyer, Catalog, Destination, Logistics,
-    LogisticsError, Notification, Notifier, Offer, PaymentError, PaymentView, Payments, Stock,
-    StockError, StockLine, TaxTerms, Unavailable, Wanted,
+    LogisticsError, Offer, PaymentError, PaymentView, Payments, Stock, StockError, StockLine,
+    TaxTerms, Unavailable, Wanted,
 };
 use kernel::{Currency, Money, Timestamp};
 use payment::{Card, Charge, NewCharge, Outcome, Processor, Token};
@@ -219,15 +219,5 @@ fn offer(product_id: ProductId, cents: i64) -> Offer {
         weight_g: 0,
         tax: TaxTerms::default(),
         sellable: true,
-    }
-}
-
-/// Messages that were handed over.
-pub struct Letters;
-
-#[async_trait]
-impl Notifier for Chaos<Letters> {
-    async fn notify(&self, _: &Notification) -> Result<(), Unavailable> {
-        self.call("notifier.notify", || async { Ok(()) }).await
     }
 }

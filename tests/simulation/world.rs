@@ -27,7 +27,7 @@ use platform::verify::Check;
 use serde_json::{Value, json};
 use stoa::settings::Settings;
 
-use crate::chaos::{Chaos, Letters, Prices};
+use crate::chaos::{Chaos, Prices};
 use crate::schedule::Schedule;
 
 const SCHEMAS: [Schema; 4] =
@@ -226,7 +226,6 @@ impl World {
             stock: Chaos::around(inventory.clone(), schedule),
             payments: Chaos::around(payments.clone(), schedule),
             logistics: Chaos::around(ManualFulfilment::new(order.clone()), schedule),
-            notifier: Chaos::around(Letters, schedule),
             tax: Arc::new(taxes.clone()),
             taxes,
         };

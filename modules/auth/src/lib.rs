@@ -26,6 +26,7 @@ mod store;
 mod usecase;
 mod verify;
 
+use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -33,7 +34,9 @@ use std::time::Duration;
 use actix_web::web::ServiceConfig;
 use async_trait::async_trait;
 use kernel::id::{ApiKeyId, CustomerId, SessionId};
-use kernel::ports::{Identity, IdentityError, Mailer, Principal, Proof, Role, Unavailable};
+use kernel::ports::{
+    Contact, Identity, IdentityError, Mailer, People, Principal, Proof, Role, Unavailable, Vault,
+};
 use kernel::{Permissions, Timestamp};
 use platform::audit::Actor;
 use platform::bus::Subscription;
@@ -359,5 +362,27 @@ impl Identity for Accounts {
 
     fn csrf_token(&self, session: SessionId) -> String {
         self.secrets().csrf_token(session)
+    }
+}
+
+#[async_trait]
+impl People for Accounts {
+    async fn contacts(
+        &self,
+        people: &[CustomerId],
+    ) -> Result<HashMap<CustomerId, Contact>, Unavailable> {
+        let found = store::accounts::contacts(self.db(), people).await;
+        let found = found.map_err(|error| Unavailable::new("auth", error))?;
+        Ok(found.into_iter().map(|(id, email)| (id.into(), Contact { email })).collect())
+    }
+}
+
+impl Vault for Accounts {
+    fn seal(&self, owner: &[u8], value: &[u8]) -> Option<Vec<u8>> {
+        self.secrets().seal(owner, value)
+    }
+
+    fn unseal(&self, owner: &[u8], sealed: &[u8]) -> Option<Vec<u8>> {
+        self.secrets().unseal(owner, sealed).map(|value| value.to_vec())
     }
 }

@@ -101,6 +101,10 @@ ids! {
     RoleId;
     /// A letter to somebody, sent by e-mail.
     LetterId;
+    /// A message to somebody, or to a system of theirs.
+    MessageId;
+    /// A customer's system that is told of events.
+    WebhookId;
     /// A passkey.
     PasskeyId;
     /// One published event.

@@ -4,6 +4,7 @@
 pub mod address;
 pub mod clock;
 pub mod currency;
+pub mod email;
 pub mod event;
 pub mod events;
 pub mod id;
@@ -16,6 +17,7 @@ pub mod problem;
 pub use address::Address;
 pub use clock::{Clock, Timestamp};
 pub use currency::Currency;
+pub use email::email;
 pub use event::{Envelope, Event};
 pub use money::{Money, MoneyError};
 pub use page::{Page, PageQuery};

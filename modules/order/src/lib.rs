@@ -16,6 +16,7 @@ mod react;
 mod saga;
 mod store;
 mod taxes;
+mod told;
 mod usecase;
 mod verify;
 mod watchers;
@@ -26,7 +27,7 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use kernel::id::OrderId;
-use kernel::ports::{Catalog, Logistics, Notifier, PaymentView, Payments, Stock, Tax};
+use kernel::ports::{Catalog, Logistics, PaymentView, Payments, Stock, Tax};
 use platform::bus::Subscription;
 use platform::module::Schema;
 use platform::saga::Coordinator;
@@ -51,7 +52,7 @@ pub use taxes::TaxTable;
 pub use usecase::import_taxes::{TaxesImported, TaxesRefused};
 
 platform::migrations! { "order": "0001_orders", "0002_included_tax", "0003_promotions", "0004_tax", "0005_shipping",
-"0006_promotion_changes", "0007_saved_carts" }
+"0006_promotion_changes", "0007_saved_carts", "0009_contact" }
 
 /// The module's tables, statements and guards.
 pub const SCHEMA: Schema = Schema {
@@ -90,6 +91,16 @@ pub enum ExpectedTotal {
     Required,
 }
 
+/// Whether somebody without an account must say where letters about their order go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum GuestEmail {
+    /// They may; else nobody writes to them.
+    Optional,
+    /// They must.
+    Required,
+}
+
 /// How the module works.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -102,6 +113,8 @@ pub struct Settings {
     pub checkout_deadline_s: i64,
     /// Whether an order must say what the shopper was shown.
     pub expected_total: ExpectedTotal,
+    /// Whether somebody without an account must say where letters about their order go.
+    pub guest_email: GuestEmail,
     /// The shipping methods of a shop that keeps none itself.
     pub shipping: Vec<ShippingMethod>,
     /// Tax by ISO 3166-1 country, in percent, where the table of taxes says nothing of the country;
@@ -126,8 +139,6 @@ pub struct Ports {
     pub payments: Arc<dyn Payments>,
     /// The carrier.
     pub logistics: Arc<dyn Logistics>,
-    /// Messages to customers.
-    pub notifier: Arc<dyn Notifier>,
     /// Whoever knows the taxes.
     pub tax: Arc<dyn Tax>,
     /// The shop's own table of taxes, for the staff.
@@ -147,7 +158,6 @@ struct Inner {
     stock: Arc<dyn Stock>,
     payments: Arc<dyn Payments>,
     logistics: Arc<dyn Logistics>,
-    notifier: Arc<dyn Notifier>,
     checkouts: Coordinator<Checkout>,
     watchers: Arc<Watchers>,
     tax: Arc<dyn Tax>,
@@ -165,7 +175,7 @@ impl Orders {
         sagas: platform::saga::Settings,
         tasks: Tasks,
     ) -> Self {
-        let Ports { catalog, stock, payments, logistics, notifier, tax, taxes } = ports;
+        let Ports { catalog, stock, payments, logistics, tax, taxes } = ports;
         let steps = saga::checkout::Ports {
             stock: stock.clone(),
             payments: payments.clone(),
@@ -182,7 +192,6 @@ impl Orders {
             stock,
             payments,
             logistics,
-            notifier,
             checkouts,
             tax,
             taxes,
@@ -207,11 +216,9 @@ impl Orders {
     pub fn subscriptions(&self) -> Vec<Subscription> {
         let (db, checkouts) = (&self.inner.db, self.inner.checkouts.clone());
         let settled = react::payment_settled::PaymentSettled { checkouts };
-        let notify = react::notify::Notify { notifier: self.inner.notifier.clone() };
         let recall = react::recall::Recall { logistics: self.inner.logistics.clone() };
         vec![
             Subscription::reaction("order.payments", db, react::payment_settled::TOPICS, settled),
-            Subscription::effect("order.notify", db, react::notify::TOPICS, notify),
             Subscription::effect("order.recall", db, react::recall::TOPICS, recall),
             Subscription::reaction(
                 "order.guests",

@@ -1,34 +1,14 @@
+use kernel::email::EMAIL_SHAPE;
+
 use crate::error::Invalid;
 
-/// The longest address (RFC 5321, a path without its brackets), in bytes.
-pub(crate) const EMAIL_MAX: usize = 254;
-/// The longest part before the `@`, in bytes.
-const LOCAL_MAX: usize = 64;
-/// The longest label of a domain, in bytes.
-const LABEL_MAX: usize = 63;
-
 /// An e-mail address in the one spelling by which an account is found.
-///
-/// All of it is lower case: RFC 5321 lets the part before the `@` be case-sensitive, but no
-/// provider of note makes it so, and two accounts that differ in a capital letter help only a
-/// thief. Quoted local parts and address literals are refused; a domain in another script is
-/// written in its ASCII form (`xn--...`).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Email(String);
 
 impl Email {
     pub(crate) fn new(text: &str) -> Result<Self, Invalid> {
-        let text = text.trim();
-        let shaped = text.len() <= EMAIL_MAX
-            && text
-                .rsplit_once('@')
-                .is_some_and(|(local, domain)| is_local(local) && is_domain(domain));
-        if shaped {
-            return Ok(Self(text.to_ascii_lowercase()));
-        }
-        let message =
-            "must be an e-mail address such as ada@example.com, of at most 254 characters";
-        Err(Invalid { field: "email", message })
+        kernel::email(text).map(Self).ok_or(Invalid { field: "email", message: EMAIL_SHAPE })
     }
 
     pub(crate) fn as_str(&self) -> &str {
@@ -36,26 +16,9 @@ impl Email {
     }
 }
 
-/// RFC 5322's dot-atom.
-fn is_local(text: &str) -> bool {
-    let is_atext = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-/=?^_`{|}~".contains(c);
-    text.len() <= LOCAL_MAX
-        && text.split('.').all(|atom| !atom.is_empty() && atom.chars().all(is_atext))
-}
-
-fn is_domain(text: &str) -> bool {
-    let is_label = |label: &str| {
-        (1..=LABEL_MAX).contains(&label.len())
-            && label.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
-            && !label.starts_with('-')
-            && !label.ends_with('-')
-    };
-    let top = text.rsplit('.').next().unwrap_or_default();
-    text.contains('.') && text.split('.').all(is_label) && !top.chars().all(|c| c.is_ascii_digit())
-}
-
 #[cfg(test)]
 mod tests {
+    use kernel::email::EMAIL_MAX;
     use proptest::prelude::*;
 
     use super::*;

@@ -2,7 +2,7 @@
 
 use kernel::id::CustomerId;
 use kernel::ports::Role;
-use platform::sql::{Db, Result, Tx};
+use platform::sql::{Db, Json, Result, Tx};
 use uuid::Uuid;
 
 use crate::domain::{Account, Email};
@@ -21,6 +21,11 @@ platform::statements! {
                 coalesce(own_role, role) as role, customer_group, password_hash
            from customer where email = $1";
     ID_OF_EMAIL = "select id from customer where email = $1";
+    CONTACTS =
+        "select id, email from customer where email is not null
+            and id in (select unhex(value, '-') from json_each($1))",
+        "select id, email from customer where email is not null
+            and id in (select cast(value as uuid) from jsonb_array_elements_text($1))";
     REPLACE_HASH = "update customer set password_hash = $1 where id = $2 and password_hash = $3";
     BY_EMAIL =
         "select id, email, email_verified_at is not null as verified, name,
@@ -122,6 +127,11 @@ pub(crate) async fn by_id(tx: &mut Tx, id: CustomerId) -> Result<Option<Account>
 pub(crate) async fn id_of_email(db: &Db, email: &Email) -> Result<Option<CustomerId>> {
     let row: Option<(Uuid,)> = db.query(ID_OF_EMAIL).bind(email.as_str()).optional().await?;
     Ok(row.map(|(id,)| id.into()))
+}
+
+/// The addresses of those of these people who have one.
+pub(crate) async fn contacts(db: &Db, people: &[CustomerId]) -> Result<Vec<(Uuid, String)>> {
+    db.query(CONTACTS).bind(Json(people)).all().await
 }
 
 pub(crate) async fn credentials(db: &Db, email: &Email) -> Result<Option<Credentials>> {

@@ -1,13 +1,13 @@
 use async_trait::async_trait;
+use uuid::Uuid;
 
 use super::Unavailable;
-use crate::id::LetterId;
 
 /// A mail to one person. It may hold a secret, so it has no `Debug` and only its kind is logged.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Mail {
-    /// The letter; a mailer that is handed the same one twice delivers it once where it can.
-    pub id: LetterId,
+    /// The letter or message; a mailer that is handed the same one twice delivers it once where it can.
+    pub id: Uuid,
     /// Which letter, e.g. `reset_password`.
     pub kind: String,
     /// The address.
@@ -16,6 +16,8 @@ pub struct Mail {
     pub subject: String,
     /// The plain text.
     pub text: String,
+    /// The same for programs that show HTML.
+    pub html: Option<String>,
 }
 
 /// Delivers mail.

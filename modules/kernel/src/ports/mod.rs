@@ -5,19 +5,23 @@ mod catalog;
 mod identity;
 mod logistics;
 mod mailer;
-mod notifier;
+mod orders;
 mod payments;
+mod people;
 mod stock;
 mod tax;
+mod vault;
 
 pub use catalog::*;
 pub use identity::*;
 pub use logistics::*;
 pub use mailer::*;
-pub use notifier::*;
+pub use orders::*;
 pub use payments::*;
+pub use people::*;
 pub use stock::*;
 pub use tax::*;
+pub use vault::*;
 
 /// The other side could not be asked, or its answer was lost: nothing is known, and the same call
 /// with the same key may be repeated.

@@ -2,6 +2,7 @@
 
 pub mod address;
 pub mod cart;
+pub mod contact;
 pub mod difference;
 pub mod discount;
 pub mod number;

@@ -117,6 +117,10 @@ pub struct Order {
     pub shipping_method: String,
     /// The tax of the shipping; orders of old do not tell it.
     pub shipping_tax: Option<LineTax>,
+    /// Where letters about it go; to the account's address when it names none.
+    pub email: Option<String>,
+    /// The language of letters about it.
+    pub locale: Option<String>,
     /// Why it failed.
     pub failure: Option<OrderFailure>,
     /// How many events it has emitted.
@@ -147,6 +151,12 @@ pub struct OrderView {
     #[serde(skip_serializing_if = "Option::is_none")]
     billing_address: Option<Address>,
     shipping_method: String,
+    /// Where letters about it go, if not to the account's address; a guest who named none gets none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    email: Option<String>,
+    /// The language of letters about it, if it named one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    locale: Option<String>,
     payment: Option<PaymentView>,
     #[serde(skip_serializing_if = "Option::is_none")]
     failure: Option<OrderFailure>,
@@ -171,6 +181,8 @@ impl Order {
             shipping_address: self.shipping_address,
             billing_address: self.billing_address,
             shipping_method: self.shipping_method,
+            email: self.email,
+            locale: self.locale,
             payment,
             failure: self.failure,
             created_at: self.created_at,

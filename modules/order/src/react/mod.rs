@@ -1,6 +1,5 @@
 //! What the module does when others publish events.
 
 pub mod guest_merged;
-pub mod notify;
 pub mod payment_settled;
 pub mod recall;

@@ -20,9 +20,10 @@ platform::statements! {
     INSERT = "insert into orders (id, number, customer_id, cart_id, status, currency, items_minor,
                      discount_minor, shipping_minor, tax_minor, total_minor, included_tax_minor,
                      coupon, shipping_address, billing_address, shipping_method, version,
-                     created_at, updated_at, promotions, shipping_tax_minor, shipping_tax_ppm)
+                     created_at, updated_at, promotions, shipping_tax_minor, shipping_tax_ppm,
+                     email, locale)
               values ($1, $2, $3, $4, 'PENDING', $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15,
-                      1, $16, $16, $17, $18, $19) on conflict (number) do nothing";
+                      1, $16, $16, $17, $18, $19, $20, $21) on conflict (number) do nothing";
     INSERT_LINES =
         "insert into order_line (id, order_id, product_id, sku, name, quantity, unit_minor,
                 total_minor, discount_minor, tax_minor, tax_ppm)
@@ -40,19 +41,19 @@ platform::statements! {
     FIND = "select id, number, customer_id, cart_id, status, currency, items_minor, discount_minor,
                    shipping_minor, tax_minor, included_tax_minor, total_minor, coupon, promotions,
                    shipping_address, billing_address, shipping_method, shipping_tax_minor,
-                   shipping_tax_ppm, failure, version, created_at, updated_at,
+                   shipping_tax_ppm, email, locale, failure, version, created_at, updated_at,
                    confirmed_at
               from orders where id = $1";
     OF_CUSTOMER = "select id, number, customer_id, cart_id, status, currency, items_minor,
                    discount_minor, shipping_minor, tax_minor, included_tax_minor, total_minor,
                    coupon, promotions, shipping_address, billing_address, shipping_method, shipping_tax_minor,
-                   shipping_tax_ppm, failure, version,
+                   shipping_tax_ppm, email, locale, failure, version,
                    created_at, updated_at, confirmed_at
               from orders where customer_id = $1 and id < $2 order by id desc limit $3";
     LIST = "select id, number, customer_id, cart_id, status, currency, items_minor,
                    discount_minor, shipping_minor, tax_minor, included_tax_minor, total_minor,
                    coupon, promotions, shipping_address, billing_address, shipping_method, shipping_tax_minor,
-                   shipping_tax_ppm, failure, version,
+                   shipping_tax_ppm, email, locale, failure, version,
                    created_at, updated_at, confirmed_at
               from orders where (cast($1 as text) is null or status = $1) and id < $2
              order by id desc limit $3";
@@ -66,6 +67,19 @@ platform::statements! {
            from order_line
           where order_id in (select cast(value as uuid) from jsonb_array_elements_text($1))
           order by id";
+    OF_IDS =
+        "select id, number, customer_id, cart_id, status, currency, items_minor, discount_minor,
+                shipping_minor, tax_minor, included_tax_minor, total_minor, coupon, promotions,
+                shipping_address, billing_address, shipping_method, shipping_tax_minor,
+                shipping_tax_ppm, email, locale, failure, version, created_at, updated_at,
+                confirmed_at
+           from orders where id in (select unhex(value, '-') from json_each($1))",
+        "select id, number, customer_id, cart_id, status, currency, items_minor, discount_minor,
+                shipping_minor, tax_minor, included_tax_minor, total_minor, coupon, promotions,
+                shipping_address, billing_address, shipping_method, shipping_tax_minor,
+                shipping_tax_ppm, email, locale, failure, version, created_at, updated_at,
+                confirmed_at
+           from orders where id in (select cast(value as uuid) from jsonb_array_elements_text($1))";
     ADOPT = "update orders set customer_id = $2 where customer_id = $1";
     /// The version is the lock: of two who decide on the same state, one is refused.
     MOVE = "update orders set status = $3, version = version + $4, failure = $5,
@@ -95,6 +109,8 @@ struct Row {
     shipping_method: String,
     shipping_tax_minor: Option<i64>,
     shipping_tax_ppm: Option<i64>,
+    email: Option<String>,
+    locale: Option<String>,
     failure: Option<Json<OrderFailure>>,
     version: i64,
     created_at: Timestamp,
@@ -161,6 +177,8 @@ impl Row {
             billing_address: self.billing_address.map(|address| address.0),
             shipping_method: self.shipping_method,
             shipping_tax: tax(self.shipping_tax_minor, self.shipping_tax_ppm),
+            email: self.email,
+            locale: self.locale,
             failure: self.failure.map(|failure| failure.0),
             version: self.version,
             created_at: self.created_at,
@@ -193,6 +211,8 @@ pub async fn insert(tx: &mut Tx, order: &Order) -> Result<bool> {
         .bind((!order.promotions.is_empty()).then_some(Json(&order.promotions)))
         .bind(order.shipping_tax.map(|tax| tax.amount.minor()))
         .bind(order.shipping_tax.map(LineTax::rate_ppm))
+        .bind(order.email.as_deref())
+        .bind(order.locale.as_deref())
         .execute()
         .await?;
     if inserted == 0 {
@@ -253,6 +273,12 @@ pub async fn list(
 ) -> Result<Vec<Order>> {
     let status = status.map(Status::word);
     let rows = db.query(LIST).bind(status).bind(before.uuid()).bind(limit).all().await?;
+    with_lines(db, rows).await
+}
+
+/// The orders of these ids that are there.
+pub async fn of_ids(db: &Db, ids: &[OrderId]) -> Result<Vec<Order>> {
+    let rows = db.query(OF_IDS).bind(Json(ids)).all().await?;
     with_lines(db, rows).await
 }
 

@@ -17,6 +17,7 @@ use utoipa::ToSchema;
 
 use crate::domain::address;
 use crate::domain::cart::PricedLine;
+use crate::domain::contact;
 use crate::domain::difference::{Expected, ShownLine, difference};
 use crate::domain::number::number;
 use crate::domain::order::Order;
@@ -26,7 +27,7 @@ use crate::saga::checkout::Checkout;
 use crate::store::cart::{self, Cart};
 use crate::store::{orders, promotion};
 use crate::usecase::quote::Quote;
-use crate::{ExpectedTotal, Orders, Settings};
+use crate::{ExpectedTotal, GuestEmail, Orders, Settings};
 
 /// The longest payment token, in bytes.
 const TOKEN_MAX: usize = 255;
@@ -50,6 +51,15 @@ pub struct PlaceOrder {
     pub shipping_method: String,
     /// How it is paid.
     pub payment: PayWith,
+    /// Where letters about the order go. Without it they go to the account's address, and guests get
+    /// none.
+    #[serde(default)]
+    #[schema(format = Email, max_length = 254)]
+    pub email: Option<String>,
+    /// The language of these letters, e.g. `de` or `de-AT`; the shop's own when it is left out.
+    #[serde(default)]
+    #[schema(pattern = "^[a-z]{2,3}(-[A-Z]{2})?$")]
+    pub locale: Option<String>,
     /// A coupon; that of the cart when it is left out.
     #[serde(default)]
     pub coupon: Option<String>,
@@ -131,7 +141,7 @@ impl Orders {
         key: &Key,
         request: &PlaceOrder,
     ) -> Result<(OrderId, Running), OrderError> {
-        check(request, &self.inner.settings)?;
+        check(shopper, request, &self.inner.settings)?;
         let cart = cart::find(&self.inner.db, shopper.id).await?;
         let empty = || Problem::new(code::CART_EMPTY, "Put a product into the cart first.");
         let cart = cart.ok_or_else(empty)?;
@@ -189,13 +199,19 @@ impl Orders {
     }
 }
 
-fn check(request: &PlaceOrder, settings: &Settings) -> Result<(), Problem> {
+fn check(shopper: &Principal, request: &PlaceOrder, settings: &Settings) -> Result<(), Problem> {
     address::check(&request.shipping_address, "shipping_address")?;
     if let Some(address) = &request.billing_address {
         address::check(address, "billing_address")?;
     }
     if request.payment.token.is_empty() || request.payment.token.len() > TOKEN_MAX {
         return Err(Problem::invalid("payment.token", "must be a token of /v1/payment-tokens"));
+    }
+    contact::check_email(request.email.as_deref())?;
+    contact::check_locale(request.locale.as_deref())?;
+    let has_address = request.email.is_some() || contact::has_account(shopper);
+    if !has_address && settings.guest_email == GuestEmail::Required {
+        return Err(Problem::invalid("email", "must be given by whoever has no account"));
     }
     if request.expected_total.is_none() && settings.expected_total == ExpectedTotal::Required {
         return Err(Problem::invalid("expected_total", "must be the total of the quote"));
@@ -254,6 +270,8 @@ fn new_order(
         billing_address: request.billing_address.clone(),
         shipping_method: request.shipping_method.clone(),
         shipping_tax: Some(quote.shipping_tax.into()),
+        email: request.email.as_deref().and_then(kernel::email),
+        locale: request.locale.clone(),
         failure: None,
         version: 1,
         created_at: now,

@@ -1,0 +1,9 @@
+/// Seals what must not be read where it is stored, under a key that is stored elsewhere.
+pub trait Vault: Send + Sync {
+    /// Seals a value for one owner: opened for another, or changed, it is refused. None when that
+    /// cannot be done.
+    fn seal(&self, owner: &[u8], value: &[u8]) -> Option<Vec<u8>>;
+
+    /// What was sealed for an owner.
+    fn unseal(&self, owner: &[u8], sealed: &[u8]) -> Option<Vec<u8>>;
+}

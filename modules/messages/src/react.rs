@@ -1,0 +1,78 @@
+//! What the module hears of.
+
+use async_trait::async_trait;
+use kernel::Envelope;
+use kernel::events::{
+    OrderCancelled, OrderConfirmed, OrderDelivered, OrderFailed, OrderPlaced, OrderShipped,
+    PaymentActionRequired, PaymentAuthorized, PaymentCaptured, PaymentFailed, PaymentRefunded,
+    PaymentVoided, StockLow,
+};
+use kernel::id::OrderId;
+use platform::bus::{HandlerError, Reaction, Topic};
+use platform::sql::Tx;
+use serde::Deserialize;
+use tokio::sync::watch;
+
+use crate::domain::kind::Kind;
+use crate::domain::state::{State, is_worth_telling};
+use crate::store::message::{self, CUSTOMER, EMAIL, Fresh, WEBHOOK};
+use crate::store::webhook;
+
+/// What it hears of, and webhooks can be told.
+pub(crate) const TOPICS: [Topic; 13] = [
+    Topic::of::<OrderPlaced>(),
+    Topic::of::<OrderConfirmed>(),
+    Topic::of::<OrderFailed>(),
+    Topic::of::<OrderCancelled>(),
+    Topic::of::<OrderShipped>(),
+    Topic::of::<OrderDelivered>(),
+    Topic::of::<PaymentActionRequired>(),
+    Topic::of::<PaymentAuthorized>(),
+    Topic::of::<PaymentCaptured>(),
+    Topic::of::<PaymentFailed>(),
+    Topic::of::<PaymentVoided>(),
+    Topic::of::<PaymentRefunded>(),
+    Topic::of::<StockLow>(),
+];
+
+/// Notes whom each event is told to, in the commit that moves the cursor.
+pub(crate) struct Tell {
+    /// Wakes those who send.
+    pub wake: watch::Sender<u64>,
+}
+
+/// What most of these events have.
+#[derive(Deserialize)]
+struct OfOrder {
+    #[serde(default)]
+    order_id: Option<OrderId>,
+}
+
+#[async_trait]
+impl Reaction for Tell {
+    async fn apply(&self, tx: &mut Tx, event: &Envelope) -> Result<(), HandlerError> {
+        let OfOrder { order_id: order } = OfOrder::deserialize(&event.data)?;
+        let is_worth = is_worth_telling(event.time, tx.now());
+        if let Some(kind) = Kind::of_event(&event.kind) {
+            let state = if is_worth { State::Waiting } else { State::Outdated };
+            let letter = Fresh::new(EMAIL, CUSTOMER.to_owned(), state);
+            message::insert(tx, event, order, event.time + kind.delay(), &[letter]).await?;
+        }
+        if !is_worth {
+            return Ok(());
+        }
+        let hearing = webhook::hearing(tx, event).await?.into_iter();
+        let calls: Vec<Fresh> =
+            hearing.map(|id| Fresh::new(WEBHOOK, id.to_string(), State::Waiting)).collect();
+        Ok(message::insert(tx, event, order, event.time, &calls).await?)
+    }
+
+    fn committed(&self, _: &[&Envelope]) {
+        self.wake.send_modify(|times| *times += 1);
+    }
+
+    /// Nothing is emptied: a replay adds what is missing, and what was told is not told again.
+    async fn reset(&self, _: &mut Tx) -> Result<(), HandlerError> {
+        Ok(())
+    }
+}

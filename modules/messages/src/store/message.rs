@@ -1,0 +1,259 @@
+//! Messages: told once, tried under a lease, ended once.
+
+use kernel::id::{EventId, MessageId, OrderId, WebhookId};
+use kernel::{Envelope, Timestamp};
+use platform::sql::{Db, Json, Result, Tx};
+use serde::Serialize;
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::domain::state::{ATTEMPTS_MAX, State};
+
+/// Who a letter goes to; the address is looked up when it is sent.
+pub(crate) const CUSTOMER: &str = "customer";
+/// The channel of letters.
+pub(crate) const EMAIL: &str = "email";
+/// The channel of calls; the recipient is the id of the webhook.
+pub(crate) const WEBHOOK: &str = "webhook";
+
+platform::statements! {
+    /// Whatever is repeated, an event is told once to each recipient.
+    INSERT =
+        "insert into message (id, event_id, event_kind, event_version, event_at, order_id, channel,
+                recipient, data, state, due_at, created_at, ended_at)
+         select unhex(value->>'id', '-'), $2, $3, $4, $5, $6, value->>'channel',
+                value->>'recipient', $7, value->>'state', $8, $9,
+                case when value->>'state' = 'waiting' then null else $9 end
+           from json_each($1) where true
+             on conflict (event_id, channel, recipient) do nothing",
+        "insert into message (id, event_id, event_kind, event_version, event_at, order_id, channel,
+                recipient, data, state, due_at, created_at, ended_at)
+         select r.id, $2, $3, $4, $5, $6, r.channel, r.recipient, $7, r.state, $8, $9,
+                case when r.state <> 'waiting' then cast($9 as timestamptz) end
+           from jsonb_to_recordset($1) as r(id uuid, channel text, recipient text, state text)
+             on conflict (event_id, channel, recipient) do nothing";
+    ANY_DUE = "select id from message
+                where channel = $1 and recipient = $2 and state = 'waiting' and due_at <= $3 limit 1";
+    /// A try that has not ended was one too: what ends the process each time is not tried for ever.
+    GIVE_UP = "update message set state = 'dead', ended_at = $3, last_error = 'no try of it has ended'
+                where channel = $1 and recipient = $2 and state = 'waiting' and due_at <= $3
+                  and attempts >= $4";
+    /// Until `due_at` nobody else begins a try.
+    CLAIM =
+        "update message set attempts = attempts + 1, due_at = $4
+          where id in (select id from message where channel = $1 and recipient = $2
+                          and state = 'waiting' and due_at <= $3 order by due_at limit $5)
+         returning id, event_id, event_kind, event_version, event_at, order_id, data, attempts",
+        "update message set attempts = attempts + 1, due_at = $4
+          where id in (select id from message where channel = $1 and recipient = $2
+                          and state = 'waiting' and due_at <= $3 order by due_at limit $5
+                          for update skip locked)
+         returning id, event_id, event_kind, event_version, event_at, order_id, data, attempts";
+    END = "update message set state = $3, ended_at = $4, last_error = $5
+            where id = $1 and attempts = $2 and state = 'waiting'";
+    AGAIN = "update message set due_at = $3, last_error = $4
+              where id = $1 and attempts = $2 and state = 'waiting'";
+    END_ALL =
+        "update message set state = $2, ended_at = $3
+          where state = 'waiting' and id in (select unhex(value, '-') from json_each($1))",
+        "update message set state = $2, ended_at = $3
+          where state = 'waiting'
+            and id in (select cast(value as uuid) from jsonb_array_elements_text($1))";
+    RETRY = "update message set state = 'waiting', attempts = 0, due_at = $2, ended_at = null
+              where id = $1 and state = 'dead'";
+    FIND = "select id, event_id, event_kind, order_id, channel, recipient, state, attempts, due_at,
+                   created_at, ended_at, last_error
+              from message where id = $1";
+    LIST = "select id, event_id, event_kind, order_id, channel, recipient, state, attempts, due_at,
+                   created_at, ended_at, last_error
+              from message where id < $1 order by id desc limit $2";
+    IN_STATE = "select id, event_id, event_kind, order_id, channel, recipient, state, attempts,
+                       due_at, created_at, ended_at, last_error
+                  from message where state = $1 and id < $2 order by id desc limit $3";
+    OF_RECIPIENT = "select id, event_id, event_kind, order_id, channel, recipient, state, attempts,
+                           due_at, created_at, ended_at, last_error
+                      from message where channel = 'webhook' and recipient = $1 and id < $2
+                     order by id desc limit $3";
+    REDELIVER = "update message set state = 'waiting', attempts = 0, due_at = $3, ended_at = null
+                  where id = $1 and channel = 'webhook' and recipient = $2
+                    and state in ('sent', 'dead')";
+    TOLD =
+        "select event_id from message where channel = 'email'
+            and event_id in (select unhex(value, '-') from json_each($1))",
+        "select event_id from message where channel = 'email'
+            and event_id in (select cast(value as uuid) from jsonb_array_elements_text($1))";
+}
+
+/// Notes whom an event is told to, from `due_at` on.
+pub(crate) async fn insert(
+    tx: &mut Tx,
+    event: &Envelope,
+    order: Option<OrderId>,
+    due_at: Timestamp,
+    recipients: &[Fresh],
+) -> Result<()> {
+    if recipients.is_empty() {
+        return Ok(());
+    }
+    let now = tx.now();
+    tx.query(INSERT)
+        .bind(Json(recipients))
+        .bind(event.id.uuid())
+        .bind(event.kind.as_str())
+        .bind(event.version)
+        .bind(event.time)
+        .bind(order.map(OrderId::uuid))
+        .bind(Json(&event.data))
+        .bind(due_at)
+        .bind(now)
+        .execute()
+        .await
+        .map(drop)
+}
+
+/// Somebody who is told of an event.
+#[derive(Serialize)]
+pub(crate) struct Fresh {
+    id: MessageId,
+    channel: &'static str,
+    recipient: String,
+    /// Waiting, or outdated from the beginning.
+    state: State,
+}
+
+impl Fresh {
+    pub(crate) fn new(channel: &'static str, recipient: String, state: State) -> Self {
+        Self { id: MessageId::new(), channel, recipient, state }
+    }
+}
+
+/// A message whose time has come, and the number of this try.
+#[derive(platform::sql::Record)]
+pub(crate) struct Due {
+    pub id: Uuid,
+    pub event_id: Uuid,
+    pub event_kind: String,
+    pub event_version: i64,
+    pub event_at: Timestamp,
+    pub order_id: Option<Uuid>,
+    pub data: Json<Value>,
+    pub attempts: i64,
+}
+
+/// Whether there is anything to claim: asked first, so that an idle shop writes nothing.
+pub(crate) async fn any_due(db: &Db, channel: &str, recipient: &str) -> Result<bool> {
+    let query = db.query(ANY_DUE).bind(channel).bind(recipient).bind(db.clock().now());
+    Ok(query.optional::<(Uuid,)>().await?.is_some())
+}
+
+/// Begins a try of some messages that are due; nobody else does before `until`.
+pub(crate) async fn claim(
+    tx: &mut Tx,
+    channel: &str,
+    recipient: &str,
+    until: Timestamp,
+    limit: i64,
+) -> Result<Vec<Due>> {
+    let now = tx.now();
+    let query = tx.query(GIVE_UP).bind(channel).bind(recipient).bind(now).bind(ATTEMPTS_MAX);
+    query.execute().await?;
+    let query = tx.query(CLAIM).bind(channel).bind(recipient).bind(now).bind(until).bind(limit);
+    let mut claimed: Vec<Due> = query.all().await?;
+    claimed.sort_unstable_by_key(|due| due.id);
+    Ok(claimed)
+}
+
+/// Ends a message, unless a later try has begun.
+pub(crate) async fn end(
+    tx: &mut Tx,
+    id: Uuid,
+    attempts: i64,
+    state: State,
+    error: Option<&str>,
+) -> Result<()> {
+    let now = tx.now();
+    let query = tx.query(END).bind(id).bind(attempts).bind(state.word()).bind(now).bind(error);
+    query.execute().await.map(drop)
+}
+
+/// Lets a message be tried again, unless a later try has begun.
+pub(crate) async fn again(
+    tx: &mut Tx,
+    id: Uuid,
+    attempts: i64,
+    due_at: Timestamp,
+    error: &str,
+) -> Result<()> {
+    tx.query(AGAIN).bind(id).bind(attempts).bind(due_at).bind(error).execute().await.map(drop)
+}
+
+/// Ends messages that need no try.
+pub(crate) async fn end_all(tx: &mut Tx, ids: &[Uuid], state: State) -> Result<()> {
+    let now = tx.now();
+    tx.query(END_ALL).bind(Json(ids)).bind(state.word()).bind(now).execute().await.map(drop)
+}
+
+/// Lets a dead message be tried again from the first try. False when it is not dead.
+pub(crate) async fn retry(tx: &mut Tx, id: MessageId) -> Result<bool> {
+    let now = tx.now();
+    Ok(tx.query(RETRY).bind(id.uuid()).bind(now).execute().await? == 1)
+}
+
+/// A message as the staff sees it.
+#[derive(platform::sql::Record)]
+pub(crate) struct Kept {
+    pub id: Uuid,
+    pub event_id: Uuid,
+    pub event_kind: String,
+    pub order_id: Option<Uuid>,
+    pub channel: String,
+    pub recipient: String,
+    pub state: String,
+    pub attempts: i64,
+    pub due_at: Timestamp,
+    pub created_at: Timestamp,
+    pub ended_at: Option<Timestamp>,
+    pub last_error: Option<String>,
+}
+
+pub(crate) async fn load(tx: &mut Tx, id: MessageId) -> Result<Option<Kept>> {
+    tx.query(FIND).bind(id.uuid()).optional().await
+}
+
+/// Messages before one, newest first, perhaps only those of one state.
+pub(crate) async fn list(
+    db: &Db,
+    state: Option<State>,
+    before: MessageId,
+    limit: i64,
+) -> Result<Vec<Kept>> {
+    let query = match state {
+        None => db.query(LIST).bind(before.uuid()),
+        Some(state) => db.query(IN_STATE).bind(state.word()).bind(before.uuid()),
+    };
+    query.bind(limit).all().await
+}
+
+/// The calls of a webhook before one, newest first.
+pub(crate) async fn of_webhook(
+    db: &Db,
+    webhook: WebhookId,
+    before: MessageId,
+    limit: i64,
+) -> Result<Vec<Kept>> {
+    let query = db.query(OF_RECIPIENT).bind(webhook.to_string()).bind(before.uuid());
+    query.bind(limit).all().await
+}
+
+/// Lets a call of a webhook be made again from the first try. False when it waits already.
+pub(crate) async fn redeliver(tx: &mut Tx, webhook: WebhookId, id: MessageId) -> Result<bool> {
+    let now = tx.now();
+    let query = tx.query(REDELIVER).bind(id.uuid()).bind(webhook.to_string()).bind(now);
+    Ok(query.execute().await? == 1)
+}
+
+/// Those of these events that a letter is kept of.
+pub(crate) async fn told(db: &Db, events: &[EventId]) -> Result<Vec<EventId>> {
+    let rows: Vec<(Uuid,)> = db.query(TOLD).bind(Json(events)).all().await?;
+    Ok(rows.into_iter().map(|(id,)| id.into()).collect())
+}

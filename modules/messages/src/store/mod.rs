@@ -1,0 +1,4 @@
+//! The tables of messages, as functions over a unit of work.
+
+pub(crate) mod message;
+pub(crate) mod webhook;

@@ -1,0 +1,8 @@
+//! The promises of messages, on both engines.
+#![cfg(test)]
+
+mod http;
+mod letters;
+mod receiver;
+mod webhooks;
+mod world;
