@@ -20,6 +20,7 @@ mod firewall;
 mod framing;
 mod heads;
 mod logged;
+mod parcels;
 mod prices;
 mod promotions;
 mod proxied;

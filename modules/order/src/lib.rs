@@ -45,13 +45,13 @@ pub use domain::status::Status;
 pub use error::OrderError;
 pub use fulfilment::ManualFulfilment;
 pub use saga::checkout::Checkout;
-pub use store::books::{Brief, Sold};
+pub use store::books::{Brief, Sold, Units};
 pub use store::promotion::{PROMOTION_BUDGET, PROMOTION_CUSTOMER, PROMOTION_USES};
 pub use taxes::TaxTable;
 pub use usecase::import_taxes::{TaxesImported, TaxesRefused};
 
 platform::migrations! { "order": "0001_orders", "0002_included_tax", "0003_promotions", "0004_tax", "0005_shipping",
-"0006_promotion_changes", "0007_saved_carts" }
+"0006_promotion_changes", "0007_saved_carts", "0008_parcels" }
 
 /// The module's tables, statements and guards.
 pub const SCHEMA: Schema = Schema {

@@ -62,6 +62,20 @@ pub async fn verify(db: &Db, now: Timestamp) -> Result<Vec<Check>> {
             shipment::UNEXPLAINED,
         )
         .await?,
+        by_query(
+            db,
+            "every unit that left is in one shipment, and counts as what became of that",
+            shipment::COUNT,
+            shipment::MISPACKED,
+        )
+        .await?,
+        by_query(
+            db,
+            "every order's state is what its units and shipments say",
+            books::COUNT,
+            shipment::MISSTATED,
+        )
+        .await?,
         by_query(db, PROMOTION_USES.name, promotion::COUNT, PROMOTION_USES.broken).await?,
         by_query(db, PROMOTION_BUDGET.name, promotion::COUNT, PROMOTION_BUDGET.broken).await?,
         by_query(db, PROMOTION_CUSTOMER.name, promotion::COUNT, PROMOTION_CUSTOMER.broken).await?,

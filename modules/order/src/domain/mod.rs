@@ -8,6 +8,7 @@ pub mod number;
 pub mod order;
 pub mod promotion;
 pub mod rate;
+pub mod shipment;
 pub mod shipping;
 pub mod spread;
 pub mod status;

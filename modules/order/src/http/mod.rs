@@ -8,6 +8,7 @@ mod problem;
 mod promotion_body;
 mod promotions;
 mod saved;
+mod shipments;
 mod stream;
 mod taxes;
 mod versioned;
@@ -44,6 +45,9 @@ pub(crate) fn routes(orders: &Orders, config: &mut web::ServiceConfig) {
         .route("/v1/admin/orders/{id}/ship", web::post().to(admin::ship))
         .route("/v1/admin/orders/{id}/deliver", web::post().to(admin::deliver))
         .route("/v1/admin/orders/{id}/cancel", web::post().to(admin::cancel))
+        .route("/v1/admin/orders/{id}/shipments", web::post().to(shipments::ship))
+        .route("/v1/admin/shipments/{id}/deliver", web::post().to(shipments::deliver))
+        .route("/v1/admin/shipments/{id}/lost", web::post().to(shipments::lose))
         .route("/v1/admin/promotions", web::get().to(promotions::list))
         .route("/v1/admin/promotions", web::post().to(promotions::create))
         .route("/v1/admin/promotions/{code}", web::get().to(promotions::show))
@@ -91,6 +95,9 @@ pub(crate) fn routes(orders: &Orders, config: &mut web::ServiceConfig) {
     admin::ship,
     admin::deliver,
     admin::cancel,
+    shipments::ship,
+    shipments::deliver,
+    shipments::lose,
     promotions::list,
     promotions::create,
     promotions::show,

@@ -9,5 +9,6 @@ pub mod promotions;
 pub mod quote;
 pub mod remembered;
 pub mod saved;
+pub mod ship;
 pub mod shipping;
 pub mod timeline;
