@@ -116,6 +116,12 @@ const WOUNDS: &[(&str, &str, &str)] = &[
     ("order", "update order_line set lost = 1 where delivered = 1", "units and shipments say"),
     ("order", "update orders set status = 'DELIVERED' where status = 'SHIPPED'", "shipments say"),
     ("order", "delete from shipment_line", "every shipment is explained"),
+    ("order", "update invoice_series set last = last + 1", "a series without gaps"),
+    (
+        "order",
+        "drop trigger invoice_is_never_deleted; delete from invoice where number = 1",
+        "a series without gaps",
+    ),
     ("order", "update saga set phase = 'stuck', ended_at = null", "no saga is stuck"),
     (
         "order",
@@ -233,6 +239,8 @@ async fn in_parcels(shop: &Shop, staff: &Customer, lamp: &str) {
         let parcel = left.body["shipments"][0]["id"].as_str().unwrap();
         let deliver = format!("/v1/admin/shipments/{parcel}/deliver");
         assert_eq!(staff.post(&deliver, &json!({})).await.status, 200);
+        let invoice = format!("/v1/orders/{}/invoice.pdf", order.body["id"].as_str().unwrap());
+        assert_eq!(ada.download(&invoice).await.0, 200);
         if rest {
             assert_eq!(staff.post(&path, &json!({})).await.status, 200);
         }

@@ -14,6 +14,7 @@ mod cancelling;
 mod checkout;
 mod compensations;
 mod description;
+mod documents;
 mod edge;
 mod encrypted;
 mod firewall;

@@ -12,6 +12,7 @@ mod domain;
 mod error;
 mod fulfilment;
 mod http;
+mod paper;
 mod react;
 mod saga;
 mod store;
@@ -51,7 +52,8 @@ pub use taxes::TaxTable;
 pub use usecase::import_taxes::{TaxesImported, TaxesRefused};
 
 platform::migrations! { "order": "0001_orders", "0002_included_tax", "0003_promotions", "0004_tax", "0005_shipping",
-"0006_promotion_changes", "0007_saved_carts", "0008_parcels" }
+"0006_promotion_changes", "0007_saved_carts", "0008_parcels",
+"0009_invoices" }
 
 /// The module's tables, statements and guards.
 pub const SCHEMA: Schema = Schema {
@@ -60,6 +62,7 @@ pub const SCHEMA: Schema = Schema {
     statements: &[
         store::books::STATEMENTS,
         store::cart::STATEMENTS,
+        store::invoice::STATEMENTS,
         store::orders::STATEMENTS,
         store::promotion::STATEMENTS,
         store::saved::STATEMENTS,
@@ -107,6 +110,8 @@ pub struct Settings {
     /// Tax by ISO 3166-1 country, in percent, where the table of taxes says nothing of the country;
     /// countries left out have none.
     pub tax_percent: HashMap<String, Decimal>,
+    /// Who sells, line by line, as invoices and packing slips tell it.
+    pub seller: Vec<String>,
 }
 
 impl Settings {

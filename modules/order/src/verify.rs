@@ -6,7 +6,7 @@ use platform::sql::{Db, Result};
 use platform::verify::{Check, by_query};
 
 use crate::store::promotion::{PROMOTION_BUDGET, PROMOTION_CUSTOMER, PROMOTION_USES};
-use crate::store::{books, cart, promotion, shipment};
+use crate::store::{books, cart, invoice, promotion, shipment};
 
 /// Every invariant that the module can prove from its own rows.
 pub async fn verify(db: &Db, now: Timestamp) -> Result<Vec<Check>> {
@@ -74,6 +74,13 @@ pub async fn verify(db: &Db, now: Timestamp) -> Result<Vec<Check>> {
             "every order's state is what its units and shipments say",
             books::COUNT,
             shipment::MISSTATED,
+        )
+        .await?,
+        by_query(
+            db,
+            "the numbers of invoices are a series without gaps",
+            invoice::INVOICES,
+            invoice::NOT_A_SERIES,
         )
         .await?,
         by_query(db, PROMOTION_USES.name, promotion::COUNT, PROMOTION_USES.broken).await?,

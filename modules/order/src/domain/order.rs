@@ -205,7 +205,7 @@ impl Order {
     }
 
     /// The tax by its rates, as it was charged.
-    fn tax_lines(&self) -> Vec<TaxLine> {
+    pub fn tax_lines(&self) -> Vec<TaxLine> {
         let Some(of_shipping) = self.shipping_tax else { return vec![] };
         let of_lines = self
             .lines

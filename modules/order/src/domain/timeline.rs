@@ -104,11 +104,11 @@ fn is_the_orders(moved: &Moved, all: &[Moved]) -> bool {
 pub fn timeline(
     placed_at: Timestamp,
     steps: Vec<Happened>,
-    moves: Vec<Moved>,
+    moves: &[Moved],
     acts: &[Act],
 ) -> Vec<Happened> {
     let placed = happened(placed_at, "placed", DoneBy::Customer, None);
-    let alone = moves.iter().filter(|moved| !is_the_orders(moved, &moves));
+    let alone = moves.iter().filter(|moved| !is_the_orders(moved, moves));
     let moves = alone.filter_map(|moved| {
         let known = MOVES.iter().find(|known| known.event == moved.kind)?;
         let act = acts
@@ -156,7 +156,7 @@ mod tests {
         let someone = Uuid::from_u128(7);
         let acts = [Act { action: "order.ship".to_owned(), actor: Some(someone), at: time(3) }];
         let moves = vec![moved("order.shipped", 3), moved("order.delivered", 4)];
-        let all = timeline(time(0), vec![step], moves, &acts);
+        let all = timeline(time(0), vec![step], &moves, &acts);
         let told: Vec<_> = all.iter().map(|entry| (entry.what.as_str(), entry.by)).collect();
         let expected = [
             ("placed", DoneBy::Customer),
@@ -190,7 +190,7 @@ mod tests {
             moved("order.shipped", 3),
             moved("shipment.delivered", 4),
         ];
-        let all = timeline(time(0), Vec::new(), moves, &acts);
+        let all = timeline(time(0), Vec::new(), &moves, &acts);
         let told: Vec<_> =
             all[1..].iter().map(|entry| (entry.what.as_str(), entry.actor)).collect();
         let expected = [
@@ -204,7 +204,7 @@ mod tests {
     #[test]
     fn a_customer_who_cancels_needs_no_entry_of_the_audit_log() {
         let moves = vec![moved("order.placed", 0), moved("order.cancelled", 2)];
-        let all = timeline(time(0), Vec::new(), moves, &[]);
+        let all = timeline(time(0), Vec::new(), &moves, &[]);
         assert_eq!((all[1].what.as_str(), all[1].by), ("cancelled", DoneBy::Customer));
         assert_eq!(all.len(), 2);
     }

@@ -2,6 +2,7 @@
 
 mod admin;
 mod cart;
+mod documents;
 mod methods;
 mod orders;
 mod problem;
@@ -39,6 +40,7 @@ pub(crate) fn routes(orders: &Orders, config: &mut web::ServiceConfig) {
         .route("/v1/orders/{id}/stream", web::get().to(stream::stream))
         .route("/v1/orders/{id}/timeline", web::get().to(orders::timeline))
         .route("/v1/orders/{id}/cancel", web::post().to(orders::cancel))
+        .route("/v1/orders/{id}/invoice.pdf", web::get().to(documents::own_invoice))
         .route("/v1/admin/orders", web::get().to(admin::list))
         .route("/v1/admin/orders/{id}", web::get().to(admin::show))
         .route("/v1/admin/orders/{id}/timeline", web::get().to(admin::timeline))
@@ -46,6 +48,8 @@ pub(crate) fn routes(orders: &Orders, config: &mut web::ServiceConfig) {
         .route("/v1/admin/orders/{id}/deliver", web::post().to(admin::deliver))
         .route("/v1/admin/orders/{id}/cancel", web::post().to(admin::cancel))
         .route("/v1/admin/orders/{id}/shipments", web::post().to(shipments::ship))
+        .route("/v1/admin/orders/{id}/invoice.pdf", web::get().to(documents::any_invoice))
+        .route("/v1/admin/shipments/{id}/packing-slip.pdf", web::get().to(documents::slip))
         .route("/v1/admin/shipments/{id}/deliver", web::post().to(shipments::deliver))
         .route("/v1/admin/shipments/{id}/lost", web::post().to(shipments::lose))
         .route("/v1/admin/promotions", web::get().to(promotions::list))
@@ -95,6 +99,9 @@ pub(crate) fn routes(orders: &Orders, config: &mut web::ServiceConfig) {
     admin::ship,
     admin::deliver,
     admin::cancel,
+    documents::own_invoice,
+    documents::any_invoice,
+    documents::slip,
     shipments::ship,
     shipments::deliver,
     shipments::lose,

@@ -4,6 +4,7 @@ pub mod advance;
 pub mod call_off;
 pub mod cart;
 pub mod import_taxes;
+pub mod invoice;
 pub mod place;
 pub mod promotions;
 pub mod quote;

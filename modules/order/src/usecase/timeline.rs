@@ -30,6 +30,6 @@ impl Orders {
             .into_iter()
             .map(|act| Act { action: act.action, actor: act.actor, at: act.at })
             .collect();
-        Ok(timeline(order.created_at, steps.collect(), moves, &acts))
+        Ok(timeline(order.created_at, steps.collect(), &moves, &acts))
     }
 }
