@@ -19,12 +19,20 @@ platform::statements! {
                         or s.last <> (select coalesce(max(number), 0) from invoice)";
 }
 
+type Row = (i64, Timestamp, Json<Invoice>);
+
 /// The invoice of an order, if it was issued.
 pub async fn find(db: &Db, order: OrderId) -> Result<Option<Issued>> {
-    let row: Option<(i64, Timestamp, Json<Invoice>)> =
-        db.query(OF_ORDER).bind(order.uuid()).optional().await?;
-    let issued = |(number, at, Json(invoice))| Issued { number, at, invoice };
-    Ok(row.map(issued))
+    Ok(db.query(OF_ORDER).bind(order.uuid()).optional::<Row>().await?.map(issued))
+}
+
+/// The same inside a unit of work.
+pub async fn load(tx: &mut Tx, order: OrderId) -> Result<Option<Issued>> {
+    Ok(tx.query(OF_ORDER).bind(order.uuid()).optional::<Row>().await?.map(issued))
+}
+
+fn issued((number, at, Json(invoice)): Row) -> Issued {
+    Issued { number, at, invoice }
 }
 
 /// Issues the invoice of an order under the next number. Nothing when the order has one: then this unit
@@ -32,7 +40,7 @@ pub async fn find(db: &Db, order: OrderId) -> Result<Option<Issued>> {
 pub async fn issue(tx: &mut Tx, order: OrderId, invoice: &Invoice) -> Result<Option<Issued>> {
     let at = tx.now();
     let (number,): (i64,) = tx.query(NEXT).one().await?;
-    let issued = tx
+    let inserted = tx
         .query(ISSUE)
         .bind(number)
         .bind(order.uuid())
@@ -40,5 +48,5 @@ pub async fn issue(tx: &mut Tx, order: OrderId, invoice: &Invoice) -> Result<Opt
         .bind(at)
         .execute()
         .await?;
-    Ok((issued == 1).then(|| Issued { number, at, invoice: invoice.clone() }))
+    Ok((inserted == 1).then(|| Issued { number, at, invoice: invoice.clone() }))
 }

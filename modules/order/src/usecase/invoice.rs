@@ -26,6 +26,11 @@ impl Orders {
         let new = Invoice::of(order, &self.inner.settings.seller);
         let issued = retry(|| async {
             let mut tx = db.begin("order.invoice").await?;
+            if let Some(issued) = invoice::load(&mut tx, order.id).await? {
+                // It may be on its way to the disk in this very group: told when it is there.
+                tx.commit().await?;
+                return Ok(Some(issued));
+            }
             let issued = invoice::issue(&mut tx, order.id, &new).await?;
             if issued.is_some() {
                 tx.commit().await?;
@@ -35,7 +40,7 @@ impl Orders {
         if let Some(issued) = issued.await? {
             return Ok(issued);
         }
-        // Somebody else has just issued it.
+        // Somebody else has issued it since it was looked for.
         invoice::find(db, order.id).await?.ok_or(OrderError::Stale)
     }
 }
