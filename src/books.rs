@@ -241,12 +241,22 @@ fn stock(order: &Brief, hold: Option<&Hold>) -> std::result::Result<(), String> 
         Status::Confirmed => state == Some(HoldState::Committed),
         Status::Shipped | Status::Delivered | Status::Returned => state == Some(HoldState::Shipped),
     };
-    let units = hold.map_or(0, |hold| hold.lines.iter().map(|(_, units)| units).sum());
     if !explained {
-        Err(format!("its stock is {state:?}"))
-    } else if state.is_some_and(HoldState::is_final) && units != order.units {
-        Err(format!("holds {units} of {} units", order.units))
-    } else {
-        Ok(())
+        return Err(format!("its stock is {state:?}"));
+    }
+    let Some(hold) = hold.filter(|hold| hold.state.is_final()) else { return Ok(()) };
+    let lines = hold.lines.iter().zip(&hold.shipped);
+    let held: BTreeMap<_, _> =
+        lines.map(|((product, units), shipped)| (*product, (*units, *shipped))).collect();
+    let units = order.units.iter().map(|line| (line.product_id, (line.ordered, line.shipped)));
+    match units.clone().find(|(product, units)| held.get(product) != Some(units)) {
+        Some((product, units)) => {
+            let found = held.get(&product);
+            Err(format!("of {product} it holds {found:?} of {units:?} units, and units that left"))
+        }
+        None if held.len() != order.units.len() => {
+            Err("holds units of products that were not ordered".to_owned())
+        }
+        None => Ok(()),
     }
 }

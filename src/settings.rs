@@ -219,7 +219,8 @@ fn layered(file: Option<&Path>) -> Result<Config, SettingsError> {
         .list_separator(",")
         .with_list_parse_key("server.roles")
         .with_list_parse_key("edge.trusted_proxies")
-        .with_list_parse_key("edge.cors.origins");
+        .with_list_parse_key("edge.cors.origins")
+        .with_list_parse_key("order.seller");
     Ok(layers.add_source(variables).build()?)
 }
 

@@ -326,6 +326,27 @@ async fn money(scene: &mut Scene, shop: &Shop, lamp: &str) {
     let deliver = "POST /v1/admin/orders/{id}/deliver";
     scene.bare(deliver, &[&order], "order.deliver", About::Is(&order)).await;
 
+    for (step, action, why) in
+        [("deliver", "shipment.deliver", None), ("lost", "shipment.lose", Some("fell off"))]
+    {
+        let (order, _) = ordered(shop, lamp).await;
+        let parcel = json!({"carrier": "DHL", "tracking": "124"});
+        let ship = "POST /v1/admin/orders/{id}/shipments";
+        let about = || About::Is(&order);
+        let (left, entry) = scene.json(ship, &[&order], parcel, "order.ship", about()).await;
+        let after = json!({"status": "SHIPPED", "carrier": "DHL", "tracking": "124"});
+        assert_eq!(entry["after"], after);
+        let id = text(&left.body["shipments"][0]["id"]);
+        let end = format!("POST /v1/admin/shipments/{{id}}/{step}");
+        let body = why.map_or(json!({}), |reason| json!({"reason": reason}));
+        let (_, entry) = scene.json(&end, &[&id], body, action, about()).await;
+        let mut after = json!({"status": "DELIVERED", "shipment": id});
+        if let Some(reason) = why {
+            after["reason"] = json!(reason);
+        }
+        assert_eq!(entry["after"], after);
+    }
+
     let (order, payment) = ordered(shop, lamp).await;
     let void = "POST /v1/admin/payments/{id}/void";
     let entry = scene.bare(void, &[&payment], "payment.void", About::Is(&payment)).await;

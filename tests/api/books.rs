@@ -104,6 +104,24 @@ const WOUNDS: &[(&str, &str, &str)] = &[
     ("order", "update order_line set tax_minor = tax_minor + 1", "tax equals those of its lines"),
     ("order", "update shipment set state = 'shipped' where state = 'booked'", "shipment"),
     ("order", "update shipment set order_id = randomblob(16) where state = 'booked'", "shipment"),
+    ("order", "update order_line set shipped = 1", "is in one shipment"),
+    (
+        "order",
+        "update order_line set delivered = delivered + 1 where delivered > 0",
+        "is in one shipment",
+    ),
+    ("order", "update order_line set shipped = 0", "holds the stock"),
+    ("order", "update shipment_line set quantity = quantity + 1", "is in one shipment"),
+    ("order", "update shipment set state = 'delivered' where state = 'shipped'", "is in one"),
+    ("order", "update order_line set lost = 1 where delivered = 1", "units and shipments say"),
+    ("order", "update orders set status = 'DELIVERED' where status = 'SHIPPED'", "shipments say"),
+    ("order", "delete from shipment_line", "every shipment is explained"),
+    ("order", "update invoice_series set last = last + 1", "a series without gaps"),
+    (
+        "order",
+        "drop trigger invoice_is_never_deleted; delete from invoice where number = 1",
+        "a series without gaps",
+    ),
     ("order", "update saga set phase = 'stuck', ended_at = null", "no saga is stuck"),
     (
         "order",
@@ -171,6 +189,7 @@ async fn every_wound_is_found() {
         ada.fill_cart(&lamp, 2).await;
         ada.order("a", &ada.card(card).await).await;
     }
+    in_parcels(&shop, &staff, &lamp).await;
     shop.settle();
     shop.stop();
     let clean = shop.run(&["verify", "--grace-s", "0"]);
@@ -206,6 +225,27 @@ async fn every_wound_is_found() {
         }
     }
     assert!(unbroken.is_empty(), "no wound breaks these: {unbroken:#?}");
+}
+
+/// Two orders that left in part and as a whole, each with one parcel that arrived.
+async fn in_parcels(shop: &Shop, staff: &Customer, lamp: &str) {
+    for rest in [false, true] {
+        let ada = Customer::guest(shop).await;
+        ada.fill_cart(lamp, 2).await;
+        let order = ada.order("a", &ada.card(APPROVED).await).await;
+        let order = ada.until(order.body["id"].as_str().unwrap(), &["CONFIRMED"]).await;
+        let path = format!("/v1/admin/orders/{}/shipments", order.body["id"].as_str().unwrap());
+        let one = json!({"lines": [{"line_id": order.body["lines"][0]["id"], "quantity": 1}]});
+        let left = staff.post(&path, &one).await;
+        let parcel = left.body["shipments"][0]["id"].as_str().unwrap();
+        let deliver = format!("/v1/admin/shipments/{parcel}/deliver");
+        assert_eq!(staff.post(&deliver, &json!({})).await.status, 200);
+        let invoice = format!("/v1/orders/{}/invoice.pdf", order.body["id"].as_str().unwrap());
+        assert_eq!(ada.download(&invoice).await.0, 200);
+        if rest {
+            assert_eq!(staff.post(&path, &json!({})).await.status, 200);
+        }
+    }
 }
 
 /// The module and the sentence of a line that `stoa verify` prints of an invariant.

@@ -152,6 +152,14 @@ impl Customer {
         self.send(self.client.get(format!("{}{path}", self.base))).await.unwrap()
     }
 
+    /// A file: the status, its type and its bytes.
+    pub async fn download(&self, path: &str) -> (u16, String, Vec<u8>) {
+        let request = self.client.get(format!("{}{path}", self.base)).bearer_auth(&self.token);
+        let response = request.send().await.unwrap();
+        let kind = response.headers()["content-type"].to_str().unwrap().to_owned();
+        (response.status().as_u16(), kind, response.bytes().await.unwrap().to_vec())
+    }
+
     pub async fn post(&self, path: &str, body: &Value) -> Answer {
         self.try_post(path, body).await.unwrap()
     }

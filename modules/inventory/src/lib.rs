@@ -33,7 +33,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use kernel::Timestamp;
-use kernel::events::{OrderCancelled, OrderShipped, ProductCreated};
+use kernel::events::{OrderCancelled, OrderShipped, ProductCreated, ShipmentShipped};
 use kernel::id::{OrderId, ProductId};
 use kernel::ports::{Destination, Stock, StockError, StockLine, Unavailable};
 use platform::audit::Actor;
@@ -105,7 +105,11 @@ impl Inventory {
     /// `inventory.products` opens stock for new products; `inventory.orders` ships and releases.
     pub fn subscriptions(&self) -> Vec<Subscription> {
         let created = [Topic::of::<ProductCreated>()];
-        let ended = [Topic::of::<OrderShipped>(), Topic::of::<OrderCancelled>()];
+        let ended = [
+            Topic::of::<ShipmentShipped>(),
+            Topic::of::<OrderShipped>(),
+            Topic::of::<OrderCancelled>(),
+        ];
         vec![
             Subscription::reaction(
                 "inventory.products",

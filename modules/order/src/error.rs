@@ -4,6 +4,7 @@ use kernel::ports::Unavailable;
 use kernel::{MoneyError, Problem};
 use platform::sql;
 
+use crate::domain::order::Order;
 use crate::domain::status::Status;
 
 /// What can go wrong with a cart or an order.
@@ -15,9 +16,9 @@ pub enum OrderError {
     /// The order does not exist, or belongs to someone else.
     #[error("there is no such order")]
     NotFound,
-    /// The order's state does not allow it.
+    /// The order's state does not allow it; these moves it does.
     #[error("an order that is {} cannot do this", .0.word())]
-    State(Status),
+    State(Status, Vec<&'static str>),
     /// The order moved while it was being decided on.
     #[error("the order has just changed")]
     Stale,
@@ -33,6 +34,13 @@ pub enum OrderError {
     /// Storage did not do what it was asked.
     #[error(transparent)]
     Storage(#[from] sql::Error),
+}
+
+impl OrderError {
+    /// What was asked of an order is not possible as it stands.
+    pub(crate) fn state(order: &Order) -> Self {
+        Self::State(order.status, order.allowed())
+    }
 }
 
 impl From<Problem> for OrderError {

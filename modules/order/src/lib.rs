@@ -12,6 +12,7 @@ mod domain;
 mod error;
 mod fulfilment;
 mod http;
+mod paper;
 mod react;
 mod saga;
 mod store;
@@ -46,13 +47,13 @@ pub use domain::status::Status;
 pub use error::OrderError;
 pub use fulfilment::ManualFulfilment;
 pub use saga::checkout::Checkout;
-pub use store::books::{Brief, Sold};
+pub use store::books::{Brief, Sold, Units};
 pub use store::promotion::{PROMOTION_BUDGET, PROMOTION_CUSTOMER, PROMOTION_USES};
 pub use taxes::TaxTable;
 pub use usecase::import_taxes::{TaxesImported, TaxesRefused};
 
 platform::migrations! { "order": "0001_orders", "0002_included_tax", "0003_promotions", "0004_tax", "0005_shipping",
-"0006_promotion_changes", "0007_saved_carts", "0009_contact" }
+"0006_promotion_changes", "0007_saved_carts", "0008_parcels", "0009_contact", "0010_invoices" }
 
 /// The module's tables, statements and guards.
 pub const SCHEMA: Schema = Schema {
@@ -61,6 +62,7 @@ pub const SCHEMA: Schema = Schema {
     statements: &[
         store::books::STATEMENTS,
         store::cart::STATEMENTS,
+        store::invoice::STATEMENTS,
         store::orders::STATEMENTS,
         store::promotion::STATEMENTS,
         store::saved::STATEMENTS,
@@ -120,6 +122,8 @@ pub struct Settings {
     /// Tax by ISO 3166-1 country, in percent, where the table of taxes says nothing of the country;
     /// countries left out have none.
     pub tax_percent: HashMap<String, Decimal>,
+    /// Who sells, line by line, as invoices and packing slips tell it.
+    pub seller: Vec<String>,
 }
 
 impl Settings {

@@ -6,7 +6,7 @@ use platform::sql::{Db, Result};
 use platform::verify::{Check, by_query};
 
 use crate::store::promotion::{PROMOTION_BUDGET, PROMOTION_CUSTOMER, PROMOTION_USES};
-use crate::store::{books, cart, promotion, shipment};
+use crate::store::{books, cart, invoice, promotion, shipment};
 
 /// Every invariant that the module can prove from its own rows.
 pub async fn verify(db: &Db, now: Timestamp) -> Result<Vec<Check>> {
@@ -60,6 +60,27 @@ pub async fn verify(db: &Db, now: Timestamp) -> Result<Vec<Check>> {
             "every shipment is explained by its order",
             shipment::COUNT,
             shipment::UNEXPLAINED,
+        )
+        .await?,
+        by_query(
+            db,
+            "every unit that left is in one shipment, and counts as what became of that",
+            shipment::COUNT,
+            shipment::MISPACKED,
+        )
+        .await?,
+        by_query(
+            db,
+            "every order's state is what its units and shipments say",
+            books::COUNT,
+            shipment::MISSTATED,
+        )
+        .await?,
+        by_query(
+            db,
+            "the numbers of invoices are a series without gaps",
+            invoice::INVOICES,
+            invoice::NOT_A_SERIES,
         )
         .await?,
         by_query(db, PROMOTION_USES.name, promotion::COUNT, PROMOTION_USES.broken).await?,

@@ -85,6 +85,8 @@ pub struct Hold {
     /// The units of each product that were not given back, in the order of their ids, wherever they
     /// come from.
     pub lines: Vec<(ProductId, i64)>,
+    /// How many of these left the house, for each of the lines.
+    pub shipped: Vec<i64>,
 }
 
 /// What an order has reserved before.

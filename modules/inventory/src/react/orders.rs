@@ -1,18 +1,29 @@
 use async_trait::async_trait;
 use kernel::Envelope;
-use kernel::events::{OrderCancelled, OrderShipped};
+use kernel::events::{OrderCancelled, OrderShipped, ParcelLine, ShipmentShipped};
+use kernel::ports::StockLine;
 use platform::bus::{HandlerError, Reaction};
 use platform::sql::Tx;
 
 use crate::usecase;
 
-/// Takes shipped goods out of the books, and gives the stock of cancelled orders back.
+/// Takes what leaves in parcels out of the books, and gives the stock of cancelled orders back.
 pub(crate) struct Orders;
 
 #[async_trait]
 impl Reaction for Orders {
     async fn apply(&self, tx: &mut Tx, event: &Envelope) -> Result<(), HandlerError> {
-        if let Some(shipped) = event.open::<OrderShipped>() {
+        if let Some(left) = event.open::<ShipmentShipped>() {
+            let left = left?;
+            let line = |line: &ParcelLine| StockLine {
+                product_id: line.product_id,
+                quantity: line.quantity,
+            };
+            let lines: Vec<StockLine> = left.lines.iter().map(line).collect();
+            let key = format!("shipment {}", left.shipment_id);
+            usecase::ship_part_in(tx, left.order_id, &key, &lines).await?;
+        } else if let Some(shipped) = event.open::<OrderShipped>() {
+            // Its parcels took everything out, unless it was shipped before there were any.
             usecase::ship(tx, shipped?.order_id).await?;
         } else if let Some(cancelled) = event.open::<OrderCancelled>() {
             usecase::release_in(tx, cancelled?.order_id).await?;

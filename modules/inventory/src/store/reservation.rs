@@ -55,7 +55,7 @@ platform::statements! {
     NOTE_CHANGE = "insert into reservation_change (key, order_id, kind, lines, at)
                    values ($1, $2, $3, $4, $5) on conflict (key) do nothing";
     CHANGE = "select order_id, kind, lines from reservation_change where key = $1";
-    FIND = "select r.order_id, r.state, l.product_id, l.quantity
+    FIND = "select r.order_id, r.state, l.product_id, l.quantity, l.shipped
               from reservation r left join reservation_line l on l.order_id = r.order_id
              where r.order_id = $1";
     SAVE_LINES =
@@ -68,7 +68,8 @@ platform::statements! {
            from jsonb_to_recordset($2) as l(stock_id uuid, product_id uuid, quantity bigint)";
     DUE = "select order_id from reservation where state = 'held' and expires_at <= $1
             order by expires_at limit $2";
-    HOLDS = "select r.order_id, r.state, l.product_id, l.quantity - l.released as quantity
+    HOLDS = "select r.order_id, r.state, l.product_id, l.quantity - l.released as quantity,
+                    l.shipped
                from (select order_id, state from reservation where order_id > $1
                       order by order_id limit $2) r
                left join reservation_line l on l.order_id = r.order_id
@@ -98,12 +99,14 @@ struct HoldRow {
     state: String,
     product_id: Option<Uuid>,
     quantity: Option<i64>,
+    shipped: Option<i64>,
 }
 
 impl HoldRow {
-    fn line(&self) -> Option<(ProductId, i64)> {
-        let units = self.quantity.filter(|units| *units > 0);
-        self.product_id.map(ProductId::from).zip(units)
+    /// The product, its units, and how many of them left.
+    fn line(&self) -> Option<(ProductId, i64, i64)> {
+        let units = self.quantity.filter(|units| *units > 0)?;
+        Some((self.product_id?.into(), units, self.shipped?))
     }
 }
 
@@ -175,7 +178,7 @@ fn reserved(rows: &[HoldRow]) -> Result<Option<Reserved>> {
     let Some(first) = rows.first() else { return Ok(None) };
     let state = parse(&first.state)?;
     let mut lines = Wanted::new();
-    for (product, units) in rows.iter().filter_map(HoldRow::line) {
+    for (product, units, _) in rows.iter().filter_map(HoldRow::line) {
         *lines.entry(product).or_default() += units;
     }
     Ok(Some(Reserved { state, lines }))
@@ -307,17 +310,23 @@ pub(crate) async fn holds(db: &Db, after: Option<OrderId>, limit: u32) -> Result
     let mut holds: Vec<Hold> = Vec::new();
     for row in rows {
         let order_id = OrderId::from(row.order_id);
-        match holds.last_mut() {
-            Some(hold) if hold.order_id == order_id => match (hold.lines.last_mut(), row.line()) {
-                // The same product from another location.
-                (Some((last, sum)), Some((product, units))) if *last == product => *sum += units,
-                (_, line) => hold.lines.extend(line),
-            },
-            _ => holds.push(Hold {
-                order_id,
-                state: parse(&row.state)?,
-                lines: row.line().into_iter().collect(),
-            }),
+        if holds.last().is_none_or(|hold| hold.order_id != order_id) {
+            let (state, lines, shipped) = (parse(&row.state)?, Vec::new(), Vec::new());
+            holds.push(Hold { order_id, state, lines, shipped });
+        }
+        let (Some(hold), Some((product, units, left))) = (holds.last_mut(), row.line()) else {
+            continue;
+        };
+        match (hold.lines.last_mut(), hold.shipped.last_mut()) {
+            // The same product from another location.
+            (Some((last, sum)), Some(all_left)) if *last == product => {
+                *sum += units;
+                *all_left += left;
+            }
+            _ => {
+                hold.lines.push((product, units));
+                hold.shipped.push(left);
+            }
         }
     }
     Ok(holds)

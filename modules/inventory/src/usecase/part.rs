@@ -36,6 +36,16 @@ pub(crate) async fn change(
     .await
 }
 
+/// Promised units leave the house, once for each key, as part of a unit of work.
+pub(crate) async fn ship_part_in(
+    tx: &mut Tx,
+    order: OrderId,
+    key: &str,
+    lines: &[StockLine],
+) -> std::result::Result<(), HoldError> {
+    apply(tx, order, key, &wanted(lines)?, Change::Ship).await
+}
+
 async fn apply(
     tx: &mut Tx,
     order: OrderId,

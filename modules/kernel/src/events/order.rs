@@ -1,7 +1,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::publishes;
-use crate::id::{CustomerId, OrderId, ProductId};
+use crate::id::{CustomerId, OrderId, ProductId, ShipmentId};
 use crate::money::Money;
 
 /// What was bought, as others need to know it.
@@ -88,18 +88,74 @@ const fn yes() -> bool {
     true
 }
 
-/// The goods left the house.
+/// Units of one product in a parcel.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ParcelLine {
+    /// The product.
+    pub product_id: ProductId,
+    /// How many units.
+    pub quantity: i64,
+}
+
+/// A parcel of an order left the house.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ShipmentShipped {
+    /// The parcel.
+    pub shipment_id: ShipmentId,
+    /// Its order.
+    pub order_id: OrderId,
+    /// Who ordered.
+    pub customer_id: CustomerId,
+    /// What is in it.
+    pub lines: Vec<ParcelLine>,
+    /// Who carries it, when that was said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub carrier: Option<String>,
+    /// The carrier's number of it, when there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tracking: Option<String>,
+}
+
+/// A parcel of an order arrived.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ShipmentDelivered {
+    /// The parcel.
+    pub shipment_id: ShipmentId,
+    /// Its order.
+    pub order_id: OrderId,
+    /// Who ordered.
+    pub customer_id: CustomerId,
+    /// What is in it.
+    pub lines: Vec<ParcelLine>,
+}
+
+/// A parcel of an order will not arrive.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ShipmentLost {
+    /// The parcel.
+    pub shipment_id: ShipmentId,
+    /// Its order.
+    pub order_id: OrderId,
+    /// Who ordered.
+    pub customer_id: CustomerId,
+    /// What was in it.
+    pub lines: Vec<ParcelLine>,
+    /// Why it counts as lost.
+    pub reason: String,
+}
+
+/// All goods of an order left the house: its last parcel did.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OrderShipped {
     /// The order.
     pub order_id: OrderId,
     /// Who ordered.
     pub customer_id: CustomerId,
-    /// The carrier's number of the parcel, when there is one.
+    /// The carrier's number of the last parcel, when there is one.
     pub tracking: Option<String>,
 }
 
-/// The goods arrived.
+/// Every parcel of an order arrived or is lost.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OrderDelivered {
     /// The order.
@@ -115,4 +171,7 @@ publishes! { "stoa.order":
     OrderCancelled = "order.cancelled" about order_id;
     OrderShipped = "order.shipped" about order_id;
     OrderDelivered = "order.delivered" about order_id;
+    ShipmentShipped = "shipment.shipped" about order_id;
+    ShipmentDelivered = "shipment.delivered" about order_id;
+    ShipmentLost = "shipment.lost" about order_id;
 }

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::promotion::Told;
+use super::shipment::{Fulfilment, Shipment, fulfilment};
 use super::status::Status;
 use super::tax::{LineTax, TaxLine, by_rate};
 use super::totals::Totals;
@@ -35,6 +36,15 @@ pub struct Line {
     /// The tax of what is left; orders of old do not tell it by line.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tax: Option<LineTax>,
+    /// How many units have left the house.
+    #[serde(default)]
+    pub shipped: i64,
+    /// How many of these arrived.
+    #[serde(default)]
+    pub delivered: i64,
+    /// How many of them are lost.
+    #[serde(default)]
+    pub lost: i64,
 }
 
 /// Why an order failed.
@@ -109,6 +119,8 @@ pub struct Order {
     pub coupon: Option<String>,
     /// What became of each promotion.
     pub promotions: Vec<Told>,
+    /// Its parcels that left the house, the first one first.
+    pub shipments: Vec<Shipment>,
     /// Where it goes.
     pub shipping_address: Address,
     /// Where the invoice goes, when that is elsewhere.
@@ -139,7 +151,11 @@ pub struct OrderView {
     id: OrderId,
     number: String,
     status: Status,
+    /// How much of it has left the house.
+    fulfilment: Fulfilment,
     lines: Vec<Line>,
+    /// Its parcels that left the house, the first one first.
+    shipments: Vec<Shipment>,
     totals: Totals,
     /// The tax by its rates; empty for an order of old.
     tax_lines: Vec<TaxLine>,
@@ -174,7 +190,9 @@ impl Order {
             id: self.id,
             number: self.number,
             status: self.status,
+            fulfilment: fulfilment(&self.lines),
             lines: self.lines,
+            shipments: self.shipments,
             totals: self.totals,
             coupon: self.coupon,
             promotions: self.promotions,
@@ -190,8 +208,16 @@ impl Order {
         }
     }
 
+    /// The moves that can be asked for, as the words of the API: what has left in part can no longer
+    /// be called off.
+    pub fn allowed(&self) -> Vec<&'static str> {
+        let has_left = fulfilment(&self.lines) != Fulfilment::None;
+        let is_possible = |word: &&str| !(has_left && *word == "cancel");
+        self.status.allowed().into_iter().filter(is_possible).collect()
+    }
+
     /// The tax by its rates, as it was charged.
-    fn tax_lines(&self) -> Vec<TaxLine> {
+    pub fn tax_lines(&self) -> Vec<TaxLine> {
         let Some(of_shipping) = self.shipping_tax else { return vec![] };
         let of_lines = self
             .lines

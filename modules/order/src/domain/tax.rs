@@ -95,7 +95,7 @@ pub fn percent(rate_ppm: i64) -> Decimal {
 }
 
 /// The tax of all that has the same rate.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct TaxLine {
     /// The rate in percent, e.g. `19`.
     #[schema(value_type = String)]

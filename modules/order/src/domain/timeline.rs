@@ -24,7 +24,8 @@ pub struct Happened {
     /// When.
     #[schema(value_type = String, format = DateTime)]
     pub at: Timestamp,
-    /// `placed`, a step of the checkout such as `reserve_stock`, `cancelled`, `shipped`, `delivered`.
+    /// `placed`, a step of the checkout such as `reserve_stock`, `cancelled`, `parcel_shipped`,
+    /// `parcel_delivered` or `parcel_lost` for a parcel, `shipped` and `delivered` for the last one.
     pub what: String,
     /// `done`, `waits`, `unknown`, `refused`, `undone`, `failed`.
     pub outcome: String,
@@ -54,31 +55,69 @@ pub struct Act {
     pub action: String,
     /// Who did it; nobody for the shop's operator.
     pub actor: Option<Uuid>,
+    /// When.
+    pub at: Timestamp,
 }
 
-/// The moves that come after the checkout: event, act of the staff, word, and who did it when the staff
-/// did not.
-const MOVES: [(&str, &str, &str, DoneBy); 3] = [
-    ("order.cancelled", "order.cancel", "cancelled", DoneBy::Customer),
-    ("order.shipped", "order.ship", "shipped", DoneBy::Shop),
-    ("order.delivered", "order.deliver", "delivered", DoneBy::Shop),
+/// A move that comes after the checkout.
+struct Known {
+    event: &'static str,
+    /// The acts of the staff that it can come of.
+    actions: &'static [&'static str],
+    word: &'static str,
+    /// Who did it when the staff did not.
+    otherwise: DoneBy,
+}
+
+const fn known(
+    event: &'static str,
+    actions: &'static [&'static str],
+    word: &'static str,
+    otherwise: DoneBy,
+) -> Known {
+    Known { event, actions, word, otherwise }
+}
+
+const MOVES: [Known; 6] = [
+    known("order.cancelled", &["order.cancel"], "cancelled", DoneBy::Customer),
+    known("order.shipped", &["order.ship"], "shipped", DoneBy::Shop),
+    known("order.delivered", ARRIVES, "delivered", DoneBy::Shop),
+    known("shipment.shipped", &["order.ship"], "parcel_shipped", DoneBy::Shop),
+    known("shipment.delivered", ARRIVES, "parcel_delivered", DoneBy::Shop),
+    known("shipment.lost", &["shipment.lose"], "parcel_lost", DoneBy::Shop),
 ];
+const ARRIVES: &[&str] = &["order.deliver", "shipment.deliver", "shipment.lose"];
+
+/// Whether a parcel's move is told as one of the order: with the last one that leaves or arrives, the order
+/// does.
+fn is_the_orders(moved: &Moved, all: &[Moved]) -> bool {
+    let of_order = match moved.kind.as_str() {
+        "shipment.shipped" => "order.shipped",
+        "shipment.delivered" => "order.delivered",
+        _ => return false,
+    };
+    all.iter().any(|other| other.kind == of_order && other.at == moved.at)
+}
 
 /// The whole story, in its order. What happened at the same time stands as it is given: a checkout is
 /// told before its end.
 pub fn timeline(
     placed_at: Timestamp,
     steps: Vec<Happened>,
-    moves: Vec<Moved>,
+    moves: &[Moved],
     acts: &[Act],
 ) -> Vec<Happened> {
     let placed = happened(placed_at, "placed", DoneBy::Customer, None);
-    let moves = moves.into_iter().filter_map(|moved| {
-        let (_, action, word, otherwise) = MOVES.iter().find(|(kind, ..)| *kind == moved.kind)?;
-        let act = acts.iter().find(|act| act.action == *action);
+    let alone = moves.iter().filter(|moved| !is_the_orders(moved, moves));
+    let moves = alone.filter_map(|moved| {
+        let known = MOVES.iter().find(|known| known.event == moved.kind)?;
+        let act = acts
+            .iter()
+            .filter(|act| known.actions.contains(&act.action.as_str()))
+            .min_by_key(|act| (act.at - moved.at).abs());
         let actor = act.and_then(|act| act.actor);
-        let by = if act.is_some() { DoneBy::Staff } else { *otherwise };
-        Some(happened(moved.at, word, by, actor))
+        let by = if act.is_some() { DoneBy::Staff } else { known.otherwise };
+        Some(happened(moved.at, known.word, by, actor))
     });
     let mut all: Vec<Happened> = std::iter::once(placed).chain(steps).chain(moves).collect();
     all.sort_by_key(|entry| entry.at);
@@ -115,9 +154,9 @@ mod tests {
             ..happened(time(1), "reserve_stock", DoneBy::Shop, None)
         };
         let someone = Uuid::from_u128(7);
-        let acts = [Act { action: "order.ship".to_owned(), actor: Some(someone) }];
+        let acts = [Act { action: "order.ship".to_owned(), actor: Some(someone), at: time(3) }];
         let moves = vec![moved("order.shipped", 3), moved("order.delivered", 4)];
-        let all = timeline(time(0), vec![step], moves, &acts);
+        let all = timeline(time(0), vec![step], &moves, &acts);
         let told: Vec<_> = all.iter().map(|entry| (entry.what.as_str(), entry.by)).collect();
         let expected = [
             ("placed", DoneBy::Customer),
@@ -133,9 +172,39 @@ mod tests {
     }
 
     #[test]
+    fn each_parcel_is_told_with_who_moved_it_and_the_last_one_as_the_order() {
+        let [first, second] = [1, 2].map(Uuid::from_u128);
+        let act = |action: &str, actor, second| Act {
+            action: action.to_owned(),
+            actor: Some(actor),
+            at: time(second),
+        };
+        let acts = [
+            act("order.deliver", first, 4),
+            act("order.ship", second, 3),
+            act("order.ship", first, 2),
+        ];
+        let moves = vec![
+            moved("shipment.shipped", 2),
+            moved("shipment.shipped", 3),
+            moved("order.shipped", 3),
+            moved("shipment.delivered", 4),
+        ];
+        let all = timeline(time(0), Vec::new(), &moves, &acts);
+        let told: Vec<_> =
+            all[1..].iter().map(|entry| (entry.what.as_str(), entry.actor)).collect();
+        let expected = [
+            ("parcel_shipped", Some(first)),
+            ("shipped", Some(second)),
+            ("parcel_delivered", Some(first)),
+        ];
+        assert_eq!(told, expected);
+    }
+
+    #[test]
     fn a_customer_who_cancels_needs_no_entry_of_the_audit_log() {
         let moves = vec![moved("order.placed", 0), moved("order.cancelled", 2)];
-        let all = timeline(time(0), Vec::new(), moves, &[]);
+        let all = timeline(time(0), Vec::new(), &moves, &[]);
         assert_eq!((all[1].what.as_str(), all[1].by), ("cancelled", DoneBy::Customer));
         assert_eq!(all.len(), 2);
     }

@@ -15,6 +15,7 @@ use crate::domain::timeline::Happened;
 use crate::error::OrderError;
 use crate::store::orders as store;
 use crate::usecase::advance::{Advance, Advanced, By};
+use crate::usecase::ship::Parcel;
 
 /// The longest reason or tracking number, in characters.
 const TEXT_MAX: usize = 200;
@@ -88,7 +89,15 @@ pub(super) async fn timeline(orders: Data<Orders>, _: Staff, id: Path<String>) -
     ok(&orders.timeline(&order).await?)
 }
 
-async fn advance(
+/// Refuses a text that says nothing, or too much.
+pub(super) fn short(field: &str, text: Option<&str>) -> Result<(), Problem> {
+    if text.is_none_or(|text| !text.trim().is_empty() && text.chars().count() <= TEXT_MAX) {
+        return Ok(());
+    }
+    Err(Problem::invalid(field, format!("must be 1 to {TEXT_MAX} characters")))
+}
+
+pub(super) async fn advance(
     orders: &Orders,
     editor: &Editor,
     id: &str,
@@ -99,7 +108,18 @@ async fn advance(
 ) -> Answer {
     let id = order_id(id)?;
     let route = format!("POST /v1/admin/orders/{id}/{step}");
-    let key = key.0.map(|key| Key::new(editor.id, &route, &key, body));
+    advance_order(orders, editor, id, (&route, key, body), change).await
+}
+
+/// Moves an order on, once for the key of a request to a route.
+pub(super) async fn advance_order(
+    orders: &Orders,
+    editor: &Editor,
+    id: OrderId,
+    (route, key, body): (&str, OptionalKey, &[u8]),
+    change: Advance,
+) -> Answer {
+    let key = key.0.map(|key| Key::new(editor.id, route, &key, body));
     let actor = editor.actor();
     match orders.advance(id, &change, key.as_ref(), By::Staff(&actor)).await? {
         Advanced::Answered { answer, replayed } => Ok(stored(answer, replayed)),
@@ -107,7 +127,7 @@ async fn advance(
     }
 }
 
-/// Says that the parcel of a confirmed order has left.
+/// Says that everything of a confirmed order that had not left has left, in one parcel.
 #[utoipa::path(post, path = "/v1/admin/orders/{id}/ship", tag = "admin",
     params(
         ("id" = Uuid, Path, description = "The order"),
@@ -125,17 +145,12 @@ pub(super) async fn ship(
     body: Body<Ship>,
 ) -> Answer {
     let tracking = body.value.tracking;
-    if tracking
-        .as_ref()
-        .is_some_and(|number| number.is_empty() || number.chars().count() > TEXT_MAX)
-    {
-        let message = format!("must be 1 to {TEXT_MAX} characters");
-        return Err(Problem::invalid("tracking", message).into());
-    }
-    advance(&orders, &editor, &id, key, "ship", &body.raw, Advance::Ship { tracking }).await
+    short("tracking", tracking.as_deref())?;
+    let parcel = Parcel { tracking, ..Parcel::default() };
+    advance(&orders, &editor, &id, key, "ship", &body.raw, Advance::Ship(parcel)).await
 }
 
-/// Says that the parcel of a shipped order has arrived.
+/// Says that the parcels of a shipped order that were on their way have arrived.
 #[utoipa::path(post, path = "/v1/admin/orders/{id}/deliver", tag = "admin",
     params(
         ("id" = Uuid, Path, description = "The order"),
@@ -154,7 +169,7 @@ pub(super) async fn deliver(
     advance(&orders, &editor, &id, key, "deliver", b"", Advance::Deliver).await
 }
 
-/// Calls an order off on behalf of the shop, as long as it has not been shipped.
+/// Calls an order off on behalf of the shop, as long as nothing of it has left.
 #[utoipa::path(post, path = "/v1/admin/orders/{id}/cancel", tag = "admin",
     params(
         ("id" = Uuid, Path, description = "The order"),
@@ -174,10 +189,7 @@ pub(super) async fn cancel(
     body: Body<Cancel>,
 ) -> Answer {
     let reason = body.value.reason;
-    if reason.trim().is_empty() || reason.chars().count() > TEXT_MAX {
-        let message = format!("must be 1 to {TEXT_MAX} characters");
-        return Err(Problem::invalid("reason", message).into());
-    }
+    short("reason", Some(&reason))?;
     let change = Advance::Cancel { reason };
     advance(&orders, &editor, &id, key, "cancel", &body.raw, change).await
 }

@@ -2,12 +2,14 @@
 
 mod admin;
 mod cart;
+mod documents;
 mod methods;
 mod orders;
 mod problem;
 mod promotion_body;
 mod promotions;
 mod saved;
+mod shipments;
 mod stream;
 mod taxes;
 mod versioned;
@@ -38,12 +40,18 @@ pub(crate) fn routes(orders: &Orders, config: &mut web::ServiceConfig) {
         .route("/v1/orders/{id}/stream", web::get().to(stream::stream))
         .route("/v1/orders/{id}/timeline", web::get().to(orders::timeline))
         .route("/v1/orders/{id}/cancel", web::post().to(orders::cancel))
+        .route("/v1/orders/{id}/invoice.pdf", web::get().to(documents::own_invoice))
         .route("/v1/admin/orders", web::get().to(admin::list))
         .route("/v1/admin/orders/{id}", web::get().to(admin::show))
         .route("/v1/admin/orders/{id}/timeline", web::get().to(admin::timeline))
         .route("/v1/admin/orders/{id}/ship", web::post().to(admin::ship))
         .route("/v1/admin/orders/{id}/deliver", web::post().to(admin::deliver))
         .route("/v1/admin/orders/{id}/cancel", web::post().to(admin::cancel))
+        .route("/v1/admin/orders/{id}/shipments", web::post().to(shipments::ship))
+        .route("/v1/admin/orders/{id}/invoice.pdf", web::get().to(documents::any_invoice))
+        .route("/v1/admin/shipments/{id}/packing-slip.pdf", web::get().to(documents::slip))
+        .route("/v1/admin/shipments/{id}/deliver", web::post().to(shipments::deliver))
+        .route("/v1/admin/shipments/{id}/lost", web::post().to(shipments::lose))
         .route("/v1/admin/promotions", web::get().to(promotions::list))
         .route("/v1/admin/promotions", web::post().to(promotions::create))
         .route("/v1/admin/promotions/{code}", web::get().to(promotions::show))
@@ -91,6 +99,12 @@ pub(crate) fn routes(orders: &Orders, config: &mut web::ServiceConfig) {
     admin::ship,
     admin::deliver,
     admin::cancel,
+    documents::own_invoice,
+    documents::any_invoice,
+    documents::slip,
+    shipments::ship,
+    shipments::deliver,
+    shipments::lose,
     promotions::list,
     promotions::create,
     promotions::show,

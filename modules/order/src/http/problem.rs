@@ -10,8 +10,7 @@ impl From<OrderError> for Failure {
         match error {
             OrderError::Refused(problem) => problem.into(),
             OrderError::NotFound => Problem::not_found("such order").into(),
-            OrderError::State(status) => {
-                let allowed = status.allowed();
+            OrderError::State(status, allowed) => {
                 let detail = match allowed.as_slice() {
                     [] => format!(
                         "The order is {}; it can be neither cancelled, shipped nor delivered.",

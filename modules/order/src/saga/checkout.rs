@@ -141,7 +141,7 @@ impl Checkout {
     async fn confirmed(&self, tx: &mut Tx) -> Result<()> {
         let mut order = self.load(tx).await?;
         let Some(to) = order.status.after(Move::Confirm) else { return Ok(()) };
-        keep(orders::move_on(tx, &order, to, true).await?, &order)?;
+        keep(orders::move_on(tx, &order, to, 1).await?, &order)?;
         let event = OrderConfirmed {
             order_id: order.id,
             number: order.number.clone(),
@@ -161,7 +161,7 @@ impl Checkout {
         let compensation = Compensation::of(why);
         let (code, detail) = (why.code.clone(), why.detail.clone());
         order.failure = Some(OrderFailure { code, detail, compensation });
-        keep(orders::move_on(tx, &order, to, true).await?, &order)?;
+        keep(orders::move_on(tx, &order, to, 1).await?, &order)?;
         let event = OrderFailed {
             order_id: order.id,
             customer_id: order.customer_id,
@@ -178,7 +178,7 @@ impl Checkout {
     async fn called_off(&self, tx: &mut Tx, how: CalledOff, told: &Problem) -> Result<()> {
         let mut order = self.load(tx).await?;
         let Some(to) = order.status.after(Move::Cancel) else { return Ok(()) };
-        keep(orders::move_on(tx, &order, to, true).await?, &order)?;
+        keep(orders::move_on(tx, &order, to, 1).await?, &order)?;
         let event = OrderCancelled {
             order_id: order.id,
             customer_id: order.customer_id,
@@ -250,7 +250,7 @@ impl Saga for Checkout {
         let mut order = self.load(tx).await?;
         if order.status != Status::AwaitingPayment {
             let Some(to) = order.status.after(Move::AwaitPayment) else { return Ok(()) };
-            keep(orders::move_on(tx, &order, to, false).await?, &order)?;
+            keep(orders::move_on(tx, &order, to, 0).await?, &order)?;
             (order.status, order.updated_at) = (to, tx.now());
         }
         self.answer(tx, 201, &order.view(self.payment_view("action_required"))).await

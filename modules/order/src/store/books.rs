@@ -1,6 +1,8 @@
 //! What the books read of orders.
 
-use kernel::id::OrderId;
+use std::collections::HashMap;
+
+use kernel::id::{OrderId, ProductId};
 use kernel::{Money, Timestamp};
 use platform::sql::{Db, Error, Result};
 use uuid::Uuid;
@@ -8,10 +10,10 @@ use uuid::Uuid;
 use crate::domain::status::Status;
 
 platform::statements! {
-    BRIEF = "select id, number, status, total_minor, currency,
-                    (select coalesce(cast(sum(l.quantity) as bigint), 0) from order_line l
-                      where l.order_id = orders.id), updated_at
+    BRIEF = "select id, number, status, total_minor, currency, updated_at
                from orders where id > $1 order by id limit $2";
+    UNITS = "select order_id, product_id, quantity, shipped from order_line
+              where order_id > $1 and order_id <= $2 order by order_id, product_id";
     SOLD =
         "select substr(confirmed_at, 1, 10) as day, currency,
                 sum(case when status = 'CANCELLED' then 0 else 1 end) as orders,
@@ -61,25 +63,44 @@ pub struct Brief {
     pub status: Status,
     /// What it costs.
     pub total: Money,
-    /// How many units were ordered in all.
-    pub units: i64,
+    /// Each product that was ordered, in the order of their ids.
+    pub units: Vec<Units>,
     /// When it last changed.
     pub updated_at: Timestamp,
 }
 
+/// How many units of a product were ordered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Units {
+    /// The product.
+    pub product_id: ProductId,
+    /// How many units.
+    pub ordered: i64,
+    /// How many of them left the house.
+    pub shipped: i64,
+}
+
 /// Orders after one, by id.
 pub async fn briefs(db: &Db, after: OrderId, limit: u32) -> Result<Vec<Brief>> {
-    let rows: Vec<(Uuid, String, String, i64, String, i64, Timestamp)> =
+    let rows: Vec<(Uuid, String, String, i64, String, Timestamp)> =
         db.query(BRIEF).bind(after.uuid()).bind(i64::from(limit)).all().await?;
+    let last = rows.last().map_or(after.uuid(), |(id, ..)| *id);
+    let lines: Vec<(Uuid, Uuid, i64, i64)> =
+        db.query(UNITS).bind(after.uuid()).bind(last).all().await?;
+    let mut units: HashMap<Uuid, Vec<Units>> = HashMap::new();
+    for (order, product, ordered, shipped) in lines {
+        let of_product = Units { product_id: product.into(), ordered, shipped };
+        units.entry(order).or_default().push(of_product);
+    }
     rows.into_iter()
-        .map(|(id, number, status, minor, currency, units, updated_at)| {
+        .map(|(id, number, status, minor, currency, updated_at)| {
             let nonsense = || Error::Inconsistent(format!("order {number}: status or currency"));
             Ok(Brief {
                 id: id.into(),
                 status: Status::from_word(&status).ok_or_else(nonsense)?,
                 total: Money::from_minor(minor, currency.parse().map_err(|_| nonsense())?),
                 number,
-                units,
+                units: units.remove(&id).unwrap_or_default(),
                 updated_at,
             })
         })

@@ -1,6 +1,6 @@
 //! Orders and their lines.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use kernel::id::{CustomerId, LineId, OrderId};
 use kernel::ports::Taxed;
@@ -11,10 +11,12 @@ use uuid::Uuid;
 
 use crate::domain::order::{Line, Order, OrderFailure};
 use crate::domain::promotion::Told;
+use crate::domain::shipment::Shipment;
 use crate::domain::status::Status;
 use crate::domain::tax::LineTax;
 use crate::domain::timeline::Moved;
 use crate::domain::totals::Totals;
+use crate::store::shipment;
 
 platform::statements! {
     INSERT = "insert into orders (id, number, customer_id, cart_id, status, currency, items_minor,
@@ -59,11 +61,11 @@ platform::statements! {
              order by id desc limit $3";
     LINES =
         "select id, order_id, product_id, sku, name, quantity, unit_minor, discount_minor,
-                tax_minor, tax_ppm
+                tax_minor, tax_ppm, shipped, delivered, lost
            from order_line
           where order_id in (select unhex(value, '-') from json_each($1)) order by id",
         "select id, order_id, product_id, sku, name, quantity, unit_minor, discount_minor,
-                tax_minor, tax_ppm
+                tax_minor, tax_ppm, shipped, delivered, lost
            from order_line
           where order_id in (select cast(value as uuid) from jsonb_array_elements_text($1))
           order by id";
@@ -130,10 +132,13 @@ struct LineRow {
     discount_minor: i64,
     tax_minor: Option<i64>,
     tax_ppm: Option<i64>,
+    shipped: i64,
+    delivered: i64,
+    lost: i64,
 }
 
 impl Row {
-    fn order(self, lines: Vec<LineRow>) -> Result<Order> {
+    fn order(self, lines: Vec<LineRow>, shipments: Vec<Shipment>) -> Result<Order> {
         let nonsense = |what: &str| Error::Inconsistent(format!("order {}: {what}", self.number));
         let currency: Currency = self.currency.parse().map_err(|_| nonsense("its currency"))?;
         let status = Status::from_word(&self.status).ok_or_else(|| nonsense("its status"))?;
@@ -154,6 +159,9 @@ impl Row {
                 total: unit_price.times(row.quantity).map_err(|_| nonsense("a line"))?,
                 discount: money(row.discount_minor),
                 tax: tax(row.tax_minor, row.tax_ppm),
+                shipped: row.shipped,
+                delivered: row.delivered,
+                lost: row.lost,
             })
         };
         Ok(Order {
@@ -173,6 +181,7 @@ impl Row {
             },
             coupon: self.coupon,
             promotions: self.promotions.map(|told| told.0).unwrap_or_default(),
+            shipments,
             shipping_address: self.shipping_address.0,
             billing_address: self.billing_address.map(|address| address.0),
             shipping_method: self.shipping_method,
@@ -240,8 +249,7 @@ pub async fn find(db: &Db, id: OrderId) -> Result<Option<Order>> {
     let Some(row) = db.query(FIND).bind(id.uuid()).optional::<Row>().await? else {
         return Ok(None);
     };
-    let lines: Vec<LineRow> = db.query(LINES).bind(Json([id])).all().await?;
-    row.order(lines).map(Some)
+    Ok(with_lines(db, vec![row]).await?.pop())
 }
 
 /// An order with its lines, inside a unit of work.
@@ -250,7 +258,9 @@ pub async fn load(tx: &mut Tx, id: OrderId) -> Result<Option<Order>> {
         return Ok(None);
     };
     let lines: Vec<LineRow> = tx.query(LINES).bind(Json([id])).all().await?;
-    row.order(lines).map(Some)
+    let has_left = lines.iter().any(|line| line.shipped > 0);
+    let shipments = if has_left { shipment::of_order(tx, id).await? } else { vec![] };
+    row.order(lines, shipments.into_iter().map(|(_, shipment)| shipment).collect()).map(Some)
 }
 
 /// A customer's orders before one, newest first.
@@ -290,6 +300,15 @@ pub async fn adopt(tx: &mut Tx, guest: CustomerId, account: CustomerId) -> Resul
 async fn with_lines(db: &Db, rows: Vec<Row>) -> Result<Vec<Order>> {
     let ids: Vec<Uuid> = rows.iter().map(|row| row.id).collect();
     let lines: Vec<LineRow> = db.query(LINES).bind(Json(ids)).all().await?;
+    let left: BTreeSet<OrderId> =
+        lines.iter().filter(|line| line.shipped > 0).map(|line| line.order_id.into()).collect();
+    let mut parcels: HashMap<OrderId, Vec<Shipment>> = HashMap::new();
+    // Nothing has left of most orders that are looked at.
+    if !left.is_empty() {
+        for (order, parcel) in shipment::of_orders(db, &left).await? {
+            parcels.entry(order).or_default().push(parcel);
+        }
+    }
     let mut of_order: HashMap<Uuid, Vec<LineRow>> = HashMap::new();
     for line in lines {
         of_order.entry(line.order_id).or_default().push(line);
@@ -297,21 +316,22 @@ async fn with_lines(db: &Db, rows: Vec<Row>) -> Result<Vec<Order>> {
     rows.into_iter()
         .map(|row| {
             let lines = of_order.remove(&row.id).unwrap_or_default();
-            row.order(lines)
+            let shipments = parcels.remove(&row.id.into()).unwrap_or_default();
+            row.order(lines, shipments)
         })
         .collect()
 }
 
-/// Moves an order on from the state it was loaded in. `emits` says whether an event goes with it.
-/// False when it has moved meanwhile.
-pub async fn move_on(tx: &mut Tx, order: &Order, to: Status, emits: bool) -> Result<bool> {
+/// Moves an order on from the state it was loaded in, with so many events. False when it has moved
+/// meanwhile.
+pub async fn move_on(tx: &mut Tx, order: &Order, to: Status, events: i64) -> Result<bool> {
     let now = tx.now();
     let moved = tx
         .query(MOVE)
         .bind(order.id.uuid())
         .bind(order.status.word())
         .bind(to.word())
-        .bind(i64::from(emits))
+        .bind(events)
         .bind(order.failure.as_ref().map(Json))
         .bind(now)
         .bind((to == Status::Confirmed).then_some(now))
@@ -338,5 +358,8 @@ pub fn new_line(id: LineId, priced: &crate::domain::cart::PricedLine) -> Line {
         total: priced.total,
         discount: priced.discount,
         tax: Some(priced.tax.into()),
+        shipped: 0,
+        delivered: 0,
+        lost: 0,
     }
 }

@@ -1,16 +1,14 @@
-//! What happens to an order: it is called off, shipped, delivered.
+//! What happens to an order: it is called off, leaves in parcels, arrives.
 
-use kernel::Event;
 use kernel::Money;
-use kernel::events::{OrderCancelled, OrderDelivered, OrderShipped};
-use kernel::id::{CustomerId, OrderId};
-use kernel::problem::{Problem, code};
+use kernel::events::OrderCancelled;
+use kernel::id::{CustomerId, OrderId, ShipmentId};
 use platform::audit::{self, Actor, Entry};
-use platform::fault;
 use platform::idempotency::{self, Answer, Claim, Key};
 use platform::sql::Tx;
 use serde::Serialize;
 
+use super::ship::{self, End, Parcel};
 use crate::Orders;
 use crate::domain::order::Order;
 use crate::domain::status::{Move, Status};
@@ -25,13 +23,17 @@ pub enum Advance {
         /// Why.
         reason: String,
     },
-    /// The parcel leaves.
-    Ship {
-        /// The carrier's number of the parcel.
-        tracking: Option<String>,
-    },
-    /// The parcel arrived.
+    /// A parcel leaves.
+    Ship(Parcel),
+    /// Everything that is on its way arrived.
     Deliver,
+    /// One parcel came to its end.
+    End {
+        /// The parcel.
+        shipment: ShipmentId,
+        /// What became of it.
+        end: End,
+    },
 }
 
 /// Who lets it happen.
@@ -41,16 +43,6 @@ pub enum By<'a> {
     Customer(CustomerId),
     /// The staff, who are named in the audit log for it.
     Staff(&'a Actor),
-}
-
-impl Advance {
-    const fn kind(&self) -> Move {
-        match self {
-            Self::Cancel { .. } => Move::Cancel,
-            Self::Ship { .. } => Move::Ship,
-            Self::Deliver => Move::Deliver,
-        }
-    }
 }
 
 /// What came of moving an order on.
@@ -134,12 +126,20 @@ impl Orders {
         {
             return self.call_off(tx, &order, reason, key, by).await;
         }
-        let to = order.status.after(advance.kind()).ok_or(OrderError::State(order.status))?;
-        apply(&mut tx, &order, to, advance).await?;
-        if let By::Staff(staff) = by {
-            audit::record(&mut tx, staff, &[entry(&order, to, advance)?]).await?;
+        let from = order.status;
+        match advance {
+            Advance::Cancel { reason } => cancel(&mut tx, &mut order, reason).await?,
+            Advance::Ship(parcel) => ship::leave(&mut tx, &mut order, parcel).await?,
+            Advance::Deliver => ship::deliver(&mut tx, &mut order).await?,
+            Advance::End { shipment, end } => {
+                ship::end(&mut tx, &mut order, *shipment, end).await?;
+            }
         }
-        (order.status, order.version, order.updated_at) = (to, order.version + 1, tx.now());
+        order.updated_at = tx.now();
+        if let By::Staff(staff) = by {
+            let entry = entry(&order, from, order.status, advance)?;
+            audit::record(&mut tx, staff, &[entry]).await?;
+        }
         let body = serde_json::to_string(&order.view(payment))
             .map_err(|error| platform::sql::Error::Inconsistent(error.to_string()))?;
         let answer = Answer { status: 200, body };
@@ -155,8 +155,10 @@ impl Orders {
 #[derive(Serialize)]
 struct Stands<'a> {
     status: Status,
+    #[serde(flatten)]
+    parcel: Option<&'a Parcel>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    tracking: Option<&'a str>,
+    shipment: Option<ShipmentId>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'a str>,
     /// What an order that is called off cost; what was not given back before goes back.
@@ -164,73 +166,50 @@ struct Stands<'a> {
     total: Option<Money>,
 }
 
-pub(super) fn entry(order: &Order, to: Status, advance: &Advance) -> platform::sql::Result<Entry> {
-    let stands = |status| Stands { status, tracking: None, reason: None, total: None };
-    let (before, after) = (stands(order.status), stands(to));
+pub(super) fn entry(
+    order: &Order,
+    from: Status,
+    to: Status,
+    advance: &Advance,
+) -> platform::sql::Result<Entry> {
+    let stands =
+        |status| Stands { status, parcel: None, shipment: None, reason: None, total: None };
+    let (before, after) = (stands(from), stands(to));
     let (action, after) = match advance {
         Advance::Cancel { reason } => {
             let total = Some(order.totals.total);
             ("order.cancel", Stands { reason: Some(reason), total, ..after })
         }
-        Advance::Ship { tracking } => {
-            ("order.ship", Stands { tracking: tracking.as_deref(), ..after })
-        }
+        Advance::Ship(parcel) => ("order.ship", Stands { parcel: Some(parcel), ..after }),
         Advance::Deliver => ("order.deliver", after),
+        Advance::End { shipment, end: End::Delivered } => {
+            ("shipment.deliver", Stands { shipment: Some(*shipment), ..after })
+        }
+        Advance::End { shipment, end: End::Lost { reason } } => {
+            let shipment = Some(*shipment);
+            ("shipment.lose", Stands { shipment, reason: Some(reason), ..after })
+        }
     };
     Entry::changed(action, order.id.uuid(), &before, &after)
 }
 
-async fn apply(
-    tx: &mut Tx,
-    order: &Order,
-    to: Status,
-    advance: &Advance,
-) -> Result<(), OrderError> {
-    if !orders::move_on(tx, order, to, true).await? {
+async fn cancel(tx: &mut Tx, order: &mut Order, reason: &str) -> Result<(), OrderError> {
+    let to = order.status.after(Move::Cancel).filter(|_| order.allowed().contains(&"cancel"));
+    let to = to.ok_or_else(|| OrderError::state(order))?;
+    if !orders::move_on(tx, order, to, 1).await? {
         return Err(OrderError::Stale);
     }
-    let (order_id, customer_id) = (order.id, order.customer_id);
-    match advance {
-        Advance::Cancel { reason } => {
-            shipment::cancel(tx, order_id).await?;
-            promotion::give_back(tx, order).await?;
-            let event = OrderCancelled {
-                order_id,
-                customer_id,
-                lines: order.sold(),
-                total: order.totals.total,
-                confirmed_at: order.confirmed_at.unwrap_or(order.created_at),
-                reason: reason.clone(),
-                was_confirmed: true,
-            };
-            emit(tx, order, &event)
-        }
-        Advance::Ship { tracking } => {
-            let number = tracking.as_deref();
-            let moved = shipment::move_on(tx, order_id, "booked", "shipped", number).await?;
-            parcel(order, moved, "ship")?;
-            emit(tx, order, &OrderShipped { order_id, customer_id, tracking: tracking.clone() })
-        }
-        Advance::Deliver => {
-            let moved = shipment::move_on(tx, order_id, "shipped", "delivered", None).await?;
-            parcel(order, moved, "deliver")?;
-            emit(tx, order, &OrderDelivered { order_id, customer_id })
-        }
-    }
-}
-
-/// An order moves only with its parcel.
-fn parcel(order: &Order, moved: bool, what: &str) -> Result<(), Problem> {
-    if moved || fault::bug("parcel_is_not_looked_at") {
-        return Ok(());
-    }
-    let allowed = order.status.allowed().into_iter().filter(|word| *word != what);
-    let detail = "The state of its parcel does not allow this; nothing was changed.";
-    Err(Problem::new(code::ORDER_STATE, detail)
-        .with("order_status", order.status)
-        .with("allowed", allowed.collect::<Vec<_>>()))
-}
-
-fn emit(tx: &mut Tx, order: &Order, event: &impl Event) -> Result<(), OrderError> {
-    Ok(tx.emit(event, order.version + 1)?)
+    shipment::cancel(tx, order.id).await?;
+    promotion::give_back(tx, order).await?;
+    (order.status, order.version) = (to, order.version + 1);
+    let event = OrderCancelled {
+        order_id: order.id,
+        customer_id: order.customer_id,
+        lines: order.sold(),
+        total: order.totals.total,
+        confirmed_at: order.confirmed_at.unwrap_or(order.created_at),
+        reason: reason.to_owned(),
+        was_confirmed: true,
+    };
+    Ok(tx.emit(&event, order.version)?)
 }

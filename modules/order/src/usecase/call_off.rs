@@ -38,7 +38,7 @@ impl Orders {
         }
         if let By::Staff(staff) = by {
             let change = Advance::Cancel { reason: how.reason };
-            let entry = entry(order, Status::Cancelled, &change)?;
+            let entry = entry(order, order.status, Status::Cancelled, &change)?;
             audit::record(&mut tx, staff, &[entry]).await?;
         }
         let checkouts = self.inner.checkouts.clone();
@@ -73,7 +73,7 @@ impl Orders {
                 let answer = Answer { status: 200, body };
                 Ok(Some(Advanced::Answered { answer, replayed: false }))
             }
-            status => Err(OrderError::State(status)),
+            _ => Err(OrderError::state(&order)),
         }
     }
 

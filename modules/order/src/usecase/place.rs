@@ -266,6 +266,7 @@ fn new_order(
         totals,
         coupon: quote.coupon.clone(),
         promotions: quote.promotions.clone(),
+        shipments: vec![],
         shipping_address: request.shipping_address.clone(),
         billing_address: request.billing_address.clone(),
         shipping_method: request.shipping_method.clone(),

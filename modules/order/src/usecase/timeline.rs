@@ -8,8 +8,9 @@ use crate::domain::timeline::{Act, DoneBy, Happened, timeline};
 use crate::error::OrderError;
 use crate::store::orders;
 
-/// How many acts of the staff are looked at: more than an order has moves.
-const ACTS_MAX: i64 = 20;
+/// How many acts of the staff are looked at: more than an order has moves, unless it leaves in dozens of
+/// parcels.
+const ACTS_MAX: i64 = 100;
 
 impl Orders {
     /// Everything that happened to an order, as the staff may see it.
@@ -25,8 +26,10 @@ impl Orders {
         });
         let moves = orders::moves(db, order.id).await?;
         let acts = audit::history(db, id, None, ACTS_MAX).await?;
-        let acts: Vec<Act> =
-            acts.into_iter().map(|act| Act { action: act.action, actor: act.actor }).collect();
-        Ok(timeline(order.created_at, steps.collect(), moves, &acts))
+        let acts: Vec<Act> = acts
+            .into_iter()
+            .map(|act| Act { action: act.action, actor: act.actor, at: act.at })
+            .collect();
+        Ok(timeline(order.created_at, steps.collect(), &moves, &acts))
     }
 }

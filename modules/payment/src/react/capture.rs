@@ -1,5 +1,5 @@
 use async_trait::async_trait;
-use kernel::events::{OrderConfirmed, OrderShipped};
+use kernel::events::{OrderConfirmed, OrderShipped, ShipmentShipped};
 use kernel::{Envelope, Event};
 use platform::bus::{Effect, HandlerError, Subscription, Topic};
 
@@ -7,28 +7,33 @@ use crate::settings::CaptureAt;
 use crate::usecase::capture::capture_order;
 use crate::{Payments, subject_order};
 
-/// Takes the authorized amount when the order is confirmed, or when it is shipped.
+/// Takes the authorized amount when the order is confirmed, or all of it when its first
+/// parcel leaves.
 pub struct CapturePayment(Payments);
 
 impl CapturePayment {
     /// The subscription.
     pub fn subscription(payments: &Payments) -> Subscription {
-        let topic = match payments.settings.capture {
-            CaptureAt::Confirmed => Topic::of::<OrderConfirmed>(),
-            CaptureAt::Shipped => Topic::of::<OrderShipped>(),
+        let topics = match payments.settings.capture {
+            CaptureAt::Confirmed => vec![Topic::of::<OrderConfirmed>()],
+            // The second is of orders that were shipped before there were parcels.
+            CaptureAt::Shipped => {
+                vec![Topic::of::<ShipmentShipped>(), Topic::of::<OrderShipped>()]
+            }
         };
-        Subscription::effect("payment.capture", &payments.db, [topic], Self(payments.clone()))
+        Subscription::effect("payment.capture", &payments.db, topics, Self(payments.clone()))
     }
 }
 
 #[async_trait]
 impl Effect for CapturePayment {
     async fn perform(&self, event: &Envelope) -> Result<(), HandlerError> {
-        let wanted = match self.0.settings.capture {
-            CaptureAt::Confirmed => OrderConfirmed::TYPE,
-            CaptureAt::Shipped => OrderShipped::TYPE,
+        let kind = event.kind.as_str();
+        let is_wanted = match self.0.settings.capture {
+            CaptureAt::Confirmed => kind == OrderConfirmed::TYPE,
+            CaptureAt::Shipped => [ShipmentShipped::TYPE, OrderShipped::TYPE].contains(&kind),
         };
-        if event.kind == wanted {
+        if is_wanted {
             capture_order(&self.0, subject_order(event)).await?;
         }
         Ok(())
