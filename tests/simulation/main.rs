@@ -2,6 +2,10 @@
 //! who act at the same time, a clock that jumps, calls that fail, are late, lost or made twice, and
 //! nodes that die between an effect and its record. Each seed ends with the invariants of `stoa verify`.
 //!
+//! What happens between two calls of ports happens without a break, so units of work do not meet each
+//! other here: that is what the tests with real concurrency are for. What is simulated is what no such
+//! test meets often enough: everything that can lie between an effect and its record.
+//!
 //! `STOA_SIMULATION=7 cargo nextest run -E 'test(a_chosen_seed)' --success-output immediate` tells
 //! one seed's story; `STOA_SIMULATION=0..100000` looks for new ones.
 #![cfg(test)]

@@ -9,8 +9,8 @@
 //! Webhooks are customers' systems: they are called with the event as it was published, signed, each on
 //! its own; one that fails for a day is switched off.
 //!
-//! It hears `order.*`, `payment.*` and `stock.low`, asks for the order and the address when it sends a
-//! letter, and keeps neither.
+//! It hears `order.*`, `shipment.*`, `payment.*` and `stock.low`, asks for the order and the address when
+//! it sends a letter, and keeps neither.
 
 mod domain;
 mod http;

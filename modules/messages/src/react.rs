@@ -5,7 +5,7 @@ use kernel::Envelope;
 use kernel::events::{
     OrderCancelled, OrderConfirmed, OrderDelivered, OrderFailed, OrderPlaced, OrderShipped,
     PaymentActionRequired, PaymentAuthorized, PaymentCaptured, PaymentFailed, PaymentRefunded,
-    PaymentVoided, StockLow,
+    PaymentVoided, ShipmentDelivered, ShipmentLost, ShipmentShipped, StockLow,
 };
 use kernel::id::OrderId;
 use platform::bus::{HandlerError, Reaction, Topic};
@@ -19,13 +19,16 @@ use crate::store::message::{self, CUSTOMER, EMAIL, Fresh, WEBHOOK};
 use crate::store::webhook;
 
 /// What it hears of, and webhooks can be told.
-pub(crate) const TOPICS: [Topic; 13] = [
+pub(crate) const TOPICS: [Topic; 16] = [
     Topic::of::<OrderPlaced>(),
     Topic::of::<OrderConfirmed>(),
     Topic::of::<OrderFailed>(),
     Topic::of::<OrderCancelled>(),
     Topic::of::<OrderShipped>(),
     Topic::of::<OrderDelivered>(),
+    Topic::of::<ShipmentShipped>(),
+    Topic::of::<ShipmentDelivered>(),
+    Topic::of::<ShipmentLost>(),
     Topic::of::<PaymentActionRequired>(),
     Topic::of::<PaymentAuthorized>(),
     Topic::of::<PaymentCaptured>(),
