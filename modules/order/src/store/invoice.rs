@@ -10,8 +10,16 @@ platform::statements! {
     /// The row is the lock of the series: a number that is not used is given back with the commit that
     /// does not happen.
     NEXT = "update invoice_series set last = last + 1 where code = 'invoice' returning last";
-    ISSUE = "insert into invoice (number, order_id, content, issued_at) values ($1, $2, $3, $4)
-             on conflict (order_id) do nothing";
+    /// The order may have been called off since it was read.
+    ISSUE =
+        "insert into invoice (number, order_id, content, issued_at)
+         select $1, id, $3, $4 from orders
+          where id = $2 and status in ('CONFIRMED', 'SHIPPED', 'DELIVERED', 'RETURNED')
+         on conflict (order_id) do nothing",
+        "insert into invoice (number, order_id, content, issued_at)
+         select $1, id, $3, $4 from orders
+          where id = $2 and status in ('CONFIRMED', 'SHIPPED', 'DELIVERED', 'RETURNED') for share
+         on conflict (order_id) do nothing";
     OF_ORDER = "select number, issued_at, content from invoice where order_id = $1";
     INVOICES = "select count(*) from invoice";
     NOT_A_SERIES = "select 'invoice ' || s.last from invoice_series s
@@ -35,8 +43,8 @@ fn issued((number, at, Json(invoice)): Row) -> Issued {
     Issued { number, at, invoice }
 }
 
-/// Issues the invoice of an order under the next number. Nothing when the order has one: then this unit
-/// of work must not be committed, or its number would be lost.
+/// Issues the invoice of an order under the next number. Nothing when the order has one, or was called
+/// off: then this unit of work must not be committed, or its number would be lost.
 pub async fn issue(tx: &mut Tx, order: OrderId, invoice: &Invoice) -> Result<Option<Issued>> {
     let at = tx.now();
     let (number,): (i64,) = tx.query(NEXT).one().await?;

@@ -40,7 +40,7 @@ impl Orders {
         if let Some(issued) = issued.await? {
             return Ok(issued);
         }
-        // Somebody else has issued it since it was looked for.
+        // Somebody else has issued it since it was looked for, or called the order off.
         invoice::find(db, order.id).await?.ok_or(OrderError::Stale)
     }
 }
