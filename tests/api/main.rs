@@ -2,6 +2,7 @@
 #![cfg(test)]
 
 mod accounts;
+mod acidrain;
 mod audit_log;
 mod audited;
 mod bad_bodies;

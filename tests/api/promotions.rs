@@ -9,7 +9,6 @@ use crate::support::{
 };
 
 on_both_engines![
-    one_code_asked_for_a_thousand_times_is_used_as_often_as_it_may,
     a_customer_uses_a_code_as_often_as_one_may,
     a_budget_is_never_overspent,
     a_failed_order_gives_its_promotions_back,
@@ -19,20 +18,20 @@ on_both_engines![
     a_quote_names_what_stands_in_the_way,
 ];
 
-async fn issue(staff: &Customer, promotion: Value) {
+pub async fn issue(staff: &Customer, promotion: Value) {
     let issued = staff.post("/v1/admin/promotions", &promotion).await;
     assert_eq!(issued.status, 201, "{issued:?}");
 }
 
 /// The promotion as the staff sees it.
-async fn promotion(staff: &Customer, code: &str) -> Value {
+pub async fn promotion(staff: &Customer, code: &str) -> Value {
     let all = staff.get("/v1/admin/promotions").await;
     let found = all.body["items"].as_array().unwrap().iter().find(|it| it["code"] == code);
     found.unwrap_or_else(|| panic!("{all:?}")).clone()
 }
 
 /// Shoppers with one unit of a product in the cart, and what they would order with a code.
-async fn shoppers(
+pub async fn shoppers(
     shop: &Shop,
     product: &str,
     code: Option<&str>,
@@ -52,7 +51,7 @@ async fn shoppers(
 }
 
 /// Orders until the shop has said what becomes of it.
-async fn order(shopper: &Customer, key: &str, body: &Value) -> Answer {
+pub async fn order(shopper: &Customer, key: &str, body: &Value) -> Answer {
     loop {
         let answer = shopper.command("/v1/orders", key, body).await;
         match answer.status {
@@ -66,38 +65,6 @@ async fn order(shopper: &Customer, key: &str, body: &Value) -> Answer {
             _ => return answer,
         }
     }
-}
-
-async fn one_code_asked_for_a_thousand_times_is_used_as_often_as_it_may(engine: Engine) {
-    let Some(shop) = Shop::running(engine, &[product("LAMP-1", "20.00", 100)]) else { return };
-    let staff = shop.staff().await;
-    issue(&staff, json!({"code": "TEN", "percent": "10", "uses_max": 7})).await;
-    let lamp = id_of(&staff, "LAMP-1").await;
-    let mut tries = Vec::new();
-    for (shopper, body) in shoppers(&shop, &lamp, Some("TEN"), 40).await {
-        for tab in 0..25 {
-            let (shopper, body) = (shopper.clone(), body.clone());
-            let once = async move { order(&shopper, &format!("tab {tab}"), &body).await };
-            tries.push(tokio::spawn(once));
-        }
-    }
-    let (mut asked, mut confirmed) = (0, 0);
-    for each in tries {
-        let answer = each.await.unwrap();
-        asked += 1;
-        match answer.status {
-            201 => confirmed += 1,
-            409 => {
-                let known = ["coupon_refused", "cart_in_checkout", "cart_empty"];
-                assert!(known.contains(&answer.body["code"].as_str().unwrap()), "{answer:?}");
-            }
-            _ => panic!("{answer:?}"),
-        }
-    }
-    assert_eq!((asked, confirmed), (1000, 7));
-    let left = promotion(&staff, "TEN").await;
-    assert_eq!((&left["uses"], &left["uses_max"]), (&json!(7), &json!(7)));
-    shop.settle();
 }
 
 async fn a_customer_uses_a_code_as_often_as_one_may(engine: Engine) {

@@ -6,54 +6,7 @@ use crate::support::{
     APPROVED, Answer, Customer, Engine, Shop, id_of, on_both_engines, order_body, product,
 };
 
-on_both_engines![
-    two_hundred_buyers_want_fifty_units,
-    one_key_fifty_times_is_one_order,
-    two_tabs_make_one_order,
-];
-
-async fn two_hundred_buyers_want_fifty_units(engine: Engine) {
-    let Some(shop) = Shop::running(engine, &[product("LAMP-1", "20.00", 50)]) else { return };
-    let lamp = id_of(&Customer::guest(&shop).await, "LAMP-1").await;
-    let mut buyers = Vec::new();
-    for _ in 0..200 {
-        let buyer = Customer::guest(&shop).await;
-        buyer.fill_cart(&lamp, 1).await;
-        let token = buyer.card(APPROVED).await;
-        buyers.push((buyer, token));
-    }
-    let orders = buyers.into_iter().map(|(buyer, token)| {
-        tokio::spawn(async move {
-            let order = buyer.order("a", &token).await;
-            match order.status {
-                202 => {
-                    let id = order.body["id"].as_str().unwrap().to_owned();
-                    buyer.until(&id, &["CONFIRMED", "FAILED"]).await;
-                    buyer.order("a", &token).await
-                }
-                _ => order,
-            }
-        })
-    });
-    let (mut confirmed, mut refused) = (0, 0);
-    for order in orders.collect::<Vec<_>>() {
-        let order = order.await.unwrap();
-        match order.status {
-            201 => {
-                assert_eq!(order.body["status"], "CONFIRMED");
-                confirmed += 1;
-            }
-            409 => {
-                assert_eq!(order.body["code"], "out_of_stock", "{order:?}");
-                assert_eq!(order.body["lines"][0]["requested"], 1);
-                refused += 1;
-            }
-            _ => panic!("{order:?}"),
-        }
-    }
-    assert_eq!((confirmed, refused), (50, 150));
-    shop.settle();
-}
+on_both_engines![one_key_fifty_times_is_one_order, two_tabs_make_one_order,];
 
 async fn one_key_fifty_times_is_one_order(engine: Engine) {
     let Some(shop) = Shop::running(engine, &[product("LAMP-1", "20.00", 50)]) else { return };

@@ -57,8 +57,13 @@ platform::statements! {
                    coupon, promotions, shipping_address, billing_address, shipping_method, shipping_tax_minor,
                    shipping_tax_ppm, email, locale, failure, version,
                    created_at, updated_at, confirmed_at
-              from orders where (cast($1 as text) is null or status = $1) and id < $2
-             order by id desc limit $3";
+              from orders where id < $1 order by id desc limit $2";
+    OF_STATUS = "select id, number, customer_id, cart_id, status, currency, items_minor,
+                        discount_minor, shipping_minor, tax_minor, included_tax_minor, total_minor,
+                        coupon, promotions, shipping_address, billing_address, shipping_method, shipping_tax_minor,
+                        shipping_tax_ppm, email, locale, failure, version,
+                        created_at, updated_at, confirmed_at
+                   from orders where status = $1 and id < $2 order by id desc limit $3";
     LINES =
         "select id, order_id, product_id, sku, name, quantity, unit_minor, discount_minor,
                 tax_minor, tax_ppm, shipped, delivered, lost
@@ -281,8 +286,11 @@ pub async fn list(
     before: OrderId,
     limit: i64,
 ) -> Result<Vec<Order>> {
-    let status = status.map(Status::word);
-    let rows = db.query(LIST).bind(status).bind(before.uuid()).bind(limit).all().await?;
+    let query = match status {
+        None => db.query(LIST),
+        Some(status) => db.query(OF_STATUS).bind(status.word()),
+    };
+    let rows = query.bind(before.uuid()).bind(limit).all().await?;
     with_lines(db, rows).await
 }
 
