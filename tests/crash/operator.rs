@@ -92,8 +92,8 @@ async fn dead_letters_are_redriven(engine: Engine) {
     let shipped = staff.post(&format!("/v1/admin/orders/{id}/ship"), &json!({})).await;
     assert_eq!(shipped.status, 200, "{shipped:?}");
     let letter = until_dead(&shop).await;
-    assert!(letter.contains("inventory.orders order.shipped"), "{letter}");
-    assert!(letter.contains("not committed"), "{letter}");
+    assert!(letter.contains("inventory.orders shipment.shipped"), "{letter}");
+    assert!(letter.contains("not final"), "{letter}");
     assert_eq!(said(&shop, &["dead-letters", "list", "payment.capture"]), "");
     let event = letter.split_whitespace().nth(3).unwrap();
     let stranger = kernel::id::EventId::new().to_string();
