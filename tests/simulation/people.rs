@@ -48,18 +48,18 @@ impl Somebody {
 pub fn draw(schedule: &Schedule, products: usize) -> Vec<Somebody> {
     let mut people = Vec::new();
     let mut keys = 0..;
-    for n in 0..schedule.draw(2..=4) {
+    for n in 0..schedule.draw(1..=3) {
         let who = principal(Role::Customer);
         for tab in 0..schedule.one(&[1, 1, 2]) {
             let mut acts = VecDeque::new();
-            for _ in 0..schedule.draw(1..=2) {
+            for _ in 0..schedule.one(&[1, 1, 2]) {
                 shop(schedule, products, &mut keys, &mut acts);
             }
             let name = format!("shopper {n} tab {tab}");
             people.push(Somebody { name, who: who.clone(), acts });
         }
     }
-    let acts = (0..schedule.draw(3..=8)).map(|_| work(schedule, products, &mut keys)).collect();
+    let acts = (0..schedule.draw(2..=5)).map(|_| work(schedule, products, &mut keys)).collect();
     people.push(Somebody { name: "staff".to_owned(), who: principal(Role::Admin), acts });
     people
 }

@@ -12,7 +12,7 @@ use crate::schedule::Schedule;
 use crate::world::{Answer, Beginning, Node, World};
 
 /// What happens at most until nothing goes wrong any more.
-const MOVES_MAX: usize = 400;
+const MOVES_MAX: usize = 250;
 /// How many nodes a world has, one after the other. A start is what takes longest.
 const NODES_MAX: u32 = 3;
 /// How many seconds pass between two looks at a world that comes to rest.
@@ -145,8 +145,8 @@ impl Run<'_> {
         // The staff takes its time, and so does not call everything off before it is confirmed.
         let eager = |n: usize| if self.people[n].is_staff() { 3 } else { 16 };
         moves.extend(idle.into_iter().map(|n| (eager(n), Move::Act(n))));
-        moves.extend(chores.map(|chore| (8, Move::Chore(*chore))));
-        moves.push((8, Move::Time));
+        moves.extend(chores.map(|chore| (3, Move::Chore(*chore))));
+        moves.push((4, Move::Time));
         if self.nodes < NODES_MAX {
             moves.push((1, Move::Crash));
         }
@@ -276,7 +276,7 @@ impl Run<'_> {
             }
         };
         let Some(Answer { status, body }) = answer else { return };
-        let too_early = status == 409 && act.is_about_an_order() && self.schedule.draw(0..=3) > 0;
+        let too_early = status == 409 && act.is_about_an_order() && self.schedule.draw(0..=1) > 0;
         if status == 503 || too_early {
             self.people[somebody].acts.push_front(act.clone());
         }
