@@ -15,10 +15,10 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const STOCK: i64 = 10_000;
 
 /// The file in the shop's folder that says where it dies.
-const FAULT: &str = "fault";
+pub const FAULT: &str = "fault";
 
 /// On PostgreSQL a killed shop's checkouts go on when their lease has ended.
-const LEASE_MS: &str = "2000";
+pub const LEASE_MS: &str = "2000";
 
 on_both_engines![
     a_kill_at_any_step_leaves_one_order_and_one_charge_1,
@@ -99,7 +99,8 @@ async fn points_of_a_checkout(engine: Engine) -> Option<BTreeSet<String>> {
     Some(read(&list).difference(&idle).cloned().collect())
 }
 
-fn read(list: &std::path::Path) -> BTreeSet<String> {
+/// The fault points in a list that was recorded.
+pub fn read(list: &std::path::Path) -> BTreeSet<String> {
     let text = std::fs::read_to_string(list).unwrap_or_default();
     text.lines().map(str::to_owned).collect()
 }

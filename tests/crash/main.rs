@@ -3,6 +3,7 @@
 #![cfg(test)]
 
 mod kill;
+mod kill_after;
 mod operator;
 mod saga_matrix;
 mod seeded_bugs;

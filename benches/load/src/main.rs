@@ -13,6 +13,7 @@ mod fake;
 mod growth;
 mod login;
 mod open;
+mod orders;
 mod process;
 mod rank;
 mod report;
@@ -63,6 +64,18 @@ enum What {
         /// Wrong passwords of each kind.
         #[arg(long, default_value_t = 2_000)]
         samples: usize,
+    },
+    /// What a checkout with its quote costs: of many products, of one that all want, and of one that is
+    /// wanted by twice as many as there is of it.
+    Orders {
+        #[command(flatten)]
+        run: Run,
+        /// Units of what sells out.
+        #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..))]
+        units: u32,
+        /// How many want it at a time.
+        #[arg(long, default_value_t = 256)]
+        crowd: usize,
     },
     /// Serves the bodies of a file: how the harness starts the bare handler beside itself.
     #[command(hide = true)]
@@ -115,6 +128,11 @@ fn main() -> ExitCode {
             println!("{report}");
             report.fault().map_or(Ok(()), |fault| Err(Error::Fault(fault)))
         }),
+        What::Orders { run, units, crowd } => on_runtime(orders::measure(&run, units, crowd))
+            .and_then(|costs| {
+                println!("{costs}");
+                costs.fault().map_or(Ok(()), |fault| Err(Error::Fault(fault)))
+            }),
         What::Catalog { run, products } => {
             on_runtime(growth::measure(&run, &products)).map(|report| println!("{report}"))
         }

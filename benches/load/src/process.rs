@@ -151,7 +151,8 @@ async fn ready(stdout: ChildStdout, address: SocketAddr) -> Result<()> {
     Ok(())
 }
 
-fn free_address() -> Result<SocketAddr> {
+/// A port that nobody listens on.
+pub fn free_address() -> Result<SocketAddr> {
     Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?)
 }
 
@@ -182,6 +183,25 @@ pub fn filesystem_of(folder: &Path) -> String {
     let fields = mounts.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
     let over = fields.filter(|fields| fields.len() > 2 && folder.starts_with(fields[1]));
     over.max_by_key(|fields| fields[1].len()).map_or("unknown", |fields| fields[2]).to_owned()
+}
+
+/// Runs another command of the shop over a data folder.
+pub async fn command(
+    stoa: &Path,
+    arguments: &[&str],
+    data: &Path,
+    settings: &[(String, String)],
+) -> Result<()> {
+    let mut command = Command::new(stoa);
+    command.args(arguments).arg("--data-dir").arg(data).envs(settings.iter().cloned());
+    let output = command.stdin(Stdio::null()).kill_on_drop(true).output();
+    let output = tokio::time::timeout(VERIFIED_WITHIN, output).await;
+    let output = output.map_err(|_| Error::Timeout(VERIFIED_WITHIN))??;
+    if output.status.success() {
+        return Ok(());
+    }
+    let words = String::from_utf8_lossy(&output.stderr);
+    Err(Error::Setup(format!("{arguments:?}: {}", words.trim())))
 }
 
 /// Lets the shop check its own books.

@@ -80,13 +80,19 @@ pub fn text(answer: &Value, field: &str) -> Result<String> {
 pub struct Shelf {
     product_ids: Vec<String>,
     units_of_each: usize,
+    first: usize,
     handed_out: AtomicUsize,
 }
 
 impl Shelf {
     /// A shelf with so many units of each product.
     pub fn new(product_ids: Vec<String>, units_of_each: usize) -> Self {
-        Self { product_ids, units_of_each, handed_out: AtomicUsize::new(0) }
+        Self::numbered(0, product_ids, units_of_each)
+    }
+
+    /// The same, whose units are numbered from `first` on.
+    pub fn numbered(first: usize, product_ids: Vec<String>, units_of_each: usize) -> Self {
+        Self { product_ids, units_of_each, first, handed_out: AtomicUsize::new(0) }
     }
 
     /// The next unit: its number, and its product. None when the shelf is empty.
@@ -94,7 +100,7 @@ impl Shelf {
         let number = self.handed_out.fetch_add(1, Ordering::Relaxed);
         let round = number.checked_div(self.product_ids.len())?;
         let product = self.product_ids.get(number % self.product_ids.len())?;
-        (round < self.units_of_each).then_some((number, product.as_str()))
+        (round < self.units_of_each).then_some((self.first + number, product.as_str()))
     }
 }
 
@@ -111,6 +117,10 @@ pub enum Scenario {
     },
     /// Cart line and order, until it is confirmed.
     Checkout {
+        /// Its name in the report.
+        name: &'static str,
+        /// Whether the shopper asks for a quote first, and orders what it says.
+        quoted: bool,
         /// What is bought.
         shelf: Arc<Shelf>,
         /// Who buys; at least as many as there are clients.
@@ -142,8 +152,7 @@ impl Scenario {
     /// Its name in the report.
     pub fn name(&self) -> &'static str {
         match self {
-            Self::Read { name, .. } => name,
-            Self::Checkout { .. } => "checkout",
+            Self::Read { name, .. } | Self::Checkout { name, .. } => name,
             Self::Login { .. } => "login",
         }
     }
@@ -156,7 +165,8 @@ impl Scenario {
                 client,
                 guest: guests.get(client % guests.len().max(1)).cloned(),
             },
-            Self::Checkout { shelf, buyers } => Step::Checkout {
+            Self::Checkout { quoted, shelf, buyers, .. } => Step::Checkout {
+                quoted: *quoted,
                 shelf: Arc::clone(shelf),
                 buyer: Arc::clone(&buyers[client % buyers.len()]),
                 waits: None,
@@ -181,6 +191,8 @@ pub enum Step {
     },
     /// Cart line and order.
     Checkout {
+        /// Whether a quote is asked for first.
+        quoted: bool,
         /// What is bought.
         shelf: Arc<Shelf>,
         /// Who buys.
@@ -214,14 +226,14 @@ impl Step {
             Self::Read { paths, client: number, .. } => {
                 read(client, &paths[(*number * STRIDE + turn) % paths.len()]).await
             }
-            Self::Checkout { buyer, waits: Some(number), .. } => {
-                order(client, buyer, *number).await
+            Self::Checkout { quoted, buyer, waits: Some(number), .. } => {
+                order(client, buyer, *number, *quoted).await
             }
-            Self::Checkout { shelf, buyer, waits } => match shelf.next() {
+            Self::Checkout { quoted, shelf, buyer, waits } => match shelf.next() {
                 None => return Outcome::other(Outcome::SOLD_OUT),
                 Some((number, product)) => {
                     *waits = Some(number);
-                    buy(client, buyer, product, number).await
+                    buy(client, buyer, product, number, *quoted).await
                 }
             },
             Self::Login { credentials } => log_in(client, credentials).await,
@@ -255,31 +267,40 @@ async fn log_in(client: &mut Client, credentials: &Value) -> Result<Outcome> {
     Ok(if answer.status == 200 { Outcome::Done } else { Outcome::refused("login", &answer) })
 }
 
-/// One checkout of one unit: cart line, order, and waiting for its confirmation.
+/// One checkout of one unit: cart line, a quote if it is wanted, order, and waiting for its
+/// confirmation.
 pub async fn buy(
     client: &mut Client,
     buyer: &Buyer,
     product_id: &str,
     number: usize,
+    quoted: bool,
 ) -> Result<Outcome> {
     let line = json!({ "product_id": product_id, "quantity": 1 });
     let answer = client.post("/v1/cart/lines", &line, None).await?;
     if !(200..300).contains(&answer.status) {
         return Ok(Outcome::refused("cart line", &answer));
     }
-    order(client, buyer, number).await
+    order(client, buyer, number, quoted).await
 }
 
 /// Orders what is in the cart, and waits for its confirmation.
-async fn order(client: &mut Client, buyer: &Buyer, number: usize) -> Result<Outcome> {
-    let order = json!({
+async fn order(client: &mut Client, buyer: &Buyer, number: usize, quoted: bool) -> Result<Outcome> {
+    let mut order = json!({
         "shipping_address": {
             "name": "Ada", "line1": "Unter den Linden 1", "city": "Berlin",
             "postal_code": "10117", "country": "DE",
         },
         "shipping_method": "standard",
-        "payment": { "token": buyer.card },
     });
+    if quoted {
+        let answer = client.post("/v1/cart/quote", &order, None).await?;
+        if answer.status != 200 {
+            return Ok(Outcome::refused("quote", &answer));
+        }
+        order["expected_total"] = answer.json::<Value>()?["totals"]["total"].take();
+    }
+    order["payment"] = json!({ "token": buyer.card });
     let key = format!("load-{number}");
     let answer = client.post("/v1/orders", &order, Some(&key)).await?;
     if !matches!(answer.status, 201 | 202) {

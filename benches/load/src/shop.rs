@@ -75,7 +75,7 @@ impl Shop {
             let id = scenario::text(&product, "id")?;
             // Far above the numbers that a shelf hands out, so that no key is used twice.
             let trial = usize::MAX - number;
-            match scenario::buy(&mut client, &buyer, &id, trial).await? {
+            match scenario::buy(&mut client, &buyer, &id, trial, false).await? {
                 Outcome::Done => {
                     product_ids.push(id);
                     units_of_each = units_of_each.min(entry.stock - 1);
@@ -130,7 +130,8 @@ impl Shop {
 
     /// Carts that become orders.
     pub fn checkout(&self) -> Scenario {
-        Scenario::Checkout { shelf: Arc::clone(&self.shelf), buyers: self.buyers.clone() }
+        let (shelf, buyers) = (Arc::clone(&self.shelf), self.buyers.clone());
+        Scenario::Checkout { name: "checkout", quoted: false, shelf, buyers }
     }
 }
 
