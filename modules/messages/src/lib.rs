@@ -13,6 +13,7 @@
 //! it sends a letter, and keeps neither.
 
 mod domain;
+mod embedded;
 mod http;
 mod outgoing;
 mod react;
