@@ -99,6 +99,15 @@ async fn points_of_a_checkout(engine: Engine) -> Option<BTreeSet<String>> {
     Some(read(&list).difference(&idle).cloned().collect())
 }
 
+/// Waits until the server has died at the fault point that it was told.
+pub async fn dies_at(shop: &mut Shop, point: &str) {
+    let began = Instant::now();
+    while !shop.has_died() {
+        assert!(began.elapsed() < PATIENCE, "{point}: the shop did not pass it");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
 /// The fault points in a list that was recorded.
 pub fn read(list: &std::path::Path) -> BTreeSet<String> {
     let text = std::fs::read_to_string(list).unwrap_or_default();
@@ -130,13 +139,7 @@ async fn kill_at(shop: &mut Shop, point: &str, buyer: Buyer, left: i64) -> Buyer
     let body = crate::support::order_body(&token);
     let first = ada.at(shop).try_command("/v1/orders", "key", &body).await;
     let first = first.ok().filter(|answer| answer.status == 201);
-    for _ in 0..100 {
-        if shop.has_died() {
-            break;
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    assert!(shop.has_died(), "{point}: the shop did not pass it");
+    dies_at(shop, point).await;
     std::fs::remove_file(fault).unwrap();
     shop.start(&[]);
     let ada = ada.at(shop);

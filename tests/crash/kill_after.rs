@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::kill::{FAULT, LEASE_MS, read};
+use crate::kill::{FAULT, LEASE_MS, dies_at, read};
 use crate::support::{APPROVED, Answer, Customer, Engine, Shop, id_of, product};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -152,13 +152,7 @@ async fn kill_at(shop: &mut Shop, staff: &Customer, command: Command, point: &st
     let fault = shop.folder.join(FAULT);
     std::fs::write(&fault, format!("kill:{point}")).unwrap();
     let first = command.ask(shop, &scene).await.ok().filter(|answer| answer.status == 200);
-    for _ in 0..200 {
-        if shop.has_died() {
-            break;
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    assert!(shop.has_died(), "{point}: the shop did not pass it");
+    dies_at(shop, point).await;
     std::fs::remove_file(fault).unwrap();
     shop.start(&[]);
     let again = finally(shop, command, &scene).await;

@@ -1,9 +1,8 @@
 //! SIGKILL around the commit of a transfer: units lie at the one location or at the other.
 
-use std::time::Duration;
-
 use serde_json::json;
 
+use crate::kill::dies_at;
 use crate::support::{Engine, Shop, id_of, on_both_engines, product};
 
 on_both_engines![a_kill_at_the_commit_of_a_transfer_loses_no_unit];
@@ -25,9 +24,7 @@ async fn a_kill_at_the_commit_of_a_transfer_loses_no_unit(engine: Engine) {
         let body = json!({"from": "main", "to": "south", "lines": lines});
         let transfers = "/v1/admin/stock/transfers";
         staff.at(&shop).try_command(transfers, "key", &body).await.unwrap_err();
-        while !shop.has_died() {
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
+        dies_at(&mut shop, point).await;
         shop.start(&[]);
         let staff = staff.at(&shop);
         // The one who was not answered asks again with the same key.
