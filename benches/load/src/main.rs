@@ -1,5 +1,5 @@
-//! The load harness behind `make bench`, `bench-catalog`, `bench-login` and `bench-edge`: starts the shop with a
-//! new data folder, drives it with clients in a closed or an open loop, and compares it with a bare
+//! The load harness behind `make bench`, `bench-catalog`, `bench-login`, `bench-edge` and `bench-orders`:
+//! starts the shop with a new data folder, drives it with clients in a closed or an open loop, and compares it with a bare
 //! handler on the same machine in the same run.
 //!
 //! The shop's promises come first: after the run `stoa verify` must find the books in order.

@@ -78,6 +78,8 @@ pub async fn measure(run: &Run, units: u32, crowd: usize) -> Result<Costs> {
     let mut extra = run.extra.clone();
     let ops = process::free_address()?;
     extra.server_env.push(("STOA__SERVER__OPS_LISTEN".to_owned(), ops.to_string()));
+    // What orders cost is asked for, not how many of too many are refused: `edge` measures that.
+    extra.server_env.push(("STOA__EDGE__QUEUE_TARGET_MS".to_owned(), "0".to_owned()));
     let mut server = Server::start_shop(&run.stoa, &data, &extra).await?;
     let mut client = Client::behind_proxy(server.address, 0);
     let mut ids = Vec::new();
