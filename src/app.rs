@@ -11,13 +11,15 @@ use actix_web::web::Data;
 use actix_web::{App, HttpServer};
 use analytics::Analytics;
 use auth::Accounts;
+use carrier::Carrier;
 use catalog::Catalog;
 use chrono::TimeDelta;
 use inventory::Inventory;
 use kernel::Clock;
 use kernel::id::EventId;
+use kernel::ports::Logistics;
 use messages::Messages;
-use order::{ManualFulfilment, Orders, TaxTable};
+use order::{CarrierFulfilment, CarrierName, ManualFulfilment, Orders, TaxTable};
 use payment::{Payments, Sandbox};
 use platform::bus::Bus;
 use platform::http::BodyGuard;
@@ -33,7 +35,7 @@ use crate::mailer::mailer;
 use crate::settings::{Database, EngineName, Role, Settings};
 
 /// The schemas of the house, each with a database of its own.
-pub const SCHEMAS: [Schema; 8] = [
+pub const SCHEMAS: [Schema; 9] = [
     auth::SCHEMA,
     catalog::SCHEMA,
     inventory::SCHEMA,
@@ -42,6 +44,7 @@ pub const SCHEMAS: [Schema; 8] = [
     payment::SANDBOX_SCHEMA,
     analytics::SCHEMA,
     messages::SCHEMA,
+    carrier::SCHEMA,
 ];
 
 /// A shop that is put together.
@@ -67,6 +70,8 @@ pub struct Shop {
     pub analytics: Analytics,
     /// What its customers are told.
     pub messages: Messages,
+    /// Who carries its parcels, if it is the sandbox.
+    pub carrier: Carrier,
     databases: Arc<Vec<Db>>,
     clock: Clock,
 }
@@ -127,11 +132,12 @@ impl Shop {
     async fn put_together(settings: Settings, serving: bool) -> std::result::Result<Self, Failure> {
         let (settings, clock, tasks) = (Arc::new(settings), Clock::system(), Tasks::default());
         let databases = open_databases(&settings, &clock).await?;
-        let [auth, catalog, inventory, order, payment, sandbox, analytics, messages] = databases
-            .as_slice()
-            .to_owned()
-            .try_into()
-            .map_err(|_| Error::Unusable("a schema has no database".to_owned()))?;
+        let [auth, catalog, inventory, order, payment, sandbox, analytics, messages, carrier] =
+            databases
+                .as_slice()
+                .to_owned()
+                .try_into()
+                .map_err(|_| Error::Unusable("a schema has no database".to_owned()))?;
 
         let folder = &settings.server.data_dir;
         let mailer = mailer(&settings.mail, &folder.join("mail"), &clock)?;
@@ -147,12 +153,14 @@ impl Shop {
         let inventory = Inventory::new(inventory, settings.inventory.clone());
         let sandbox = Arc::new(Sandbox::new(sandbox, &settings.payment.sandbox));
         let payments = Payments::new(payment, sandbox, settings.payment.clone());
+        let carrier = Carrier::open(carrier, settings.carrier.clone()).await?;
         let taxes = TaxTable::new(order.clone(), settings.order.tax_percent.clone());
         let ports = order::Ports {
             catalog: Arc::new(catalog.clone()),
             stock: Arc::new(inventory.clone()),
             payments: Arc::new(payments.clone()),
-            logistics: Arc::new(ManualFulfilment::new(order.clone())),
+            logistics: logistics(&settings, &order, &carrier),
+            carrier_secret: has_carrier(&settings).then(|| carrier.secret().to_vec()),
             tax: Arc::new(taxes.clone()),
             taxes,
         };
@@ -193,6 +201,7 @@ impl Shop {
             payments,
             analytics,
             messages,
+            carrier,
             databases,
             clock,
         })
@@ -221,6 +230,10 @@ impl Shop {
             self.payments.start(&self.tasks);
             self.analytics.start(&self.tasks);
             self.messages.start(&self.tasks);
+            if has_carrier(&self.settings) {
+                self.carrier.start(&self.tasks);
+                self.orders.listen(&self.tasks);
+            }
             self.bus.start(&self.tasks)?;
             for db in self.databases.iter() {
                 let db = db.clone();
@@ -276,6 +289,7 @@ impl Shop {
                 .configure(|config| shop.payments.routes(config))
                 .configure(|config| shop.analytics.routes(config))
                 .configure(|config| shop.messages.routes(config))
+                .configure(|config| shop.carrier.routes(config))
                 .configure(|config| edge::audit_routes(audit.clone(), config))
                 .configure(edge::routes)
         });
@@ -304,6 +318,9 @@ impl Shop {
         };
         let origin = |(at, scheme): (SocketAddr, &str)| format!("{scheme}://{at}");
         let mut origins: Vec<String> = http.addrs_with_scheme().into_iter().map(origin).collect();
+        if let Some(origin) = origins.first() {
+            self.carrier.serve(origin);
+        }
         let mut servers = vec![http.run()];
         if let Some(listen) = tls.redirect_listen {
             let (server, addresses) = edge::serve_redirect(listen, &tls.redirect_to)?;
@@ -325,6 +342,22 @@ impl Shop {
 /// How often the gate forgets clients that have not come for a while.
 const FORGET_CLIENTS_EVERY: Duration = Duration::from_secs(1);
 const HOUR: Duration = Duration::from_hours(1);
+
+/// Whether a carrier carries parcels, and not the shop's own staff.
+fn has_carrier(settings: &Settings) -> bool {
+    settings.order.carrier == CarrierName::Sandbox
+}
+
+/// Who carries parcels.
+fn logistics(settings: &Settings, order: &Db, carrier: &Carrier) -> Arc<dyn Logistics> {
+    let wait = Duration::from_millis(settings.order.carrier_wait_ms);
+    match settings.order.carrier {
+        CarrierName::Manual => Arc::new(ManualFulfilment::new(order.clone())),
+        CarrierName::Sandbox => {
+            Arc::new(CarrierFulfilment::new(order.clone(), Arc::new(carrier.clone()), wait))
+        }
+    }
+}
 
 fn saga_settings(settings: &Settings, node: &str) -> platform::saga::Settings {
     let saga = &settings.saga;

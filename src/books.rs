@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use carrier::{Carrier, Parcel, State};
 use chrono::TimeDelta;
 use inventory::{Hold, HoldState, Inventory};
 use kernel::Timestamp;
 use kernel::id::{EventId, OrderId};
 use messages::Messages;
-use order::{Brief, Orders, Status};
+use order::{Brief, Carried, Orders, Status};
 use payment::{PaymentRow, Payments};
 use platform::bus;
 use platform::outbox;
@@ -34,6 +35,7 @@ pub async fn verify(shop: &Shop, grace: Duration) -> Result<Vec<(&'static str, C
         ("analytics", shop.analytics.verify().await?),
         ("shop", across(&shop.orders, &shop.inventory, &shop.payments, young).await?),
         ("shop", vec![sales(shop, grace).await?, told(shop).await?]),
+        ("shop", vec![carried(&shop.carrier, &shop.orders, young).await?]),
         ("events", bus::verify(&shop.bus, grace).await?),
     ];
     let named = modules
@@ -112,6 +114,46 @@ async fn told(shop: &Shop) -> Result<Check> {
         }
     }
     Ok(check)
+}
+
+/// Compares what the carrier carries with the orders it was booked for.
+async fn carried(carrier: &Carrier, orders: &Orders, young: Timestamp) -> Result<Check> {
+    let mut check = Check::new("every parcel of the carrier is one that its order explains");
+    let mut after = None;
+    loop {
+        let parcels = carrier.parcels(after, PAGE).await?;
+        let Some(last) = parcels.last() else { return Ok(check) };
+        after = Some(last.order_id);
+        let ids: Vec<OrderId> = parcels.iter().map(|parcel| parcel.order_id).collect();
+        let found = orders.consigned(&ids).await?;
+        let found: BTreeMap<_, _> = found.iter().map(|order| (order.order_id, order)).collect();
+        for parcel in &parcels {
+            let order = found.get(&parcel.order_id).copied();
+            let touched =
+                order.map_or(parcel.updated_at, |it| it.updated_at.max(parcel.updated_at));
+            let explained = explains(order, parcel);
+            let holds = explained.is_ok() || touched >= young;
+            check.row(holds, || {
+                format!("{} {}", parcel.order_id, explained.err().unwrap_or_default())
+            });
+        }
+    }
+}
+
+/// Whether an order explains what the carrier has of it.
+fn explains(order: Option<&Carried>, parcel: &Parcel) -> std::result::Result<(), &'static str> {
+    let Some(order) = order else { return Err("is carried and is no order") };
+    let is_off = matches!(order.status, Status::Cancelled | Status::Failed);
+    match parcel.state {
+        State::Cancelled if is_off => Ok(()),
+        State::Cancelled => Err("was called off at the carrier alone"),
+        _ if order.carrier_ref.is_some() && order.carrier_ref != parcel.tracking => {
+            Err("is carried under another number")
+        }
+        State::Booked if is_off => Err("was called off and the carrier expects it"),
+        _ if is_off && !order.is_excepted => Err("was called off, goes, and nobody was told"),
+        _ => Ok(()),
+    }
 }
 
 /// What orders, stock and payments say of each other. They are streamed side by side, in the order of

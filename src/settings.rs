@@ -44,6 +44,8 @@ pub struct Settings {
     pub payment: payment::Settings,
     /// The modules.
     pub messages: messages::Settings,
+    /// The sandbox carrier.
+    pub carrier: carrier::Settings,
 }
 
 /// The web server.

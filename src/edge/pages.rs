@@ -47,7 +47,7 @@ static PATHS: LazyLock<Vec<(String, String)>> = LazyLock::new(|| {
 });
 
 /// What each module says of its endpoints.
-fn parts() -> [OpenApi; 8] {
+fn parts() -> [OpenApi; 9] {
     [
         auth::Accounts::openapi(),
         catalog::Catalog::openapi(),
@@ -56,6 +56,7 @@ fn parts() -> [OpenApi; 8] {
         inventory::Inventory::openapi(),
         analytics::Analytics::openapi(),
         messages::Messages::openapi(),
+        carrier::Carrier::openapi(),
         super::audit::openapi(),
     ]
 }

@@ -5,9 +5,9 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use kernel::id::{OrderId, PaymentId, ProductId};
 use kernel::ports::{
-    Authorization, Authorize, Booked, Booking, Buyer, Catalog, Destination, Logistics,
-    LogisticsError, Offer, PaymentError, PaymentView, Payments, Stock, StockError, StockLine,
-    TaxTerms, Unavailable, Wanted,
+    Authorization, Authorize, Booked, Booking, Buyer, Catalog, Consignment, Destination, Logistics,
+    LogisticsError, Offer, PaymentError, PaymentView, Payments, Recall, Stock, StockError,
+    StockLine, TaxTerms, Unavailable, Wanted,
 };
 use kernel::{Currency, Money, Timestamp};
 use payment::{Card, Charge, NewCharge, Outcome, Processor, Token};
@@ -147,8 +147,16 @@ impl<P: Logistics> Logistics for Chaos<P> {
         self.call("logistics.book", || self.inner.book(booking.clone())).await
     }
 
-    async fn cancel(&self, order: OrderId) -> Result<(), Unavailable> {
+    async fn cancel(&self, order: OrderId) -> Result<Recall, Unavailable> {
         self.call("logistics.cancel", || self.inner.cancel(order)).await
+    }
+
+    async fn find(&self, order: OrderId) -> Result<Option<Consignment>, Unavailable> {
+        self.inner.find(order).await
+    }
+
+    async fn track(&self, tracking: &str) -> Result<Option<Consignment>, Unavailable> {
+        self.inner.track(tracking).await
     }
 }
 

@@ -226,6 +226,7 @@ impl World {
             stock: Chaos::around(inventory.clone(), schedule),
             payments: Chaos::around(payments.clone(), schedule),
             logistics: Chaos::around(ManualFulfilment::new(order.clone()), schedule),
+            carrier_secret: None,
             tax: Arc::new(taxes.clone()),
             taxes,
         };

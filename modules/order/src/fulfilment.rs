@@ -2,10 +2,13 @@
 
 use async_trait::async_trait;
 use kernel::id::OrderId;
-use kernel::ports::{Booked, Booking, Logistics, LogisticsError, Unavailable};
+use kernel::ports::{
+    Booked, Booking, Consignment, Logistics, LogisticsError, Recall, Standing, Unavailable,
+};
 use platform::sql::Db;
 
-use crate::store::shipment;
+use crate::domain::shipment::State;
+use crate::store::{carrier, shipment};
 
 /// A carrier that always takes the parcel: the shop's own staff.
 #[derive(Clone)]
@@ -38,9 +41,31 @@ impl Logistics for ManualFulfilment {
         Ok(Booked { shipment_id: booked.id.into(), tracking: booked.tracking })
     }
 
-    async fn cancel(&self, order: OrderId) -> Result<(), Unavailable> {
+    async fn cancel(&self, order: OrderId) -> Result<Recall, Unavailable> {
         let mut tx = self.db.begin("fulfilment.cancel").await.map_err(unavailable)?;
         shipment::cancel(&mut tx, order).await.map_err(unavailable)?;
-        tx.commit().await.map_err(unavailable)
+        tx.commit().await.map_err(unavailable)?;
+        // What has left is not called off: the order's row says so before this is asked.
+        Ok(Recall::CalledOff)
+    }
+
+    async fn find(&self, order: OrderId) -> Result<Option<Consignment>, Unavailable> {
+        let found = carrier::first(&self.db, order).await.map_err(unavailable)?;
+        Ok(found.map(|parcel| Consignment {
+            order_id: order,
+            tracking: None,
+            standing: match parcel.known.state {
+                State::Booked => Standing::Booked,
+                State::Shipped => Standing::UnderWay,
+                State::Delivered => Standing::Delivered,
+                State::Lost => Standing::Lost,
+                State::Cancelled => Standing::CalledOff,
+            },
+        }))
+    }
+
+    /// The staff give parcels no numbers of their own.
+    async fn track(&self, _: &str) -> Result<Option<Consignment>, Unavailable> {
+        Ok(None)
     }
 }

@@ -6,8 +6,10 @@
 //! to a repeated command is the first one, byte for byte.
 //!
 //! It calls the catalogue for prices, and through its saga stock, payments and logistics. It
-//! publishes `order.*` and hears `payment.authorized` and `payment.failed`.
+//! publishes `order.*` and `shipment.*` and hears `payment.authorized` and `payment.failed`. What a carrier
+//! tells by its calls is kept first and applied afterwards (`usecase/carrier.rs`).
 
+mod carried;
 mod domain;
 mod error;
 mod fulfilment;
@@ -37,23 +39,26 @@ use platform::tasks::Tasks;
 use platform::verify::Check;
 use rust_decimal::Decimal;
 use serde::Deserialize;
+use tokio::sync::watch;
 use usecase::remembered::Remembered;
 use watchers::Watchers;
 
 use crate::domain::promotion::Promotion;
 use crate::store::shipping::Shipping;
 
+pub use carried::CarrierFulfilment;
 pub use domain::status::Status;
 pub use error::OrderError;
 pub use fulfilment::ManualFulfilment;
 pub use saga::checkout::Checkout;
 pub use store::books::{Brief, Sold, Units};
+pub use store::carrier::Carried;
 pub use store::promotion::{PROMOTION_BUDGET, PROMOTION_CUSTOMER, PROMOTION_USES};
 pub use taxes::TaxTable;
 pub use usecase::import_taxes::{TaxesImported, TaxesRefused};
 
 platform::migrations! { "order": "0001_orders", "0002_included_tax", "0003_promotions", "0004_tax", "0005_shipping",
-"0006_promotion_changes", "0007_saved_carts", "0008_parcels", "0009_contact", "0010_invoices" }
+"0006_promotion_changes", "0007_saved_carts", "0008_parcels", "0009_contact", "0010_invoices", "0014_carrier" }
 
 /// The module's tables, statements and guards.
 pub const SCHEMA: Schema = Schema {
@@ -61,6 +66,7 @@ pub const SCHEMA: Schema = Schema {
     migrations: MIGRATIONS,
     statements: &[
         store::books::STATEMENTS,
+        store::carrier::STATEMENTS,
         store::cart::STATEMENTS,
         store::invoice::STATEMENTS,
         store::orders::STATEMENTS,
@@ -103,6 +109,16 @@ pub enum GuestEmail {
     Required,
 }
 
+/// Who carries parcels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CarrierName {
+    /// The shop's own staff say what leaves and what arrives.
+    Manual,
+    /// The built-in sandbox carrier.
+    Sandbox,
+}
+
 /// How the module works.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -122,6 +138,12 @@ pub struct Settings {
     /// Tax by ISO 3166-1 country, in percent, where the table of taxes says nothing of the country;
     /// countries left out have none.
     pub tax_percent: HashMap<String, Decimal>,
+    /// Who carries the parcel that is booked with an order.
+    pub carrier: CarrierName,
+    /// How long an answer of the carrier is waited for, in milliseconds.
+    pub carrier_wait_ms: u64,
+    /// How often it is looked for what the carrier told, in milliseconds; a call of it wakes it earlier.
+    pub carrier_poll_ms: u64,
     /// Who sells, line by line, as invoices and packing slips tell it.
     pub seller: Vec<String>,
 }
@@ -143,6 +165,8 @@ pub struct Ports {
     pub payments: Arc<dyn Payments>,
     /// The carrier.
     pub logistics: Arc<dyn Logistics>,
+    /// What the carrier signs its calls with; without it none is believed.
+    pub carrier_secret: Option<Vec<u8>>,
     /// Whoever knows the taxes.
     pub tax: Arc<dyn Tax>,
     /// The shop's own table of taxes, for the staff.
@@ -162,6 +186,8 @@ struct Inner {
     stock: Arc<dyn Stock>,
     payments: Arc<dyn Payments>,
     logistics: Arc<dyn Logistics>,
+    carrier_secret: Option<Vec<u8>>,
+    carrier_wake: watch::Sender<u64>,
     checkouts: Coordinator<Checkout>,
     watchers: Arc<Watchers>,
     tax: Arc<dyn Tax>,
@@ -179,7 +205,7 @@ impl Orders {
         sagas: platform::saga::Settings,
         tasks: Tasks,
     ) -> Self {
-        let Ports { catalog, stock, payments, logistics, tax, taxes } = ports;
+        let Ports { catalog, stock, payments, logistics, carrier_secret, tax, taxes } = ports;
         let steps = saga::checkout::Ports {
             stock: stock.clone(),
             payments: payments.clone(),
@@ -196,6 +222,8 @@ impl Orders {
             stock,
             payments,
             logistics,
+            carrier_secret,
+            carrier_wake: watch::Sender::new(0),
             checkouts,
             tax,
             taxes,
@@ -243,6 +271,16 @@ impl Orders {
         self.inner.checkouts.take_up().await
     }
 
+    /// Applies what the carrier tells, for as long as the house is open.
+    pub fn listen(&self, tasks: &Tasks) {
+        let poll = Duration::from_millis(self.inner.settings.carrier_poll_ms);
+        let (orders, wake) = (self.clone(), self.inner.carrier_wake.subscribe());
+        tasks.every("order.carrier", poll, Some(wake), move || {
+            let orders = orders.clone();
+            async move { orders.hear_carrier().await }
+        });
+    }
+
     /// Tells those who watch an order what changes, on a node that answers requests.
     pub fn watch(&self, tasks: &Tasks) {
         self.inner.watchers.start(&self.inner.db, tasks);
@@ -271,6 +309,11 @@ impl Orders {
     /// What was sold on each day, for checks across modules.
     pub async fn sold(&self) -> platform::sql::Result<Vec<Sold>> {
         store::books::sold(&self.inner.db).await
+    }
+
+    /// How some orders stand towards a carrier, for checks across parties.
+    pub async fn consigned(&self, orders: &[OrderId]) -> platform::sql::Result<Vec<Carried>> {
+        store::carrier::consigned(&self.inner.db, orders).await
     }
 
     async fn payment_of(&self, order: OrderId) -> Result<Option<PaymentView>, OrderError> {

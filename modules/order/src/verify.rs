@@ -1,12 +1,13 @@
 //! The module's own books.
 
+use chrono::TimeDelta;
 use kernel::Timestamp;
 use platform::saga;
 use platform::sql::{Db, Result};
 use platform::verify::{Check, by_query};
 
 use crate::store::promotion::{PROMOTION_BUDGET, PROMOTION_CUSTOMER, PROMOTION_USES};
-use crate::store::{books, cart, invoice, promotion, shipment};
+use crate::store::{books, carrier, cart, invoice, promotion, shipment};
 
 /// Every invariant that the module can prove from its own rows.
 pub async fn verify(db: &Db, now: Timestamp) -> Result<Vec<Check>> {
@@ -76,6 +77,14 @@ pub async fn verify(db: &Db, now: Timestamp) -> Result<Vec<Check>> {
             shipment::MISSTATED,
         )
         .await?,
+        by_query(
+            db,
+            "every parcel stands where the newest event of its carrier put it",
+            carrier::EVENT_ROWS,
+            carrier::ASTRAY,
+        )
+        .await?,
+        carrier::unhandled(db, now - TimeDelta::hours(1)).await?,
         by_query(
             db,
             "the numbers of invoices are a series without gaps",

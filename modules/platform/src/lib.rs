@@ -23,5 +23,6 @@ pub mod tasks;
 pub mod testing;
 pub mod trace;
 pub mod verify;
+pub mod webhook;
 
 migrations! { "platform": "0001_platform", "0002_saga_steps", "0003_audit", "0004_audit_log" }

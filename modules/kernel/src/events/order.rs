@@ -144,6 +144,23 @@ pub struct ShipmentLost {
     pub reason: String,
 }
 
+/// Something is wrong with a parcel, and the staff has to look.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ShipmentException {
+    /// The parcel.
+    pub shipment_id: ShipmentId,
+    /// Its order.
+    pub order_id: OrderId,
+    /// Who ordered.
+    pub customer_id: CustomerId,
+    /// `recall_refused`: it goes although it was called off; `held_up`: the carrier cannot go on;
+    /// `contradiction`: the carrier tells what cannot be.
+    pub kind: String,
+    /// What the carrier said, when it said something.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+}
+
 /// All goods of an order left the house: its last parcel did.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OrderShipped {
@@ -174,4 +191,5 @@ publishes! { "stoa.order":
     ShipmentShipped = "shipment.shipped" about order_id;
     ShipmentDelivered = "shipment.delivered" about order_id;
     ShipmentLost = "shipment.lost" about order_id;
+    ShipmentException = "shipment.exception" about order_id;
 }

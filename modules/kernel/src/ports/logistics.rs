@@ -36,12 +36,55 @@ pub enum LogisticsError {
     Unavailable(#[from] Unavailable),
 }
 
-/// The carrier, as checkout sees it. Every command is idempotent by its order.
+/// Where a consignment stands in the carrier's books.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Standing {
+    /// It is expected.
+    Booked,
+    /// It was called off before it was picked up, or before it was booked.
+    CalledOff,
+    /// It was picked up.
+    UnderWay,
+    /// It arrived.
+    Delivered,
+    /// It will not arrive.
+    Lost,
+}
+
+/// A consignment in the carrier's books.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Consignment {
+    /// The order it was booked for.
+    pub order_id: OrderId,
+    /// The carrier's number of it; none when it was called off before it was booked.
+    pub tracking: Option<String>,
+    /// Where it stands.
+    pub standing: Standing,
+}
+
+/// What came of calling a booking off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Recall {
+    /// Nothing will be carried; a late booking is refused.
+    CalledOff,
+    /// It was picked up before: it cannot be called off any more.
+    Gone,
+}
+
+/// The carrier, as the shop sees it. Every command is idempotent by its order, and whoever calls waits
+/// for a limited time: [`Unavailable`] means that the outcome is unknown.
 #[async_trait]
 pub trait Logistics: Send + Sync {
     /// Books a consignment.
     async fn book(&self, booking: Booking) -> Result<Booked, LogisticsError>;
 
-    /// Calls the order's booking off; does nothing when there is none.
-    async fn cancel(&self, order: OrderId) -> Result<(), Unavailable>;
+    /// Calls the order's booking off. After it, `book` for this order is refused, so that a late
+    /// repetition books nothing.
+    async fn cancel(&self, order: OrderId) -> Result<Recall, Unavailable>;
+
+    /// The consignment of an order: how a call stands whose outcome is unknown.
+    async fn find(&self, order: OrderId) -> Result<Option<Consignment>, Unavailable>;
+
+    /// The consignment with this number of the carrier's.
+    async fn track(&self, tracking: &str) -> Result<Option<Consignment>, Unavailable>;
 }

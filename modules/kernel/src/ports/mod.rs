@@ -2,6 +2,7 @@
 //! stands behind each trait.
 
 mod catalog;
+mod history;
 mod identity;
 mod logistics;
 mod mailer;
@@ -13,6 +14,7 @@ mod tax;
 mod vault;
 
 pub use catalog::*;
+pub use history::*;
 pub use identity::*;
 pub use logistics::*;
 pub use mailer::*;

@@ -3,13 +3,11 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use chrono::TimeDelta;
-use hmac::{Hmac, KeyInit, Mac};
 use kernel::Timestamp;
 use kernel::problem::Problem;
 use reqwest::Url;
 use serde::Serialize;
 use serde_json::Value;
-use sha2::Sha256;
 use uuid::Uuid;
 
 /// How many bytes a secret has.
@@ -65,10 +63,7 @@ pub(crate) struct Payload<'a> {
 
 /// The header `webhook-signature`.
 pub(crate) fn signature(secret: &[u8], id: Uuid, timestamp: i64, body: &[u8]) -> Option<String> {
-    let mut mac = Hmac::<Sha256>::new_from_slice(secret).ok()?;
-    mac.update(format!("{id}.{timestamp}.").as_bytes());
-    mac.update(body);
-    Some(format!("v1,{}", STANDARD.encode(mac.finalize().into_bytes())))
+    platform::webhook::sign(secret, &id.to_string(), timestamp, body)
 }
 
 #[cfg(test)]

@@ -18,3 +18,4 @@ pub mod status;
 pub mod tax;
 pub mod timeline;
 pub mod totals;
+pub mod tracking;

@@ -1,6 +1,7 @@
 //! The module's endpoints.
 
 mod admin;
+mod carrier;
 mod cart;
 mod documents;
 mod methods;
@@ -52,6 +53,11 @@ pub(crate) fn routes(orders: &Orders, config: &mut web::ServiceConfig) {
         .route("/v1/admin/shipments/{id}/packing-slip.pdf", web::get().to(documents::slip))
         .route("/v1/admin/shipments/{id}/deliver", web::post().to(shipments::deliver))
         .route("/v1/admin/shipments/{id}/lost", web::post().to(shipments::lose))
+        .route("/v1/admin/shipments/{id}/resolve", web::post().to(carrier::resolve))
+        .route("/v1/admin/shipments/exceptions", web::get().to(carrier::exceptions))
+        .route("/v1/admin/shipments/carrier-events", web::get().to(carrier::events))
+        .route("/v1/admin/shipments/carrier-events/{id}/retry", web::post().to(carrier::retry))
+        .route("/v1/webhooks/carrier", web::post().to(carrier::receive))
         .route("/v1/admin/promotions", web::get().to(promotions::list))
         .route("/v1/admin/promotions", web::post().to(promotions::create))
         .route("/v1/admin/promotions/{code}", web::get().to(promotions::show))
@@ -105,6 +111,11 @@ pub(crate) fn routes(orders: &Orders, config: &mut web::ServiceConfig) {
     shipments::ship,
     shipments::deliver,
     shipments::lose,
+    carrier::receive,
+    carrier::exceptions,
+    carrier::resolve,
+    carrier::events,
+    carrier::retry,
     promotions::list,
     promotions::create,
     promotions::show,

@@ -1,6 +1,7 @@
 //! The module's rows.
 
 pub mod books;
+pub mod carrier;
 pub mod cart;
 pub mod invoice;
 pub mod orders;

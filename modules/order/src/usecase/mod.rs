@@ -2,6 +2,7 @@
 
 pub mod advance;
 pub mod call_off;
+pub mod carrier;
 pub mod cart;
 pub mod import_taxes;
 pub mod invoice;

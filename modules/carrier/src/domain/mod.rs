@@ -1,0 +1,4 @@
+//! The rules of the sandbox carrier.
+
+pub mod behaviour;
+pub mod parcel;
