@@ -160,6 +160,11 @@ impl Shop {
             stock: Arc::new(inventory.clone()),
             payments: Arc::new(payments.clone()),
             logistics: logistics(&settings, &order, &carrier),
+            history: vec![
+                Arc::new(payments.clone()),
+                Arc::new(messages::History::new(messages.clone())),
+            ],
+            people: Arc::new(accounts.clone()),
             carrier_secret: has_carrier(&settings).then(|| carrier.secret().to_vec()),
             tax: Arc::new(taxes.clone()),
             taxes,

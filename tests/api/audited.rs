@@ -1,6 +1,7 @@
 //! Everything that the staff can change is in the audit log: each endpoint of the program that changes
 //! something is called once here, and one that is not fails the test.
 
+mod carried;
 mod letters;
 mod scene;
 
@@ -64,6 +65,7 @@ async fn every_change_of_the_staff_is_in_the_log(engine: Engine) {
 
     places(&mut scene, &lamp).await;
     letters::letters_and_calls(&mut scene, &shop).await;
+    carried::parcels(&mut scene, &shop).await;
 
     by_a_key(&mut scene, &lamp, &me).await;
 

@@ -122,6 +122,20 @@ const WOUNDS: &[(&str, &str, &str)] = &[
         "drop trigger invoice_is_never_deleted; delete from invoice where number = 1",
         "a series without gaps",
     ),
+    (
+        "order",
+        "update shipment set carrier_ref = 'SBX1', progress_seq = 3
+          where id = (select min(id) from shipment)",
+        "where the newest event of its carrier put it",
+    ),
+    (
+        "order",
+        "insert into carrier_event (id, event_id, carrier_ref, seq, event, happened_at, raw, state,
+                due_at, received_at)
+         values (randomblob(16), 'a', 'SBX1', 1, 'lost', '2026-01-01T00:00:00.000000Z', '{}',
+                'waiting', '2026-01-01T00:00:00.000000Z', '2026-01-01T00:00:00.000000Z')",
+        "handled within an hour",
+    ),
     ("order", "update saga set phase = 'stuck', ended_at = null", "no saga is stuck"),
     (
         "order",
@@ -173,6 +187,13 @@ const WOUNDS: &[(&str, &str, &str)] = &[
     ("analytics", "update sales_day set revenue = revenue + 1", "the sales of every day"),
     ("analytics", "delete from sales_day; delete from product_sales", "the sales of every day"),
     ("analytics", "update sales_day set day = '1999-01-01'", "the sales of every day"),
+    (
+        "carrier",
+        "insert into parcel (order_id, tracking, parameters, faults, state, booked_at, updated_at)
+         values (randomblob(16), 'SBX1', '', '[]', 'booked', '2026-01-01T00:00:00.000000Z',
+                '2026-01-01T00:00:00.000000Z')",
+        "one that its order explains",
+    ),
     ("messages", "delete from message", "customers are told of has its message"),
 ];
 

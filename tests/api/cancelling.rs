@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::support::{
     APPROVED, Answer, CHALLENGED, Customer, Engine, Shop, id_of, on_both_engines, order_body,
-    product,
+    own_entries, product,
 };
 
 /// How often a race is run.
@@ -134,7 +134,15 @@ async fn the_staff_calls_off_what_waits_and_the_timeline_tells_it(engine: Engine
     for step in ["ship", "deliver"] {
         assert_eq!(staff.post(&format!("{below}/{step}"), &json!({})).await.status, 200);
     }
-    let timeline = staff.get(&format!("{below}/timeline")).await;
+    shop.settle();
+    let mut timeline = staff.get(&format!("{below}/timeline")).await;
+    for of_payment in ["payment_authorize", "payment_capture", "letter_order_confirmed"] {
+        let all = told(&timeline);
+        let many = all.iter().filter(|(what, ..)| *what == of_payment).count();
+        assert_eq!(many, 1, "{of_payment}: {timeline:?}");
+    }
+    let own: Vec<Value> = own_entries(&timeline.body).into_iter().cloned().collect();
+    timeline.body = json!(own);
     let expected = [
         ("placed", "done", "customer"),
         ("reserve_stock", "done", "shop"),
@@ -146,6 +154,7 @@ async fn the_staff_calls_off_what_waits_and_the_timeline_tells_it(engine: Engine
     ];
     assert_eq!(told(&timeline), expected);
     assert!(timeline.body[5]["actor"].is_string(), "{timeline:?}");
+    assert_eq!(timeline.body[5]["actor_name"], "staff@test.example", "{timeline:?}");
     assert_eq!(ada.get(&format!("{below}/timeline")).await.status, 403);
     shop.settle();
 }

@@ -48,7 +48,14 @@ async fn a_cart_becomes_a_confirmed_order(engine: Engine) {
     let timeline = ada.get(&format!("/v1/orders/{id}/timeline")).await;
     let what: Vec<&str> =
         timeline.body.as_array().unwrap().iter().map(|e| e["what"].as_str().unwrap()).collect();
-    let steps = ["placed", "reserve_stock", "authorize_payment", "book_shipment", "confirm"];
+    let steps = [
+        "placed",
+        "reserve_stock",
+        "authorize_payment",
+        "book_shipment",
+        "confirm",
+        "payment_capture",
+    ];
     assert_eq!(what, steps);
     let lamp = ada.get("/v1/products/LAMP-1").await;
     assert_eq!(lamp.body["available"], 3, "{lamp:?}");

@@ -12,6 +12,7 @@ mod bad_headers;
 mod bad_input;
 mod books;
 mod cancelling;
+mod carriers;
 mod checkout;
 mod compensations;
 mod description;

@@ -1,13 +1,14 @@
 //! The ports between the modules and to the processor, with whatever can go wrong on the way.
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use kernel::id::{OrderId, PaymentId, ProductId};
+use kernel::id::{CustomerId, OrderId, PaymentId, ProductId};
 use kernel::ports::{
-    Authorization, Authorize, Booked, Booking, Buyer, Catalog, Consignment, Destination, Logistics,
-    LogisticsError, Offer, PaymentError, PaymentView, Payments, Recall, Stock, StockError,
-    StockLine, TaxTerms, Unavailable, Wanted,
+    Authorization, Authorize, Booked, Booking, Buyer, Catalog, Consignment, Contact, Destination,
+    Logistics, LogisticsError, Offer, PaymentError, PaymentView, Payments, People, Recall, Stock,
+    StockError, StockLine, TaxTerms, Unavailable, Wanted,
 };
 use kernel::{Currency, Money, Timestamp};
 use payment::{Card, Charge, NewCharge, Outcome, Processor, Token};
@@ -157,6 +158,19 @@ impl<P: Logistics> Logistics for Chaos<P> {
 
     async fn track(&self, tracking: &str) -> Result<Option<Consignment>, Unavailable> {
         self.inner.track(tracking).await
+    }
+}
+
+/// Nobody of whom an address is known.
+pub struct Nobody;
+
+#[async_trait]
+impl People for Nobody {
+    async fn contacts(
+        &self,
+        _: &[CustomerId],
+    ) -> Result<HashMap<CustomerId, Contact>, Unavailable> {
+        Ok(HashMap::new())
     }
 }
 

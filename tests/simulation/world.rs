@@ -27,7 +27,7 @@ use platform::verify::Check;
 use serde_json::{Value, json};
 use stoa::settings::Settings;
 
-use crate::chaos::{Chaos, Prices};
+use crate::chaos::{Chaos, Nobody, Prices};
 use crate::schedule::Schedule;
 
 const SCHEMAS: [Schema; 4] =
@@ -227,6 +227,8 @@ impl World {
             payments: Chaos::around(payments.clone(), schedule),
             logistics: Chaos::around(ManualFulfilment::new(order.clone()), schedule),
             carrier_secret: None,
+            history: vec![],
+            people: Arc::new(Nobody),
             tax: Arc::new(taxes.clone()),
             taxes,
         };

@@ -302,6 +302,16 @@ pub fn product(sku: &str, price: &str, stock: i64) -> Value {
     })
 }
 
+/// What a timeline has of the order itself: not of its payments and letters, which go on beside it.
+pub fn own_entries(timeline: &Value) -> Vec<&Value> {
+    let beside = ["payment_", "letter_", "webhook_"];
+    let is_own = |entry: &&Value| {
+        let what = entry["what"].as_str().unwrap();
+        !beside.iter().any(|head| what.starts_with(head))
+    };
+    timeline.as_array().unwrap().iter().filter(is_own).collect()
+}
+
 /// The id of a product.
 pub async fn id_of(customer: &Customer, sku: &str) -> String {
     let answer = customer.get(&format!("/v1/products/{sku}")).await;

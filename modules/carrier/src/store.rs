@@ -38,7 +38,7 @@ platform::statements! {
     OF_ORDER = parcel!("where order_id = $1");
     OF_TRACKING = parcel!("where tracking = $1");
     NEXT_MOVE = parcel!("where moves_at <= $1 order by moves_at limit 1");
-    PARCELS = parcel!("where cast($1 as uuid) is null or order_id > $1 order by order_id limit $2");
+    PARCELS = parcel!("where order_id > $1 order by order_id limit $2");
     NEWEST = parcel!("where order_id < $1 order by order_id desc limit $2");
     TELL = "insert into notice (id, tracking, seq, event, detail, happened_at, state, copies, fails,
                                 due_at)
@@ -241,7 +241,8 @@ pub async fn next_move(tx: &mut Tx) -> Result<Option<Parcel>> {
 
 /// Parcels after an order, by order.
 pub async fn parcels(db: &Db, after: Option<OrderId>, limit: u32) -> Result<Vec<Parcel>> {
-    let query = db.query(PARCELS).bind(after.map(OrderId::uuid)).bind(i64::from(limit));
+    let query =
+        db.query(PARCELS).bind(after.map_or(Uuid::nil(), OrderId::uuid)).bind(i64::from(limit));
     query.all::<Row>().await?.into_iter().map(Parcel::try_from).collect()
 }
 

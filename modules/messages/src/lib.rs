@@ -14,6 +14,7 @@
 
 mod domain;
 mod embedded;
+mod history;
 mod http;
 mod outgoing;
 mod react;
@@ -39,10 +40,11 @@ use templates::Templates;
 use tokio::sync::watch;
 use usecase::deliver::Busy;
 
+pub use history::History;
 pub use templates::{ShopFacts, TemplateError};
 pub use usecase::letters::SendError;
 
-platform::migrations! { "messages": "0001_messages", "0002_webhooks" }
+platform::migrations! { "messages": "0001_messages", "0002_webhooks", "0003_of_orders" }
 
 /// The module's tables and statements.
 pub const SCHEMA: Schema = Schema {

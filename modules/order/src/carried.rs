@@ -48,6 +48,13 @@ impl CarrierFulfilment {
         }
     }
 
+    /// Calls the shop's own row off, if the parcel has not left; a late booking finds it.
+    async fn close(&self, order: OrderId) -> Result<(), Unavailable> {
+        let mut tx = self.db.begin("carrier.cancel").await.map_err(unavailable)?;
+        shipment::cancel(&mut tx, order).await.map_err(unavailable)?;
+        tx.commit().await.map_err(unavailable)
+    }
+
     /// The carrier's number of a booking. If an earlier call may have been made, it is asked for first.
     async fn number(&self, booking: Booking, is_first: bool) -> Result<String, LogisticsError> {
         if !is_first && let Some(found) = self.find(booking.order_id).await? {
@@ -81,7 +88,14 @@ impl Logistics for CarrierFulfilment {
                 return Ok(Booked { shipment_id: parcel.id, tracking: Some(number) });
             }
         }
-        let number = self.number(booking, before.is_none()).await?;
+        let number = match self.number(booking, before.is_none()).await {
+            Err(refused @ LogisticsError::Refused(_)) => {
+                // Nothing is booked, and a saga does not undo a step that was refused.
+                self.close(order).await?;
+                return Err(refused);
+            }
+            number => number?,
+        };
         let mut tx = self.db.begin("carrier.booked").await.map_err(unavailable)?;
         carrier::link(&mut tx, order, &number).await.map_err(unavailable)?;
         let parcel = carrier::first_in(&mut tx, order).await.map_err(unavailable)?;
@@ -95,9 +109,7 @@ impl Logistics for CarrierFulfilment {
     }
 
     async fn cancel(&self, order: OrderId) -> Result<Recall, Unavailable> {
-        let mut tx = self.db.begin("carrier.cancel").await.map_err(unavailable)?;
-        shipment::cancel(&mut tx, order).await.map_err(unavailable)?;
-        tx.commit().await.map_err(unavailable)?;
+        self.close(order).await?;
         let recall = self.in_time(self.carrier.cancel(order)).await?;
         if recall == Recall::Gone {
             recall_refused(&self.db, order).await.map_err(unavailable)?;

@@ -30,7 +30,7 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use kernel::id::OrderId;
-use kernel::ports::{Catalog, Logistics, PaymentView, Payments, Stock, Tax};
+use kernel::ports::{Catalog, History, Logistics, PaymentView, Payments, People, Stock, Tax};
 use platform::bus::Subscription;
 use platform::module::Schema;
 use platform::saga::Coordinator;
@@ -167,6 +167,10 @@ pub struct Ports {
     pub logistics: Arc<dyn Logistics>,
     /// What the carrier signs its calls with; without it none is believed.
     pub carrier_secret: Option<Vec<u8>>,
+    /// Who else knows what happened to an order.
+    pub history: Vec<Arc<dyn History>>,
+    /// Whoever knows who works in the shop.
+    pub people: Arc<dyn People>,
     /// Whoever knows the taxes.
     pub tax: Arc<dyn Tax>,
     /// The shop's own table of taxes, for the staff.
@@ -188,6 +192,8 @@ struct Inner {
     logistics: Arc<dyn Logistics>,
     carrier_secret: Option<Vec<u8>>,
     carrier_wake: watch::Sender<u64>,
+    history: Vec<Arc<dyn History>>,
+    people: Arc<dyn People>,
     checkouts: Coordinator<Checkout>,
     watchers: Arc<Watchers>,
     tax: Arc<dyn Tax>,
@@ -205,7 +211,17 @@ impl Orders {
         sagas: platform::saga::Settings,
         tasks: Tasks,
     ) -> Self {
-        let Ports { catalog, stock, payments, logistics, carrier_secret, tax, taxes } = ports;
+        let Ports {
+            catalog,
+            stock,
+            payments,
+            logistics,
+            carrier_secret,
+            history,
+            people,
+            tax,
+            taxes,
+        } = ports;
         let steps = saga::checkout::Ports {
             stock: stock.clone(),
             payments: payments.clone(),
@@ -224,6 +240,8 @@ impl Orders {
             logistics,
             carrier_secret,
             carrier_wake: watch::Sender::new(0),
+            history,
+            people,
             checkouts,
             tax,
             taxes,

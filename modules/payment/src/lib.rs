@@ -16,6 +16,7 @@
 
 mod domain;
 mod error;
+mod history;
 mod http;
 mod port;
 mod processor;

@@ -77,11 +77,28 @@ platform::statements! {
     REDELIVER = "update message set state = 'waiting', attempts = 0, due_at = $3, ended_at = null
                   where id = $1 and channel = 'webhook' and recipient = $2
                     and state in ('sent', 'dead')";
+    OF_ORDER = "select event_kind, channel, state, created_at, last_error from message
+                 where order_id = $1 order by id limit 200";
     TOLD =
         "select event_id from message where channel = 'email'
             and event_id in (select unhex(value, '-') from json_each($1))",
         "select event_id from message where channel = 'email'
             and event_id in (select cast(value as uuid) from jsonb_array_elements_text($1))";
+}
+
+/// What was told of an order.
+#[derive(Debug, Clone, platform::sql::Record)]
+pub(crate) struct OfOrder {
+    pub event_kind: String,
+    pub channel: String,
+    pub state: String,
+    pub created_at: Timestamp,
+    pub last_error: Option<String>,
+}
+
+/// What was told of an order, the first first.
+pub(crate) async fn of_order(db: &Db, order: OrderId) -> Result<Vec<OfOrder>> {
+    db.query(OF_ORDER).bind(order.uuid()).all().await
 }
 
 /// Notes whom an event is told to, from `due_at` on.

@@ -79,14 +79,15 @@ pub(super) async fn show(orders: Data<Orders>, _: Staff, id: Path<String>) -> An
     ok(&order.view(payment))
 }
 
-/// What happened to an order, in its order: its checkout with what was said, and what came after it
-/// with who did it.
+/// What happened to an order, in its order: its checkout with what was said, its payments, its letters, what
+/// its carrier told, and what came after it with who did it.
 #[utoipa::path(get, path = "/v1/admin/orders/{id}/timeline", tag = "admin", params(("id" = Uuid, Path, description = "The order")),
     responses((status = 200, description = "What happened, in its order", body = [Happened])))]
 pub(super) async fn timeline(orders: Data<Orders>, _: Staff, id: Path<String>) -> Answer {
     let id = order_id(&id)?;
     let order = store::find(&orders.inner.db, id).await?.ok_or(OrderError::NotFound)?;
-    ok(&orders.timeline(&order).await?)
+    let entries = orders.timeline(&order).await?;
+    ok(&orders.named(entries).await?)
 }
 
 /// Refuses a text that says nothing, or too much.

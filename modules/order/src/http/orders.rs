@@ -100,7 +100,8 @@ pub(super) async fn show(orders: Data<Orders>, caller: Caller, id: Path<String>)
     ok(&order.view(payment))
 }
 
-/// What happened to an order, in its order: its checkout, and what came after it.
+/// What happened to an order, in its order: its checkout, its payments, the letters that were sent, and what
+/// came after it.
 #[utoipa::path(get, path = "/v1/orders/{id}/timeline", tag = "orders",
     params(("id" = Uuid, Path, description = "The order")),
     responses(

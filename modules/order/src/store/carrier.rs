@@ -35,6 +35,9 @@ platform::statements! {
     EVENTS_IN = "select id, event_id, carrier_ref, seq, event, detail, happened_at, state, note,
                         attempts, received_at
                    from carrier_event where state = $1 and id < $2 order by id desc limit $3";
+    OF_ORDER = "select e.event, e.detail, e.happened_at, e.state, e.note
+                  from shipment s join carrier_event e on e.carrier_ref = s.carrier_ref
+                 where s.order_id = $1 order by e.happened_at, e.seq, e.id limit 200";
     OF_REF = "select id, order_id, state, carrier_ref, progress_seq from shipment
                where carrier_ref = $1";
     FIRST = "select id, order_id, state, carrier_ref, progress_seq from shipment
@@ -125,6 +128,16 @@ pub struct Kept {
     pub note: Option<String>,
     pub attempts: i64,
     pub received_at: Timestamp,
+}
+
+/// An event of one order, for its timeline.
+#[derive(Debug, Clone, platform::sql::Record)]
+pub struct OfOrder {
+    pub event: String,
+    pub detail: Option<String>,
+    pub happened_at: Timestamp,
+    pub state: String,
+    pub note: Option<String>,
 }
 
 /// A parcel that the staff has to look at.
@@ -255,6 +268,11 @@ pub async fn list(db: &Db, state: Option<&str>, before: Uuid, limit: i64) -> Res
         Some(state) => db.query(EVENTS_IN).bind(state),
     };
     query.bind(before).bind(limit).all().await
+}
+
+/// What carriers told of the parcels of an order, the first first.
+pub async fn of_order(db: &Db, order: OrderId) -> Result<Vec<OfOrder>> {
+    db.query(OF_ORDER).bind(order.uuid()).all().await
 }
 
 /// The parcel with a number of the carrier's.

@@ -10,9 +10,9 @@ use uuid::Uuid;
 
 use crate::domain::payment::{Action, CardShown, Decline, Payment};
 pub use operations::{
-    NewOperation, STATEMENTS as OPERATIONS, end_operation, insert_operation, lose_operation,
-    open_of_payment, open_since, operation_by_answer, operation_by_key, operation_by_key_in,
-    refunded,
+    NewOperation, OfOrder, STATEMENTS as OPERATIONS, end_operation, insert_operation,
+    lose_operation, open_of_payment, open_since, operation_by_answer, operation_by_key,
+    operation_by_key_in, operations_of_order, refunded,
 };
 
 platform::guard! {

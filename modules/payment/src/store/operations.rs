@@ -1,7 +1,7 @@
 //! The calls to the processor, as rows.
 
 use kernel::Timestamp;
-use kernel::id::PaymentId;
+use kernel::id::{OrderId, PaymentId};
 use platform::idempotency;
 use platform::sql::{Db, Error, Result, Tx};
 use uuid::Uuid;
@@ -37,6 +37,10 @@ platform::statements! {
                                   order by id limit $2");
     OPEN_SINCE = operation!("where state in ('started', 'unknown') and updated_at < $1
                              order by updated_at limit $2");
+    OPERATIONS_OF_ORDER =
+        "select o.kind, o.state, o.amount_minor, p.currency, o.error, o.started_at
+           from payment p join payment_operation o on o.payment_id = p.id
+          where p.order_id = $1 order by o.started_at, o.id limit 200";
     REFUNDED = "select cast(coalesce(sum(amount_minor), 0) as bigint) from payment_operation
                  where payment_id = $1 and kind = 'refund' and state = 'succeeded'";
 }
@@ -51,6 +55,23 @@ struct OperationRow {
     state: String,
     answer_scope: Option<String>,
     answer_key: Option<String>,
+}
+
+/// A call for a payment of an order.
+#[derive(Debug, Clone, platform::sql::Record)]
+pub struct OfOrder {
+    /// What was asked.
+    pub kind: String,
+    /// What came of it.
+    pub state: String,
+    /// How much it was about.
+    pub amount_minor: i64,
+    /// In which currency.
+    pub currency: String,
+    /// What went wrong.
+    pub error: Option<String>,
+    /// When it began.
+    pub started_at: Timestamp,
 }
 
 impl TryFrom<OperationRow> for Operation {
@@ -155,6 +176,11 @@ pub async fn open_of_payment(db: &Db, id: PaymentId, limit: i64) -> Result<Vec<O
 /// The calls whose outcome is not known and that nobody has touched since then.
 pub async fn open_since(db: &Db, then: Timestamp, limit: i64) -> Result<Vec<Operation>> {
     each(db.query(OPEN_SINCE).bind(then).bind(limit).all::<OperationRow>().await?)
+}
+
+/// The calls for the payments of an order, the first first.
+pub async fn operations_of_order(db: &Db, order: OrderId) -> Result<Vec<OfOrder>> {
+    db.query(OPERATIONS_OF_ORDER).bind(order.uuid()).all().await
 }
 
 /// What has been refunded for good, in minor units.
