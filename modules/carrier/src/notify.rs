@@ -20,8 +20,8 @@ const PATH: &str = "/v1/webhooks/carrier";
 const BATCH: i64 = 16;
 /// How long a call may take.
 const ANSWER_WAIT_MAX: Duration = Duration::from_secs(5);
-/// When another node may make a call that was begun and not ended.
-const LEASE: TimeDelta = TimeDelta::seconds(30);
+/// When another node may make a call that was begun and not ended: longer than one may take.
+const LEASE: TimeDelta = TimeDelta::seconds(8);
 /// How often a call is made.
 const ATTEMPTS_MAX: i64 = 12;
 /// The pause after the first try that failed, in milliseconds; it doubles, and half of it is chance.

@@ -19,8 +19,9 @@ pub async fn parcels(scene: &mut Scene, shop: &Shop) {
 
     wrong(shop, order).await;
     let (resolve, note) = ("POST /v1/admin/shipments/{id}/resolve", json!({"note": "It is back."}));
-    let resolved = scene.json(resolve, &[&id], note.clone(), "shipment.resolve", About::Is(&id));
-    assert_eq!(resolved.await.1["after"], note);
+    let (_, entry) =
+        scene.json(resolve, &[&id], note.clone(), "shipment.resolve", About::Is(&id)).await;
+    assert_eq!(entry["after"], note);
     let retry = "POST /v1/admin/shipments/carrier-events/{id}/retry";
     let entry = scene.bare(retry, &[&id], "carrier_event.retry", About::Is(&id)).await;
     assert_eq!(entry["after"], json!({"state": "waiting"}));

@@ -88,7 +88,7 @@ fn name(field: &str, text: &str) -> Result<(), Problem> {
 /// event that is told again, late or out of its order changes nothing that it should not.
 ///
 /// Calls are signed as Standard Webhooks 1.0 are, with the secret that the carrier gave.
-#[utoipa::path(post, path = "/v1/webhooks/carrier", tag = "webhooks", request_body = Call,
+#[utoipa::path(post, path = "/v1/webhooks/carrier", tag = "orders", request_body = Call,
     params(
         ("webhook-id" = String, Header, description = "The event; the same each time it is told"),
         ("webhook-timestamp" = String, Header, description = "When the call was made, in seconds since 1970"),
