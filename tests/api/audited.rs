@@ -373,6 +373,10 @@ async fn places(scene: &mut Scene, lamp: &str) {
     let put = "PUT /v1/admin/stock/{product_id}/limits";
     let (_, entry) = scene.json(put, &[lamp], limits, "stock.limit", About::Is(lamp)).await;
     assert_eq!(entry["after"]["safety"], 2);
+    let policy = json!({"policy": "backorder", "backorder_max": 20});
+    let put = "PUT /v1/admin/stock/{product_id}/policy";
+    let (_, entry) = scene.json(put, &[lamp], policy, "stock.policy", About::Is(lamp)).await;
+    assert_eq!(entry["after"]["backorder_max"], 20);
     let body = json!({
         "from": "main", "to": "south", "lines": [{"product_id": lamp, "quantity": 4}]
     });

@@ -53,6 +53,11 @@ const WOUNDS: &[(&str, &str, &str)] = &[
         "update reservation set state = 'released' where state = 'committed'",
         "reserved stock is what live orders hold",
     ),
+    (
+        "inventory",
+        "update reservation_line set backordered = backordered + 1",
+        "orders wait for what is promised and is not there",
+    ),
     ("inventory", "update stock set alerts = alerts + 1", "warning of low stock was told"),
     ("inventory", "update location set version = version + 1", "change of a location was told"),
     ("inventory", "delete from reservation_line", "movements fit its state"),

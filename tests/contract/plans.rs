@@ -37,7 +37,7 @@ const SMALL: [&str; 25] = [
 ];
 
 /// What `stoa verify` asks: it looks at everything, which is its purpose.
-const VERIFIED: [&str; 48] = [
+const VERIFIED: [&str; 49] = [
     "ACCOUNTS",
     "ACCOUNTS_UNTOLD",
     "ALERTS_UNTOLD",
@@ -71,6 +71,7 @@ const VERIFIED: [&str; 48] = [
     "OUTBOX_BEHIND",
     "OUT_OF_BOUNDS",
     "OVERDUE",
+    "OWED_OFF",
     "OVER_LIMIT",
     "PARENT_MISSING_OR_VARIANT",
     "PAYMENTS",

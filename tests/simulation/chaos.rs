@@ -6,9 +6,9 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use kernel::id::{CustomerId, OrderId, PaymentId, ProductId};
 use kernel::ports::{
-    Authorization, Authorize, Booked, Booking, Buyer, Catalog, Consignment, Contact, Destination,
-    Logistics, LogisticsError, Offer, PaymentError, PaymentView, Payments, People, Recall, Stock,
-    StockError, StockLine, TaxTerms, Unavailable, Wanted,
+    Authorization, Authorize, Availability, Booked, Booking, Buyer, Catalog, Consignment, Contact,
+    Covered, Destination, Logistics, LogisticsError, Offer, PaymentError, PaymentView, Payments,
+    People, Recall, Stock, StockError, StockLine, TaxTerms, Unavailable, Wanted,
 };
 use kernel::{Currency, Money, Timestamp};
 use payment::{Card, Charge, NewCharge, Outcome, Processor, Token};
@@ -116,11 +116,12 @@ impl<P: Stock> Stock for Chaos<P> {
         self.call("stock.take_back", || self.inner.take_back(order, key, lines)).await
     }
 
-    async fn available(
-        &self,
-        products: &[ProductId],
-    ) -> Result<Vec<(ProductId, i64)>, Unavailable> {
+    async fn available(&self, products: &[ProductId]) -> Result<Vec<Availability>, Unavailable> {
         self.inner.available(products).await
+    }
+
+    async fn covered(&self, order: OrderId) -> Result<Vec<Covered>, Unavailable> {
+        self.inner.covered(order).await
     }
 }
 

@@ -66,7 +66,7 @@ platform::migrations! {
     "0005_media_and_jobs", "0006_search", "0007_collections", "0009_synonyms",
     "0010_sold", "0011_price_history_ended", "0012_attribute_kinds",
     "0013_lists_by_search", "0014_import_key", "0015_tax_rounding", "0016_stock",
-    "0017_safety_stock"
+    "0017_safety_stock", "0018_backorder"
 }
 
 /// The catalogue's tables and statements.

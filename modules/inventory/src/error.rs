@@ -79,6 +79,12 @@ pub enum AdjustError {
         /// The largest.
         highest: i64,
     },
+    /// More units are owed than the cap would allow.
+    #[error("{owed} units are promised beyond what lies there")]
+    CapTooLow {
+        /// How many are owed.
+        owed: i64,
+    },
     /// It was not allowed when it was tried, and is now: try again.
     #[error("the stock changed while it was looked for")]
     Changed,
@@ -98,6 +104,7 @@ impl AsConflict for AdjustError {
             Self::UnknownProduct(_)
             | Self::NotInUse(_)
             | Self::OutOfRange { .. }
+            | Self::CapTooLow { .. }
             | Self::Claimed(_) => false,
         }
     }

@@ -18,6 +18,11 @@
 //! Stock lies at locations. Orders are served from those that are in use and serve orders; which of
 //! them an order gets its units from is decided by a [`Allocation`]. Other locations are counted and
 //! adjusted, and never promised.
+//!
+//! Units may be promised that do not lie there yet, up to a cap for each stock. Each line of a
+//! reservation tells how many of its units are *backordered*; those do not leave the house. Whatever
+//! comes in or comes free *covers* the orders that wait the longest, in the same commit, and what is
+//! covered stays so: covered units are what lies there and cannot be written off.
 
 mod domain;
 mod error;
@@ -27,7 +32,6 @@ mod store;
 mod usecase;
 mod verify;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -35,7 +39,9 @@ use async_trait::async_trait;
 use kernel::Timestamp;
 use kernel::events::{OrderCancelled, OrderShipped, ProductCreated, ShipmentShipped};
 use kernel::id::{OrderId, ProductId};
-use kernel::ports::{Destination, Stock, StockError, StockLine, Unavailable};
+use kernel::ports::{
+    Availability, Covered, Destination, Stock, StockError, StockLine, Unavailable,
+};
 use platform::audit::Actor;
 use platform::bus::{Subscription, Topic};
 use platform::idempotency;
@@ -45,17 +51,17 @@ use platform::tasks::Tasks;
 use platform::verify::Check;
 use serde::Deserialize;
 
-use domain::Change;
 pub use domain::{
-    Adjustment, Allocation, Hold, HoldState, Invalid, LINES_MAX, Level, Limits, Location,
-    LocationInput, Stocktake, Transfer, UNITS_MAX, Wanted,
+    Adjustment, Allocation, BACKORDER_MAX, Hold, HoldState, Invalid, LINES_MAX, Level, Limits,
+    Location, LocationInput, Policy, StockPolicy, Stocktake, Transfer, UNITS_MAX, Wanted,
 };
+use domain::{Change, can_leave, on_offer};
 pub use error::{AdjustError, Impossible, LocationError, ShiftError};
 pub use store::STOCK;
 pub use usecase::Adjusted;
 
 platform::migrations! { "inventory": "0001_stock", "0002_locations", "0003_safety_stock",
-"0004_parts" }
+"0004_parts", "0005_backorder" }
 
 /// The tables of this module and the statements over them.
 pub const SCHEMA: Schema = Schema {
@@ -139,6 +145,16 @@ impl Inventory {
             let inventory = inventory.clone();
             async move { inventory.warn().await }
         });
+        let inventory = self.clone();
+        tasks.every("inventory.preorders", every, None, move || {
+            let inventory = inventory.clone();
+            async move { inventory.end_preorders().await }
+        });
+    }
+
+    /// Ends a batch of preorders whose day has come; true when there may be more.
+    pub async fn end_preorders(&self) -> sql::Result<bool> {
+        usecase::end_preorders(&self.db).await
     }
 
     /// Gives back one batch of the held reservations past their deadline.
@@ -192,6 +208,17 @@ impl Inventory {
     ) -> Result<Level, AdjustError> {
         let location = limits.location.as_deref().unwrap_or(&self.settings.location);
         usecase::limit(&self.db, product, location, limits, actor).await
+    }
+
+    /// Says what may be promised of a stock beyond what lies there.
+    pub async fn set_policy(
+        &self,
+        product: ProductId,
+        policy: &StockPolicy,
+        actor: &Actor,
+    ) -> Result<Level, AdjustError> {
+        let location = policy.location.as_deref().unwrap_or(&self.settings.location);
+        usecase::set_policy(&self.db, product, location, policy, actor).await
     }
 
     /// Opens a location.
@@ -291,17 +318,17 @@ impl Stock for Inventory {
         Ok(usecase::change(&self.db, order, key, lines, Change::TakeBack).await?)
     }
 
-    async fn available(
-        &self,
-        products: &[ProductId],
-    ) -> Result<Vec<(ProductId, i64)>, Unavailable> {
+    async fn available(&self, products: &[ProductId]) -> Result<Vec<Availability>, Unavailable> {
         let shelves = store::shelves(&self.db, products.iter().copied())
             .await
             .map_err(|error| Unavailable::new("inventory", error))?;
-        let mut sums = BTreeMap::new();
-        for level in shelves.iter().map(|shelf| &shelf.level) {
-            *sums.entry(level.product_id).or_default() += level.available;
-        }
-        Ok(sums.into_iter().collect())
+        Ok(on_offer(&shelves))
+    }
+
+    async fn covered(&self, order: OrderId) -> Result<Vec<Covered>, Unavailable> {
+        let promised = store::promised(&self.db, order)
+            .await
+            .map_err(|error| Unavailable::new("inventory", error))?;
+        Ok(can_leave(&promised, self.db.clock().now()))
     }
 }

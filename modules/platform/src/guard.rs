@@ -47,6 +47,8 @@ pub struct Changed {
     pub used: i64,
     /// What it may be at most.
     pub limit: i64,
+    /// What the guard tells of the row beside it; the limit, if it tells nothing else.
+    pub told: i64,
     /// The row's version now.
     pub version: i64,
 }
@@ -60,6 +62,7 @@ struct Row {
     key: String,
     used: i64,
     guard_limit: i64,
+    told: i64,
     version: i64,
 }
 
@@ -113,7 +116,8 @@ impl Guard {
 
     fn changed(&self, row: Row) -> Result<Changed> {
         let key = self.spelled(row.key)?;
-        Ok(Changed { key, used: row.used, limit: row.guard_limit, version: row.version })
+        let Row { used, guard_limit, told, version, .. } = row;
+        Ok(Changed { key, used, limit: guard_limit, told, version })
     }
 
     /// A UUID in its one spelling, so that a row named in two ways is still one row.
@@ -129,7 +133,8 @@ impl Guard {
 
 /// Declares a [`Guard`]: `guard!(STOCK: "stock.reserved", table "stock", key uuid "id",
 /// used "reserved", limit "on_hand");`. The key is `uuid` or `text`. With `keep "safety"` that much
-/// of the limit is not taken; what was taken before it was kept back stays so.
+/// of the limit is not taken; what was taken before it was kept back stays so. With `tell "on_hand"`
+/// that is told of each changed row.
 #[macro_export]
 macro_rules! guard {
     ($(#[$doc:meta])+ $name:ident: $word:literal, table $table:literal, key $kind:ident $key:literal,
@@ -141,6 +146,13 @@ macro_rules! guard {
     };
     ($(#[$doc:meta])+ $name:ident: $word:literal, table $table:literal, key $kind:ident $key:literal,
      used $used:literal, limit $limit:literal, keep $keep:literal) => {
+        $crate::guard! {
+            $(#[$doc])+ $name: $word, table $table, key $kind $key, used $used, limit $limit,
+            keep $keep, tell $limit
+        }
+    };
+    ($(#[$doc:meta])+ $name:ident: $word:literal, table $table:literal, key $kind:ident $key:literal,
+     used $used:literal, limit $limit:literal, keep $keep:literal, tell $tell:literal) => {
         $(#[$doc])+
         pub const $name: $crate::guard::Guard = $crate::guard::Guard {
             name: $word,
@@ -149,8 +161,8 @@ macro_rules! guard {
             uuid: $crate::guard!(@is_uuid $kind),
             used: $used,
             limit: $limit,
-            take: $crate::guard!(@change $table, $kind, $key, $used, $limit, "+ l.gn", "l.gn <= (", $limit, ") - ", $keep, " - "),
-            give: $crate::guard!(@change $table, $kind, $key, $used, $limit, "- l.gn", "l.gn <= ", "", "", "", ""),
+            take: $crate::guard!(@change $table, $kind, $key, $used, $limit, $tell, "+ l.gn", "l.gn <= (", $limit, ") - ", $keep, " - "),
+            give: $crate::guard!(@change $table, $kind, $key, $used, $limit, $tell, "- l.gn", "l.gn <= ", "", "", "", ""),
             broken: $crate::guard!(@broken $table, $kind, $key, $used, $limit),
         };
     };
@@ -174,19 +186,19 @@ macro_rules! guard {
     };
     (@is_uuid uuid) => { true };
     (@is_uuid text) => { false };
-    (@change $table:literal, uuid, $key:literal, $used:literal, $limit:literal,
+    (@change $table:literal, uuid, $key:literal, $used:literal, $limit:literal, $tell:literal,
      $by:literal, $holds:literal, $bound:literal, $less:literal, $keep:literal,
      $minus:literal) => {
-        $crate::guard!(@texts $table, $key, $used, $limit, $by, $holds, $bound, $less, $keep, $minus,
+        $crate::guard!(@texts $table, $key, $used, $limit, $tell, $by, $holds, $bound, $less, $keep, $minus,
             "unhex(value->>'k', '-')", "uuid", "lower(hex(", "))")
     };
-    (@change $table:literal, text, $key:literal, $used:literal, $limit:literal,
+    (@change $table:literal, text, $key:literal, $used:literal, $limit:literal, $tell:literal,
      $by:literal, $holds:literal, $bound:literal, $less:literal, $keep:literal,
      $minus:literal) => {
-        $crate::guard!(@texts $table, $key, $used, $limit, $by, $holds, $bound, $less, $keep, $minus,
+        $crate::guard!(@texts $table, $key, $used, $limit, $tell, $by, $holds, $bound, $less, $keep, $minus,
             "value->>'k'", "text", "(", ")")
     };
-    (@texts $table:literal, $key:literal, $used:literal, $limit:literal,
+    (@texts $table:literal, $key:literal, $used:literal, $limit:literal, $tell:literal,
      $by:literal, $holds:literal, $bound:literal, $less:literal, $keep:literal, $minus:literal,
      $read:literal, $type:literal, $open:literal, $close:literal) => {
         $crate::sql::Sql::split(
@@ -195,7 +207,7 @@ macro_rules! guard {
                 " from (select ", $read, " as gk, value->>'n' as gn from json_each($1)) l",
                 " where ", $table, ".", $key, " = l.gk and ", $holds, $bound, $less, $keep, $minus, $used,
                 " returning ", $open, $key, $close, " as key, ", $used, " as used, ", $limit,
-                " as guard_limit, version"
+                " as guard_limit, ", $tell, " as told, version"
             ),
             // The rows are locked in the order of their keys, so that two lists cannot deadlock.
             concat!(
@@ -205,7 +217,8 @@ macro_rules! guard {
                 "update ", $table, " set ", $used, " = ", $used, " ", $by, ", version = version + 1",
                 " from l join held on held.hk = l.gk where ", $table, ".", $key,
                 " = l.gk and ", $holds, $bound, $less, $keep, $minus, $used, " returning cast(", $key,
-                " as text) as key, ", $used, " as used, ", $limit, " as guard_limit, version"
+                " as text) as key, ", $used, " as used, ", $limit,
+                " as guard_limit, ", $tell, " as told, version"
             ),
         )
     };

@@ -194,6 +194,8 @@ fn created(
         public: content.price.into(),
         content,
         available: 0,
+        backorderable: 0,
+        available_from: None,
         revision: 1,
         version: 1,
         created_at: now,

@@ -75,6 +75,10 @@ pub struct Product {
     /// How many units can be promised, as far as the catalogue has heard; of a parent, those of
     /// its active variants too.
     pub available: i64,
+    /// How many more of it can be promised that come later.
+    pub backorderable: i64,
+    /// Nothing of it is sent before.
+    pub available_from: Option<Timestamp>,
     /// 1 when created, one more with each change by an editor.
     pub revision: i64,
     /// The version of its last event: stock that runs out counts as well.

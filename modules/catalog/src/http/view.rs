@@ -9,6 +9,11 @@ use utoipa::ToSchema;
 use crate::domain::{Card, PriceTag, Product, RelationKind, Status, Translation};
 use crate::search::{Explanation, Facets};
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks by reference")]
+const fn is_none(units: &i64) -> bool {
+    *units == 0
+}
+
 /// A product as it is answered.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Product, example = json!({
@@ -73,6 +78,13 @@ pub(crate) struct ProductView {
     pub parent_id: Option<ProductId>,
     /// How many units can be had; of a parent, of all its variants together.
     pub available: i64,
+    /// How many more can be ordered that are sent later; of a variant, or of a product without any.
+    #[serde(skip_serializing_if = "is_none")]
+    pub backorderable: i64,
+    /// Nothing of it is sent before, where that is set.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub available_from: Option<Timestamp>,
     /// Its variants, when it has some.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(no_recursion)]
@@ -239,6 +251,8 @@ impl From<Product> for ProductView {
             translations: content.translations,
             parent_id: product.parent_id,
             available: product.available,
+            backorderable: product.backorderable,
+            available_from: product.available_from,
             variants: Vec::new(),
             created_at: product.created_at,
             updated_at: product.updated_at,

@@ -86,6 +86,8 @@ impl Overlay {
             public: kept.content.price.into(),
             content: kept.content,
             available: 0,
+            backorderable: 0,
+            available_from: None,
             revision: 1,
             version: 1,
             created_at: at,

@@ -6,7 +6,7 @@ use kernel::events::{
     StockReturned, StockShipped,
 };
 use kernel::id::{ProductId, StockId};
-use kernel::{Envelope, Event};
+use kernel::{Envelope, Event, Timestamp};
 use platform::bus::{HandlerError, Reaction, Topic};
 use platform::sql::Tx;
 use serde::Deserialize;
@@ -24,8 +24,8 @@ pub(crate) const TOPICS: [Topic; 6] = [
     Topic::of::<LocationChanged>(),
 ];
 
-/// Sets a product's `inventory_count` to what can still be promised of it, at all locations that
-/// orders are served from.
+/// Sets a product's `inventory_count` to what can still be promised of what lies there, at all locations
+/// that orders are served from, and notes what can be promised beyond that.
 pub(crate) struct Stock {
     pub pages: Pages,
 }
@@ -44,6 +44,10 @@ struct Level {
     is_for_sale: bool,
     #[serde(default)]
     safety: Option<i64>,
+    #[serde(default)]
+    backorder_max: Option<i64>,
+    #[serde(default)]
+    available_from: Option<Timestamp>,
 }
 
 const fn yes() -> bool {
@@ -66,6 +70,8 @@ impl Reaction for Stock {
             location: level.location.as_deref(),
             units: level.on_hand - level.reserved,
             safety: level.safety,
+            backorder_max: level.backorder_max,
+            available_from: level.available_from,
             is_for_sale: level.is_for_sale,
         };
         match stock::note(tx, &noted).await? {

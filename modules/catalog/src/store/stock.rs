@@ -1,15 +1,22 @@
 //! What lies of each product, stock by stock, and the sum that is for sale.
 
+use kernel::Timestamp;
 use kernel::events::LocationChanged;
 use kernel::id::{ProductId, StockId};
 use platform::sql::{Result, Tx};
 use uuid::Uuid;
 
-/// The units of a product `p` that can be promised where orders are served from.
+/// What can be promised of a product where orders are served from: the units that lie there, those that
+/// come later, and the day before which nothing leaves.
 macro_rules! for_sale {
     ($product:literal) => {
         concat!(
-            "(select coalesce(cast(sum(case when s.units > s.safety then s.units - s.safety else 0 end) as bigint), 0)
+            "(select coalesce(cast(sum(case when s.units > s.safety then s.units - s.safety else 0 end) as bigint), 0),
+                     coalesce(cast(sum(case when s.units > s.safety then s.backorder_max
+                                            when s.units - s.safety + s.backorder_max > 0
+                                            then s.units - s.safety + s.backorder_max
+                                            else 0 end) as bigint), 0),
+                     min(s.available_from)
                 from product_stock s left join stock_location l on l.code = s.location
                where s.product_id = ",
             $product,
@@ -21,28 +28,36 @@ macro_rules! for_sale {
 platform::statements! {
     /// Only some events say where the stock lies.
     NOTE_STOCK = "insert into product_stock (stock_id, product_id, location, units, is_for_sale,
-                                             safety)
-                  values ($1, $2, $3, $4, $5, coalesce($6, 0))
+                                             safety, backorder_max, available_from)
+                  values ($1, $2, $3, $4, $5, coalesce($6, 0), coalesce($7, 0), $8)
                       on conflict (stock_id) do update
                      set units = excluded.units,
                          safety = coalesce($6, product_stock.safety),
+                         available_from = case when excluded.location is null
+                                               then product_stock.available_from
+                                               else excluded.available_from end,
+                         backorder_max = coalesce($7, product_stock.backorder_max),
                          location = coalesce(excluded.location, product_stock.location),
                          is_for_sale = case when excluded.location is null
                                             then product_stock.is_for_sale
                                             else excluded.is_for_sale end";
-    SET_STOCK = concat!("update product set inventory_count = ", for_sale!("$1"),
-                        " where id = $1 returning inventory_count > 0 as has_some, in_stock");
+    SET_STOCK = concat!("update product set (inventory_count, backorderable, available_from) = ",
+                        for_sale!("$1"),
+                        " where id = $1
+                         returning inventory_count > 0 or backorderable > 0 as has_some, in_stock");
     TURN_STOCK = "update product set in_stock = $2, version = version + 1
                    where id = $1 and in_stock <> $2 returning sku, version";
     NOTE_LOCATION = "insert into stock_location (code, is_for_sale) values ($1, $2)
                          on conflict (code) do update set is_for_sale = excluded.is_for_sale";
-    SET_STOCK_AT = concat!("update product set inventory_count = ", for_sale!("product.id"),
+    SET_STOCK_AT = concat!("update product set (inventory_count, backorderable, available_from) = ",
+                           for_sale!("product.id"),
                            " where id in (select product_id from product_stock where location = $1)");
-    TURN_STOCK_AT = "update product set in_stock = inventory_count > 0, version = version + 1
+    TURN_STOCK_AT = "update product set in_stock = (inventory_count > 0 or backorderable > 0), version = version + 1
                       where id in (select product_id from product_stock where location = $1)
-                        and in_stock <> (inventory_count > 0)
+                        and in_stock <> (inventory_count > 0 or backorderable > 0)
                      returning id, sku, version, in_stock";
-    CLEAR_STOCK = "update product set inventory_count = 0 where inventory_count <> 0";
+    CLEAR_STOCK = "update product set inventory_count = 0, backorderable = 0, available_from = null
+                    where inventory_count <> 0 or backorderable <> 0";
     CLEAR_SHELVES = "delete from product_stock";
     CLEAR_LOCATIONS = "delete from stock_location";
 }
@@ -57,6 +72,10 @@ pub(crate) struct Noted<'a> {
     pub units: i64,
     /// How many of them are kept back, if the event says so.
     pub safety: Option<i64>,
+    /// How many units can be promised beyond what lies there, if the event says so.
+    pub backorder_max: Option<i64>,
+    /// Nothing leaves before; told with the location.
+    pub available_from: Option<Timestamp>,
     /// Whether orders are served from there, as long as nothing else is known of the location.
     pub is_for_sale: bool,
 }
@@ -87,6 +106,8 @@ pub(crate) async fn note(tx: &mut Tx, noted: &Noted<'_>) -> Result<Outcome> {
         .bind(noted.units)
         .bind(noted.is_for_sale)
         .bind(noted.safety)
+        .bind(noted.backorder_max)
+        .bind(noted.available_from)
         .execute()
         .await?;
     let set: Option<(bool, bool)> = tx.query(SET_STOCK).bind(id).optional().await?;

@@ -38,6 +38,8 @@ pub(crate) async fn create(tx: &mut Tx, input: ProductInput, actor: &Actor) -> R
         public: content.price.into(),
         content,
         available: 0,
+        backorderable: 0,
+        available_from: None,
         revision: 1,
         version: 1,
         created_at: now,

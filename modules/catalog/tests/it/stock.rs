@@ -15,6 +15,7 @@ platform::on_both_engines!(super::SCHEMA =>
     a_product_turns_when_its_last_location_closes,
     stock_heard_of_without_its_location_counts,
     what_is_kept_back_is_not_shown,
+    what_can_be_owed_is_for_sale_until_it_is_taken,
 );
 
 struct World {
@@ -42,6 +43,17 @@ impl World {
     }
 
     async fn kept_back(&self, stock_id: StockId, location: &str, on_hand: i64, safety: i64) {
+        self.owing(stock_id, location, on_hand, safety, 0).await;
+    }
+
+    async fn owing(
+        &self,
+        stock_id: StockId,
+        location: &str,
+        on_hand: i64,
+        safety: i64,
+        backorder_max: i64,
+    ) {
         let event = StockAdjusted {
             stock_id,
             product_id: self.product,
@@ -51,6 +63,8 @@ impl World {
             on_hand,
             reserved: 0,
             safety,
+            backorder_max,
+            available_from: None,
             reason: "count".to_owned(),
         };
         hear_stock(&self.db, &self.catalog, &envelope(&self.db, &event)).await;
@@ -58,8 +72,16 @@ impl World {
 
     async fn reserved(&self, stock_id: StockId, on_hand: i64, reserved: i64) {
         let (product_id, order_id) = (self.product, OrderId::new());
-        let event =
-            StockReserved { stock_id, product_id, order_id, quantity: 1, on_hand, reserved };
+        let (quantity, backordered) = (1, 0);
+        let event = StockReserved {
+            stock_id,
+            product_id,
+            order_id,
+            quantity,
+            backordered,
+            on_hand,
+            reserved,
+        };
         hear_stock(&self.db, &self.catalog, &envelope(&self.db, &event)).await;
     }
 
@@ -136,4 +158,23 @@ async fn what_is_kept_back_is_not_shown(db: Db) {
     assert_eq!(world.shown().await, (0, false));
     world.adjusted(south, "south", 1).await;
     assert_eq!(world.shown().await, (1, true));
+}
+
+async fn what_can_be_owed_is_for_sale_until_it_is_taken(db: Db) {
+    let world = World::new(&db).await;
+    let (main, south) = (StockId::new(), StockId::new());
+    let owed = async || {
+        let text = "select backorderable from product where id = $1";
+        let found = world.db.query(Sql::new(text)).bind(world.product.uuid());
+        found.one::<(i64,)>().await.unwrap().0
+    };
+    world.owing(main, "main", 1, 0, 4).await;
+    world.owing(south, "south", 1, 0, 9).await;
+    assert_eq!((world.shown().await, owed().await), ((1, true), 4), "the south serves no orders");
+    world.reserved(main, 1, 3).await;
+    assert_eq!((world.shown().await, owed().await), ((0, true), 2));
+    world.reserved(main, 1, 5).await;
+    assert_eq!((world.shown().await, owed().await), ((0, false), 0));
+    world.location("south", true).await;
+    assert_eq!((world.shown().await, owed().await), ((1, true), 9));
 }

@@ -70,6 +70,8 @@ pub fn stock_event(db: &Db, product: ProductId, on_hand: i64, reserved: i64) -> 
         on_hand,
         reserved,
         safety: 0,
+        backorder_max: 0,
+        available_from: None,
         reason: "counted".to_owned(),
     };
     envelope(db, &event)

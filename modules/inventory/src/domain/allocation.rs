@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use kernel::id::ProductId;
+use kernel::id::{ProductId, StockId};
 use kernel::ports::{Destination, Shortage};
 use serde::Deserialize;
 
@@ -35,9 +35,16 @@ pub(crate) struct Shelf {
 /// Nearer, then of lower priority, then by code.
 type Rank<'a> = (usize, i64, &'a str);
 
+/// How much of a stock is to be had.
+type Has = fn(&Level) -> i64;
+
+const ON_HAND: Has = |level| level.available;
+const LATER: Has = |level| level.backorderable;
+const IN_ALL: Has = Level::promisable;
+
 /// All units of an order, or the products that are short; the same answer for the same shelves, in
 /// whatever order they are named. Where one location is to have all of an order, the shortages are
-/// of the one that lacks the fewest units.
+/// of the one that lacks the fewest units. What lies somewhere comes before what is still to come.
 pub(crate) fn allocate(
     wanted: &Wanted,
     shelves: &[Shelf],
@@ -54,18 +61,22 @@ pub(crate) fn allocate(
         sites.entry(rank).or_default().push(&shelf.level);
     }
     let sites: Vec<Vec<&Level>> = sites.into_values().collect();
-    let has_all = |site: &&Vec<&Level>| {
-        wanted.iter().all(|(product, units)| suffices(available(site, *product), *units))
+    let has_all = |has: Has, site: &Vec<&Level>| {
+        wanted.iter().all(|(product, units)| suffices(had(site, *product, has), *units))
     };
-    if let Some(site) = sites.iter().find(has_all) {
-        return Ok(taken(wanted, site));
+    if let Some(site) = sites.iter().find(|site| has_all(ON_HAND, site)) {
+        return Ok(taken(wanted, site, ON_HAND));
     }
     if allocation == Allocation::Split {
         let all: Vec<&Level> = shelves.iter().map(|shelf| &shelf.level).collect();
         let short = shortages(wanted, &all);
-        return if short.is_empty() { Ok(divided(wanted, sites)) } else { Err(short) };
+        return if short.is_empty() { Ok(divided(wanted, &sites)) } else { Err(short) };
     }
-    let best = first_best(&sites, wanted);
+    let with_all = sites.iter().filter(|site| has_all(IN_ALL, site));
+    if let Some(site) = with_all.min_by_key(|site| -units(&taken(wanted, site, ON_HAND))) {
+        return Ok(taken(wanted, site, IN_ALL));
+    }
+    let best = first_best(&sites, wanted, IN_ALL);
     Err(shortages(wanted, best.map_or(&[], |best| &sites[best])))
 }
 
@@ -85,14 +96,14 @@ fn distance(shelf: &Shelf, to: Option<&Destination>) -> usize {
     there.len() - shared
 }
 
-fn available(site: &[&Level], product: ProductId) -> i64 {
-    site.iter().filter(|level| level.product_id == product).map(|level| level.available).sum()
+fn had(site: &[&Level], product: ProductId, has: Has) -> i64 {
+    site.iter().filter(|level| level.product_id == product).map(|level| has(level)).sum()
 }
 
 /// What of the wanted units a location has, as lines of its stock.
-fn taken(wanted: &Wanted, site: &[&Level]) -> Vec<Line> {
+fn taken(wanted: &Wanted, site: &[&Level], has: Has) -> Vec<Line> {
     let line = |level: &&Level| {
-        let quantity = level.available.min(*wanted.get(&level.product_id)?);
+        let quantity = has(level).min(*wanted.get(&level.product_id)?);
         let (stock_id, product_id) = (level.stock_id, level.product_id);
         (quantity > 0).then_some(Line { stock_id, product_id, quantity })
     };
@@ -104,35 +115,41 @@ fn units(lines: &[Line]) -> i64 {
 }
 
 /// The location that has the most of the wanted units, the first of those that have as many.
-fn first_best(sites: &[Vec<&Level>], wanted: &Wanted) -> Option<usize> {
+fn first_best(sites: &[Vec<&Level>], wanted: &Wanted, has: Has) -> Option<usize> {
     let mut best: Option<(i64, usize)> = None;
     for (n, site) in sites.iter().enumerate() {
-        let has = units(&taken(wanted, site));
-        if best.is_none_or(|(most, _)| has > most) {
-            best = Some((has, n));
+        let found = units(&taken(wanted, site, has));
+        if best.is_none_or(|(most, _)| found > most) {
+            best = Some((found, n));
         }
     }
     best.map(|(_, n)| n)
 }
 
-/// Units of several locations, which together have all of them.
-fn divided(wanted: &Wanted, mut sites: Vec<Vec<&Level>>) -> Vec<Line> {
-    let (mut left, mut lines) = (wanted.clone(), Vec::new());
-    while let Some(best) = first_best(&sites, &left) {
-        for line in taken(&left, &sites.remove(best)) {
-            left.entry(line.product_id).and_modify(|units| *units -= line.quantity);
-            lines.push(line);
+/// Units of several locations, which together have all of them: first what lies there, then what is
+/// still to come.
+fn divided(wanted: &Wanted, sites: &[Vec<&Level>]) -> Vec<Line> {
+    let mut left = wanted.clone();
+    let mut lines: BTreeMap<StockId, Line> = BTreeMap::new();
+    for has in [ON_HAND, LATER] {
+        let mut sites = sites.to_vec();
+        while let Some(best) = first_best(&sites, &left, has) {
+            for line in taken(&left, &sites.remove(best), has) {
+                left.entry(line.product_id).and_modify(|units| *units -= line.quantity);
+                let none = Line { quantity: 0, ..line };
+                lines.entry(line.stock_id).or_insert(none).quantity += line.quantity;
+            }
         }
     }
-    lines
+    lines.into_values().collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use kernel::id::StockId;
     use proptest::prelude::*;
 
     use super::*;
+    use crate::domain::Policy;
 
     const ALLOCATIONS: [Allocation; 3] =
         [Allocation::Priority, Allocation::Nearest, Allocation::Split];
@@ -148,6 +165,11 @@ mod tests {
             available,
             low_at: None,
             low: false,
+            policy: Policy::Deny,
+            backorder_max: 0,
+            available_from: None,
+            backordered: 0,
+            backorderable: 0,
         };
         Shelf { level, priority: 0, country: None, postal_code: None }
     }
@@ -205,6 +227,35 @@ mod tests {
         assert_eq!(short, [Shortage { product_id: lamp, requested: 5, available: 3 }]);
         let nowhere = allocate(&wanted, &[], Allocation::Nearest, None).unwrap_err();
         assert_eq!(nowhere.len(), 2);
+    }
+
+    #[test]
+    fn what_lies_somewhere_comes_before_what_is_still_to_come() {
+        let lamp = ProductId::new();
+        let owing = |code, available, backorderable| {
+            let mut shelf = shelf(lamp, code, available);
+            shelf.level.backorderable = backorderable;
+            shelf
+        };
+        let shelves = [owing("a", 1, 9), owing("b", 3, 9), owing("c", 2, 0)];
+        let from = |units, allocation| {
+            let lines = allocate(&Wanted::from([(lamp, units)]), &shelves, allocation, None);
+            let mut found = places(&shelves, &lines.unwrap());
+            found.sort();
+            found
+        };
+        let places = |of: &[(&str, i64)]| -> Vec<(String, i64)> {
+            of.iter().map(|(code, units)| ((*code).to_owned(), *units)).collect()
+        };
+        assert_eq!(from(3, Allocation::Priority), places(&[("b", 3)]));
+        assert_eq!(from(4, Allocation::Priority), places(&[("b", 4)]));
+        assert_eq!(from(6, Allocation::Split), places(&[("a", 1), ("b", 3), ("c", 2)]));
+        assert_eq!(from(9, Allocation::Split), places(&[("a", 4), ("b", 3), ("c", 2)]));
+        let short = |allocation| {
+            let wanted = Wanted::from([(lamp, 25)]);
+            allocate(&wanted, &shelves, allocation, None).unwrap_err()[0].available
+        };
+        assert_eq!([short(Allocation::Nearest), short(Allocation::Split)], [12, 24]);
     }
 
     proptest! {

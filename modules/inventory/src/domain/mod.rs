@@ -2,19 +2,23 @@
 
 mod adjustment;
 mod allocation;
+mod cover;
 mod level;
 mod location;
 mod part;
+mod policy;
 mod reservation;
 mod stocktake;
 
 pub use adjustment::Adjustment;
 pub use allocation::Allocation;
 pub(crate) use allocation::{Shelf, allocate};
-pub(crate) use level::available;
+pub(crate) use cover::{Given, Promised, Waiting, backordered, can_leave, cover, owed};
 pub use level::{Level, Limits, UNITS_MAX};
+pub(crate) use level::{available, on_offer};
 pub use location::{Location, LocationInput};
 pub(crate) use part::{Change, Part, divide};
+pub use policy::{BACKORDER_MAX, Policy, StockPolicy};
 pub use reservation::{Hold, HoldState, LINES_MAX, Wanted};
 pub(crate) use reservation::{InvalidLines, Line, Reserved, wanted};
 pub use stocktake::{Stocktake, Transfer};

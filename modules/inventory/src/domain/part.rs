@@ -25,6 +25,8 @@ pub(crate) struct Part {
     pub shipped: i64,
     pub released: i64,
     pub returned: i64,
+    /// How many of those that are promised still do not lie there.
+    pub backordered: i64,
 }
 
 impl Part {
@@ -36,7 +38,8 @@ impl Part {
     /// How many units it can happen to.
     const fn allows(&self, change: Change) -> i64 {
         match change {
-            Change::Ship | Change::Release => self.open(),
+            Change::Ship => self.open() - self.backordered,
+            Change::Release => self.open(),
             Change::TakeBack => self.shipped - self.returned,
         }
     }
@@ -48,7 +51,8 @@ impl Part {
     }
 }
 
-/// Which lines the units are of, the first ones first; or the products of which there are fewer.
+/// Which lines the units are of, the first ones first; or the products of which there are fewer. Given
+/// back is first what does not lie there yet.
 pub(crate) fn divide(
     parts: &[Part],
     wanted: &Wanted,
@@ -57,13 +61,24 @@ pub(crate) fn divide(
     let (mut lines, mut short) = (Vec::new(), Vec::new());
     for (&product_id, &requested) in wanted {
         let mut left = requested;
-        for part in parts.iter().filter(|part| part.product_id == product_id) {
-            let quantity = part.allows(change).min(left);
-            if quantity > 0 {
-                lines.push(Line { stock_id: part.stock_id, product_id, quantity });
-                left -= quantity;
+        let own: Vec<&Part> = parts.iter().filter(|it| it.product_id == product_id).collect();
+        let mut units = vec![0; own.len()];
+        if change == Change::Release {
+            for (taken, part) in units.iter_mut().zip(&own) {
+                *taken = part.backordered.min(left);
+                left -= *taken;
             }
         }
+        for (taken, part) in units.iter_mut().zip(&own) {
+            let more = (part.allows(change) - *taken).min(left);
+            *taken += more;
+            left -= more;
+        }
+        let taken = units.into_iter().zip(own).filter(|(quantity, _)| *quantity > 0);
+        lines.extend(taken.map(|(quantity, part)| {
+            let stock_id = part.stock_id;
+            Line { stock_id, product_id, quantity }
+        }));
         if left > 0 {
             short.push(Shortage { product_id, requested, available: requested - left });
         }
@@ -79,7 +94,25 @@ mod tests {
 
     fn part(product_id: ProductId, counts: [i64; 4]) -> Part {
         let [quantity, shipped, released, returned] = counts;
-        Part { stock_id: StockId::new(), product_id, quantity, shipped, released, returned }
+        let (stock_id, backordered) = (StockId::new(), 0);
+        Part { stock_id, product_id, quantity, shipped, released, returned, backordered }
+    }
+
+    #[test]
+    fn what_does_not_lie_there_cannot_leave_and_is_given_back_first() {
+        let lamp = ProductId::new();
+        let parts = [part(lamp, [4, 0, 0, 0]), Part { backordered: 2, ..part(lamp, [5, 1, 0, 0]) }];
+        let of = |units, change| divide(&parts, &Wanted::from([(lamp, units)]), change);
+        let quantities = |units, change| -> Vec<(usize, i64)> {
+            let nth = |line: &Line| parts.iter().position(|it| it.stock_id == line.stock_id);
+            let lines = of(units, change).unwrap();
+            lines.iter().map(|line| (nth(line).unwrap(), line.quantity)).collect()
+        };
+        assert_eq!(quantities(6, Change::Ship), [(0, 4), (1, 2)]);
+        assert_eq!(of(7, Change::Ship).unwrap_err()[0].available, 6);
+        assert_eq!(quantities(1, Change::Release), [(1, 1)]);
+        assert_eq!(quantities(3, Change::Release), [(0, 1), (1, 2)]);
+        assert_eq!(quantities(8, Change::Release), [(0, 4), (1, 4)]);
     }
 
     #[test]
@@ -101,15 +134,17 @@ mod tests {
     proptest! {
         #[test]
         fn no_line_gives_more_than_it_has(
-            rows in prop::collection::vec((0..5_i64, 0..5_i64, 0..5_i64, any::<bool>()), 0..8),
+            rows in prop::collection::vec(
+                (0..5_i64, 0..5_i64, 0..5_i64, 0..4_i64, any::<bool>()), 0..8),
             asked in (0..9_i64, 0..9_i64),
         ) {
             let products = [ProductId::new(), ProductId::new()];
             let parts: Vec<Part> = rows
                 .iter()
-                .map(|&(open, shipped, released, first)| {
+                .map(|&(open, shipped, released, backordered, first)| {
                     let counts = [open + shipped + released, shipped, released, shipped / 2];
-                    part(products[usize::from(first)], counts)
+                    let part = part(products[usize::from(first)], counts);
+                    Part { backordered: backordered.min(open), ..part }
                 })
                 .collect();
             let wanted: Wanted = [(products[0], asked.0), (products[1], asked.1)]

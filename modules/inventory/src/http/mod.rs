@@ -1,6 +1,7 @@
 //! `/v1/admin/stock`: what the staff see and change.
 
 mod locations;
+mod policy;
 mod problem;
 mod shifts;
 mod stock;
@@ -14,9 +15,13 @@ pub(crate) fn routes(inventory: Inventory, config: &mut web::ServiceConfig) {
     // The words first: a product's id stands in the same place.
     locations::routes(config);
     shifts::routes(config);
+    policy::routes(config);
     stock::routes(config);
 }
 
 pub(crate) fn openapi() -> utoipa::openapi::OpenApi {
-    stock::openapi().merge_from(locations::openapi()).merge_from(shifts::openapi())
+    stock::openapi()
+        .merge_from(locations::openapi())
+        .merge_from(policy::openapi())
+        .merge_from(shifts::openapi())
 }

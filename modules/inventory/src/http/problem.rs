@@ -28,6 +28,13 @@ impl From<AdjustError> for Failure {
                     .with("max_delta", highest)
                     .into()
             }
+            AdjustError::CapTooLow { owed } => {
+                let detail = format!(
+                    "{owed} units are promised beyond what lies there, and stay so: the cap \
+                     cannot be lower."
+                );
+                Problem::new(code::CONFLICT, detail).with("backordered", owed).into()
+            }
             AdjustError::Changed => {
                 Problem::new(code::CONFLICT, "The stock changes all the time. Try again.").into()
             }

@@ -102,8 +102,8 @@ struct MovementView {
     location: String,
     /// Which change of this stock it was: 1, 2, 3, ...
     version: i64,
-    /// `opened`, `adjusted`, `limited`, `counted`, `transferred`, `reserved`, `released`, `expired`, `shipped` or
-    /// `returned`.
+    /// `opened`, `adjusted`, `limited`, `counted`, `transferred`, `reserved`, `released`, `expired`, `shipped`,
+    /// `returned` or `covered`.
     kind: String,
     /// How many units came, or went when negative.
     delta_on_hand: i64,
@@ -137,7 +137,7 @@ impl From<MovementRow> for MovementView {
     }
 }
 
-fn product(id: &str) -> Result<ProductId, Problem> {
+pub(super) fn product(id: &str) -> Result<ProductId, Problem> {
     id.parse().map_err(|_| Problem::not_found("product with this id"))
 }
 

@@ -7,7 +7,8 @@ platform::statements! {
     STOCK_ROWS = "select count(*) from stock";
     LINE_ROWS = "select count(*) from reservation_line";
     OVER_LIMIT = "select id, reserved, on_hand from stock
-                   where on_hand < 0 or reserved < 0 or reserved > on_hand limit 20";
+                   where on_hand < 0 or reserved < 0 or reserved > on_hand + backorder_max
+                   limit 20";
     JOURNAL_OFF = "select s.id, s.on_hand, coalesce(m.on_hand, 0) from stock s
                      left join (select stock_id, cast(sum(delta_on_hand) as bigint) as on_hand,
                                        cast(sum(delta_reserved) as bigint) as reserved,
@@ -24,6 +25,14 @@ platform::statements! {
                               where r.state in ('held', 'committed')
                               group by l.stock_id) h on h.stock_id = s.id
                  where s.reserved <> coalesce(h.quantity, 0) limit 20";
+    /// What lies there and what orders wait for are all that is promised.
+    OWED_OFF = "select s.id, s.reserved - s.on_hand, coalesce(l.backordered, 0) from stock s
+                  left join (select stock_id, cast(sum(backordered) as bigint) as backordered
+                               from reservation_line where backordered > 0
+                              group by stock_id) l on l.stock_id = s.id
+                 where coalesce(l.backordered, 0)
+                       <> case when s.reserved > s.on_hand then s.reserved - s.on_hand else 0 end
+                 limit 20";
     /// Per order and stock: what the journal says it holds, and that what it took out it had. A
     /// movement of an order without a line is wrong like a line without its movements.
     ORDER_OFF = "select b.order_id, cast(sum(b.owed) as bigint), cast(sum(b.reserved) as bigint)
@@ -76,6 +85,12 @@ pub(crate) async fn journal_off(tx: &mut Tx) -> Result<Found> {
 /// Stock that is not promised to the orders it should be: the stock, `reserved`, the orders' sum.
 pub(crate) async fn held_off(tx: &mut Tx) -> Result<Found> {
     found(tx, STOCK_ROWS, HELD_OFF).await
+}
+
+/// Stock whose orders wait for more or fewer units than are owed: the stock, the units owed, what its
+/// orders wait for.
+pub(crate) async fn owed_off(tx: &mut Tx) -> Result<Found> {
+    found(tx, STOCK_ROWS, OWED_OFF).await
 }
 
 /// Orders whose journal does not fit their state: the order, its units, what it holds.

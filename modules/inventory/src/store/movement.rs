@@ -38,6 +38,7 @@ pub(crate) enum Kind {
     Expired,
     Shipped,
     Returned,
+    Covered,
 }
 
 impl Kind {
@@ -54,6 +55,7 @@ impl Kind {
             Self::Expired => "expired",
             Self::Shipped => "shipped",
             Self::Returned => "returned",
+            Self::Covered => "covered",
         }
     }
 }

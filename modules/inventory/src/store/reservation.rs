@@ -34,23 +34,26 @@ platform::statements! {
     /// Everything that changes an order's lines takes the lock of its reservation first.
     LOCK = "update reservation set updated_at = $2 where order_id = $1 returning state";
     SET_STATE = "update reservation set state = $2 where order_id = $1";
-    PARTS = "select stock_id, product_id, quantity, shipped, released, returned
+    PARTS = "select stock_id, product_id, quantity, shipped, released, returned, backordered
                from reservation_line where order_id = $1 order by stock_id";
     COUNT_PARTS =
         "update reservation_line
             set shipped = reservation_line.shipped + l.shipped,
                 released = reservation_line.released + l.released,
-                returned = reservation_line.returned + l.returned
+                returned = reservation_line.returned + l.returned,
+                backordered = reservation_line.backordered - l.backordered
            from (select unhex(value->>'k', '-') as k, value->>'shipped' as shipped,
-                        value->>'released' as released, value->>'returned' as returned
+                        value->>'released' as released, value->>'returned' as returned,
+                        value->>'backordered' as backordered
                    from json_each($2)) l
           where order_id = $1 and stock_id = l.k",
         "update reservation_line
             set shipped = reservation_line.shipped + l.shipped,
                 released = reservation_line.released + l.released,
-                returned = reservation_line.returned + l.returned
+                returned = reservation_line.returned + l.returned,
+                backordered = reservation_line.backordered - l.backordered
            from jsonb_to_recordset($2) as l(k uuid, shipped bigint, released bigint,
-                                            returned bigint)
+                                            returned bigint, backordered bigint)
           where order_id = $1 and stock_id = l.k";
     NOTE_CHANGE = "insert into reservation_change (key, order_id, kind, lines, at)
                    values ($1, $2, $3, $4, $5) on conflict (key) do nothing";
@@ -59,13 +62,14 @@ platform::statements! {
               from reservation r left join reservation_line l on l.order_id = r.order_id
              where r.order_id = $1";
     SAVE_LINES =
-        "insert into reservation_line (order_id, stock_id, product_id, quantity)
+        "insert into reservation_line (order_id, stock_id, product_id, quantity, backordered)
          select $1, unhex(value->>'stock_id', '-'), unhex(value->>'product_id', '-'),
-                value->>'quantity'
+                value->>'quantity', value->>'backordered'
            from json_each($2)",
-        "insert into reservation_line (order_id, stock_id, product_id, quantity)
-         select $1, l.stock_id, l.product_id, l.quantity
-           from jsonb_to_recordset($2) as l(stock_id uuid, product_id uuid, quantity bigint)";
+        "insert into reservation_line (order_id, stock_id, product_id, quantity, backordered)
+         select $1, l.stock_id, l.product_id, l.quantity, l.backordered
+           from jsonb_to_recordset($2) as l(stock_id uuid, product_id uuid, quantity bigint,
+                                            backordered bigint)";
     DUE = "select order_id from reservation where state = 'held' and expires_at <= $1
             order by expires_at limit $2";
     HOLDS = "select r.order_id, r.state, l.product_id, l.quantity - l.released as quantity,
@@ -84,6 +88,7 @@ struct PartRow {
     shipped: i64,
     released: i64,
     returned: i64,
+    backordered: i64,
 }
 
 #[derive(platform::sql::Record)]
@@ -194,6 +199,7 @@ pub(crate) async fn parts(tx: &mut Tx, order: OrderId) -> Result<Vec<Part>> {
         shipped: row.shipped,
         released: row.released,
         returned: row.returned,
+        backordered: row.backordered,
     };
     Ok(rows.into_iter().map(part).collect())
 }
@@ -210,12 +216,14 @@ pub(crate) async fn set_state(tx: &mut Tx, order: OrderId, state: HoldState) -> 
     tx.query(SET_STATE).bind(order.uuid()).bind(state.word()).execute().await.map(drop)
 }
 
-/// Counts on the order's lines what happened to some of their units.
+/// Counts on the order's lines what happened to some of their units, of which so many did not lie
+/// there.
 pub(crate) async fn count_parts(
     tx: &mut Tx,
     order: OrderId,
     change: Change,
     lines: &[Line],
+    backordered: impl Fn(&Line) -> i64,
 ) -> Result<()> {
     let units = |line: &Line, counted| if change == counted { line.quantity } else { 0 };
     let list: Vec<_> = lines
@@ -226,6 +234,7 @@ pub(crate) async fn count_parts(
                 "shipped": units(line, Change::Ship),
                 "released": units(line, Change::Release),
                 "returned": units(line, Change::TakeBack),
+                "backordered": backordered(line),
             })
         })
         .collect();
@@ -279,14 +288,19 @@ pub(crate) async fn is_change(
     }))
 }
 
-pub(crate) async fn save_lines(tx: &mut Tx, order: OrderId, lines: &[Line]) -> Result<()> {
+/// Writes lines, each with how many of its units do not lie there yet.
+pub(crate) async fn save_lines(
+    tx: &mut Tx,
+    order: OrderId,
+    lines: impl Iterator<Item = (&Line, i64)>,
+) -> Result<()> {
     let list: Vec<_> = lines
-        .iter()
-        .map(|line| {
+        .map(|(line, backordered)| {
             json!({
                 "stock_id": line.stock_id.to_string(),
                 "product_id": line.product_id.to_string(),
                 "quantity": line.quantity,
+                "backordered": backordered,
             })
         })
         .collect();

@@ -1,36 +1,30 @@
+use kernel::Timestamp;
 use kernel::id::{AlertId, ProductId, StockId};
 use platform::guard::Changed;
 use platform::sql::Json;
-use platform::sql::{Db, Result, Tx};
+use platform::sql::{Db, Error, Result, Tx};
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::domain::{Level, Limits, Line, Shelf, UNITS_MAX, available};
+use crate::domain::{Level, Limits, Line, UNITS_MAX};
 
 /// The most locations of one product that are listed.
 const LOCATIONS_MAX: i64 = 100;
 
 platform::guard! {
-    /// The units that are promised: never more than lie there, and none that are kept back.
-    STOCK: "stock.reserved", table "stock", key uuid "id", used "reserved", limit "on_hand",
-    keep "safety"
+    /// The units that are promised: never more than lie there and may be owed beyond that. None that
+    /// are kept back are promised anew, nor any beyond what lies there once the policy has ended.
+    STOCK: "stock.reserved", table "stock", key uuid "id", used "reserved",
+    limit "on_hand + backorder_max",
+    keep "(safety + case policy when 'deny' then backorder_max else 0 end)", tell "on_hand"
 }
 
 platform::statements! {
-    SHELVES =
-        "select s.id, s.product_id, s.location, s.on_hand, s.reserved, s.safety,
-                s.low_at, s.low, l.priority, l.country, l.postal_code
-           from stock s join location l on l.code = s.location
-          where s.product_id in (select unhex(value, '-') from json_each($1))
-            and l.active and l.serves_orders",
-        "select s.id, s.product_id, s.location, s.on_hand, s.reserved, s.safety,
-                s.low_at, s.low, l.priority, l.country, l.postal_code
-           from stock s join location l on l.code = s.location
-          where s.product_id in (select cast(p as uuid) from jsonb_array_elements_text($1) as p)
-            and l.active and l.serves_orders";
-    AT_LOCATION = "select id, product_id, location, on_hand, reserved, version, safety, low_at, low from stock
+    AT_LOCATION = "select id, product_id, location, on_hand, reserved, version, safety, low_at, low,
+                policy, backorder_max, available_from from stock
                     where product_id = $1 and location = $2";
-    LOCATIONS = "select id, product_id, location, on_hand, reserved, version, safety, low_at, low from stock
+    LOCATIONS = "select id, product_id, location, on_hand, reserved, version, safety, low_at, low,
+                policy, backorder_max, available_from from stock
                   where product_id = $1 order by location limit $2";
     OPEN = "insert into stock (id, product_id, location, on_hand, version)
             values ($1, $2, $3, $4, $5) on conflict (product_id, location) do nothing";
@@ -41,14 +35,17 @@ platform::statements! {
     /// A location that is not in use takes in no units.
     ADJUST = "update stock set on_hand = on_hand + $3, version = version + 1
                where product_id = $1 and location = $2
-                 and on_hand + $3 >= reserved and on_hand + $3 <= $4
+                 and ($3 > 0 or on_hand + $3 >= reserved) and on_hand + $3 <= $4
                  and ($3 < 0 or exists (select 1 from location where code = $2 and active))
-              returning id, product_id, location, on_hand, reserved, version, safety, low_at, low";
+              returning id, product_id, location, on_hand, reserved, version, safety, low_at, low,
+                        policy, backorder_max, available_from";
     /// What lies of some products at a location.
     AT =
-        "select id, product_id, location, on_hand, reserved, version, safety, low_at, low from stock
+        "select id, product_id, location, on_hand, reserved, version, safety, low_at, low,
+                policy, backorder_max, available_from from stock
           where location = $2 and product_id in (select unhex(value, '-') from json_each($1))",
-        "select id, product_id, location, on_hand, reserved, version, safety, low_at, low from stock
+        "select id, product_id, location, on_hand, reserved, version, safety, low_at, low,
+                policy, backorder_max, available_from from stock
           where location = $2
             and product_id in (select cast(p as uuid) from jsonb_array_elements_text($1) as p)";
     /// Known products may lie at another location too.
@@ -71,25 +68,28 @@ platform::statements! {
         "update stock set on_hand = on_hand + l.n, version = version + 1
            from (select unhex(value->>'k', '-') as k, value->>'n' as n, value->>'seen' as seen
                    from json_each($1)) l
-          where stock.id = l.k and on_hand + l.n between reserved and $2
+          where stock.id = l.k and (l.n > 0 or on_hand + l.n >= reserved) and on_hand + l.n <= $2
             and on_hand = coalesce(l.seen, on_hand)
-         returning id, product_id, location, on_hand, reserved, version, safety, low_at, low",
+         returning id, product_id, location, on_hand, reserved, version, safety, low_at, low,
+                   policy, backorder_max, available_from",
         "with l as (select w.k, w.n, w.seen
                       from jsonb_to_recordset($1) as w(k uuid, n bigint, seen bigint)),
               held as (select id as hk from stock where id in (select k from l)
                         order by id for update)
          update stock set on_hand = on_hand + l.n, version = version + 1
            from l join held on held.hk = l.k
-          where stock.id = l.k and on_hand + l.n between reserved and $2
+          where stock.id = l.k and (l.n > 0 or on_hand + l.n >= reserved) and on_hand + l.n <= $2
             and on_hand = coalesce(l.seen, on_hand)
-         returning id, product_id, location, on_hand, reserved, version, safety, low_at, low";
+         returning id, product_id, location, on_hand, reserved, version, safety, low_at, low,
+                   policy, backorder_max, available_from";
     LIMIT = "update stock set safety = $3, low_at = $4, version = version + 1
               where product_id = $1 and location = $2
-             returning id, product_id, location, on_hand, reserved, version, safety, low_at, low";
-    STOCK_LIST = "select id, product_id, location, on_hand, reserved, version, safety, low_at, low
-                    from stock where id > $1 order by id limit $2";
-    STOCK_LOW = "select id, product_id, location, on_hand, reserved, version, safety, low_at, low
-                   from stock where low and id > $1 order by id limit $2";
+             returning id, product_id, location, on_hand, reserved, version, safety, low_at, low,
+                       policy, backorder_max, available_from";
+    STOCK_LIST = "select id, product_id, location, on_hand, reserved, version, safety, low_at, low,
+                           policy, backorder_max, available_from from stock where id > $1 order by id limit $2";
+    STOCK_LOW = "select id, product_id, location, on_hand, reserved, version, safety, low_at, low,
+                          policy, backorder_max, available_from from stock where low and id > $1 order by id limit $2";
     /// What crossed its mark and was not looked at yet.
     TURNING = "select id from stock
                 where low <> coalesce(on_hand - reserved - safety <= low_at, false) and id > $1
@@ -106,7 +106,8 @@ platform::statements! {
         "update stock set on_hand = on_hand - l.n, reserved = reserved - l.n, version = version + 1
            from (select unhex(value->>'k', '-') as k, value->>'n' as n from json_each($1)) l
           where stock.id = l.k and reserved >= l.n
-         returning id, product_id, location, on_hand, reserved, version, safety, low_at, low",
+         returning id, product_id, location, on_hand, reserved, version, safety, low_at, low,
+                   policy, backorder_max, available_from",
         "with l as (select w.k, w.n from jsonb_to_recordset($1) as w(k uuid, n bigint)),
               held as (select id as hk from stock where id in (select k from l)
                         order by id for update)
@@ -114,11 +115,12 @@ platform::statements! {
             set on_hand = on_hand - l.n, reserved = reserved - l.n, version = version + 1
            from l join held on held.hk = l.k
           where stock.id = l.k and reserved >= l.n
-         returning id, product_id, location, on_hand, reserved, version, safety, low_at, low";
+         returning id, product_id, location, on_hand, reserved, version, safety, low_at, low,
+                   policy, backorder_max, available_from";
 }
 
 #[derive(platform::sql::Record)]
-struct Row {
+pub(super) struct Row {
     id: Uuid,
     product_id: Uuid,
     location: String,
@@ -128,98 +130,55 @@ struct Row {
     safety: i64,
     low_at: Option<i64>,
     low: bool,
+    policy: String,
+    backorder_max: i64,
+    available_from: Option<Timestamp>,
 }
 
 impl Row {
-    fn level(self) -> Level {
-        Level {
+    pub(super) fn level(self) -> Result<Level> {
+        Ok(Level {
             stock_id: self.id.into(),
             product_id: self.product_id.into(),
             location: self.location,
             on_hand: self.on_hand,
             reserved: self.reserved,
             safety: self.safety,
-            available: available(self.on_hand, self.reserved, self.safety),
             low_at: self.low_at,
             low: self.low,
+            policy: self.policy.parse().map_err(Error::Inconsistent)?,
+            backorder_max: self.backorder_max,
+            available_from: self.available_from,
+            available: 0,
+            backordered: 0,
+            backorderable: 0,
         }
+        .counted())
     }
 
     /// With the row's version.
-    fn versioned(self) -> (Level, i64) {
+    pub(super) fn versioned(self) -> Result<(Level, i64)> {
         let version = self.version;
-        (self.level(), version)
+        Ok((self.level()?, version))
     }
 
     fn changed(&self) -> Changed {
         Changed {
             key: self.id.to_string(),
             used: self.reserved,
-            limit: self.on_hand,
+            limit: self.on_hand + self.backorder_max,
+            told: self.on_hand,
             version: self.version,
         }
     }
 }
 
-fn ids(products: impl Iterator<Item = ProductId>) -> Json<Vec<String>> {
+pub(super) fn ids(products: impl Iterator<Item = ProductId>) -> Json<Vec<String>> {
     Json(products.map(|product| product.to_string()).collect())
 }
 
-fn rows(rows: Vec<Row>) -> Vec<Level> {
+fn rows(rows: Vec<Row>) -> Result<Vec<Level>> {
     rows.into_iter().map(Row::level).collect()
-}
-
-#[derive(platform::sql::Record)]
-struct ShelfRow {
-    id: Uuid,
-    product_id: Uuid,
-    location: String,
-    on_hand: i64,
-    reserved: i64,
-    safety: i64,
-    low_at: Option<i64>,
-    low: bool,
-    priority: i64,
-    country: Option<String>,
-    postal_code: Option<String>,
-}
-
-impl ShelfRow {
-    fn shelf(self) -> Shelf {
-        let level = Level {
-            stock_id: self.id.into(),
-            product_id: self.product_id.into(),
-            location: self.location,
-            on_hand: self.on_hand,
-            reserved: self.reserved,
-            safety: self.safety,
-            available: available(self.on_hand, self.reserved, self.safety),
-            low_at: self.low_at,
-            low: self.low,
-        };
-        let Self { priority, country, postal_code, .. } = self;
-        Shelf { level, priority, country, postal_code }
-    }
-}
-
-fn shelves_of(rows: Vec<ShelfRow>) -> Vec<Shelf> {
-    rows.into_iter().map(ShelfRow::shelf).collect()
-}
-
-/// What lies of some products where orders are served from. Never takes SQLite's writer.
-pub(crate) async fn shelves(
-    db: &Db,
-    products: impl Iterator<Item = ProductId>,
-) -> Result<Vec<Shelf>> {
-    db.query(SHELVES).bind(ids(products)).all().await.map(shelves_of)
-}
-
-/// What lies of some products where orders are served from, as a unit of work sees it.
-pub(crate) async fn shelves_in(
-    tx: &mut Tx,
-    products: impl Iterator<Item = ProductId>,
-) -> Result<Vec<Shelf>> {
-    tx.query(SHELVES).bind(ids(products)).all().await.map(shelves_of)
 }
 
 /// What lies of a product at a location.
@@ -229,12 +188,12 @@ pub(crate) async fn at_location(
     location: &str,
 ) -> Result<Option<Level>> {
     let row = tx.query(AT_LOCATION).bind(product.uuid()).bind(location).optional::<Row>().await?;
-    Ok(row.map(Row::level))
+    row.map(Row::level).transpose()
 }
 
 /// What lies of a product everywhere.
 pub(crate) async fn locations(db: &Db, product: ProductId) -> Result<Vec<Level>> {
-    db.query(LOCATIONS).bind(product.uuid()).bind(LOCATIONS_MAX).all().await.map(rows)
+    db.query(LOCATIONS).bind(product.uuid()).bind(LOCATIONS_MAX).all().await.and_then(rows)
 }
 
 /// A row of stock that was opened.
@@ -290,7 +249,7 @@ pub(crate) async fn adjust(
         .bind(UNITS_MAX)
         .optional()
         .await?;
-    Ok(row.map(Row::versioned))
+    row.map(Row::versioned).transpose()
 }
 
 /// Takes promised units out of the house; fewer rows than lines when some were not promised.
@@ -318,7 +277,7 @@ pub(crate) async fn limit(
         .bind(limits.low_at)
         .optional()
         .await?;
-    Ok(row.map(Row::versioned))
+    row.map(Row::versioned).transpose()
 }
 
 /// A page of all stock after an id, or of that of which few units are left.
@@ -330,7 +289,7 @@ pub(crate) async fn list(
 ) -> Result<Vec<Level>> {
     let after = after.map_or(Uuid::nil(), StockId::uuid);
     let text = if only_low { STOCK_LOW } else { STOCK_LIST };
-    db.query(text).bind(after).bind(limit).all().await.map(rows)
+    db.query(text).bind(after).bind(limit).all().await.and_then(rows)
 }
 
 /// Stock that crossed its mark and was not looked at yet.
@@ -364,7 +323,7 @@ pub(crate) async fn at(
     location: &str,
     products: impl Iterator<Item = ProductId>,
 ) -> Result<Vec<Level>> {
-    tx.query(AT).bind(ids(products)).bind(location).all().await.map(rows)
+    tx.query(AT).bind(ids(products)).bind(location).all().await.and_then(rows)
 }
 
 /// Opens empty stock of known products at a location where they may not lie yet.
@@ -394,5 +353,5 @@ pub(crate) async fn shift(tx: &mut Tx, shifts: &[Shift]) -> Result<Vec<(Level, i
         .map(|it| json!({"k": it.stock_id.to_string(), "n": it.delta, "seen": it.seen}))
         .collect();
     let rows: Vec<Row> = tx.query(MOVE).bind(Json(list)).bind(UNITS_MAX).all().await?;
-    Ok(rows.into_iter().map(Row::versioned).collect())
+    rows.into_iter().map(Row::versioned).collect()
 }

@@ -1,10 +1,10 @@
-use kernel::events::StockAdjusted;
 use kernel::id::ProductId;
 use platform::audit::{self, Actor, Entry};
 use platform::idempotency::{self, Answer, Claim, Key};
 use platform::sql::{Db, Error, Tx, retry};
 use serde::Serialize;
 
+use super::cover::{Came, cover};
 use crate::domain::{Adjustment, Level, Location, UNITS_MAX};
 use crate::error::AdjustError;
 use crate::store::{self, Cause, Kind, Moved};
@@ -67,22 +67,13 @@ async fn apply(
         if adjustment.delta > 0 && place.is_some_and(|place| !place.active) {
             return Err(AdjustError::NotInUse(location.to_owned()));
         }
-        let (lowest, highest) = (level.reserved - level.on_hand, UNITS_MAX - level.on_hand);
+        let (lowest, highest) =
+            ((level.reserved - level.on_hand).min(0), UNITS_MAX - level.on_hand);
         let is_allowed_now = (lowest..=highest).contains(&adjustment.delta);
         let refused = AdjustError::OutOfRange { lowest, highest };
         return Err(if is_allowed_now { AdjustError::Changed } else { refused });
     };
-    let event = StockAdjusted {
-        stock_id: level.stock_id,
-        product_id: product,
-        location: level.location.clone(),
-        is_for_sale,
-        delta: adjustment.delta,
-        on_hand: level.on_hand,
-        reserved: level.reserved,
-        safety: level.safety,
-        reason: adjustment.reason.clone(),
-    };
+    let event = level.adjusted(is_for_sale, adjustment.delta, &adjustment.reason);
     tx.emit(&event, version)?;
     let cause =
         Cause { kind: Kind::Adjusted, order: None, reason: &adjustment.reason, actor: actor.id() };
@@ -94,6 +85,8 @@ async fn apply(
         reserved: 0,
     };
     store::record(tx, cause, &[moved]).await?;
+    let came = Came::to(&level, version, adjustment.delta);
+    cover(tx, std::iter::once(came)).await?;
     audit::record(tx, actor, &[entry(&level, adjustment)?]).await?;
     Ok(level)
 }

@@ -1,4 +1,3 @@
-use kernel::events::StockAdjusted;
 use kernel::id::ProductId;
 use platform::audit::{self, Actor, Entry};
 use platform::sql::{Db, retry};
@@ -30,20 +29,11 @@ pub(crate) async fn limit(
         let limited = store::limit(&mut tx, product, location, limits).await?;
         let (level, version) = limited.ok_or(AdjustError::UnknownProduct(product))?;
         let place = store::location::find_in(&mut tx, location).await?;
-        let event = StockAdjusted {
-            stock_id: level.stock_id,
-            product_id: product,
-            location: level.location.clone(),
-            is_for_sale: place.as_ref().is_some_and(Location::is_for_sale),
-            delta: 0,
-            on_hand: level.on_hand,
-            reserved: level.reserved,
-            safety: level.safety,
-            reason: format!("{} units are kept back", level.safety),
-        };
+        let is_for_sale = place.as_ref().is_some_and(Location::is_for_sale);
+        let reason = format!("{} units are kept back", level.safety);
+        let event = level.adjusted(is_for_sale, 0, &reason);
         tx.emit(&event, version)?;
-        let reason = event.reason.as_str();
-        let cause = Cause { kind: Kind::Limited, order: None, reason, actor: actor.id() };
+        let cause = Cause { kind: Kind::Limited, order: None, reason: &reason, actor: actor.id() };
         let (stock_id, product_id) = (level.stock_id, product);
         let moved = Moved { stock_id, product_id, version, on_hand: 0, reserved: 0 };
         store::record(&mut tx, cause, &[moved]).await?;

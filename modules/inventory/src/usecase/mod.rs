@@ -1,6 +1,7 @@
 //! What can be done with stock, one file each.
 
 mod adjust;
+mod cover;
 mod expire;
 mod keep;
 mod limit;
@@ -8,6 +9,7 @@ mod locations;
 mod low;
 mod open;
 mod part;
+mod policy;
 mod release;
 mod reserve;
 mod shift;
@@ -29,6 +31,7 @@ pub(crate) use locations::{create, prepare, replace};
 pub(crate) use low::warn;
 pub(crate) use open::open;
 pub(crate) use part::{change, ship_part_in};
+pub(crate) use policy::{end_preorders, set_policy};
 pub(crate) use release::{release, release_in};
 pub(crate) use reserve::reserve;
 pub(crate) use shift::{count, transfer};

@@ -33,6 +33,8 @@ pub(crate) async fn open(
         on_hand: units,
         reserved: 0,
         safety: 0,
+        backorder_max: 0,
+        available_from: None,
         reason: REASON.to_owned(),
     };
     tx.emit(&event, version)?;

@@ -3,10 +3,12 @@
 use kernel::events::{StockReleased, StockReturned, StockShipped};
 use kernel::id::{OrderId, StockId};
 use kernel::ports::StockLine;
+use platform::guard::Changed;
 use platform::sql::{Db, Error, Result, Tx, retry};
 
+use super::cover::{Came, cover};
 use super::{not_held, pair};
-use crate::domain::{Change, HoldState, Line, Part, Wanted, divide, wanted};
+use crate::domain::{Change, HoldState, Line, Part, Wanted, divide, owed, wanted};
 use crate::error::HoldError;
 use crate::store::{self, Cause, Kind, Moved, STOCK, Shift};
 
@@ -95,17 +97,17 @@ pub(super) async fn ship(tx: &mut Tx, order: OrderId, lines: &[Line]) -> Result<
             product_id,
             order_id: order,
             quantity: line.quantity,
-            on_hand: row.limit,
+            on_hand: row.told,
             reserved: row.used,
         };
         tx.emit(&event, version)?;
     }
-    store::count_parts(tx, order, Change::Ship, lines).await?;
+    store::count_parts(tx, order, Change::Ship, lines, |_| 0).await?;
     let cause = Cause { kind: Kind::Shipped, order: Some(order), reason: "shipped", actor: None };
     store::record(tx, cause, &moved).await
 }
 
-/// Promised units are free again.
+/// Promised units are free again. Those that lie there are for the orders that wait for them.
 pub(super) async fn give_back(
     tx: &mut Tx,
     order: OrderId,
@@ -124,15 +126,34 @@ pub(super) async fn give_back(
             product_id,
             order_id: order,
             quantity: line.quantity,
-            on_hand: row.limit,
+            on_hand: row.told,
             reserved: row.used,
             reason: kind.word().to_owned(),
         };
         tx.emit(&event, version)?;
     }
-    store::count_parts(tx, order, Change::Release, lines).await?;
+    // What was owed of each stock before. The rows are locked by now, and with them what their lines
+    // wait for.
+    let before = |line: &Line, row: &Changed| owed(row.told, row.used + line.quantity);
+    let given = pair(lines, &changed)?;
+    let is_owed = given.iter().any(|(line, row)| before(line, row) > 0);
+    let parts = if is_owed { store::parts(tx, order).await? } else { Vec::new() };
+    let waited = |line: &Line| {
+        let part = parts.iter().find(|part| part.stock_id == line.stock_id);
+        part.map_or(0, |part| part.backordered.min(line.quantity))
+    };
+    store::count_parts(tx, order, Change::Release, lines, waited).await?;
     let cause = Cause { kind, order: Some(order), reason: "given back", actor: None };
-    store::record(tx, cause, &moved).await
+    store::record(tx, cause, &moved).await?;
+    let came = given.iter().map(|(line, row)| Came {
+        stock_id: line.stock_id,
+        product_id: line.product_id,
+        version: row.version,
+        on_hand: row.told,
+        reserved: row.used,
+        owed: before(line, row) - waited(line),
+    });
+    cover(tx, came).await
 }
 
 /// Units that had left lie where they were.
@@ -163,8 +184,13 @@ async fn take_back(tx: &mut Tx, order: OrderId, lines: &[Line]) -> Result<()> {
         };
         tx.emit(&event, version)?;
     }
-    store::count_parts(tx, order, Change::TakeBack, lines).await?;
+    store::count_parts(tx, order, Change::TakeBack, lines, |_| 0).await?;
     let cause =
         Cause { kind: Kind::Returned, order: Some(order), reason: "came back", actor: None };
-    store::record(tx, cause, &moved).await
+    store::record(tx, cause, &moved).await?;
+    let delta =
+        |stock| lines.iter().find(|line| line.stock_id == stock).map_or(0, |it| it.quantity);
+    let came =
+        changed.iter().map(|(level, version)| Came::to(level, *version, delta(level.stock_id)));
+    cover(tx, came).await
 }

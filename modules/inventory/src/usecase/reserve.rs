@@ -3,11 +3,11 @@ use kernel::events::StockReserved;
 use kernel::id::{OrderId, StockId};
 use kernel::ports::{Destination, Shortage, StockLine};
 use platform::fault;
-use platform::guard::Refused;
+use platform::guard::{Changed, Refused};
 use platform::sql::{Db, Tx, retry};
 
 use super::pair;
-use crate::domain::{Allocation, Line, Shelf, Wanted, allocate, available, wanted};
+use crate::domain::{Allocation, Line, Shelf, Wanted, allocate, backordered, wanted};
 use crate::error::HoldError;
 use crate::store::{self, Cause, Kind, Moved, STOCK};
 
@@ -104,9 +104,12 @@ async fn take(
         Err(_) if fault::bug("refusal_is_ignored") => return Ok(Ok(())),
         Err(refused) => return Ok(Err(refused)),
     };
+    let taken = pair(lines, &changed)?;
+    let later = |line: &Line, row: &Changed| backordered(row.told, row.used, line.quantity);
+    let lines = taken.iter().map(|(line, row)| (*line, later(line, row)));
     store::save_lines(tx, order, lines).await?;
-    let mut moved = Vec::with_capacity(lines.len());
-    for (line, row) in pair(lines, &changed)? {
+    let mut moved = Vec::with_capacity(taken.len());
+    for (line, row) in taken {
         let &Line { stock_id, product_id, quantity } = line;
         let version = row.version;
         moved.push(Moved { stock_id, product_id, version, on_hand: 0, reserved: quantity });
@@ -115,7 +118,8 @@ async fn take(
             product_id,
             order_id: order,
             quantity,
-            on_hand: row.limit,
+            backordered: later(line, row),
+            on_hand: row.told,
             reserved: row.used,
         };
         tx.emit(&event, version)?;
@@ -143,9 +147,8 @@ async fn replan(
     for line in taken {
         let own = shelves.iter_mut().find(|shelf| shelf.level.stock_id == line.stock_id);
         if let Some(shelf) = own {
-            let level = &mut shelf.level;
-            level.reserved -= line.quantity;
-            level.available = available(level.on_hand, level.reserved, level.safety);
+            shelf.level.reserved -= line.quantity;
+            shelf.level = shelf.level.clone().counted();
         }
     }
     request.plan(&shelves).map_err(HoldError::OutOfStock)

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use kernel::events::StockAdjusted;
 use kernel::id::{ProductId, StockId};
 use platform::audit::{self, Actor, Entry};
 use platform::idempotency::{self, Answer, Claim, Key};
@@ -11,6 +10,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::Adjusted;
+use super::cover::{Came, cover};
 use crate::domain::{Level, Location, Stocktake, Transfer, UNITS_MAX, Wanted};
 use crate::error::{Impossible, ShiftError};
 use crate::store::{self, Cause, Kind, Moved, Shift};
@@ -36,7 +36,7 @@ pub(crate) async fn count(
         for (product, &counted) in &take.lines {
             let level = &levels[product];
             let delta = counted - level.on_hand;
-            if counted < level.reserved {
+            if delta < 0 && counted < level.reserved {
                 impossible.push(named(level, counted));
             } else if delta > 0 && !here.active {
                 return Err(ShiftError::NotInUse(here.code));
@@ -200,26 +200,20 @@ async fn shift(
     let deltas: BTreeMap<StockId, i64> =
         shifts.iter().map(|shift| (shift.stock_id, shift.delta)).collect();
     let mut moved = Vec::with_capacity(changed.len());
+    let mut came = Vec::with_capacity(changed.len());
     for (level, version) in changed {
         let (stock_id, product_id) = (level.stock_id, level.product_id);
         let delta = deltas.get(&stock_id).copied().unwrap_or_default();
         let at = places.iter().find(|place| place.code == level.location);
-        let event = StockAdjusted {
-            stock_id,
-            product_id,
-            is_for_sale: at.is_some_and(|place| place.is_for_sale()),
-            location: level.location,
-            delta,
-            on_hand: level.on_hand,
-            reserved: level.reserved,
-            safety: level.safety,
-            reason: reason.to_owned(),
-        };
+        let is_for_sale = at.is_some_and(|place| place.is_for_sale());
+        let event = level.adjusted(is_for_sale, delta, reason);
         tx.emit(&event, version)?;
         moved.push(Moved { stock_id, product_id, version, on_hand: delta, reserved: 0 });
+        came.push(Came::to(&level, version, delta));
     }
     let cause = Cause { kind, order: None, reason, actor: actor.id() };
     store::record(tx, cause, &moved).await?;
+    cover(tx, came.into_iter()).await?;
     Ok(true)
 }
 

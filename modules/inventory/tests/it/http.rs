@@ -18,7 +18,7 @@ platform::on_both_engines!(super::SCHEMA =>
 #[test]
 fn every_route_is_described() {
     let described = Inventory::openapi().paths.paths;
-    assert_eq!(described.len(), 9);
+    assert_eq!(described.len(), 10);
     let known = [
         "/v1/admin/stock/{product_id}",
         "/v1/admin/stock/locations",

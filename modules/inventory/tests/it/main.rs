@@ -2,9 +2,12 @@
 #![cfg(test)]
 
 mod adjust;
+mod backorder;
+mod cover;
 mod http;
 mod limits;
 mod locations;
+mod migration;
 mod model;
 mod parts;
 mod react;

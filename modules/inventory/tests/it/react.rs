@@ -2,7 +2,7 @@ use inventory::SCHEMA;
 use kernel::Clock;
 use kernel::events::{LocationChanged, OrderShipped};
 use kernel::id::{CustomerId, ProductId};
-use kernel::ports::Stock;
+use kernel::ports::{Availability, Stock};
 use platform::bus::{Bus, Settings};
 use platform::module::Schema;
 use platform::sql::Db;
@@ -79,7 +79,8 @@ async fn a_product_is_opened_once(db: Db) {
     let product = ProductId::new();
     shop::hear(&inventory, &shop::created(product, None)).await.unwrap();
     shop::hear(&inventory, &shop::created(product, Some(9))).await.unwrap();
-    assert_eq!(inventory.available(&[product]).await.unwrap(), [(product, 0)]);
+    let none = Availability { product_id: product, on_hand: 0, backorder: 0, from: None };
+    assert_eq!(inventory.available(&[product]).await.unwrap(), [none]);
     let forged = shop::created(ProductId::new(), Some(-1));
     assert!(shop::hear(&inventory, &forged).await.is_err());
     shop::books_are_right(&inventory).await;

@@ -1,9 +1,9 @@
 //! A small shop around the inventory.
 
-use inventory::{Adjustment, Allocation, Inventory, LocationInput, Settings};
+use inventory::{Adjustment, Allocation, Inventory, LocationInput, Policy, Settings, StockPolicy};
 use kernel::events::ProductCreated;
 use kernel::id::{EventId, OrderId, ProductId};
-use kernel::ports::{Shortage, Stock, StockError, StockLine};
+use kernel::ports::{Availability, Shortage, Stock, StockError, StockLine};
 use kernel::{Currency, Envelope, Event, Money, Timestamp};
 use platform::audit::Actor;
 use platform::bus::{Handler, HandlerError, Topic};
@@ -40,6 +40,18 @@ pub async fn bring(inventory: &Inventory, product: ProductId, units: i64, locati
     let delivery = Adjustment::new(units, "delivery", Some(location.to_owned())).unwrap();
     let key = Key::new("staff", "adjust", &OrderId::new().to_string(), b"");
     inventory.adjust(&key, product, &delivery, &Actor::SYSTEM).await.unwrap();
+}
+
+/// Lets units be promised that do not lie there yet.
+pub async fn backorder(inventory: &Inventory, product: ProductId, most: i64) {
+    let now = kernel::Clock::system().now();
+    let policy = StockPolicy::new(Policy::Backorder, most, None, None, now).unwrap();
+    inventory.set_policy(product, &policy, &Actor::SYSTEM).await.unwrap();
+}
+
+/// How many units of an order can leave the house.
+pub async fn covered(inventory: &Inventory, order: OrderId) -> i64 {
+    inventory.covered(order).await.unwrap().iter().map(|line| line.units).sum()
 }
 
 /// Hands an event to the reaction that subscribed to it, in a commit of its own.
@@ -99,7 +111,7 @@ pub async fn order(
 
 pub async fn available(inventory: &Inventory, product: ProductId) -> i64 {
     let found = inventory.available(&[product]).await.unwrap();
-    found.first().map_or(0, |(_, available)| *available)
+    found.first().map_or(0, Availability::units)
 }
 
 pub async fn books_are_right(inventory: &Inventory) {

@@ -1,6 +1,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::publishes;
+use crate::clock::Timestamp;
 use crate::id::{AlertId, LocationId, OrderId, ProductId, StockId};
 
 /// Stock was counted, received, moved or written off; or another part of it is kept back, and
@@ -25,6 +26,12 @@ pub struct StockAdjusted {
     /// How much of it is kept back: it is not promised to anybody new.
     #[serde(default)]
     pub safety: i64,
+    /// How many units can be promised beyond what lies there.
+    #[serde(default)]
+    pub backorder_max: i64,
+    /// Nothing of it leaves the house before, where that is set.
+    #[serde(default)]
+    pub available_from: Option<Timestamp>,
     /// Why.
     pub reason: String,
 }
@@ -45,6 +52,9 @@ pub struct StockReserved {
     pub order_id: OrderId,
     /// How many units.
     pub quantity: i64,
+    /// How many of these do not lie there yet.
+    #[serde(default)]
+    pub backordered: i64,
     /// What lies there now.
     pub on_hand: i64,
     /// How much of it is promised.
@@ -104,6 +114,30 @@ pub struct StockReturned {
     pub reserved: i64,
 }
 
+/// Units that came in or came free are for orders that waited for them, the oldest ones first.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StockCovered {
+    /// The stock.
+    pub stock_id: StockId,
+    /// Of which product.
+    pub product_id: ProductId,
+    /// Whose units they are now.
+    pub orders: Vec<OrderCovered>,
+    /// What lies there now.
+    pub on_hand: i64,
+    /// How much is promised.
+    pub reserved: i64,
+}
+
+/// Units that an order waited for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrderCovered {
+    /// The order.
+    pub order_id: OrderId,
+    /// How many units.
+    pub quantity: i64,
+}
+
 /// Few units are left: what can be promised fell to the mark that was set. Told once, until there is
 /// more again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -139,6 +173,7 @@ publishes! { "stoa.inventory":
     StockReleased = "stock.released" about stock_id;
     StockShipped = "stock.shipped" about stock_id;
     StockReturned = "stock.returned" about stock_id;
+    StockCovered = "stock.covered" about stock_id;
     StockLow = "stock.low" about alert_id;
     LocationChanged = "location.changed" about location_id;
 }

@@ -35,6 +35,37 @@ pub struct Shortage {
     pub available: i64,
 }
 
+/// What can be promised of a product.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Availability {
+    /// The product.
+    pub product_id: ProductId,
+    /// How many units lie there for whoever asks first.
+    pub on_hand: i64,
+    /// How many more can be promised, which come later.
+    pub backorder: i64,
+    /// Nothing of it leaves the house before, where that is set.
+    pub from: Option<Timestamp>,
+}
+
+impl Availability {
+    /// How many units can be promised in all.
+    pub const fn units(&self) -> i64 {
+        self.on_hand.saturating_add(self.backorder)
+    }
+}
+
+/// What of the units of an order can leave the house.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Covered {
+    /// The product.
+    pub product_id: ProductId,
+    /// How many units left before or can leave now; the rest of the promise is still to come.
+    pub units: i64,
+    /// When units that lie there may leave, if they have to wait for a day.
+    pub from: Option<Timestamp>,
+}
+
 /// Why stock was not promised or kept.
 #[derive(Debug, thiserror::Error)]
 pub enum StockError {
@@ -73,8 +104,8 @@ pub trait Stock: Send + Sync {
     /// with [`StockError::ReservationEnded`], so that a late repetition cannot promise it again.
     async fn release(&self, order: OrderId) -> Result<(), StockError>;
 
-    /// Some of the promised units left the house, once for each key. The promise must be final. When
-    /// more is named than is promised still, [`StockError::OutOfStock`] says how much that is, and
+    /// Some of the promised units left the house, once for each key. The promise must be final, and the
+    /// units lie there. When more is named than is promised still, [`StockError::OutOfStock`] says how much that is, and
     /// nothing is changed; so it is with the other two.
     async fn ship_part(
         &self,
@@ -99,7 +130,10 @@ pub trait Stock: Send + Sync {
         lines: &[StockLine],
     ) -> Result<(), StockError>;
 
-    /// How many units of each product can be promised now; products without stock are left out.
-    async fn available(&self, products: &[ProductId])
-    -> Result<Vec<(ProductId, i64)>, Unavailable>;
+    /// What can be promised of each product now; products without stock are left out.
+    async fn available(&self, products: &[ProductId]) -> Result<Vec<Availability>, Unavailable>;
+
+    /// What of the order's units can leave the house now, product by product. It becomes less only by
+    /// what happens to this very order.
+    async fn covered(&self, order: OrderId) -> Result<Vec<Covered>, Unavailable>;
 }

@@ -3,6 +3,7 @@
 pub mod address;
 pub mod cart;
 pub mod contact;
+pub mod covered;
 pub mod difference;
 pub mod discount;
 pub mod invoice;

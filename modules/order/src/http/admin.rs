@@ -136,7 +136,7 @@ pub(super) async fn advance_order(
     ), request_body = Ship,
     responses(
         (status = 200, description = "The order as it is now", body = OrderView),
-        (status = 409, description = "`order_state`: `order_status`, and `allowed` moves; or `conflict`, `idempotency_in_progress`", body = Problem),
+        (status = 409, description = "`order_state`: `order_status`, and `allowed` moves; or `out_of_stock`: `lines` tell how many are `available` now; or `conflict`, `idempotency_in_progress`", body = Problem),
     ))]
 pub(super) async fn ship(
     orders: Data<Orders>,

@@ -2,8 +2,8 @@ use std::collections::HashMap;
 
 use actix_web::web::{Data, Path};
 use kernel::id::{LineId, ProductId};
-use kernel::ports::{Buyer, Offer, Principal, Wanted};
-use kernel::{Address, Money, Problem};
+use kernel::ports::{Availability, Buyer, Offer, Principal, Wanted};
+use kernel::{Address, Money, Problem, Timestamp};
 use platform::http::{Answer, Body, Caller, ok};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -42,8 +42,41 @@ pub(super) struct CartLineView {
     unit_price: Option<Money>,
     #[serde(skip_serializing_if = "Option::is_none")]
     total: Option<Money>,
+    #[serde(flatten)]
+    stock: LineStock,
+}
+
+/// Where the units of a line would come from.
+#[derive(Serialize, ToSchema)]
+struct LineStock {
     /// How many units could be had now.
     available: i64,
+    /// How many of the line's units would come later.
+    #[serde(skip_serializing_if = "is_none")]
+    backordered: i64,
+    /// Nothing of it is sent before, where that is set.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    available_from: Option<Timestamp>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks by reference")]
+const fn is_none(units: &i64) -> bool {
+    *units == 0
+}
+
+impl LineStock {
+    fn of(stock: &HashMap<ProductId, Availability>, line: &CartLine) -> Self {
+        let Some(stock) = stock.get(&line.product_id) else {
+            return Self { available: 0, backordered: 0, available_from: None };
+        };
+        let later = (line.quantity - stock.on_hand).max(0);
+        Self {
+            available: stock.on_hand,
+            backordered: later.min(stock.backorder),
+            available_from: stock.from,
+        }
+    }
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -123,14 +156,23 @@ pub(super) struct QuoteLine {
     discount: Money,
     /// The tax of what is left.
     tax: LineTax,
-    /// How many units could be had now.
-    available: i64,
+    #[serde(flatten)]
+    stock: LineStock,
 }
 
-/// How many units of each product of a cart could be had now.
-async fn available(orders: &Orders, cart: &Cart) -> Result<HashMap<ProductId, i64>, OrderError> {
+/// What could be promised of each product of a cart.
+async fn available(
+    orders: &Orders,
+    cart: &Cart,
+) -> Result<HashMap<ProductId, Availability>, OrderError> {
     let products: Vec<ProductId> = cart.lines.iter().map(|line| line.product_id).collect();
-    Ok(orders.inner.stock.available(&products).await?.into_iter().collect())
+    let found = orders.inner.stock.available(&products).await?;
+    Ok(found.into_iter().map(|stock| (stock.product_id, stock)).collect())
+}
+
+/// How many units of each, those included that come later.
+fn in_all(stock: &HashMap<ProductId, Availability>) -> HashMap<ProductId, i64> {
+    stock.iter().map(|(product, stock)| (*product, stock.units())).collect()
 }
 
 pub(super) async fn view(orders: &Orders, caller: &Principal) -> Result<CartView, OrderError> {
@@ -143,11 +185,10 @@ pub(super) async fn view(orders: &Orders, caller: &Principal) -> Result<CartView
     let offers: HashMap<ProductId, &Offer> =
         offers.iter().map(|offer| (offer.product_id, offer)).collect();
     let stock = available(orders, &cart).await?;
-    let obstacles = obstacles(&cart.lines, &offers, Some(&stock));
+    let obstacles = obstacles(&cart.lines, &offers, Some(&in_all(&stock)));
     let mut view = CartView { lines: vec![], coupon: cart.coupon, items: None, obstacles };
     for line in &cart.lines {
         let offer = offers.get(&line.product_id);
-        let available = stock.get(&line.product_id).copied().unwrap_or(0);
         let total = offer.map(|offer| offer.price.times(line.quantity)).transpose()?;
         if let Some(total) = total {
             let sum = view.items.unwrap_or(Money::zero(total.currency()));
@@ -161,7 +202,7 @@ pub(super) async fn view(orders: &Orders, caller: &Principal) -> Result<CartView
             quantity: line.quantity,
             unit_price: offer.map(|offer| offer.price),
             total,
-            available,
+            stock: LineStock::of(&stock, line),
         });
     }
     Ok(view)
@@ -257,7 +298,7 @@ pub(super) async fn quote(orders: Data<Orders>, caller: Caller, body: Body<AskQu
     let stock = available(&orders, &cart).await?;
     let offers: HashMap<ProductId, &Offer> =
         quote.lines.iter().map(|line| (line.line.product_id, &line.offer)).collect();
-    let obstacles = obstacles(&cart.lines, &offers, Some(&stock));
+    let obstacles = obstacles(&cart.lines, &offers, Some(&in_all(&stock)));
     let line = |priced: &PricedLine| QuoteLine {
         line_id: priced.line.id,
         product_id: priced.line.product_id,
@@ -268,7 +309,7 @@ pub(super) async fn quote(orders: Data<Orders>, caller: Caller, body: Body<AskQu
         total: priced.total,
         discount: priced.discount,
         tax: priced.tax.into(),
-        available: stock.get(&priced.line.product_id).copied().unwrap_or(0),
+        stock: LineStock::of(&stock, &priced.line),
     };
     ok(&QuoteView {
         tax_lines: quote.tax_lines()?,

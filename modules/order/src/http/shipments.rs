@@ -52,7 +52,7 @@ pub(super) struct Lost {
     ), request_body = NewShipment,
     responses(
         (status = 200, description = "The order as it is now", body = OrderView),
-        (status = 409, description = "`order_state`: `order_status` and `allowed` moves, or `line_id` and how many are `left`; or `conflict`, `idempotency_in_progress`", body = Problem),
+        (status = 409, description = "`order_state`: `order_status` and `allowed` moves, or `line_id` and how many are `left`; or `out_of_stock`: `lines` tell how many are `available` now, as the rest does not lie there yet or waits for its day (`available_from`); or `conflict`, `idempotency_in_progress`", body = Problem),
     ))]
 pub(super) async fn ship(
     orders: Data<Orders>,

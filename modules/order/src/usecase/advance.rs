@@ -104,6 +104,10 @@ impl Orders {
     ) -> Result<Tried, OrderError> {
         // Asked before the unit of work begins: it holds SQLite's only writer.
         let payment = self.payment_of(id).await?;
+        let covered = match advance {
+            Advance::Ship(_) => self.inner.stock.covered(id).await?,
+            _ => Vec::new(),
+        };
         let mut tx = self.inner.db.begin("order.advance").await?;
         if let Some(key) = key {
             match idempotency::claim(&mut tx, key).await? {
@@ -129,7 +133,7 @@ impl Orders {
         let from = order.status;
         match advance {
             Advance::Cancel { reason } => cancel(&mut tx, &mut order, reason).await?,
-            Advance::Ship(parcel) => ship::leave(&mut tx, &mut order, parcel).await?,
+            Advance::Ship(parcel) => ship::leave(&mut tx, &mut order, parcel, &covered).await?,
             Advance::Deliver => ship::deliver(&mut tx, &mut order).await?,
             Advance::End { shipment, end } => {
                 ship::end(&mut tx, &mut order, *shipment, end).await?;

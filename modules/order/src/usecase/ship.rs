@@ -6,11 +6,13 @@ use kernel::events::{
     OrderDelivered, OrderShipped, ParcelLine, ShipmentDelivered, ShipmentLost, ShipmentShipped,
 };
 use kernel::id::ShipmentId;
+use kernel::ports::Covered;
 use kernel::problem::{Problem, code};
 use platform::fault;
 use platform::sql::Tx;
 use serde::Serialize;
 
+use crate::domain::covered::check_covered;
 use crate::domain::order::Order;
 use crate::domain::shipment::{
     Fact, Fulfilment, Shipment, ShipmentLine, State, fulfilment, is_settled, packed,
@@ -55,14 +57,16 @@ impl End {
     }
 }
 
-/// A parcel leaves. The order is shipped when it was the last one.
+/// A parcel leaves, of the units that are covered. The order is shipped when it was the last one.
 pub(super) async fn leave(
     tx: &mut Tx,
     order: &mut Order,
     parcel: &Parcel,
+    covered: &[Covered],
 ) -> Result<(), OrderError> {
     let shipped = order.status.after(Move::Ship).ok_or_else(|| OrderError::state(order))?;
     let lines = packed(&order.lines, parcel.lines.as_deref())?;
+    check_covered(&order.lines, &lines, covered)?;
     let is_first = fulfilment(&order.lines) == Fulfilment::None;
     for packed in &lines {
         for line in order.lines.iter_mut().filter(|line| line.id == packed.line_id) {

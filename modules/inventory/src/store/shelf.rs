@@ -1,0 +1,86 @@
+//! What lies where orders are served from.
+
+use kernel::Timestamp;
+use kernel::id::ProductId;
+use platform::sql::{Db, Error, Result, Tx};
+use uuid::Uuid;
+
+use super::stock::ids;
+use crate::domain::{Level, Shelf};
+
+platform::statements! {
+    SHELVES =
+        "select s.id, s.product_id, s.location, s.on_hand, s.reserved, s.safety,
+                s.low_at, s.low, s.policy, s.backorder_max, s.available_from,
+                l.priority, l.country, l.postal_code
+           from stock s join location l on l.code = s.location
+          where s.product_id in (select unhex(value, '-') from json_each($1))
+            and l.active and l.serves_orders",
+        "select s.id, s.product_id, s.location, s.on_hand, s.reserved, s.safety,
+                s.low_at, s.low, s.policy, s.backorder_max, s.available_from,
+                l.priority, l.country, l.postal_code
+           from stock s join location l on l.code = s.location
+          where s.product_id in (select cast(p as uuid) from jsonb_array_elements_text($1) as p)
+            and l.active and l.serves_orders";
+}
+
+#[derive(platform::sql::Record)]
+struct Row {
+    id: Uuid,
+    product_id: Uuid,
+    location: String,
+    on_hand: i64,
+    reserved: i64,
+    safety: i64,
+    low_at: Option<i64>,
+    low: bool,
+    policy: String,
+    backorder_max: i64,
+    available_from: Option<Timestamp>,
+    priority: i64,
+    country: Option<String>,
+    postal_code: Option<String>,
+}
+
+impl Row {
+    fn shelf(self) -> Result<Shelf> {
+        let level = Level {
+            stock_id: self.id.into(),
+            product_id: self.product_id.into(),
+            location: self.location,
+            on_hand: self.on_hand,
+            reserved: self.reserved,
+            safety: self.safety,
+            low_at: self.low_at,
+            low: self.low,
+            policy: self.policy.parse().map_err(Error::Inconsistent)?,
+            backorder_max: self.backorder_max,
+            available_from: self.available_from,
+            available: 0,
+            backordered: 0,
+            backorderable: 0,
+        };
+        let Self { priority, country, postal_code, .. } = self;
+        Ok(Shelf { level: level.counted(), priority, country, postal_code })
+    }
+}
+
+fn shelves_of(rows: Vec<Row>) -> Result<Vec<Shelf>> {
+    rows.into_iter().map(Row::shelf).collect()
+}
+
+/// What lies of some products where orders are served from. Never takes SQLite's writer.
+pub(crate) async fn shelves(
+    db: &Db,
+    products: impl Iterator<Item = ProductId>,
+) -> Result<Vec<Shelf>> {
+    db.query(SHELVES).bind(ids(products)).all().await.and_then(shelves_of)
+}
+
+/// What lies of some products where orders are served from, as a unit of work sees it.
+pub(crate) async fn shelves_in(
+    tx: &mut Tx,
+    products: impl Iterator<Item = ProductId>,
+) -> Result<Vec<Shelf>> {
+    tx.query(SHELVES).bind(ids(products)).all().await.and_then(shelves_of)
+}

@@ -1,0 +1,90 @@
+//! What of a parcel can leave: only units that lie there.
+
+use kernel::Timestamp;
+use kernel::id::{LineId, ProductId};
+use kernel::ports::Covered;
+use kernel::problem::{Problem, code};
+use serde::Serialize;
+
+use super::order::Line;
+use super::shipment::ShipmentLine;
+
+/// Units of a line that cannot leave yet.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+struct Uncovered {
+    line_id: LineId,
+    product_id: ProductId,
+    /// How many were to leave.
+    requested: i64,
+    /// How many can.
+    available: i64,
+    /// When more can, if that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    available_from: Option<Timestamp>,
+}
+
+/// Refuses a parcel with units that do not lie there yet or have to wait for their day. `covered` counts
+/// what left before too.
+pub fn check_covered(
+    lines: &[Line],
+    packed: &[ShipmentLine],
+    covered: &[Covered],
+) -> Result<(), Problem> {
+    let uncovered = |inside: &ShipmentLine| {
+        let line = lines.iter().find(|line| line.id == inside.line_id)?;
+        let stock = covered.iter().find(|stock| stock.product_id == line.product_id)?;
+        let available = (stock.units - line.shipped).max(0);
+        (inside.quantity > available).then_some(Uncovered {
+            line_id: line.id,
+            product_id: line.product_id,
+            requested: inside.quantity,
+            available,
+            available_from: stock.from,
+        })
+    };
+    let short: Vec<Uncovered> = packed.iter().filter_map(uncovered).collect();
+    if short.is_empty() {
+        return Ok(());
+    }
+    let detail = "Units of the lines named do not lie there yet, or wait for their day; send what is \
+                  available, and the rest later.";
+    Err(Problem::new(code::OUT_OF_STOCK, detail).with("lines", short))
+}
+
+#[cfg(test)]
+mod tests {
+    use kernel::{Currency, Money};
+
+    use super::*;
+
+    #[test]
+    fn only_what_lies_there_can_leave() {
+        let product_id = ProductId::new();
+        let none = Money::zero(Currency::EUR);
+        let line = Line {
+            id: LineId::new(),
+            product_id,
+            sku: "LAMP-1".to_owned(),
+            name: "Lamp".to_owned(),
+            quantity: 10,
+            unit_price: none,
+            total: none,
+            discount: none,
+            tax: None,
+            shipped: 3,
+            delivered: 0,
+            lost: 0,
+        };
+        let packed = |quantity| [ShipmentLine { line_id: line.id, quantity }];
+        let covered = |units| [Covered { product_id, units, from: None }];
+        let check = |quantity, units| {
+            check_covered(std::slice::from_ref(&line), &packed(quantity), &covered(units))
+        };
+        assert!(check(4, 7).is_ok());
+        let refused = check(5, 7).unwrap_err();
+        assert_eq!(refused.extra["lines"][0]["available"], 4);
+        assert_eq!(check(1, 2).unwrap_err().extra["lines"][0]["available"], 0);
+        let nothing_known = check_covered(std::slice::from_ref(&line), &packed(7), &[]);
+        assert!(nothing_known.is_ok());
+    }
+}
