@@ -205,7 +205,7 @@ fn money(order: &Brief, payment: Option<&PaymentRow>) -> std::result::Result<(),
     if payment.is_some_and(|payment| payment.amount.currency() != order.total.currency()) {
         return Err("was paid in another currency".to_owned());
     }
-    let held = payment.map_or(0, held);
+    let held = payment.map_or(0, |payment| payment.held.minor());
     let taken = payment.map_or(0, |payment| payment.captured.minor());
     let kept = taken - payment.map_or(0, |payment| payment.refunded.minor());
     let (explained, what) = match order.status {
@@ -220,14 +220,6 @@ fn money(order: &Brief, payment: Option<&PaymentRow>) -> std::result::Result<(),
         }
     };
     if explained { Ok(()) } else { Err(what) }
-}
-
-/// What is set aside on the shopper's card and was not taken yet.
-fn held(payment: &PaymentRow) -> i64 {
-    match payment.status {
-        "authorized" => payment.authorized.minor() - payment.captured.minor(),
-        _ => 0,
-    }
 }
 
 /// Whether what an order holds of the stock is what its state explains.

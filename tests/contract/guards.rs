@@ -46,18 +46,18 @@ const ROW_OF: &[(&str, &[&str])] = &[
         "payment.captured",
         &[
             "insert into payable (order_id, attempts) values (:id, 1)",
-            "insert into payment (id, order_id, purpose, attempt, amount_minor, currency, status,
+            "insert into payment (id, order_id, purpose, pays, attempt, amount_minor, currency, status,
                     authorized_minor, version, token, created_at, updated_at)
-             values (:id, :id, 'order', 1, 20, 'EUR', 'authorized', 20, 1, 't', :now, :now)",
+             values (:id, :id, 'order', :id, 1, 20, 'EUR', 'authorized', 20, 1, 't', :now, :now)",
         ],
     ),
     (
         "payment.refunded",
         &[
             "insert into payable (order_id, attempts) values (:id, 1)",
-            "insert into payment (id, order_id, purpose, attempt, amount_minor, currency, status,
+            "insert into payment (id, order_id, purpose, pays, attempt, amount_minor, currency, status,
                     authorized_minor, captured_minor, version, token, created_at, updated_at)
-             values (:id, :id, 'order', 1, 20, 'EUR', 'captured', 20, 20, 1, 't', :now, :now)",
+             values (:id, :id, 'order', :id, 1, 20, 'EUR', 'captured', 20, 20, 1, 't', :now, :now)",
         ],
     ),
     (

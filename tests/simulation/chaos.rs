@@ -3,9 +3,9 @@
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use kernel::id::{OrderId, PaymentId, ProductId};
+use kernel::id::{ChangeId, OrderId, PaymentId, ProductId};
 use kernel::ports::{
-    Authorization, Authorize, Booked, Booking, Buyer, Catalog, Destination, Logistics,
+    Authorization, Authorize, Booked, Booking, Buyer, Catalog, ChargeMore, Destination, Logistics,
     LogisticsError, Offer, PaymentError, PaymentView, Payments, Stock, StockError, StockLine,
     TaxTerms, Unavailable, Wanted,
 };
@@ -127,6 +127,14 @@ impl<P: Stock> Stock for Chaos<P> {
 impl<P: Payments> Payments for Chaos<P> {
     async fn authorize(&self, request: Authorize) -> Result<Authorization, PaymentError> {
         self.call("payments.authorize", || self.inner.authorize(request.clone())).await
+    }
+
+    async fn charge(&self, request: ChargeMore) -> Result<Authorization, PaymentError> {
+        self.call("payments.charge", || self.inner.charge(request.clone())).await
+    }
+
+    async fn cancel_charge(&self, order: OrderId, change: ChangeId) -> Result<(), Unavailable> {
+        self.call("payments.cancel_charge", || self.inner.cancel_charge(order, change)).await
     }
 
     async fn cancel(&self, order: OrderId) -> Result<(), Unavailable> {

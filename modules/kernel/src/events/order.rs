@@ -1,7 +1,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::publishes;
-use crate::id::{CustomerId, OrderId, ProductId, ShipmentId};
+use crate::id::{ChangeId, CustomerId, OrderId, ProductId, ShipmentId};
 use crate::money::Money;
 
 /// What was bought, as others need to know it.
@@ -88,6 +88,31 @@ const fn yes() -> bool {
     true
 }
 
+/// A confirmed order of which nothing had left was changed: its lines, what it costs, or where it goes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrderEdited {
+    /// The order.
+    pub order_id: OrderId,
+    /// The change.
+    pub change_id: ChangeId,
+    /// Who ordered.
+    pub customer_id: CustomerId,
+    /// What had been bought before.
+    pub lines_before: Vec<SoldLine>,
+    /// What is bought now.
+    pub lines: Vec<SoldLine>,
+    /// Units that are promised to it no longer. What it has more of was promised before this is told.
+    pub released: Vec<ParcelLine>,
+    /// What it cost before.
+    pub total_before: Money,
+    /// What it costs now.
+    pub total: Money,
+    /// When it had been confirmed.
+    pub confirmed_at: crate::clock::Timestamp,
+    /// Why.
+    pub reason: String,
+}
+
 /// Units of one product in a parcel.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ParcelLine {
@@ -169,6 +194,7 @@ publishes! { "stoa.order":
     OrderConfirmed = "order.confirmed" about order_id;
     OrderFailed = "order.failed" about order_id;
     OrderCancelled = "order.cancelled" about order_id;
+    OrderEdited = "order.edited" about order_id;
     OrderShipped = "order.shipped" about order_id;
     OrderDelivered = "order.delivered" about order_id;
     ShipmentShipped = "shipment.shipped" about order_id;

@@ -260,6 +260,7 @@ fn tell(tx: &mut Tx, payment: &Payment, told: Told, operation: &Operation) -> sq
                 &kernel::events::$event {
                     payment_id: payment.id,
                     order_id: payment.order_id,
+                    change_id: payment.pays.change(),
                     amount,
                     reason,
                 },

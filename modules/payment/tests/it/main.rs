@@ -3,9 +3,11 @@
 
 mod authorize;
 mod cancel;
+mod charge;
 mod commands;
 mod crash;
 mod http;
+mod migrated;
 mod secrets;
 mod shop;
 mod statements;
