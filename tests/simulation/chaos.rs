@@ -115,6 +115,20 @@ impl<P: Stock> Stock for Chaos<P> {
         self.call("stock.take_back", || self.inner.take_back(order, key, lines)).await
     }
 
+    async fn reserve_more(
+        &self,
+        order: OrderId,
+        key: &str,
+        lines: &[StockLine],
+        to: Option<&Destination>,
+    ) -> Result<(), StockError> {
+        self.call("stock.reserve_more", || self.inner.reserve_more(order, key, lines, to)).await
+    }
+
+    async fn take_back_more(&self, order: OrderId, key: &str) -> Result<(), StockError> {
+        self.call("stock.take_back_more", || self.inner.take_back_more(order, key)).await
+    }
+
     async fn available(
         &self,
         products: &[ProductId],

@@ -33,7 +33,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use kernel::Timestamp;
-use kernel::events::{OrderCancelled, OrderShipped, ProductCreated, ShipmentShipped};
+use kernel::events::{OrderCancelled, OrderEdited, OrderShipped, ProductCreated, ShipmentShipped};
 use kernel::id::{OrderId, ProductId};
 use kernel::ports::{Destination, Stock, StockError, StockLine, Unavailable};
 use platform::audit::Actor;
@@ -55,7 +55,7 @@ pub use store::STOCK;
 pub use usecase::Adjusted;
 
 platform::migrations! { "inventory": "0001_stock", "0002_locations", "0003_safety_stock",
-"0004_parts" }
+"0004_parts", "0007_more" }
 
 /// The tables of this module and the statements over them.
 pub const SCHEMA: Schema = Schema {
@@ -109,6 +109,7 @@ impl Inventory {
             Topic::of::<ShipmentShipped>(),
             Topic::of::<OrderShipped>(),
             Topic::of::<OrderCancelled>(),
+            Topic::of::<OrderEdited>(),
         ];
         vec![
             Subscription::reaction(
@@ -289,6 +290,22 @@ impl Stock for Inventory {
         lines: &[StockLine],
     ) -> Result<(), StockError> {
         Ok(usecase::change(&self.db, order, key, lines, Change::TakeBack).await?)
+    }
+
+    /// A key that promised other lines before is [`StockError::Unavailable`] and changes nothing.
+    async fn reserve_more(
+        &self,
+        order: OrderId,
+        key: &str,
+        lines: &[StockLine],
+        to: Option<&Destination>,
+    ) -> Result<(), StockError> {
+        let allocation = self.settings.allocation;
+        Ok(usecase::reserve_more(&self.db, allocation, order, key, lines, to).await?)
+    }
+
+    async fn take_back_more(&self, order: OrderId, key: &str) -> Result<(), StockError> {
+        Ok(usecase::take_back_more(&self.db, order, key).await?)
     }
 
     async fn available(

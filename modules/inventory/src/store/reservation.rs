@@ -66,6 +66,18 @@ platform::statements! {
         "insert into reservation_line (order_id, stock_id, product_id, quantity)
          select $1, l.stock_id, l.product_id, l.quantity
            from jsonb_to_recordset($2) as l(stock_id uuid, product_id uuid, quantity bigint)";
+    ADD_LINES =
+        "insert into reservation_line (order_id, stock_id, product_id, quantity)
+         select $1, unhex(value->>'stock_id', '-'), unhex(value->>'product_id', '-'),
+                value->>'quantity'
+           from json_each($2) where true
+         on conflict (order_id, stock_id) do update
+            set quantity = reservation_line.quantity + excluded.quantity",
+        "insert into reservation_line (order_id, stock_id, product_id, quantity)
+         select $1, l.stock_id, l.product_id, l.quantity
+           from jsonb_to_recordset($2) as l(stock_id uuid, product_id uuid, quantity bigint)
+         on conflict (order_id, stock_id) do update
+            set quantity = reservation_line.quantity + excluded.quantity";
     DUE = "select order_id from reservation where state = 'held' and expires_at <= $1
             order by expires_at limit $2";
     HOLDS = "select r.order_id, r.state, l.product_id, l.quantity - l.released as quantity,
@@ -237,6 +249,7 @@ const fn change_word(change: Change) -> &'static str {
         Change::Ship => "shipped",
         Change::Release => "released",
         Change::TakeBack => "returned",
+        Change::Add => "added",
     }
 }
 
@@ -279,18 +292,32 @@ pub(crate) async fn is_change(
     }))
 }
 
+/// What a key promised to the order beyond what it had; no lines when it was taken back before it did.
+pub(crate) async fn added(tx: &mut Tx, key: &str, order: OrderId) -> Result<Option<Wanted>> {
+    let row: Option<ChangeRow> = tx.query(CHANGE).bind(key).optional().await?;
+    let is_ours =
+        |row: &ChangeRow| row.order_id == order.uuid() && row.kind == change_word(Change::Add);
+    Ok(row.filter(is_ours).map(|row| row.lines.0.into_iter().collect()))
+}
+
+/// Writes lines, some of which the order may have already: these become longer.
+pub(crate) async fn add_lines(tx: &mut Tx, order: OrderId, lines: &[Line]) -> Result<()> {
+    tx.query(ADD_LINES).bind(order.uuid()).bind(Json(listed(lines))).execute().await.map(drop)
+}
+
 pub(crate) async fn save_lines(tx: &mut Tx, order: OrderId, lines: &[Line]) -> Result<()> {
-    let list: Vec<_> = lines
-        .iter()
-        .map(|line| {
-            json!({
-                "stock_id": line.stock_id.to_string(),
-                "product_id": line.product_id.to_string(),
-                "quantity": line.quantity,
-            })
+    tx.query(SAVE_LINES).bind(order.uuid()).bind(Json(listed(lines))).execute().await.map(drop)
+}
+
+fn listed(lines: &[Line]) -> Vec<serde_json::Value> {
+    let listed = |line: &Line| {
+        json!({
+            "stock_id": line.stock_id.to_string(),
+            "product_id": line.product_id.to_string(),
+            "quantity": line.quantity,
         })
-        .collect();
-    tx.query(SAVE_LINES).bind(order.uuid()).bind(Json(list)).execute().await.map(drop)
+    };
+    lines.iter().map(listed).collect()
 }
 
 /// Held orders past their deadline, the longest overdue first.

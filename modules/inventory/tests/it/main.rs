@@ -6,6 +6,7 @@ mod http;
 mod limits;
 mod locations;
 mod model;
+mod more;
 mod parts;
 mod react;
 mod reserve;
