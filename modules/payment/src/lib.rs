@@ -77,6 +77,8 @@ pub struct PaymentRow {
     pub captured: Money,
     /// What of it was given back, refunds on their way included.
     pub refunded: Money,
+    /// What the order's payments gave back for good because the order asked for it.
+    pub asked_by_order: Money,
 }
 
 impl Payments {
@@ -134,7 +136,16 @@ impl Payments {
         limit: u32,
     ) -> sql::Result<Vec<PaymentRow>> {
         let newest = store::newest_by_order(&self.db, after, limit).await?;
-        Ok(newest.iter().map(PaymentRow::from).collect())
+        let (Some(first), Some(last)) = (newest.first(), newest.last()) else { return Ok(vec![]) };
+        let asked = store::asked_by_orders(&self.db, first.order_id, last.order_id).await?;
+        let row = |payment: &domain::payment::Payment| PaymentRow {
+            asked_by_order: Money::from_minor(
+                asked.get(&payment.order_id).copied().unwrap_or_default(),
+                payment.currency(),
+            ),
+            ..PaymentRow::from(payment)
+        };
+        Ok(newest.iter().map(row).collect())
     }
 }
 
@@ -148,6 +159,7 @@ impl From<&domain::payment::Payment> for PaymentRow {
             authorized: money(payment.authorized),
             captured: money(payment.captured),
             refunded: money(payment.refunded),
+            asked_by_order: money(0),
         }
     }
 }

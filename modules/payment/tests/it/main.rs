@@ -6,6 +6,7 @@ mod cancel;
 mod commands;
 mod crash;
 mod http;
+mod refund;
 mod secrets;
 mod shop;
 mod statements;
