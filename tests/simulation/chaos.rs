@@ -6,8 +6,8 @@ use async_trait::async_trait;
 use kernel::id::{ChangeId, OrderId, PaymentId, ProductId};
 use kernel::ports::{
     Authorization, Authorize, Booked, Booking, Buyer, Catalog, ChargeMore, Destination, Logistics,
-    LogisticsError, Offer, PaymentError, PaymentView, Payments, Stock, StockError, StockLine,
-    TaxTerms, Unavailable, Wanted,
+    LogisticsError, Offer, PaymentError, PaymentView, Payments, Refund, Stock, StockError,
+    StockLine, TaxTerms, Unavailable, Wanted,
 };
 use kernel::{Currency, Money, Timestamp};
 use payment::{Card, Charge, NewCharge, Outcome, Processor, Token};
@@ -153,6 +153,15 @@ impl<P: Payments> Payments for Chaos<P> {
 
     async fn cancel(&self, order: OrderId) -> Result<(), Unavailable> {
         self.call("payments.cancel", || self.inner.cancel(order)).await
+    }
+
+    async fn refund(
+        &self,
+        order: OrderId,
+        key: &str,
+        amount: Money,
+    ) -> Result<Refund, Unavailable> {
+        self.call("payments.refund", || self.inner.refund(order, key, amount)).await
     }
 
     async fn of_orders(

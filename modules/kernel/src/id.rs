@@ -89,7 +89,7 @@ ids! {
     LineId;
     /// An order.
     OrderId;
-    /// A change of an order after it was sold.
+    /// A change of an order after it was confirmed: cancelled units, a return, a refund.
     ChangeId;
     /// One attempt to pay for an order.
     PaymentId;

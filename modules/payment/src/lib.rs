@@ -81,6 +81,8 @@ pub struct PaymentRow {
     pub captured: Money,
     /// What of it was given back, refunds on their way included.
     pub refunded: Money,
+    /// What the order's payments gave back for good because the order asked for it.
+    pub asked_by_order: Money,
 }
 
 impl Payments {
@@ -138,12 +140,17 @@ impl Payments {
         limit: u32,
     ) -> sql::Result<Vec<PaymentRow>> {
         let newest = store::newest_by_order(&self.db, after, limit).await?;
+        let (Some(first), Some(last)) = (newest.first(), newest.last()) else { return Ok(vec![]) };
+        let asked = store::asked_by_orders(&self.db, first.order_id, last.order_id).await?;
         let mut rows: Vec<PaymentRow> = Vec::new();
         for payment in &newest {
-            match rows.last_mut().filter(|row| row.order_id == payment.order_id) {
-                Some(row) => row.add(payment)?,
-                None => rows.push(PaymentRow::from(payment)),
+            if let Some(row) = rows.last_mut().filter(|row| row.order_id == payment.order_id) {
+                row.add(payment)?;
+                continue;
             }
+            let asked = asked.get(&payment.order_id).copied().unwrap_or_default();
+            let asked_by_order = Money::from_minor(asked, payment.currency());
+            rows.push(PaymentRow { asked_by_order, ..PaymentRow::from(payment) });
         }
         Ok(rows)
     }
@@ -183,6 +190,7 @@ impl From<&domain::payment::Payment> for PaymentRow {
             authorized: money(payment.authorized),
             captured: money(payment.captured),
             refunded: money(payment.refunded),
+            asked_by_order: money(0),
         }
     }
 }

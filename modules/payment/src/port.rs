@@ -1,9 +1,11 @@
 //! What checkout asks of payments.
 
 use async_trait::async_trait;
+use kernel::Money;
 use kernel::id::{ChangeId, OrderId};
 use kernel::ports::{
-    self, Authorization, Authorize, ChargeMore, NextAction, PaymentError, PaymentView, Unavailable,
+    self, Authorization, Authorize, ChargeMore, NextAction, PaymentError, PaymentView, Refund,
+    Unavailable,
 };
 
 use crate::Payments;
@@ -27,6 +29,15 @@ impl ports::Payments for Payments {
 
     async fn cancel(&self, order: OrderId) -> Result<(), Unavailable> {
         Ok(usecase::cancel::cancel(self, order).await?)
+    }
+
+    async fn refund(
+        &self,
+        order: OrderId,
+        key: &str,
+        amount: Money,
+    ) -> Result<Refund, Unavailable> {
+        Ok(usecase::refund::refund(self, order, key, amount).await?)
     }
 
     async fn of_orders(

@@ -79,6 +79,24 @@ pub enum PaymentError {
     Unavailable(#[from] Unavailable),
 }
 
+/// What came of giving money of an order back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Refund {
+    /// It was given back.
+    Given,
+    /// What is to be given back was not taken yet: ask again, when it was.
+    NotTaken,
+    /// The answer is no, and stays no for this key.
+    Refused {
+        /// What of it was given back all the same, when it was spread over several payments.
+        given: Money,
+        /// A stable word, e.g. `too_much`.
+        code: String,
+        /// What the staff is told.
+        detail: String,
+    },
+}
+
 /// The payment of an order, as its customer sees it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct PaymentView {
@@ -121,6 +139,11 @@ pub trait Payments: Send + Sync {
     /// capture, and does nothing when there was no effect. After it, `authorize` and `charge` for this
     /// order are declined, so that a late repetition cannot charge.
     async fn cancel(&self, order: OrderId) -> Result<(), Unavailable>;
+
+    /// Gives an amount back to the way the order was paid, once for each key; spread over the payments
+    /// of the order, if it has several. Repeated with the same key it answers how that stands now.
+    async fn refund(&self, order: OrderId, key: &str, amount: Money)
+    -> Result<Refund, Unavailable>;
 
     /// The payments of these orders as they were placed, newest attempt of each.
     async fn of_orders(

@@ -1,6 +1,7 @@
 //! The rules of orders: pure, without I/O, clock or randomness.
 
 pub mod address;
+pub mod after_sale;
 pub mod cart;
 pub mod contact;
 pub mod difference;

@@ -10,9 +10,9 @@ use uuid::Uuid;
 
 use crate::domain::payment::{Action, CardShown, Decline, Payment, Pays};
 pub use operations::{
-    NewOperation, STATEMENTS as OPERATIONS, end_operation, insert_operation, lose_operation,
-    open_of_payment, open_since, operation_by_answer, operation_by_key, operation_by_key_in,
-    refunded,
+    NewOperation, STATEMENTS as OPERATIONS, asked_by_orders, end_operation, insert_operation,
+    lose_operation, open_of_payment, open_since, operation_by_answer, operation_by_key,
+    operation_by_key_in, refund_key, refunded, refunds, refunds_in,
 };
 
 platform::guard! {
@@ -79,6 +79,12 @@ platform::statements! {
     FIND = payment!("where id = $1");
     /// SQLite has one writer: whoever is in a unit of work holds every row.
     LOCK = payment!("where id = $1"), payment!("where id = $1 for update");
+    LOCK_ORDER =
+        "select cancelled_at is not null from payable where order_id = $1",
+        "select cancelled_at is not null from payable where order_id = $1 for update";
+    LOCK_OF_ORDER =
+        payment!("where order_id = $1 order by id"),
+        payment!("where order_id = $1 order by id for update");
     LIVE_OF_ORDER = payment!("where order_id = $1
                                and status not in ('declined', 'voided', 'refunded', 'expired')
                               order by attempt");
@@ -227,6 +233,17 @@ pub async fn find(db: &Db, id: PaymentId) -> Result<Option<Payment>> {
 pub async fn lock(tx: &mut Tx, id: PaymentId) -> Result<Option<Payment>> {
     let row: Option<PaymentRow> = tx.query(LOCK).bind(id.uuid()).optional().await?;
     row.map(Payment::try_from).transpose()
+}
+
+/// Whether the order was cancelled, with its row held; None when it never had a payment.
+pub async fn lock_order(tx: &mut Tx, order: OrderId) -> Result<Option<bool>> {
+    let row: Option<(bool,)> = tx.query(LOCK_ORDER).bind(order.uuid()).optional().await?;
+    Ok(row.map(|(is_cancelled,)| is_cancelled))
+}
+
+/// All payments of an order, oldest first, held to the end of the unit of work.
+pub async fn lock_of_order(tx: &mut Tx, order: OrderId) -> Result<Vec<Payment>> {
+    each(tx.query(LOCK_OF_ORDER).bind(order.uuid()).all::<PaymentRow>().await?)
 }
 
 /// The live payments of the order and of its changes, in the order of their attempts.

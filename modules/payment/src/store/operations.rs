@@ -1,7 +1,9 @@
 //! The calls to the processor, as rows.
 
+use std::collections::HashMap;
+
 use kernel::Timestamp;
-use kernel::id::PaymentId;
+use kernel::id::{OrderId, PaymentId};
 use platform::idempotency;
 use platform::sql::{Db, Error, Result, Tx};
 use uuid::Uuid;
@@ -37,6 +39,16 @@ platform::statements! {
                                   order by id limit $2");
     OPEN_SINCE = operation!("where state in ('started', 'unknown') and updated_at < $1
                              order by updated_at limit $2");
+    /// The refunds that an order asked for with one key, one for each payment it was spread over.
+    REFUNDS = operation!("where kind = 'refund' and substr(key, 1, length(cast($2 as text))) = $2
+                            and payment_id in (select id from payment where order_id = $1)
+                          order by id");
+    /// What was given back because orders asked for it, by order.
+    ASKED_BY_ORDERS = "select p.order_id, cast(sum(o.amount_minor) as bigint)
+                         from payment p join payment_operation o on o.payment_id = p.id
+                        where p.order_id >= $1 and p.order_id <= $2 and o.kind = 'refund'
+                          and o.state = 'succeeded' and o.key like 'order:%'
+                        group by p.order_id";
     REFUNDED = "select cast(coalesce(sum(amount_minor), 0) as bigint) from payment_operation
                  where payment_id = $1 and kind = 'refund' and state = 'succeeded'";
 }
@@ -155,6 +167,38 @@ pub async fn open_of_payment(db: &Db, id: PaymentId, limit: i64) -> Result<Vec<O
 /// The calls whose outcome is not known and that nobody has touched since then.
 pub async fn open_since(db: &Db, then: Timestamp, limit: i64) -> Result<Vec<Operation>> {
     each(db.query(OPEN_SINCE).bind(then).bind(limit).all::<OperationRow>().await?)
+}
+
+/// The key of a refund that an order asked for, at one of its payments.
+pub fn refund_key(key: &str, payment: PaymentId) -> String {
+    format!("{}{payment}", refund_prefix(key))
+}
+
+fn refund_prefix(key: &str) -> String {
+    format!("order:{key}:")
+}
+
+/// The refunds that an order asked for with this key.
+pub async fn refunds(db: &Db, order: OrderId, key: &str) -> Result<Vec<Operation>> {
+    let query = db.query(REFUNDS).bind(order.uuid()).bind(refund_prefix(key));
+    each(query.all::<OperationRow>().await?)
+}
+
+/// The same, as a unit of work sees them.
+pub async fn refunds_in(tx: &mut Tx, order: OrderId, key: &str) -> Result<Vec<Operation>> {
+    let query = tx.query(REFUNDS).bind(order.uuid()).bind(refund_prefix(key));
+    each(query.all::<OperationRow>().await?)
+}
+
+/// What was given back because these orders asked for it, from the first id to the last.
+pub async fn asked_by_orders(
+    db: &Db,
+    first: OrderId,
+    last: OrderId,
+) -> Result<HashMap<OrderId, i64>> {
+    let query = db.query(ASKED_BY_ORDERS).bind(first.uuid()).bind(last.uuid());
+    let rows: Vec<(Uuid, i64)> = query.all().await?;
+    Ok(rows.into_iter().map(|(order, sum)| (order.into(), sum)).collect())
 }
 
 /// What has been refunded for good, in minor units.

@@ -8,6 +8,7 @@ mod commands;
 mod crash;
 mod http;
 mod migrated;
+mod refund;
 mod secrets;
 mod shop;
 mod statements;
