@@ -186,7 +186,7 @@ impl Across {
             return;
         };
         self.orphans.row(true, String::new);
-        let settled = order.updated_at < young;
+        let settled = order.updated_at < young && !order.is_being_edited;
         let name = |what: String| format!("{} is {} but {what}", order.number, order.status.word());
         match money(order, story.payment.as_ref()) {
             Err(what) if settled => self.money.row(false, || name(what)),

@@ -17,6 +17,7 @@ mod compensations;
 mod description;
 mod documents;
 mod edge;
+mod editing;
 mod encrypted;
 mod firewall;
 mod framing;

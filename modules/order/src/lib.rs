@@ -41,6 +41,7 @@ use usecase::remembered::Remembered;
 use watchers::Watchers;
 
 use crate::domain::promotion::Promotion;
+use crate::saga::edit::Edit;
 use crate::store::shipping::Shipping;
 
 pub use domain::status::Status;
@@ -53,7 +54,7 @@ pub use taxes::TaxTable;
 pub use usecase::import_taxes::{TaxesImported, TaxesRefused};
 
 platform::migrations! { "order": "0001_orders", "0002_included_tax", "0003_promotions", "0004_tax", "0005_shipping",
-"0006_promotion_changes", "0007_saved_carts", "0008_parcels", "0009_contact", "0010_invoices", "0011_after_sale" }
+"0006_promotion_changes", "0007_saved_carts", "0008_parcels", "0009_contact", "0010_invoices", "0011_after_sale", "0013_edits" }
 
 /// The module's tables, statements and guards.
 pub const SCHEMA: Schema = Schema {
@@ -62,6 +63,7 @@ pub const SCHEMA: Schema = Schema {
     statements: &[
         store::books::STATEMENTS,
         store::cart::STATEMENTS,
+        store::edit::STATEMENTS,
         store::invoice::STATEMENTS,
         store::orders::STATEMENTS,
         store::promotion::STATEMENTS,
@@ -163,6 +165,7 @@ struct Inner {
     payments: Arc<dyn Payments>,
     logistics: Arc<dyn Logistics>,
     checkouts: Coordinator<Checkout>,
+    edits: Coordinator<Edit>,
     watchers: Arc<Watchers>,
     tax: Arc<dyn Tax>,
     taxes: TaxTable,
@@ -187,6 +190,9 @@ impl Orders {
             clock: db.clock().clone(),
             hold: TimeDelta::seconds(settings.hold_s),
         };
+        let more =
+            saga::edit::Ports { stock: steps.stock.clone(), payments: steps.payments.clone() };
+        let edits = Coordinator::new(db.clone(), more, sagas.clone(), tasks.clone());
         let checkouts = Coordinator::new(db.clone(), steps, sagas, tasks);
         let automatic = Remembered::new(usecase::promotions::REMEMBERED);
         let inner = Inner {
@@ -197,6 +203,7 @@ impl Orders {
             payments,
             logistics,
             checkouts,
+            edits,
             tax,
             taxes,
             automatic,
@@ -219,7 +226,8 @@ impl Orders {
     /// What it hears of.
     pub fn subscriptions(&self) -> Vec<Subscription> {
         let (db, checkouts) = (&self.inner.db, self.inner.checkouts.clone());
-        let settled = react::payment_settled::PaymentSettled { checkouts };
+        let edits = self.inner.edits.clone();
+        let settled = react::payment_settled::PaymentSettled { checkouts, edits };
         let recall = react::recall::Recall { logistics: self.inner.logistics.clone() };
         vec![
             Subscription::reaction("order.payments", db, react::payment_settled::TOPICS, settled),
@@ -235,12 +243,13 @@ impl Orders {
 
     /// Lets the coordinator look for due sagas.
     pub async fn start(&self) -> platform::sql::Result<()> {
+        self.inner.edits.run().await?;
         self.inner.checkouts.run().await
     }
 
-    /// One round of that: takes up a checkout that is due, and answers whether there was one.
+    /// One round of that: takes up a checkout or an edit that is due, and answers whether there was one.
     pub async fn take_up(&self) -> platform::sql::Result<bool> {
-        self.inner.checkouts.take_up().await
+        Ok(self.inner.checkouts.take_up().await? || self.inner.edits.take_up().await?)
     }
 
     /// Tells those who watch an order what changes, on a node that answers requests.

@@ -36,7 +36,7 @@ pub async fn verify(db: &Db, now: Timestamp) -> Result<Vec<Check>> {
         by_query(db, "every change of an order was told", books::COUNT, books::UNTOLD).await?,
         by_query(
             db,
-            "every order that is being checked out has a saga",
+            "every order that is being checked out or edited has a saga",
             books::COUNT,
             books::UNATTENDED,
         )

@@ -113,6 +113,32 @@ pub struct OrderEdited {
     pub reason: String,
 }
 
+/// An edit of a confirmed order began; until it has ended nothing of the order leaves.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrderEditBegun {
+    /// The order.
+    pub order_id: OrderId,
+    /// The change.
+    pub change_id: ChangeId,
+    /// Who ordered.
+    pub customer_id: CustomerId,
+}
+
+/// An edit of an order came to nothing: the order is what it was.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrderEditFailed {
+    /// The order.
+    pub order_id: OrderId,
+    /// The change.
+    pub change_id: ChangeId,
+    /// Who ordered.
+    pub customer_id: CustomerId,
+    /// A stable word, e.g. `payment_declined`.
+    pub code: String,
+    /// What happened, for people.
+    pub detail: String,
+}
+
 /// Units of one product in a parcel.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ParcelLine {
@@ -195,6 +221,8 @@ publishes! { "stoa.order":
     OrderFailed = "order.failed" about order_id;
     OrderCancelled = "order.cancelled" about order_id;
     OrderEdited = "order.edited" about order_id;
+    OrderEditBegun = "order.edit_begun" about order_id;
+    OrderEditFailed = "order.edit_failed" about order_id;
     OrderShipped = "order.shipped" about order_id;
     OrderDelivered = "order.delivered" about order_id;
     ShipmentShipped = "shipment.shipped" about order_id;

@@ -6,6 +6,7 @@ pub mod cart;
 pub mod contact;
 pub mod difference;
 pub mod discount;
+pub mod edit;
 pub mod invoice;
 pub mod number;
 pub mod order;

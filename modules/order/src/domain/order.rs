@@ -1,7 +1,7 @@
 //! An order, as it is kept and as it is answered.
 
 use kernel::events::SoldLine;
-use kernel::id::{CartId, CustomerId, LineId, OrderId, ProductId};
+use kernel::id::{CartId, ChangeId, CustomerId, LineId, OrderId, ProductId};
 use kernel::ports::PaymentView;
 use kernel::problem::{Problem, code};
 use kernel::{Address, Money, Timestamp};
@@ -137,6 +137,8 @@ pub struct Order {
     pub failure: Option<OrderFailure>,
     /// How many events it has emitted.
     pub version: i64,
+    /// The edit of it that is under way.
+    pub editing: Option<ChangeId>,
     /// When it was placed.
     pub created_at: Timestamp,
     /// When it last changed.
@@ -174,6 +176,9 @@ pub struct OrderView {
     #[serde(skip_serializing_if = "Option::is_none")]
     locale: Option<String>,
     payment: Option<PaymentView>,
+    /// The edit of it that is under way; nothing of it leaves before that has ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    editing: Option<ChangeId>,
     #[serde(skip_serializing_if = "Option::is_none")]
     failure: Option<OrderFailure>,
     #[schema(value_type = String, format = DateTime)]
@@ -202,6 +207,7 @@ impl Order {
             email: self.email,
             locale: self.locale,
             payment,
+            editing: self.editing,
             failure: self.failure,
             created_at: self.created_at,
             updated_at: self.updated_at,
@@ -209,11 +215,17 @@ impl Order {
     }
 
     /// The moves that can be asked for, as the words of the API: what has left in part can no longer
-    /// be called off.
+    /// be called off or edited, and nothing leaves while it is edited.
     pub fn allowed(&self) -> Vec<&'static str> {
         let has_left = fulfilment(&self.lines) != Fulfilment::None;
-        let is_possible = |word: &&str| !(has_left && *word == "cancel");
-        self.status.allowed().into_iter().filter(is_possible).collect()
+        let is_possible = |word: &&str| match *word {
+            "cancel" => !has_left,
+            "ship" => self.editing.is_none(),
+            _ => true,
+        };
+        let can_be_edited = self.status == Status::Confirmed && !has_left && self.editing.is_none();
+        let possible = self.status.allowed().into_iter().filter(is_possible);
+        possible.chain(can_be_edited.then_some("edit")).collect()
     }
 
     /// The tax by its rates, as it was charged.

@@ -24,7 +24,8 @@ pub struct Happened {
     /// When.
     #[schema(value_type = String, format = DateTime)]
     pub at: Timestamp,
-    /// `placed`, a step of the checkout such as `reserve_stock`, `cancelled`, `parcel_shipped`,
+    /// `placed`, a step of the checkout such as `reserve_stock`, `cancelled`, `edit_begun`, `edited`
+    /// or `edit_failed`, `parcel_shipped`,
     /// `parcel_delivered` or `parcel_lost` for a parcel, `shipped` and `delivered` for the last one.
     pub what: String,
     /// `done`, `waits`, `unknown`, `refused`, `undone`, `failed`.
@@ -78,8 +79,11 @@ const fn known(
     Known { event, actions, word, otherwise }
 }
 
-const MOVES: [Known; 6] = [
+const MOVES: [Known; 9] = [
     known("order.cancelled", &["order.cancel"], "cancelled", DoneBy::Customer),
+    known("order.edit_begun", &["order.edit"], "edit_begun", DoneBy::Shop),
+    known("order.edited", &["order.edit"], "edited", DoneBy::Shop),
+    known("order.edit_failed", &["order.edit"], "edit_failed", DoneBy::Shop),
     known("order.shipped", &["order.ship"], "shipped", DoneBy::Shop),
     known("order.delivered", ARRIVES, "delivered", DoneBy::Shop),
     known("shipment.shipped", &["order.ship"], "parcel_shipped", DoneBy::Shop),

@@ -3,6 +3,7 @@
 mod admin;
 mod cart;
 mod documents;
+mod edit;
 mod methods;
 mod orders;
 mod problem;
@@ -47,6 +48,7 @@ pub(crate) fn routes(orders: &Orders, config: &mut web::ServiceConfig) {
         .route("/v1/admin/orders/{id}/ship", web::post().to(admin::ship))
         .route("/v1/admin/orders/{id}/deliver", web::post().to(admin::deliver))
         .route("/v1/admin/orders/{id}/cancel", web::post().to(admin::cancel))
+        .route("/v1/admin/orders/{id}/edit", web::post().to(edit::edit))
         .route("/v1/admin/orders/{id}/shipments", web::post().to(shipments::ship))
         .route("/v1/admin/orders/{id}/invoice.pdf", web::get().to(documents::any_invoice))
         .route("/v1/admin/shipments/{id}/packing-slip.pdf", web::get().to(documents::slip))
@@ -99,6 +101,7 @@ pub(crate) fn routes(orders: &Orders, config: &mut web::ServiceConfig) {
     admin::ship,
     admin::deliver,
     admin::cancel,
+    edit::edit,
     documents::own_invoice,
     documents::any_invoice,
     documents::slip,

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use crate::domain::status::Status;
 
 platform::statements! {
-    BRIEF = "select id, number, status, total_minor, currency, updated_at
+    BRIEF = "select id, number, status, total_minor, currency, updated_at, editing
                from orders where id > $1 order by id limit $2";
     UNITS = "select order_id, product_id, quantity, shipped from order_line
               where order_id > $1 and order_id <= $2 order by order_id, product_id";
@@ -47,9 +47,13 @@ platform::statements! {
                where total_minor <> items_minor - discount_minor + shipping_minor + tax_minor
                limit 20";
     UNATTENDED = "select number from orders o
-                   where status in ('PENDING', 'AWAITING_PAYMENT')
-                     and not exists (select 1 from saga s where s.subject = o.id
-                                        and s.phase in ('forward', 'undoing', 'stuck')) limit 20";
+                   where (status in ('PENDING', 'AWAITING_PAYMENT')
+                          and not exists (select 1 from saga s where s.subject = o.id
+                                             and s.phase in ('forward', 'undoing', 'stuck')))
+                      or (editing is not null
+                          and not exists (select 1 from saga s where s.subject = o.editing
+                                             and s.phase in ('forward', 'undoing', 'stuck')))
+                   limit 20";
 }
 
 /// What the books need to know of an order.
@@ -67,6 +71,8 @@ pub struct Brief {
     pub units: Vec<Units>,
     /// When it last changed.
     pub updated_at: Timestamp,
+    /// Whether it is being edited: it may hold what it has only then.
+    pub is_being_edited: bool,
 }
 
 /// How many units of a product were ordered.
@@ -82,7 +88,7 @@ pub struct Units {
 
 /// Orders after one, by id.
 pub async fn briefs(db: &Db, after: OrderId, limit: u32) -> Result<Vec<Brief>> {
-    let rows: Vec<(Uuid, String, String, i64, String, Timestamp)> =
+    let rows: Vec<(Uuid, String, String, i64, String, Timestamp, Option<Uuid>)> =
         db.query(BRIEF).bind(after.uuid()).bind(i64::from(limit)).all().await?;
     let last = rows.last().map_or(after.uuid(), |(id, ..)| *id);
     let lines: Vec<(Uuid, Uuid, i64, i64)> =
@@ -93,7 +99,7 @@ pub async fn briefs(db: &Db, after: OrderId, limit: u32) -> Result<Vec<Brief>> {
         units.entry(order).or_default().push(of_product);
     }
     rows.into_iter()
-        .map(|(id, number, status, minor, currency, updated_at)| {
+        .map(|(id, number, status, minor, currency, updated_at, editing)| {
             let nonsense = || Error::Inconsistent(format!("order {number}: status or currency"));
             Ok(Brief {
                 id: id.into(),
@@ -102,6 +108,7 @@ pub async fn briefs(db: &Db, after: OrderId, limit: u32) -> Result<Vec<Brief>> {
                 number,
                 units: units.remove(&id).unwrap_or_default(),
                 updated_at,
+                is_being_edited: editing.is_some(),
             })
         })
         .collect()

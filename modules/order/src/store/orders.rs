@@ -44,25 +44,25 @@ platform::statements! {
                    shipping_minor, tax_minor, included_tax_minor, total_minor, coupon, promotions,
                    shipping_address, billing_address, shipping_method, shipping_tax_minor,
                    shipping_tax_ppm, email, locale, failure, version, created_at, updated_at,
-                   confirmed_at
+                   confirmed_at, editing
               from orders where id = $1";
     OF_CUSTOMER = "select id, number, customer_id, cart_id, status, currency, items_minor,
                    discount_minor, shipping_minor, tax_minor, included_tax_minor, total_minor,
                    coupon, promotions, shipping_address, billing_address, shipping_method, shipping_tax_minor,
                    shipping_tax_ppm, email, locale, failure, version,
-                   created_at, updated_at, confirmed_at
+                   created_at, updated_at, confirmed_at, editing
               from orders where customer_id = $1 and id < $2 order by id desc limit $3";
     LIST = "select id, number, customer_id, cart_id, status, currency, items_minor,
                    discount_minor, shipping_minor, tax_minor, included_tax_minor, total_minor,
                    coupon, promotions, shipping_address, billing_address, shipping_method, shipping_tax_minor,
                    shipping_tax_ppm, email, locale, failure, version,
-                   created_at, updated_at, confirmed_at
+                   created_at, updated_at, confirmed_at, editing
               from orders where id < $1 order by id desc limit $2";
     OF_STATUS = "select id, number, customer_id, cart_id, status, currency, items_minor,
                         discount_minor, shipping_minor, tax_minor, included_tax_minor, total_minor,
                         coupon, promotions, shipping_address, billing_address, shipping_method, shipping_tax_minor,
                         shipping_tax_ppm, email, locale, failure, version,
-                        created_at, updated_at, confirmed_at
+                        created_at, updated_at, confirmed_at, editing
                    from orders where status = $1 and id < $2 order by id desc limit $3";
     LINES =
         "select id, order_id, product_id, sku, name, quantity, unit_minor, discount_minor,
@@ -79,13 +79,13 @@ platform::statements! {
                 shipping_minor, tax_minor, included_tax_minor, total_minor, coupon, promotions,
                 shipping_address, billing_address, shipping_method, shipping_tax_minor,
                 shipping_tax_ppm, email, locale, failure, version, created_at, updated_at,
-                confirmed_at
+                confirmed_at, editing
            from orders where id in (select unhex(value, '-') from json_each($1))",
         "select id, number, customer_id, cart_id, status, currency, items_minor, discount_minor,
                 shipping_minor, tax_minor, included_tax_minor, total_minor, coupon, promotions,
                 shipping_address, billing_address, shipping_method, shipping_tax_minor,
                 shipping_tax_ppm, email, locale, failure, version, created_at, updated_at,
-                confirmed_at
+                confirmed_at, editing
            from orders where id in (select cast(value as uuid) from jsonb_array_elements_text($1))";
     ADOPT = "update orders set customer_id = $2 where customer_id = $1";
     /// The version is the lock: of two who decide on the same state, one is refused.
@@ -123,6 +123,7 @@ struct Row {
     created_at: Timestamp,
     updated_at: Timestamp,
     confirmed_at: Option<Timestamp>,
+    editing: Option<Uuid>,
 }
 
 #[derive(platform::sql::Record)]
@@ -198,6 +199,7 @@ impl Row {
             created_at: self.created_at,
             updated_at: self.updated_at,
             confirmed_at: self.confirmed_at,
+            editing: self.editing.map(Into::into),
         })
     }
 }
@@ -232,21 +234,25 @@ pub async fn insert(tx: &mut Tx, order: &Order) -> Result<bool> {
     if inserted == 0 {
         return Ok(false);
     }
-    let lines: Vec<_> = order
-        .lines
-        .iter()
-        .map(|line| {
-            serde_json::json!({
-                "id": line.id, "product_id": line.product_id, "sku": line.sku, "name": line.name,
-                "quantity": line.quantity, "unit_minor": line.unit_price.minor(),
-                "total_minor": line.total.minor(), "discount_minor": line.discount.minor(),
-                "tax_minor": line.tax.map(|tax| tax.amount.minor()),
-                "tax_ppm": line.tax.map(LineTax::rate_ppm),
-            })
-        })
-        .collect();
-    tx.query(INSERT_LINES).bind(order.id.uuid()).bind(Json(lines)).execute().await?;
+    insert_lines(tx, order.id, &order.lines).await?;
     Ok(true)
+}
+
+/// Inserts lines of an order.
+pub async fn insert_lines(tx: &mut Tx, order: OrderId, lines: &[Line]) -> Result<()> {
+    let lines: Vec<_> = lines.iter().map(written).collect();
+    tx.query(INSERT_LINES).bind(order.uuid()).bind(Json(lines)).execute().await.map(drop)
+}
+
+/// A line as statements take it.
+pub fn written(line: &Line) -> serde_json::Value {
+    serde_json::json!({
+        "id": line.id, "product_id": line.product_id, "sku": line.sku, "name": line.name,
+        "quantity": line.quantity, "unit_minor": line.unit_price.minor(),
+        "total_minor": line.total.minor(), "discount_minor": line.discount.minor(),
+        "tax_minor": line.tax.map(|tax| tax.amount.minor()),
+        "tax_ppm": line.tax.map(LineTax::rate_ppm),
+    })
 }
 
 /// An order with its lines.

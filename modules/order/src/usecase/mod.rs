@@ -3,6 +3,7 @@
 pub mod advance;
 pub mod call_off;
 pub mod cart;
+pub mod edit;
 pub mod import_taxes;
 pub mod invoice;
 pub mod place;

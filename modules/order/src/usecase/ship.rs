@@ -62,6 +62,9 @@ pub(super) async fn leave(
     parcel: &Parcel,
 ) -> Result<(), OrderError> {
     let shipped = order.status.after(Move::Ship).ok_or_else(|| OrderError::state(order))?;
+    if order.editing.is_some() {
+        return Err(OrderError::state(order));
+    }
     let lines = packed(&order.lines, parcel.lines.as_deref())?;
     let is_first = fulfilment(&order.lines) == Fulfilment::None;
     for packed in &lines {
