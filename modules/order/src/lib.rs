@@ -41,6 +41,7 @@ use usecase::remembered::Remembered;
 use watchers::Watchers;
 
 use crate::domain::promotion::Promotion;
+use crate::saga::give_back::GiveBack;
 use crate::store::shipping::Shipping;
 
 pub use domain::status::Status;
@@ -48,6 +49,7 @@ pub use error::OrderError;
 pub use fulfilment::ManualFulfilment;
 pub use saga::checkout::Checkout;
 pub use store::books::{Brief, Sold, Units};
+pub use store::change::ORDER_REFUNDED;
 pub use store::promotion::{PROMOTION_BUDGET, PROMOTION_CUSTOMER, PROMOTION_USES};
 pub use taxes::TaxTable;
 pub use usecase::import_taxes::{TaxesImported, TaxesRefused};
@@ -62,6 +64,7 @@ pub const SCHEMA: Schema = Schema {
     statements: &[
         store::books::STATEMENTS,
         store::cart::STATEMENTS,
+        store::change::STATEMENTS,
         store::invoice::STATEMENTS,
         store::orders::STATEMENTS,
         store::promotion::STATEMENTS,
@@ -70,7 +73,7 @@ pub const SCHEMA: Schema = Schema {
         store::shipping::STATEMENTS,
         store::tax::STATEMENTS,
     ],
-    guards: &[PROMOTION_BUDGET, PROMOTION_CUSTOMER, PROMOTION_USES],
+    guards: &[ORDER_REFUNDED, PROMOTION_BUDGET, PROMOTION_CUSTOMER, PROMOTION_USES],
 };
 
 /// A way goods can go.
@@ -117,6 +120,8 @@ pub struct Settings {
     pub expected_total: ExpectedTotal,
     /// Whether somebody without an account must say where letters about their order go.
     pub guest_email: GuestEmail,
+    /// For how many days after the last parcel arrived a customer may ask to send goods back.
+    pub return_days: i64,
     /// The shipping methods of a shop that keeps none itself.
     pub shipping: Vec<ShippingMethod>,
     /// Tax by ISO 3166-1 country, in percent, where the table of taxes says nothing of the country;
@@ -163,6 +168,7 @@ struct Inner {
     payments: Arc<dyn Payments>,
     logistics: Arc<dyn Logistics>,
     checkouts: Coordinator<Checkout>,
+    refunds: Coordinator<GiveBack>,
     watchers: Arc<Watchers>,
     tax: Arc<dyn Tax>,
     taxes: TaxTable,
@@ -187,6 +193,8 @@ impl Orders {
             clock: db.clock().clone(),
             hold: TimeDelta::seconds(settings.hold_s),
         };
+        let back = saga::give_back::Ports { payments: payments.clone(), clock: db.clock().clone() };
+        let refunds = Coordinator::new(db.clone(), back, sagas.clone(), tasks.clone());
         let checkouts = Coordinator::new(db.clone(), steps, sagas, tasks);
         let automatic = Remembered::new(usecase::promotions::REMEMBERED);
         let inner = Inner {
@@ -197,6 +205,7 @@ impl Orders {
             payments,
             logistics,
             checkouts,
+            refunds,
             tax,
             taxes,
             automatic,
@@ -233,14 +242,17 @@ impl Orders {
         ]
     }
 
-    /// Lets the coordinator look for due sagas.
+    /// Lets the coordinators look for due sagas.
     pub async fn start(&self) -> platform::sql::Result<()> {
+        self.inner.refunds.run().await?;
         self.inner.checkouts.run().await
     }
 
-    /// One round of that: takes up a checkout that is due, and answers whether there was one.
+    /// One round of that: takes up a checkout and a refund that are due, and answers whether there was
+    /// one.
     pub async fn take_up(&self) -> platform::sql::Result<bool> {
-        self.inner.checkouts.take_up().await
+        let refund = self.inner.refunds.take_up().await?;
+        Ok(self.inner.checkouts.take_up().await? || refund)
     }
 
     /// Tells those who watch an order what changes, on a node that answers requests.

@@ -28,7 +28,7 @@ pub(crate) use limit::limit;
 pub(crate) use locations::{create, prepare, replace};
 pub(crate) use low::warn;
 pub(crate) use open::open;
-pub(crate) use part::{change, ship_part_in};
+pub(crate) use part::{change, release_part_in, ship_part_in, take_back_in};
 pub(crate) use release::{release, release_in};
 pub(crate) use reserve::reserve;
 pub(crate) use shift::{count, transfer};

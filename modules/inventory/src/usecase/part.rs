@@ -46,6 +46,26 @@ pub(crate) async fn ship_part_in(
     apply(tx, order, key, &wanted(lines)?, Change::Ship).await
 }
 
+/// Promised units are given back, once for each key, as part of a unit of work.
+pub(crate) async fn release_part_in(
+    tx: &mut Tx,
+    order: OrderId,
+    key: &str,
+    lines: &[StockLine],
+) -> std::result::Result<(), HoldError> {
+    apply(tx, order, key, &wanted(lines)?, Change::Release).await
+}
+
+/// Units that had left lie in stock again, once for each key, as part of a unit of work.
+pub(crate) async fn take_back_in(
+    tx: &mut Tx,
+    order: OrderId,
+    key: &str,
+    lines: &[StockLine],
+) -> std::result::Result<(), HoldError> {
+    apply(tx, order, key, &wanted(lines)?, Change::TakeBack).await
+}
+
 async fn apply(
     tx: &mut Tx,
     order: OrderId,

@@ -45,6 +45,37 @@ pub struct Line {
     /// How many of them are lost.
     #[serde(default)]
     pub lost: i64,
+    /// How many units were called off before they left.
+    #[serde(default)]
+    pub cancelled: i64,
+    /// How many units came back and were paid back.
+    #[serde(default)]
+    pub returned: i64,
+    /// How many units were paid back without coming back.
+    #[serde(default)]
+    pub refunded: i64,
+}
+
+impl Line {
+    /// How many units can still leave.
+    pub const fn left(&self) -> i64 {
+        self.quantity - self.shipped - self.cancelled
+    }
+
+    /// How many units can still come back: they arrived and were not paid back.
+    pub fn returnable(&self) -> i64 {
+        (self.delivered - self.returned).min(self.refundable())
+    }
+
+    /// How many units that left can still be paid back.
+    pub const fn refundable(&self) -> i64 {
+        self.shipped - self.returned - self.refunded
+    }
+
+    /// How many units were paid back.
+    pub const fn gone(&self) -> i64 {
+        self.cancelled + self.returned + self.refunded
+    }
 }
 
 /// Why an order failed.
@@ -209,10 +240,14 @@ impl Order {
     }
 
     /// The moves that can be asked for, as the words of the API: what has left in part can no longer
-    /// be called off.
+    /// be called off, and only what arrived can come back.
     pub fn allowed(&self) -> Vec<&'static str> {
-        let has_left = fulfilment(&self.lines) != Fulfilment::None;
-        let is_possible = |word: &&str| !(has_left && *word == "cancel");
+        let is_possible = |word: &&str| match *word {
+            "cancel" => fulfilment(&self.lines) == Fulfilment::None,
+            "cancel_lines" => self.lines.iter().any(|line| line.left() > 0),
+            "return" => self.lines.iter().any(|line| line.returnable() > 0),
+            _ => true,
+        };
         self.status.allowed().into_iter().filter(is_possible).collect()
     }
 

@@ -25,7 +25,8 @@ pub struct Happened {
     #[schema(value_type = String, format = DateTime)]
     pub at: Timestamp,
     /// `placed`, a step of the checkout such as `reserve_stock`, `cancelled`, `parcel_shipped`,
-    /// `parcel_delivered` or `parcel_lost` for a parcel, `shipped` and `delivered` for the last one.
+    /// `parcel_delivered` or `parcel_lost` for a parcel, `shipped` and `delivered` for the last one;
+    /// `lines_cancelled`, `refunded` and `refund_failed` after the sale.
     pub what: String,
     /// `done`, `waits`, `unknown`, `refused`, `undone`, `failed`.
     pub outcome: String,
@@ -78,8 +79,16 @@ const fn known(
     Known { event, actions, word, otherwise }
 }
 
-const MOVES: [Known; 6] = [
-    known("order.cancelled", &["order.cancel"], "cancelled", DoneBy::Customer),
+const MOVES: [Known; 9] = [
+    known(
+        "order.cancelled",
+        &["order.cancel", "order.cancel_lines"],
+        "cancelled",
+        DoneBy::Customer,
+    ),
+    known("order.lines_cancelled", &["order.cancel_lines"], "lines_cancelled", DoneBy::Shop),
+    known("order.refunded", &[], "refunded", DoneBy::Shop),
+    known("order.refund_failed", &[], "refund_failed", DoneBy::Shop),
     known("order.shipped", &["order.ship"], "shipped", DoneBy::Shop),
     known("order.delivered", ARRIVES, "delivered", DoneBy::Shop),
     known("shipment.shipped", &["order.ship"], "parcel_shipped", DoneBy::Shop),

@@ -1,3 +1,4 @@
 //! The module's sagas.
 
 pub mod checkout;
+pub mod give_back;

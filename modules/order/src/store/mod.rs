@@ -2,6 +2,7 @@
 
 pub mod books;
 pub mod cart;
+pub mod change;
 pub mod invoice;
 pub mod orders;
 pub mod promotion;

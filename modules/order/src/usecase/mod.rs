@@ -2,12 +2,14 @@
 
 pub mod advance;
 pub mod call_off;
+pub mod cancel_lines;
 pub mod cart;
 pub mod import_taxes;
 pub mod invoice;
 pub mod place;
 pub mod promotions;
 pub mod quote;
+pub mod refund;
 pub mod remembered;
 pub mod saved;
 pub mod ship;
