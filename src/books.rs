@@ -208,6 +208,11 @@ fn money(order: &Brief, payment: Option<&PaymentRow>) -> std::result::Result<(),
     let held = payment.map_or(0, |payment| payment.held.minor());
     let taken = payment.map_or(0, |payment| payment.captured.minor());
     let kept = taken - payment.map_or(0, |payment| payment.refunded.minor());
+    let asked = payment.map_or(0, |payment| payment.asked_by_order.minor());
+    if !(order.given..=order.given + order.giving).contains(&asked) {
+        let (given, giving) = (order.given, order.giving);
+        return Err(format!("gave {given} back, gives {giving}, and its payments gave {asked}"));
+    }
     let (explained, what) = match order.status {
         Status::Pending | Status::AwaitingPayment => {
             (held + taken <= total, format!("holds {} of {total}", held + taken))

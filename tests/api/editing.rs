@@ -137,10 +137,22 @@ async fn an_edit_changes_the_order_its_stock_and_its_money(engine: Engine) {
     let moved = staff.command(&path, "moved", &moved).await;
     assert_eq!((moved.status, &moved.body["shipping_address"]), (200, &to), "{moved:?}");
     assert_eq!(is(&moved.body)[..3], is(&done.body)[..3]);
+    // Fewer lamps: their price goes back, and they can be sold again.
+    let fewer = json!({"change": lamps(&order, 1), "reason": "Two too many."});
+    let fewer = staff.command(&path, "fewer", &fewer).await;
+    assert_eq!(fewer.status, 200, "{fewer:?}");
+    let less = cents(&moved.body["totals"]["total"]) - cents(&fewer.body["totals"]["total"]);
+    assert_eq!(less, 2 * 2_380);
+    shop.settle();
+    assert_eq!(stock(&staff, "LAMP-1").await, (json!(100), json!(1)));
+    let changes = staff.get(&format!("{}/changes", below(&order))).await;
+    let last = changes.body.as_array().unwrap().last().unwrap();
+    assert_eq!((&last["kind"], &last["state"]), (&json!("edit"), &json!("done")), "{changes:?}");
+    assert_eq!(cents(&last["refund"]), less);
     let timeline = staff.get(&format!("{}/timeline", below(&order))).await;
     let what = timeline.body.as_array().unwrap()[5..].iter().map(|entry| &entry["what"]);
-    let twice = ["edit_begun", "edited", "edit_begun", "edited"];
-    assert_eq!(what.collect::<Vec<_>>(), twice);
+    let edits = ["edit_begun", "edited"].repeat(3);
+    assert_eq!(what.collect::<Vec<_>>(), [edits, vec!["refunded"]].concat());
 
     // Nothing that has left can be edited, and nothing that has its invoice.
     assert_eq!(staff.post(&format!("{}/ship", below(&order)), &json!({})).await.status, 200);
@@ -156,7 +168,7 @@ async fn an_edit_changes_the_order_its_stock_and_its_money(engine: Engine) {
     refused(&late, 409, "order_state");
     assert!(late.body["detail"].as_str().unwrap().contains("invoice"), "{late:?}");
     shop.settle();
-    assert_eq!(stock(&staff, "LAMP-1").await, (json!(97), json!(1)));
+    assert_eq!(stock(&staff, "LAMP-1").await, (json!(99), json!(1)));
 }
 
 async fn what_no_edit_can_be_changes_nothing(engine: Engine) {
@@ -232,7 +244,7 @@ async fn an_edit_waits_for_its_shopper_and_nothing_leaves_meanwhile(engine: Engi
         assert_eq!(stock(&staff, "LAMP-1").await, (json!(100), json!(5)));
         let ship = staff.post(&format!("{}/ship", below(&order)), &json!({})).await;
         refused(&ship, 409, "order_state");
-        assert_eq!(ship.body["allowed"], json!(["cancel"]));
+        assert_eq!(ship.body["allowed"], json!(["cancel", "refund"]));
         let again = json!({"change": lamps(&order, 3), "reason": "?"});
         refused(&staff.command(&path, "again", &again).await, 409, "order_state");
         assert_eq!(staff.download(&format!("{}/invoice.pdf", below(&order))).await.0, 409);

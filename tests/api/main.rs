@@ -3,6 +3,7 @@
 
 mod accounts;
 mod acidrain;
+mod after_sale;
 mod audit_log;
 mod audited;
 mod bad_bodies;

@@ -33,7 +33,10 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use kernel::Timestamp;
-use kernel::events::{OrderCancelled, OrderEdited, OrderShipped, ProductCreated, ShipmentShipped};
+use kernel::events::{
+    OrderCancelled, OrderEdited, OrderLinesCancelled, OrderReturnInspected, OrderShipped,
+    ProductCreated, ShipmentShipped,
+};
 use kernel::id::{OrderId, ProductId};
 use kernel::ports::{Destination, Stock, StockError, StockLine, Unavailable};
 use platform::audit::Actor;
@@ -108,6 +111,8 @@ impl Inventory {
         let ended = [
             Topic::of::<ShipmentShipped>(),
             Topic::of::<OrderShipped>(),
+            Topic::of::<OrderLinesCancelled>(),
+            Topic::of::<OrderReturnInspected>(),
             Topic::of::<OrderCancelled>(),
             Topic::of::<OrderEdited>(),
         ];

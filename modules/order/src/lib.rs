@@ -42,6 +42,7 @@ use watchers::Watchers;
 
 use crate::domain::promotion::Promotion;
 use crate::saga::edit::Edit;
+use crate::saga::give_back::GiveBack;
 use crate::store::shipping::Shipping;
 
 pub use domain::status::Status;
@@ -49,6 +50,7 @@ pub use error::OrderError;
 pub use fulfilment::ManualFulfilment;
 pub use saga::checkout::Checkout;
 pub use store::books::{Brief, Sold, Units};
+pub use store::change::ORDER_REFUNDED;
 pub use store::promotion::{PROMOTION_BUDGET, PROMOTION_CUSTOMER, PROMOTION_USES};
 pub use taxes::TaxTable;
 pub use usecase::import_taxes::{TaxesImported, TaxesRefused};
@@ -63,6 +65,7 @@ pub const SCHEMA: Schema = Schema {
     statements: &[
         store::books::STATEMENTS,
         store::cart::STATEMENTS,
+        store::change::STATEMENTS,
         store::edit::STATEMENTS,
         store::invoice::STATEMENTS,
         store::orders::STATEMENTS,
@@ -72,7 +75,7 @@ pub const SCHEMA: Schema = Schema {
         store::shipping::STATEMENTS,
         store::tax::STATEMENTS,
     ],
-    guards: &[PROMOTION_BUDGET, PROMOTION_CUSTOMER, PROMOTION_USES],
+    guards: &[ORDER_REFUNDED, PROMOTION_BUDGET, PROMOTION_CUSTOMER, PROMOTION_USES],
 };
 
 /// A way goods can go.
@@ -119,6 +122,8 @@ pub struct Settings {
     pub expected_total: ExpectedTotal,
     /// Whether somebody without an account must say where letters about their order go.
     pub guest_email: GuestEmail,
+    /// For how many days after the last parcel arrived a customer may ask to send goods back.
+    pub return_days: i64,
     /// The shipping methods of a shop that keeps none itself.
     pub shipping: Vec<ShippingMethod>,
     /// Tax by ISO 3166-1 country, in percent, where the table of taxes says nothing of the country;
@@ -166,6 +171,7 @@ struct Inner {
     logistics: Arc<dyn Logistics>,
     checkouts: Coordinator<Checkout>,
     edits: Coordinator<Edit>,
+    refunds: Coordinator<GiveBack>,
     watchers: Arc<Watchers>,
     tax: Arc<dyn Tax>,
     taxes: TaxTable,
@@ -193,6 +199,8 @@ impl Orders {
         let more =
             saga::edit::Ports { stock: steps.stock.clone(), payments: steps.payments.clone() };
         let edits = Coordinator::new(db.clone(), more, sagas.clone(), tasks.clone());
+        let back = saga::give_back::Ports { payments: payments.clone(), clock: db.clock().clone() };
+        let refunds = Coordinator::new(db.clone(), back, sagas.clone(), tasks.clone());
         let checkouts = Coordinator::new(db.clone(), steps, sagas, tasks);
         let automatic = Remembered::new(usecase::promotions::REMEMBERED);
         let inner = Inner {
@@ -204,6 +212,7 @@ impl Orders {
             logistics,
             checkouts,
             edits,
+            refunds,
             tax,
             taxes,
             automatic,
@@ -228,9 +237,11 @@ impl Orders {
         let (db, checkouts) = (&self.inner.db, self.inner.checkouts.clone());
         let edits = self.inner.edits.clone();
         let settled = react::payment_settled::PaymentSettled { checkouts, edits };
+        let difference = react::edited::GiveDifference { refunds: self.inner.refunds.clone() };
         let recall = react::recall::Recall { logistics: self.inner.logistics.clone() };
         vec![
             Subscription::reaction("order.payments", db, react::payment_settled::TOPICS, settled),
+            Subscription::reaction("order.edits", db, react::edited::TOPICS, difference),
             Subscription::effect("order.recall", db, react::recall::TOPICS, recall),
             Subscription::reaction(
                 "order.guests",
@@ -241,15 +252,19 @@ impl Orders {
         ]
     }
 
-    /// Lets the coordinator look for due sagas.
+    /// Lets the coordinators look for due sagas.
     pub async fn start(&self) -> platform::sql::Result<()> {
+        self.inner.refunds.run().await?;
         self.inner.edits.run().await?;
         self.inner.checkouts.run().await
     }
 
-    /// One round of that: takes up a checkout or an edit that is due, and answers whether there was one.
+    /// One round of that: takes up a checkout, a refund and an edit that are due, and answers whether there
+    /// was one.
     pub async fn take_up(&self) -> platform::sql::Result<bool> {
-        Ok(self.inner.checkouts.take_up().await? || self.inner.edits.take_up().await?)
+        let refund = self.inner.refunds.take_up().await?;
+        let edit = self.inner.edits.take_up().await?;
+        Ok(self.inner.checkouts.take_up().await? || refund || edit)
     }
 
     /// Tells those who watch an order what changes, on a node that answers requests.

@@ -5,6 +5,7 @@ use platform::saga;
 use platform::sql::{Db, Result};
 use platform::verify::{Check, by_query};
 
+use crate::store::change::{self, ORDER_REFUNDED};
 use crate::store::promotion::{PROMOTION_BUDGET, PROMOTION_CUSTOMER, PROMOTION_USES};
 use crate::store::{books, cart, invoice, promotion, shipment};
 
@@ -76,6 +77,21 @@ pub async fn verify(db: &Db, now: Timestamp) -> Result<Vec<Check>> {
             shipment::MISSTATED,
         )
         .await?,
+        by_query(
+            db,
+            "what an order gave back is what its changes say",
+            change::BALANCES,
+            change::UNBALANCED,
+        )
+        .await?,
+        by_query(
+            db,
+            "every unit that was called off, came back or was paid back has its change",
+            books::COUNT,
+            change::UNCHANGED,
+        )
+        .await?,
+        by_query(db, ORDER_REFUNDED.name, change::BALANCES, ORDER_REFUNDED.broken).await?,
         by_query(
             db,
             "the numbers of invoices are a series without gaps",

@@ -1,6 +1,9 @@
 use async_trait::async_trait;
 use kernel::Envelope;
-use kernel::events::{OrderCancelled, OrderEdited, OrderShipped, ParcelLine, ShipmentShipped};
+use kernel::events::{
+    OrderCancelled, OrderEdited, OrderLinesCancelled, OrderReturnInspected, OrderShipped,
+    ParcelLine, ShipmentShipped,
+};
 use kernel::ports::StockLine;
 use platform::bus::{HandlerError, Reaction};
 use platform::sql::Tx;
@@ -32,6 +35,21 @@ impl Reaction for Orders {
         } else if let Some(shipped) = event.open::<OrderShipped>() {
             // Its parcels took everything out, unless it was shipped before there were any.
             usecase::ship(tx, shipped?.order_id).await?;
+        } else if let Some(cancelled) = event.open::<OrderLinesCancelled>() {
+            let cancelled = cancelled?;
+            let key = format!("change {}", cancelled.change_id);
+            let lines = units(&cancelled.lines);
+            usecase::release_part_in(tx, cancelled.order_id, &key, &lines).await?;
+        } else if let Some(returned) = event.open::<OrderReturnInspected>() {
+            let returned = returned?;
+            let key = format!("change {}", returned.change_id);
+            let sellable = returned.lines.iter().filter(|line| line.restock);
+            let lines: Vec<StockLine> = sellable
+                .map(|line| StockLine { product_id: line.product_id, quantity: line.quantity })
+                .collect();
+            if !lines.is_empty() {
+                usecase::take_back_in(tx, returned.order_id, &key, &lines).await?;
+            }
         } else if let Some(cancelled) = event.open::<OrderCancelled>() {
             usecase::release_in(tx, cancelled?.order_id).await?;
         }

@@ -30,7 +30,7 @@ pub(crate) use locations::{create, prepare, replace};
 pub(crate) use low::warn;
 pub(crate) use more::{reserve_more, take_back_more};
 pub(crate) use open::open;
-pub(crate) use part::{change, release_part_in, ship_part_in};
+pub(crate) use part::{change, release_part_in, ship_part_in, take_back_in};
 pub(crate) use release::{release, release_in};
 pub(crate) use reserve::reserve;
 pub(crate) use shift::{count, transfer};

@@ -66,6 +66,16 @@ pub(super) async fn release(
     move_units(tx, order, wanted, Change::Release).await
 }
 
+/// Units that had left lie in stock again, once for each key, as part of a unit of work.
+pub(crate) async fn take_back_in(
+    tx: &mut Tx,
+    order: OrderId,
+    key: &str,
+    lines: &[StockLine],
+) -> std::result::Result<(), HoldError> {
+    apply(tx, order, key, &wanted(lines)?, Change::TakeBack).await
+}
+
 async fn apply(
     tx: &mut Tx,
     order: OrderId,

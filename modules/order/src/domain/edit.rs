@@ -243,6 +243,9 @@ mod tests {
             shipped: 0,
             delivered: 0,
             lost: 0,
+            cancelled: 0,
+            returned: 0,
+            refunded: 0,
         }
     }
 

@@ -12,6 +12,7 @@ pub mod number;
 pub mod order;
 pub mod promotion;
 pub mod rate;
+pub mod share;
 pub mod sheet;
 pub mod shipment;
 pub mod shipping;

@@ -45,6 +45,37 @@ pub struct Line {
     /// How many of them are lost.
     #[serde(default)]
     pub lost: i64,
+    /// How many units were called off before they left.
+    #[serde(default)]
+    pub cancelled: i64,
+    /// How many units came back and were paid back.
+    #[serde(default)]
+    pub returned: i64,
+    /// How many units were paid back without coming back.
+    #[serde(default)]
+    pub refunded: i64,
+}
+
+impl Line {
+    /// How many units can still leave.
+    pub const fn left(&self) -> i64 {
+        self.quantity - self.shipped - self.cancelled
+    }
+
+    /// How many units can still come back: they arrived and were not paid back.
+    pub fn returnable(&self) -> i64 {
+        (self.delivered - self.returned).min(self.refundable())
+    }
+
+    /// How many units that left can still be paid back.
+    pub const fn refundable(&self) -> i64 {
+        self.shipped - self.returned - self.refunded
+    }
+
+    /// How many units were paid back.
+    pub const fn gone(&self) -> i64 {
+        self.cancelled + self.returned + self.refunded
+    }
 }
 
 /// Why an order failed.
@@ -215,15 +246,19 @@ impl Order {
     }
 
     /// The moves that can be asked for, as the words of the API: what has left in part can no longer
-    /// be called off or edited, and nothing leaves while it is edited.
+    /// be called off or edited, only what arrived can come back, and nothing leaves while it is edited.
     pub fn allowed(&self) -> Vec<&'static str> {
         let has_left = fulfilment(&self.lines) != Fulfilment::None;
+        let is_edited = self.editing.is_some();
         let is_possible = |word: &&str| match *word {
             "cancel" => !has_left,
-            "ship" => self.editing.is_none(),
+            "ship" => !is_edited,
+            "cancel_lines" => !is_edited && self.lines.iter().any(|line| line.left() > 0),
+            "return" => self.lines.iter().any(|line| line.returnable() > 0),
             _ => true,
         };
-        let can_be_edited = self.status == Status::Confirmed && !has_left && self.editing.is_none();
+        let is_whole = !has_left && self.lines.iter().all(|line| line.gone() == 0);
+        let can_be_edited = self.status == Status::Confirmed && is_whole && !is_edited;
         let possible = self.status.allowed().into_iter().filter(is_possible);
         possible.chain(can_be_edited.then_some("edit")).collect()
     }

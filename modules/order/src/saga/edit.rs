@@ -30,6 +30,7 @@ use serde::{Deserialize, Serialize};
 use crate::domain::edit::Edited;
 use crate::domain::order::Order;
 use crate::domain::status::Status;
+use crate::store::change::{self, ORDER_REFUNDED};
 use crate::store::{edit, orders};
 
 /// What the steps may touch.
@@ -79,14 +80,21 @@ impl Edit {
     }
 
     async fn applied(&self, tx: &mut Tx) -> Result<()> {
+        change::lock_order(tx, self.order_id).await?;
         let before = self.load(tx).await?;
+        let is_ours = before.editing == Some(self.change_id) && before.status == Status::Confirmed;
+        if is_ours && !self.takes_its_place(tx, &before).await? {
+            let detail = "More was given back of the order meanwhile than it would cost less.";
+            return self.failed(tx, &Problem::new(code::CONFLICT, detail)).await;
+        }
         let Some(version) = edit::apply(tx, &before, self.change_id, &self.after).await? else {
             let detail = format!("The order is {}; it was not edited.", before.status.word());
             let problem = Problem::new(code::ORDER_STATE, detail);
             let problem = problem.with("order_status", before.status);
             return self.failed(tx, &problem.with("allowed", before.allowed())).await;
         };
-        if !edit::end(tx, self.change_id, None, self.due).await? {
+        // What it costs less is on its way back from now on.
+        if self.due.minor() >= 0 && !edit::end(tx, self.change_id, None, self.due).await? {
             return Err(Error::Inconsistent(format!("edit {} has ended", self.change_id)));
         }
         let order = self.load(tx).await?;
@@ -108,6 +116,16 @@ impl Edit {
         };
         tx.emit(&event, version)?;
         self.answer(tx, 200, &order.view(self.shown.clone())).await
+    }
+
+    /// Takes what the order costs less out of its balance. False when there is not so much left.
+    async fn takes_its_place(&self, tx: &mut Tx, before: &Order) -> Result<bool> {
+        let less = -self.due.minor();
+        if less <= 0 {
+            return Ok(true);
+        }
+        change::left(tx, before).await?;
+        Ok(ORDER_REFUNDED.take(tx, &[(before.id, less)]).await?.is_ok())
     }
 
     /// The order stays what it was.

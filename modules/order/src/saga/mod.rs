@@ -2,3 +2,4 @@
 
 pub mod checkout;
 pub mod edit;
+pub mod give_back;

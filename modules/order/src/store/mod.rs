@@ -2,6 +2,7 @@
 
 pub mod books;
 pub mod cart;
+pub mod change;
 pub mod edit;
 pub mod invoice;
 pub mod orders;

@@ -66,11 +66,11 @@ platform::statements! {
                    from orders where status = $1 and id < $2 order by id desc limit $3";
     LINES =
         "select id, order_id, product_id, sku, name, quantity, unit_minor, discount_minor,
-                tax_minor, tax_ppm, shipped, delivered, lost
+                tax_minor, tax_ppm, shipped, delivered, lost, cancelled, returned, refunded
            from order_line
           where order_id in (select unhex(value, '-') from json_each($1)) order by id",
         "select id, order_id, product_id, sku, name, quantity, unit_minor, discount_minor,
-                tax_minor, tax_ppm, shipped, delivered, lost
+                tax_minor, tax_ppm, shipped, delivered, lost, cancelled, returned, refunded
            from order_line
           where order_id in (select cast(value as uuid) from jsonb_array_elements_text($1))
           order by id";
@@ -141,6 +141,9 @@ struct LineRow {
     shipped: i64,
     delivered: i64,
     lost: i64,
+    cancelled: i64,
+    returned: i64,
+    refunded: i64,
 }
 
 impl Row {
@@ -168,6 +171,9 @@ impl Row {
                 shipped: row.shipped,
                 delivered: row.delivered,
                 lost: row.lost,
+                cancelled: row.cancelled,
+                returned: row.returned,
+                refunded: row.refunded,
             })
         };
         Ok(Order {
@@ -375,5 +381,8 @@ pub fn new_line(id: LineId, priced: &crate::domain::cart::PricedLine) -> Line {
         shipped: 0,
         delivered: 0,
         lost: 0,
+        cancelled: 0,
+        returned: 0,
+        refunded: 0,
     }
 }

@@ -2,6 +2,7 @@
 
 pub mod advance;
 pub mod call_off;
+pub mod cancel_lines;
 pub mod cart;
 pub mod edit;
 pub mod import_taxes;
@@ -9,6 +10,7 @@ pub mod invoice;
 pub mod place;
 pub mod promotions;
 pub mod quote;
+pub mod refund;
 pub mod remembered;
 pub mod saved;
 pub mod ship;
