@@ -228,7 +228,7 @@ impl Across {
             return;
         };
         self.orphans.row(true, String::new);
-        let settled = order.updated_at < young;
+        let settled = order.updated_at < young && !order.is_being_edited;
         let name = |what: String| format!("{} is {} but {what}", order.number, order.status.word());
         match money(order, story.payment.as_ref()) {
             Err(what) if settled => self.money.row(false, || name(what)),
@@ -247,9 +247,14 @@ fn money(order: &Brief, payment: Option<&PaymentRow>) -> std::result::Result<(),
     if payment.is_some_and(|payment| payment.amount.currency() != order.total.currency()) {
         return Err("was paid in another currency".to_owned());
     }
-    let held = payment.map_or(0, held);
+    let held = payment.map_or(0, |payment| payment.held.minor());
     let taken = payment.map_or(0, |payment| payment.captured.minor());
     let kept = taken - payment.map_or(0, |payment| payment.refunded.minor());
+    let asked = payment.map_or(0, |payment| payment.asked_by_order.minor());
+    if !(order.given..=order.given + order.giving).contains(&asked) {
+        let (given, giving) = (order.given, order.giving);
+        return Err(format!("gave {given} back, gives {giving}, and its payments gave {asked}"));
+    }
     let (explained, what) = match order.status {
         Status::Pending | Status::AwaitingPayment => {
             (held + taken <= total, format!("holds {} of {total}", held + taken))
@@ -262,14 +267,6 @@ fn money(order: &Brief, payment: Option<&PaymentRow>) -> std::result::Result<(),
         }
     };
     if explained { Ok(()) } else { Err(what) }
-}
-
-/// What is set aside on the shopper's card and was not taken yet.
-fn held(payment: &PaymentRow) -> i64 {
-    match payment.status {
-        "authorized" => payment.authorized.minor() - payment.captured.minor(),
-        _ => 0,
-    }
 }
 
 /// Whether what an order holds of the stock is what its state explains.

@@ -319,6 +319,17 @@ async fn money(scene: &mut Scene, shop: &Shop, lamp: &str) {
         .json(refund, &[&payment], json!({"amount": euros("5.00")}), "payment.refund", about())
         .await;
     assert_eq!(entry["after"]["amount"], euros("5.00"));
+    let to = json!({
+        "name": "Ada Lovelace", "line1": "Unter den Linden 2", "city": "Berlin",
+        "postal_code": "10117", "country": "DE",
+    });
+    let moved = json!({"shipping_address": to, "reason": "She has moved."});
+    let edit = "POST /v1/admin/orders/{id}/edit";
+    let (_, entry) = scene.json(edit, &[&order], moved, "order.edit", About::Is(&order)).await;
+    assert_eq!(
+        (&entry["after"]["is_readdressed"], &entry["after"]["total"]),
+        (&json!(true), &total)
+    );
     let parcel = json!({"tracking": "123"});
     let ship = "POST /v1/admin/orders/{id}/ship";
     let (_, entry) = scene.json(ship, &[&order], parcel, "order.ship", About::Is(&order)).await;

@@ -121,6 +121,19 @@ const WOUNDS: &[(&str, &str, &str)] = &[
     ("order", "update order_line set lost = 1 where delivered = 1", "units and shipments say"),
     ("order", "update orders set status = 'DELIVERED' where status = 'SHIPPED'", "shipments say"),
     ("order", "delete from shipment_line", "every shipment is explained"),
+    ("order", "update order_balance set refunded_minor = 0", "its changes say"),
+    (
+        "order",
+        "update order_balance set refunded_minor = charged_minor + 1",
+        "order_balance.refunded",
+    ),
+    ("order", "update order_change_line set quantity = quantity + 1", "has its change"),
+    ("order", "update order_line set cancelled = 0", "has its change"),
+    (
+        "order",
+        "update order_change set due_minor = due_minor - 1 where state = 'done'",
+        "money is what its state explains",
+    ),
     ("order", "update invoice_series set last = last + 1", "a series without gaps"),
     (
         "order",
@@ -216,6 +229,7 @@ async fn every_wound_is_found() {
         ada.order("a", &ada.card(card).await).await;
     }
     in_parcels(&shop, &staff, &lamp).await;
+    after_its_sale(&mut shop, &staff, &lamp).await;
     shop.settle();
     shop.stop();
     let clean = shop.run(&["verify", "--grace-s", "0"]);
@@ -272,6 +286,21 @@ async fn in_parcels(shop: &Shop, staff: &Customer, lamp: &str) {
             assert_eq!(staff.post(&path, &json!({})).await.status, 200);
         }
     }
+}
+
+/// An order of which a unit was called off, and a part of the rest paid back.
+async fn after_its_sale(shop: &mut Shop, staff: &Customer, lamp: &str) {
+    let ada = Customer::guest(shop).await;
+    ada.fill_cart(lamp, 3).await;
+    let order = ada.order("a", &ada.card(APPROVED).await).await;
+    let order = ada.until(order.body["id"].as_str().unwrap(), &["CONFIRMED"]).await.body;
+    shop.settle();
+    let below = format!("/v1/admin/orders/{}", order["id"].as_str().unwrap());
+    let lines = json!([{"line_id": order["lines"][0]["id"], "quantity": 1}]);
+    let off = json!({"lines": lines, "reason": "broken"});
+    assert_eq!(staff.post(&format!("{below}/cancel-lines"), &off).await.status, 200);
+    let back = json!({"amount": {"amount": "1.00", "currency": "EUR"}, "reason": "late"});
+    assert_eq!(staff.command(&format!("{below}/refund"), "a", &back).await.status, 200);
 }
 
 /// The module and the sentence of a line that `stoa verify` prints of an invariant.

@@ -268,8 +268,8 @@ async fn an_order_moves_only_with_its_parcel(engine: Engine) {
         db.close().await;
     };
     for (parcel, step, allowed, status) in [
-        ("cancelled", "ship", json!(["cancel"]), "CONFIRMED"),
-        ("booked", "deliver", json!([]), "SHIPPED"),
+        ("cancelled", "ship", json!(["cancel", "cancel_lines", "refund"]), "CONFIRMED"),
+        ("booked", "deliver", json!(["refund"]), "SHIPPED"),
     ] {
         parcel_is(parcel).await;
         let path = format!("{below}/{step}");

@@ -3,6 +3,7 @@
 
 mod accounts;
 mod acidrain;
+mod after_sale;
 mod audit_log;
 mod audited;
 mod bad_bodies;
@@ -18,6 +19,7 @@ mod compensations;
 mod description;
 mod documents;
 mod edge;
+mod editing;
 mod encrypted;
 mod firewall;
 mod framing;

@@ -43,21 +43,33 @@ const ROW_OF: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "order_balance.refunded",
+        &[
+            "insert into cart (id, owner, version, updated_at) values (:id, :id, 1, :now)",
+            "insert into orders (id, number, customer_id, cart_id, status, currency, items_minor,
+                    discount_minor, shipping_minor, tax_minor, total_minor, shipping_address,
+                    shipping_method, version, created_at, updated_at)
+             values (:id, :key, :id, :id, 'CONFIRMED', 'EUR', 20, 0, 0, 0, 20, '{}', 'standard', 1,
+                     :now, :now)",
+            "insert into order_balance (order_id, charged_minor) values (:id, 20)",
+        ],
+    ),
+    (
         "payment.captured",
         &[
             "insert into payable (order_id, attempts) values (:id, 1)",
-            "insert into payment (id, order_id, purpose, attempt, amount_minor, currency, status,
+            "insert into payment (id, order_id, purpose, pays, attempt, amount_minor, currency, status,
                     authorized_minor, version, token, created_at, updated_at)
-             values (:id, :id, 'order', 1, 20, 'EUR', 'authorized', 20, 1, 't', :now, :now)",
+             values (:id, :id, 'order', :id, 1, 20, 'EUR', 'authorized', 20, 1, 't', :now, :now)",
         ],
     ),
     (
         "payment.refunded",
         &[
             "insert into payable (order_id, attempts) values (:id, 1)",
-            "insert into payment (id, order_id, purpose, attempt, amount_minor, currency, status,
+            "insert into payment (id, order_id, purpose, pays, attempt, amount_minor, currency, status,
                     authorized_minor, captured_minor, version, token, created_at, updated_at)
-             values (:id, :id, 'order', 1, 20, 'EUR', 'captured', 20, 20, 1, 't', :now, :now)",
+             values (:id, :id, 'order', :id, 1, 20, 'EUR', 'captured', 20, 20, 1, 't', :now, :now)",
         ],
     ),
     (

@@ -45,6 +45,7 @@ const VERIFIED: [&str; 49] = [
     "ATTEMPTS",
     "ATTEMPTS_BROKEN",
     "CHARGES",
+    "BALANCES",
     "COUNT",
     "DAYS_OFF",
     "DAY_ROWS",
@@ -85,6 +86,8 @@ const VERIFIED: [&str; 49] = [
     "SUBJECTS",
     "TAXES",
     "TOTALS",
+    "UNBALANCED",
+    "UNCHANGED",
     "UNEXPLAINED",
     "UNTOLD",
 ];

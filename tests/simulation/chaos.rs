@@ -4,11 +4,12 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use kernel::id::{CustomerId, OrderId, PaymentId, ProductId};
+use kernel::id::{ChangeId, CustomerId, OrderId, PaymentId, ProductId};
 use kernel::ports::{
-    Authorization, Authorize, Availability, Booked, Booking, Buyer, Catalog, Consignment, Contact,
-    Covered, Destination, Logistics, LogisticsError, Offer, PaymentError, PaymentView, Payments,
-    People, Recall, Stock, StockError, StockLine, TaxTerms, Unavailable, Wanted,
+    Authorization, Authorize, Availability, Booked, Booking, Buyer, Catalog, ChargeMore,
+    Consignment, Contact, Covered, Destination, Logistics, LogisticsError, Offer, PaymentError,
+    PaymentView, Payments, People, Recall, Refund, Stock, StockError, StockLine, TaxTerms,
+    Unavailable, Wanted,
 };
 use kernel::{Currency, Money, Timestamp};
 use payment::{Card, Charge, NewCharge, Outcome, Processor, Token};
@@ -116,6 +117,20 @@ impl<P: Stock> Stock for Chaos<P> {
         self.call("stock.take_back", || self.inner.take_back(order, key, lines)).await
     }
 
+    async fn reserve_more(
+        &self,
+        order: OrderId,
+        key: &str,
+        lines: &[StockLine],
+        to: Option<&Destination>,
+    ) -> Result<(), StockError> {
+        self.call("stock.reserve_more", || self.inner.reserve_more(order, key, lines, to)).await
+    }
+
+    async fn take_back_more(&self, order: OrderId, key: &str) -> Result<(), StockError> {
+        self.call("stock.take_back_more", || self.inner.take_back_more(order, key)).await
+    }
+
     async fn available(&self, products: &[ProductId]) -> Result<Vec<Availability>, Unavailable> {
         self.inner.available(products).await
     }
@@ -131,8 +146,25 @@ impl<P: Payments> Payments for Chaos<P> {
         self.call("payments.authorize", || self.inner.authorize(request.clone())).await
     }
 
+    async fn charge(&self, request: ChargeMore) -> Result<Authorization, PaymentError> {
+        self.call("payments.charge", || self.inner.charge(request.clone())).await
+    }
+
+    async fn cancel_charge(&self, order: OrderId, change: ChangeId) -> Result<(), Unavailable> {
+        self.call("payments.cancel_charge", || self.inner.cancel_charge(order, change)).await
+    }
+
     async fn cancel(&self, order: OrderId) -> Result<(), Unavailable> {
         self.call("payments.cancel", || self.inner.cancel(order)).await
+    }
+
+    async fn refund(
+        &self,
+        order: OrderId,
+        key: &str,
+        amount: Money,
+    ) -> Result<Refund, Unavailable> {
+        self.call("payments.refund", || self.inner.refund(order, key, amount)).await
     }
 
     async fn of_orders(

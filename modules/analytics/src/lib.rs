@@ -14,7 +14,7 @@ mod verify;
 use std::time::Duration;
 
 use chrono::TimeDelta;
-use kernel::events::{OrderCancelled, OrderConfirmed, SearchPerformed};
+use kernel::events::{OrderCancelled, OrderConfirmed, OrderEdited, SearchPerformed};
 use platform::bus::{Subscription, Topic};
 use platform::module::Schema;
 use platform::sql::{self, Db};
@@ -62,7 +62,11 @@ impl Analytics {
 
     /// `analytics.sales` and `analytics.searches`, which can be replayed.
     pub fn subscriptions(&self) -> Vec<Subscription> {
-        let topics = [Topic::of::<OrderConfirmed>(), Topic::of::<OrderCancelled>()];
+        let topics = [
+            Topic::of::<OrderConfirmed>(),
+            Topic::of::<OrderCancelled>(),
+            Topic::of::<OrderEdited>(),
+        ];
         let searches = [Topic::of::<SearchPerformed>()];
         vec![
             Subscription::reaction("analytics.sales", &self.db, topics, react::Sales),

@@ -37,7 +37,10 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use kernel::Timestamp;
-use kernel::events::{OrderCancelled, OrderShipped, ProductCreated, ShipmentShipped};
+use kernel::events::{
+    OrderCancelled, OrderEdited, OrderLinesCancelled, OrderReturnInspected, OrderShipped,
+    ProductCreated, ShipmentShipped,
+};
 use kernel::id::{OrderId, ProductId};
 use kernel::ports::{
     Availability, Covered, Destination, Stock, StockError, StockLine, Unavailable,
@@ -61,7 +64,7 @@ pub use store::STOCK;
 pub use usecase::Adjusted;
 
 platform::migrations! { "inventory": "0001_stock", "0002_locations", "0003_safety_stock",
-"0004_parts", "0005_backorder" }
+"0004_parts", "0005_backorder", "0007_more" }
 
 /// The tables of this module and the statements over them.
 pub const SCHEMA: Schema = Schema {
@@ -114,7 +117,10 @@ impl Inventory {
         let ended = [
             Topic::of::<ShipmentShipped>(),
             Topic::of::<OrderShipped>(),
+            Topic::of::<OrderLinesCancelled>(),
+            Topic::of::<OrderReturnInspected>(),
             Topic::of::<OrderCancelled>(),
+            Topic::of::<OrderEdited>(),
         ];
         vec![
             Subscription::reaction(
@@ -316,6 +322,22 @@ impl Stock for Inventory {
         lines: &[StockLine],
     ) -> Result<(), StockError> {
         Ok(usecase::change(&self.db, order, key, lines, Change::TakeBack).await?)
+    }
+
+    /// A key that promised other lines before is [`StockError::Unavailable`] and changes nothing.
+    async fn reserve_more(
+        &self,
+        order: OrderId,
+        key: &str,
+        lines: &[StockLine],
+        to: Option<&Destination>,
+    ) -> Result<(), StockError> {
+        let allocation = self.settings.allocation;
+        Ok(usecase::reserve_more(&self.db, allocation, order, key, lines, to).await?)
+    }
+
+    async fn take_back_more(&self, order: OrderId, key: &str) -> Result<(), StockError> {
+        Ok(usecase::take_back_more(&self.db, order, key).await?)
     }
 
     async fn available(&self, products: &[ProductId]) -> Result<Vec<Availability>, Unavailable> {

@@ -89,6 +89,8 @@ ids! {
     LineId;
     /// An order.
     OrderId;
+    /// A change of an order after it was confirmed: cancelled units, a return, a refund.
+    ChangeId;
     /// One attempt to pay for an order.
     PaymentId;
     /// One consignment handed to a carrier.

@@ -44,6 +44,8 @@ use usecase::remembered::Remembered;
 use watchers::Watchers;
 
 use crate::domain::promotion::Promotion;
+use crate::saga::edit::Edit;
+use crate::saga::give_back::GiveBack;
 use crate::store::shipping::Shipping;
 
 pub use carried::CarrierFulfilment;
@@ -53,12 +55,14 @@ pub use fulfilment::ManualFulfilment;
 pub use saga::checkout::Checkout;
 pub use store::books::{Brief, Sold, Units};
 pub use store::carrier::Carried;
+pub use store::change::ORDER_REFUNDED;
 pub use store::promotion::{PROMOTION_BUDGET, PROMOTION_CUSTOMER, PROMOTION_USES};
 pub use taxes::TaxTable;
 pub use usecase::import_taxes::{TaxesImported, TaxesRefused};
 
 platform::migrations! { "order": "0001_orders", "0002_included_tax", "0003_promotions", "0004_tax", "0005_shipping",
-"0006_promotion_changes", "0007_saved_carts", "0008_parcels", "0009_contact", "0010_invoices", "0014_carrier" }
+"0006_promotion_changes", "0007_saved_carts", "0008_parcels", "0009_contact", "0010_invoices", "0011_after_sale", "0013_edits",
+"0014_carrier" }
 
 /// The module's tables, statements and guards.
 pub const SCHEMA: Schema = Schema {
@@ -68,6 +72,8 @@ pub const SCHEMA: Schema = Schema {
         store::books::STATEMENTS,
         store::carrier::STATEMENTS,
         store::cart::STATEMENTS,
+        store::change::STATEMENTS,
+        store::edit::STATEMENTS,
         store::invoice::STATEMENTS,
         store::orders::STATEMENTS,
         store::promotion::STATEMENTS,
@@ -76,7 +82,7 @@ pub const SCHEMA: Schema = Schema {
         store::shipping::STATEMENTS,
         store::tax::STATEMENTS,
     ],
-    guards: &[PROMOTION_BUDGET, PROMOTION_CUSTOMER, PROMOTION_USES],
+    guards: &[ORDER_REFUNDED, PROMOTION_BUDGET, PROMOTION_CUSTOMER, PROMOTION_USES],
 };
 
 /// A way goods can go.
@@ -133,6 +139,8 @@ pub struct Settings {
     pub expected_total: ExpectedTotal,
     /// Whether somebody without an account must say where letters about their order go.
     pub guest_email: GuestEmail,
+    /// For how many days after the last parcel arrived a customer may ask to send goods back.
+    pub return_days: i64,
     /// The shipping methods of a shop that keeps none itself.
     pub shipping: Vec<ShippingMethod>,
     /// Tax by ISO 3166-1 country, in percent, where the table of taxes says nothing of the country;
@@ -195,6 +203,8 @@ struct Inner {
     history: Vec<Arc<dyn History>>,
     people: Arc<dyn People>,
     checkouts: Coordinator<Checkout>,
+    edits: Coordinator<Edit>,
+    refunds: Coordinator<GiveBack>,
     watchers: Arc<Watchers>,
     tax: Arc<dyn Tax>,
     taxes: TaxTable,
@@ -229,6 +239,11 @@ impl Orders {
             clock: db.clock().clone(),
             hold: TimeDelta::seconds(settings.hold_s),
         };
+        let more =
+            saga::edit::Ports { stock: steps.stock.clone(), payments: steps.payments.clone() };
+        let edits = Coordinator::new(db.clone(), more, sagas.clone(), tasks.clone());
+        let back = saga::give_back::Ports { payments: payments.clone(), clock: db.clock().clone() };
+        let refunds = Coordinator::new(db.clone(), back, sagas.clone(), tasks.clone());
         let checkouts = Coordinator::new(db.clone(), steps, sagas, tasks);
         let automatic = Remembered::new(usecase::promotions::REMEMBERED);
         let inner = Inner {
@@ -243,6 +258,8 @@ impl Orders {
             history,
             people,
             checkouts,
+            edits,
+            refunds,
             tax,
             taxes,
             automatic,
@@ -265,10 +282,13 @@ impl Orders {
     /// What it hears of.
     pub fn subscriptions(&self) -> Vec<Subscription> {
         let (db, checkouts) = (&self.inner.db, self.inner.checkouts.clone());
-        let settled = react::payment_settled::PaymentSettled { checkouts };
+        let edits = self.inner.edits.clone();
+        let settled = react::payment_settled::PaymentSettled { checkouts, edits };
+        let difference = react::edited::GiveDifference { refunds: self.inner.refunds.clone() };
         let recall = react::recall::Recall { logistics: self.inner.logistics.clone() };
         vec![
             Subscription::reaction("order.payments", db, react::payment_settled::TOPICS, settled),
+            Subscription::reaction("order.edits", db, react::edited::TOPICS, difference),
             Subscription::effect("order.recall", db, react::recall::TOPICS, recall),
             Subscription::reaction(
                 "order.guests",
@@ -279,14 +299,19 @@ impl Orders {
         ]
     }
 
-    /// Lets the coordinator look for due sagas.
+    /// Lets the coordinators look for due sagas.
     pub async fn start(&self) -> platform::sql::Result<()> {
+        self.inner.refunds.run().await?;
+        self.inner.edits.run().await?;
         self.inner.checkouts.run().await
     }
 
-    /// One round of that: takes up a checkout that is due, and answers whether there was one.
+    /// One round of that: takes up a checkout, a refund and an edit that are due, and answers whether there
+    /// was one.
     pub async fn take_up(&self) -> platform::sql::Result<bool> {
-        self.inner.checkouts.take_up().await
+        let refund = self.inner.refunds.take_up().await?;
+        let edit = self.inner.edits.take_up().await?;
+        Ok(self.inner.checkouts.take_up().await? || refund || edit)
     }
 
     /// Applies what the carrier tells, for as long as the house is open.

@@ -6,6 +6,7 @@ use platform::saga;
 use platform::sql::{Db, Result};
 use platform::verify::{Check, by_query};
 
+use crate::store::change::{self, ORDER_REFUNDED};
 use crate::store::promotion::{PROMOTION_BUDGET, PROMOTION_CUSTOMER, PROMOTION_USES};
 use crate::store::{books, carrier, cart, invoice, promotion, shipment};
 
@@ -37,7 +38,7 @@ pub async fn verify(db: &Db, now: Timestamp) -> Result<Vec<Check>> {
         by_query(db, "every change of an order was told", books::COUNT, books::UNTOLD).await?,
         by_query(
             db,
-            "every order that is being checked out has a saga",
+            "every order that is being checked out or edited has a saga",
             books::COUNT,
             books::UNATTENDED,
         )
@@ -85,6 +86,21 @@ pub async fn verify(db: &Db, now: Timestamp) -> Result<Vec<Check>> {
         )
         .await?,
         carrier::unhandled(db, now - TimeDelta::hours(1)).await?,
+        by_query(
+            db,
+            "what an order gave back is what its changes say",
+            change::BALANCES,
+            change::UNBALANCED,
+        )
+        .await?,
+        by_query(
+            db,
+            "every unit that was called off, came back or was paid back has its change",
+            books::COUNT,
+            change::UNCHANGED,
+        )
+        .await?,
+        by_query(db, ORDER_REFUNDED.name, change::BALANCES, ORDER_REFUNDED.broken).await?,
         by_query(
             db,
             "the numbers of invoices are a series without gaps",

@@ -1,7 +1,8 @@
 //! Payments: what an order pays is set aside, taken, let go or given back, and never twice.
 //!
 //! Promises:
-//! - An order has at most one live payment, by a unique index. A key authorizes at most once, here
+//! - An order has at most one live payment of what was placed, and one of each change that makes it
+//!   dearer, by a unique index. A key authorizes at most once, here
 //!   and at the processor, however often and after whatever delay it comes again.
 //! - Captured never exceeds authorized and refunded never exceeds captured, amounts on their way to
 //!   the processor included: guards, with CHECK constraints behind them.
@@ -44,7 +45,7 @@ pub use sandbox::{SANDBOX_SCHEMA, Sandbox};
 pub use settings::{CaptureAt, Settings};
 pub use store::{CAPTURABLE, GIFT_CARD, REFUNDABLE};
 
-platform::migrations! { "payment": "0001_payment" }
+platform::migrations! { "payment": "0001_payment", "0002_several_payments" }
 
 /// The tables of payments.
 pub const SCHEMA: Schema = Schema {
@@ -63,21 +64,26 @@ pub struct Payments {
     settings: Arc<Settings>,
 }
 
-/// The newest payment of an order, for checks across modules.
+/// What an order was paid with, for checks across modules: the newest attempt to pay what was placed and
+/// those of its changes, together.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PaymentRow {
     /// The order.
     pub order_id: OrderId,
-    /// `authorized`, `captured`, ...
+    /// How the payment of what was placed stands: `authorized`, `captured`, ...
     pub status: &'static str,
     /// What was to be paid.
     pub amount: Money,
+    /// What is set aside now: neither taken nor let go.
+    pub held: Money,
     /// What was set aside, also after it was let go again.
     pub authorized: Money,
     /// What was taken, captures on their way included.
     pub captured: Money,
     /// What of it was given back, refunds on their way included.
     pub refunded: Money,
+    /// What the order's payments gave back for good because the order asked for it.
+    pub asked_by_order: Money,
 }
 
 impl Payments {
@@ -128,14 +134,46 @@ impl Payments {
         verify::verify(self).await
     }
 
-    /// The newest payment of each order after this one, in the order of the orders' ids.
+    /// What each of the next orders after this one was paid with, in the order of the orders' ids.
     pub async fn payments_page(
         &self,
         after: Option<OrderId>,
         limit: u32,
     ) -> sql::Result<Vec<PaymentRow>> {
         let newest = store::newest_by_order(&self.db, after, limit).await?;
-        Ok(newest.iter().map(PaymentRow::from).collect())
+        let (Some(first), Some(last)) = (newest.first(), newest.last()) else { return Ok(vec![]) };
+        let asked = store::asked_by_orders(&self.db, first.order_id, last.order_id).await?;
+        let mut rows: Vec<PaymentRow> = Vec::new();
+        for payment in &newest {
+            if let Some(row) = rows.last_mut().filter(|row| row.order_id == payment.order_id) {
+                row.add(payment)?;
+                continue;
+            }
+            let asked = asked.get(&payment.order_id).copied().unwrap_or_default();
+            let asked_by_order = Money::from_minor(asked, payment.currency());
+            rows.push(PaymentRow { asked_by_order, ..PaymentRow::from(payment) });
+        }
+        Ok(rows)
+    }
+}
+
+impl PaymentRow {
+    /// Adds what a change of the order was paid with.
+    fn add(&mut self, payment: &domain::payment::Payment) -> sql::Result<()> {
+        let other = Self::from(payment);
+        let sums = [
+            (&mut self.amount, other.amount),
+            (&mut self.held, other.held),
+            (&mut self.authorized, other.authorized),
+            (&mut self.captured, other.captured),
+            (&mut self.refunded, other.refunded),
+        ];
+        for (sum, more) in sums {
+            *sum = sum
+                .checked_add(more)
+                .map_err(|error| sql::Error::Inconsistent(format!("a payment: {error}")))?;
+        }
+        Ok(())
     }
 }
 
@@ -146,9 +184,14 @@ impl From<&domain::payment::Payment> for PaymentRow {
             order_id: payment.order_id,
             status: payment.status.word(),
             amount: payment.amount,
+            held: money(match payment.status {
+                domain::status::Status::Authorized => payment.authorized - payment.captured,
+                _ => 0,
+            }),
             authorized: money(payment.authorized),
             captured: money(payment.captured),
             refunded: money(payment.refunded),
+            asked_by_order: money(0),
         }
     }
 }

@@ -1,9 +1,11 @@
 //! What checkout asks of payments.
 
 use async_trait::async_trait;
-use kernel::id::OrderId;
+use kernel::Money;
+use kernel::id::{ChangeId, OrderId};
 use kernel::ports::{
-    self, Authorization, Authorize, NextAction, PaymentError, PaymentView, Unavailable,
+    self, Authorization, Authorize, ChargeMore, NextAction, PaymentError, PaymentView, Refund,
+    Unavailable,
 };
 
 use crate::Payments;
@@ -14,11 +16,28 @@ use crate::{store, usecase};
 #[async_trait]
 impl ports::Payments for Payments {
     async fn authorize(&self, request: Authorize) -> Result<Authorization, PaymentError> {
-        usecase::authorize::authorize(self, &request).await
+        usecase::authorize::authorize(self, &request.into()).await
+    }
+
+    async fn charge(&self, request: ChargeMore) -> Result<Authorization, PaymentError> {
+        usecase::authorize::authorize(self, &request.into()).await
+    }
+
+    async fn cancel_charge(&self, order: OrderId, change: ChangeId) -> Result<(), Unavailable> {
+        Ok(usecase::cancel::cancel_charge(self, order, change).await?)
     }
 
     async fn cancel(&self, order: OrderId) -> Result<(), Unavailable> {
         Ok(usecase::cancel::cancel(self, order).await?)
+    }
+
+    async fn refund(
+        &self,
+        order: OrderId,
+        key: &str,
+        amount: Money,
+    ) -> Result<Refund, Unavailable> {
+        Ok(usecase::refund::refund(self, order, key, amount).await?)
     }
 
     async fn of_orders(

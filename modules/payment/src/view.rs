@@ -1,6 +1,6 @@
 //! A payment as the staff sees it.
 
-use kernel::id::{OrderId, PaymentId};
+use kernel::id::{ChangeId, OrderId, PaymentId};
 use kernel::ports::NextAction;
 use kernel::{Money, Timestamp};
 use serde::Serialize;
@@ -17,6 +17,12 @@ pub struct PaymentBody {
     pub id: PaymentId,
     /// The order it pays.
     pub order_id: OrderId,
+    /// What of it: `order` as it was placed, or what an `edit` or an `exchange` made it dearer.
+    #[schema(example = "order")]
+    pub purpose: &'static str,
+    /// The change that it pays, if it does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub change_id: Option<ChangeId>,
     /// Which attempt of the order it is, from 1.
     #[schema(example = 1)]
     pub attempt: i64,
@@ -87,6 +93,8 @@ impl From<&Payment> for PaymentBody {
         Self {
             id: payment.id,
             order_id: payment.order_id,
+            purpose: payment.pays.word(),
+            change_id: payment.pays.change(),
             attempt: payment.attempt,
             status: payment.status.word(),
             amount: payment.amount,

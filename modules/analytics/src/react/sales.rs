@@ -1,13 +1,13 @@
 use async_trait::async_trait;
 use kernel::Envelope;
-use kernel::events::{OrderCancelled, OrderConfirmed};
+use kernel::events::{OrderCancelled, OrderConfirmed, OrderEdited};
 use platform::bus::{HandlerError, Reaction};
 use platform::sql::Tx;
 
 use crate::domain::Sale;
 use crate::store;
 
-/// Counts confirmed orders, and takes cancelled ones back.
+/// Counts confirmed orders, takes cancelled ones back, and edited ones as what they are now.
 pub(crate) struct Sales;
 
 #[async_trait]
@@ -25,6 +25,11 @@ impl Reaction for Sales {
             }
             let sale = Sale::of(cancelled.confirmed_at, cancelled.total, &cancelled.lines)?;
             store::take_back(tx, &sale).await?;
+        } else if let Some(edited) = event.open::<OrderEdited>() {
+            let edited = edited?;
+            let before = Sale::of(edited.confirmed_at, edited.total_before, &edited.lines_before)?;
+            store::take_back(tx, &before).await?;
+            store::add(tx, &Sale::of(edited.confirmed_at, edited.total, &edited.lines)?).await?;
         }
         Ok(())
     }

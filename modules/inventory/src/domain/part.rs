@@ -14,6 +14,8 @@ pub(crate) enum Change {
     Release,
     /// They come back after they left.
     TakeBack,
+    /// More are promised.
+    Add,
 }
 
 /// A line of a reservation with what happened to it.
@@ -41,6 +43,7 @@ impl Part {
             Change::Ship => self.open() - self.backordered,
             Change::Release => self.open(),
             Change::TakeBack => self.shipped - self.returned,
+            Change::Add => 0,
         }
     }
 

@@ -18,8 +18,8 @@ pub(crate) use books::{
 };
 pub(crate) use movement::{Cause, Kind, Moved, MovementRow, movements, newest, record};
 pub(crate) use reservation::{
-    commit, count_parts, due, end, expire, extend, find, find_in, hold, holds, is_change, lock,
-    note_change, parts, save_lines, set_state, ship, state, tombstone,
+    add_lines, added, commit, count_parts, due, end, expire, extend, find, find_in, hold, holds,
+    is_change, lock, note_change, parts, save_lines, set_state, ship, state, tombstone,
 };
 pub(crate) use shelf::{shelves, shelves_in};
 pub use stock::STOCK;

@@ -70,6 +70,21 @@ platform::statements! {
          select $1, l.stock_id, l.product_id, l.quantity, l.backordered
            from jsonb_to_recordset($2) as l(stock_id uuid, product_id uuid, quantity bigint,
                                             backordered bigint)";
+    ADD_LINES =
+        "insert into reservation_line (order_id, stock_id, product_id, quantity, backordered)
+         select $1, unhex(value->>'stock_id', '-'), unhex(value->>'product_id', '-'),
+                value->>'quantity', value->>'backordered'
+           from json_each($2) where true
+         on conflict (order_id, stock_id) do update
+            set quantity = reservation_line.quantity + excluded.quantity,
+                backordered = reservation_line.backordered + excluded.backordered",
+        "insert into reservation_line (order_id, stock_id, product_id, quantity, backordered)
+         select $1, l.stock_id, l.product_id, l.quantity, l.backordered
+           from jsonb_to_recordset($2) as l(stock_id uuid, product_id uuid, quantity bigint,
+                                            backordered bigint)
+         on conflict (order_id, stock_id) do update
+            set quantity = reservation_line.quantity + excluded.quantity,
+                backordered = reservation_line.backordered + excluded.backordered";
     DUE = "select order_id from reservation where state = 'held' and expires_at <= $1
             order by expires_at limit $2";
     HOLDS = "select r.order_id, r.state, l.product_id, l.quantity - l.released as quantity,
@@ -246,6 +261,7 @@ const fn change_word(change: Change) -> &'static str {
         Change::Ship => "shipped",
         Change::Release => "released",
         Change::TakeBack => "returned",
+        Change::Add => "added",
     }
 }
 
@@ -288,23 +304,43 @@ pub(crate) async fn is_change(
     }))
 }
 
+/// What a key promised to the order beyond what it had; no lines when it was taken back before it did.
+pub(crate) async fn added(tx: &mut Tx, key: &str, order: OrderId) -> Result<Option<Wanted>> {
+    let row: Option<ChangeRow> = tx.query(CHANGE).bind(key).optional().await?;
+    let is_ours =
+        |row: &ChangeRow| row.order_id == order.uuid() && row.kind == change_word(Change::Add);
+    Ok(row.filter(is_ours).map(|row| row.lines.0.into_iter().collect()))
+}
+
+/// Writes lines, some of which the order may have already: these become longer. Each comes with how many of
+/// its units do not lie there yet.
+pub(crate) async fn add_lines(
+    tx: &mut Tx,
+    order: OrderId,
+    lines: impl Iterator<Item = (&Line, i64)>,
+) -> Result<()> {
+    tx.query(ADD_LINES).bind(order.uuid()).bind(Json(listed(lines))).execute().await.map(drop)
+}
+
 /// Writes lines, each with how many of its units do not lie there yet.
 pub(crate) async fn save_lines(
     tx: &mut Tx,
     order: OrderId,
     lines: impl Iterator<Item = (&Line, i64)>,
 ) -> Result<()> {
-    let list: Vec<_> = lines
-        .map(|(line, backordered)| {
-            json!({
-                "stock_id": line.stock_id.to_string(),
-                "product_id": line.product_id.to_string(),
-                "quantity": line.quantity,
-                "backordered": backordered,
-            })
+    tx.query(SAVE_LINES).bind(order.uuid()).bind(Json(listed(lines))).execute().await.map(drop)
+}
+
+fn listed<'a>(lines: impl Iterator<Item = (&'a Line, i64)>) -> Vec<serde_json::Value> {
+    let listed = |(line, backordered): (&Line, i64)| {
+        json!({
+            "stock_id": line.stock_id.to_string(),
+            "product_id": line.product_id.to_string(),
+            "quantity": line.quantity,
+            "backordered": backordered,
         })
-        .collect();
-    tx.query(SAVE_LINES).bind(order.uuid()).bind(Json(list)).execute().await.map(drop)
+    };
+    lines.map(listed).collect()
 }
 
 /// Held orders past their deadline, the longest overdue first.

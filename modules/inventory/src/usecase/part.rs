@@ -25,6 +25,7 @@ pub(crate) async fn change(
         Change::Ship => "inventory.ship_part",
         Change::Release => "inventory.release_part",
         Change::TakeBack => "inventory.take_back",
+        Change::Add => return Err(HoldError::OtherLines),
     };
     retry(|| async {
         let mut tx = db.begin(name).await?;
@@ -48,6 +49,35 @@ pub(crate) async fn ship_part_in(
     apply(tx, order, key, &wanted(lines)?, Change::Ship).await
 }
 
+/// Promised units are given back, once for each key, as part of a unit of work.
+pub(crate) async fn release_part_in(
+    tx: &mut Tx,
+    order: OrderId,
+    key: &str,
+    lines: &[StockLine],
+) -> std::result::Result<(), HoldError> {
+    apply(tx, order, key, &wanted(lines)?, Change::Release).await
+}
+
+/// Promised units are given back of an order that is locked and stands.
+pub(super) async fn release(
+    tx: &mut Tx,
+    order: OrderId,
+    wanted: &Wanted,
+) -> std::result::Result<(), HoldError> {
+    move_units(tx, order, wanted, Change::Release).await
+}
+
+/// Units that had left lie in stock again, once for each key, as part of a unit of work.
+pub(crate) async fn take_back_in(
+    tx: &mut Tx,
+    order: OrderId,
+    key: &str,
+    lines: &[StockLine],
+) -> std::result::Result<(), HoldError> {
+    apply(tx, order, key, &wanted(lines)?, Change::TakeBack).await
+}
+
 async fn apply(
     tx: &mut Tx,
     order: OrderId,
@@ -67,12 +97,23 @@ async fn apply(
     if change == Change::Ship && state == HoldState::Held {
         return Err(HoldError::NotFinal);
     }
+    move_units(tx, order, wanted, change).await
+}
+
+async fn move_units(
+    tx: &mut Tx,
+    order: OrderId,
+    wanted: &Wanted,
+    change: Change,
+) -> std::result::Result<(), HoldError> {
     let parts = store::parts(tx, order).await?;
     let lines = divide(&parts, wanted, change).map_err(HoldError::OutOfStock)?;
     match change {
         Change::Ship => ship(tx, order, &lines).await?,
         Change::Release => give_back(tx, order, &lines, Kind::Released).await?,
         Change::TakeBack => take_back(tx, order, &lines).await?,
+        // More is promised in a way of its own.
+        Change::Add => return Err(HoldError::OtherLines),
     }
     let moved: i64 = lines.iter().map(|line| line.quantity).sum();
     let open: i64 = parts.iter().map(Part::open).sum();

@@ -9,6 +9,7 @@ mod limits;
 mod locations;
 mod migration;
 mod model;
+mod more;
 mod parts;
 mod react;
 mod reserve;

@@ -2,12 +2,14 @@
 
 use crate::event::Event;
 
+mod after_sale;
 mod auth;
 mod catalog;
 mod inventory;
 mod order;
 mod payment;
 
+pub use after_sale::*;
 pub use auth::*;
 pub use catalog::*;
 pub use inventory::*;
@@ -31,7 +33,7 @@ use publishes;
 
 /// The wire names of all events.
 pub fn types() -> impl Iterator<Item = &'static str> {
-    [auth::TYPES, catalog::TYPES, inventory::TYPES, order::TYPES, payment::TYPES]
+    [after_sale::TYPES, auth::TYPES, catalog::TYPES, inventory::TYPES, order::TYPES, payment::TYPES]
         .into_iter()
         .flatten()
         .copied()

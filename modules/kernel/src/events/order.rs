@@ -1,7 +1,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::publishes;
-use crate::id::{CustomerId, OrderId, ProductId, ShipmentId};
+use crate::id::{ChangeId, CustomerId, OrderId, ProductId, ShipmentId};
 use crate::money::Money;
 
 /// What was bought, as others need to know it.
@@ -86,6 +86,57 @@ pub struct OrderCancelled {
 
 const fn yes() -> bool {
     true
+}
+
+/// A confirmed order of which nothing had left was changed: its lines, what it costs, or where it goes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrderEdited {
+    /// The order.
+    pub order_id: OrderId,
+    /// The change.
+    pub change_id: ChangeId,
+    /// Who ordered.
+    pub customer_id: CustomerId,
+    /// What had been bought before.
+    pub lines_before: Vec<SoldLine>,
+    /// What is bought now.
+    pub lines: Vec<SoldLine>,
+    /// Units that are promised to it no longer. What it has more of was promised before this is told.
+    pub released: Vec<ParcelLine>,
+    /// What it cost before.
+    pub total_before: Money,
+    /// What it costs now.
+    pub total: Money,
+    /// When it had been confirmed.
+    pub confirmed_at: crate::clock::Timestamp,
+    /// Why.
+    pub reason: String,
+}
+
+/// An edit of a confirmed order began; until it has ended nothing of the order leaves.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrderEditBegun {
+    /// The order.
+    pub order_id: OrderId,
+    /// The change.
+    pub change_id: ChangeId,
+    /// Who ordered.
+    pub customer_id: CustomerId,
+}
+
+/// An edit of an order came to nothing: the order is what it was.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrderEditFailed {
+    /// The order.
+    pub order_id: OrderId,
+    /// The change.
+    pub change_id: ChangeId,
+    /// Who ordered.
+    pub customer_id: CustomerId,
+    /// A stable word, e.g. `payment_declined`.
+    pub code: String,
+    /// What happened, for people.
+    pub detail: String,
 }
 
 /// Units of one product in a parcel.
@@ -186,6 +237,9 @@ publishes! { "stoa.order":
     OrderConfirmed = "order.confirmed" about order_id;
     OrderFailed = "order.failed" about order_id;
     OrderCancelled = "order.cancelled" about order_id;
+    OrderEdited = "order.edited" about order_id;
+    OrderEditBegun = "order.edit_begun" about order_id;
+    OrderEditFailed = "order.edit_failed" about order_id;
     OrderShipped = "order.shipped" about order_id;
     OrderDelivered = "order.delivered" about order_id;
     ShipmentShipped = "shipment.shipped" about order_id;

@@ -1,7 +1,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::publishes;
-use crate::id::{OrderId, PaymentId};
+use crate::id::{ChangeId, OrderId, PaymentId};
 use crate::money::Money;
 
 macro_rules! payment_events {
@@ -14,6 +14,9 @@ macro_rules! payment_events {
                 pub payment_id: PaymentId,
                 /// The order it pays.
                 pub order_id: OrderId,
+                /// The change of the order that it pays, when it does not pay what was placed.
+                #[serde(default, skip_serializing_if = "Option::is_none")]
+                pub change_id: Option<ChangeId>,
                 /// The amount this event is about.
                 pub amount: Money,
                 /// Why, where there is a reason: a decline code, a dispute's reason.

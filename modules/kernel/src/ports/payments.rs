@@ -4,7 +4,7 @@ use utoipa::ToSchema;
 
 use super::Unavailable;
 use crate::clock::Timestamp;
-use crate::id::{OrderId, PaymentId};
+use crate::id::{ChangeId, OrderId, PaymentId};
 use crate::money::Money;
 
 /// A request to set an amount aside for an order.
@@ -12,6 +12,33 @@ use crate::money::Money;
 pub struct Authorize {
     /// The order. It has at most one live payment.
     pub order_id: OrderId,
+    /// The idempotency key; it goes to the processor too.
+    pub key: String,
+    /// How much.
+    pub amount: Money,
+    /// A token from `POST /v1/payment-tokens`.
+    pub token: String,
+}
+
+/// What a change of an order is that costs more than the order did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Purpose {
+    /// The order was edited before it was shipped.
+    Edit,
+    /// Units that came back were exchanged for dearer ones.
+    Exchange,
+}
+
+/// A request to set an amount aside that an order costs more than it did.
+#[derive(Clone)]
+pub struct ChargeMore {
+    /// The order, which is paid already.
+    pub order_id: OrderId,
+    /// The change that makes it dearer. It has at most one live payment.
+    pub change: ChangeId,
+    /// What kind of change it is.
+    pub purpose: Purpose,
     /// The idempotency key; it goes to the processor too.
     pub key: String,
     /// How much.
@@ -52,6 +79,24 @@ pub enum PaymentError {
     Unavailable(#[from] Unavailable),
 }
 
+/// What came of giving money of an order back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Refund {
+    /// It was given back.
+    Given,
+    /// What is to be given back was not taken yet: ask again, when it was.
+    NotTaken,
+    /// The answer is no, and stays no for this key.
+    Refused {
+        /// What of it was given back all the same, when it was spread over several payments.
+        given: Money,
+        /// A stable word, e.g. `too_much`.
+        code: String,
+        /// What the staff is told.
+        detail: String,
+    },
+}
+
 /// The payment of an order, as its customer sees it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct PaymentView {
@@ -81,12 +126,26 @@ pub trait Payments: Send + Sync {
     /// which is also how a saga that waited for the shopper learns the outcome.
     async fn authorize(&self, request: Authorize) -> Result<Authorization, PaymentError>;
 
-    /// Lets go of whatever was done for the order: voids an authorization, refunds a capture, and
-    /// does nothing when there was no effect. After it, `authorize` for this order is declined, so
-    /// that a late repetition cannot charge.
+    /// Sets aside what a change makes an order dearer, beside what it cost before. It is answered as
+    /// `authorize` is. What is set aside is taken when the order tells of the change, or with its next
+    /// parcel.
+    async fn charge(&self, request: ChargeMore) -> Result<Authorization, PaymentError>;
+
+    /// Lets go of whatever `charge` did for a change that came to nothing. After it, `charge` for this
+    /// change is declined.
+    async fn cancel_charge(&self, order: OrderId, change: ChangeId) -> Result<(), Unavailable>;
+
+    /// Lets go of whatever was done for the order and its changes: voids an authorization, refunds a
+    /// capture, and does nothing when there was no effect. After it, `authorize` and `charge` for this
+    /// order are declined, so that a late repetition cannot charge.
     async fn cancel(&self, order: OrderId) -> Result<(), Unavailable>;
 
-    /// The payments of these orders, newest attempt of each.
+    /// Gives an amount back to the way the order was paid, once for each key; spread over the payments
+    /// of the order, if it has several. Repeated with the same key it answers how that stands now.
+    async fn refund(&self, order: OrderId, key: &str, amount: Money)
+    -> Result<Refund, Unavailable>;
+
+    /// The payments of these orders as they were placed, newest attempt of each.
     async fn of_orders(
         &self,
         orders: &[OrderId],

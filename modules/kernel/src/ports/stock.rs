@@ -130,6 +130,19 @@ pub trait Stock: Send + Sync {
         lines: &[StockLine],
     ) -> Result<(), StockError>;
 
+    /// Promises more units to an order whose promise is final, all of them or none, once for each key.
+    async fn reserve_more(
+        &self,
+        order: OrderId,
+        key: &str,
+        lines: &[StockLine],
+        to: Option<&Destination>,
+    ) -> Result<(), StockError>;
+
+    /// Takes back what `reserve_more` promised by this key. After it, the key is refused with
+    /// [`StockError::ReservationEnded`], so that a late repetition promises nothing.
+    async fn take_back_more(&self, order: OrderId, key: &str) -> Result<(), StockError>;
+
     /// What can be promised of each product now; products without stock are left out.
     async fn available(&self, products: &[ProductId]) -> Result<Vec<Availability>, Unavailable>;
 

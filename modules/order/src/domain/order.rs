@@ -1,7 +1,7 @@
 //! An order, as it is kept and as it is answered.
 
 use kernel::events::SoldLine;
-use kernel::id::{CartId, CustomerId, LineId, OrderId, ProductId};
+use kernel::id::{CartId, ChangeId, CustomerId, LineId, OrderId, ProductId};
 use kernel::ports::PaymentView;
 use kernel::problem::{Problem, code};
 use kernel::{Address, Money, Timestamp};
@@ -45,6 +45,37 @@ pub struct Line {
     /// How many of them are lost.
     #[serde(default)]
     pub lost: i64,
+    /// How many units were called off before they left.
+    #[serde(default)]
+    pub cancelled: i64,
+    /// How many units came back and were paid back.
+    #[serde(default)]
+    pub returned: i64,
+    /// How many units were paid back without coming back.
+    #[serde(default)]
+    pub refunded: i64,
+}
+
+impl Line {
+    /// How many units can still leave.
+    pub const fn left(&self) -> i64 {
+        self.quantity - self.shipped - self.cancelled
+    }
+
+    /// How many units can still come back: they arrived and were not paid back.
+    pub fn returnable(&self) -> i64 {
+        (self.delivered - self.returned).min(self.refundable())
+    }
+
+    /// How many units that left can still be paid back.
+    pub const fn refundable(&self) -> i64 {
+        self.shipped - self.returned - self.refunded
+    }
+
+    /// How many units were paid back.
+    pub const fn gone(&self) -> i64 {
+        self.cancelled + self.returned + self.refunded
+    }
 }
 
 /// Why an order failed.
@@ -137,6 +168,8 @@ pub struct Order {
     pub failure: Option<OrderFailure>,
     /// How many events it has emitted.
     pub version: i64,
+    /// The edit of it that is under way.
+    pub editing: Option<ChangeId>,
     /// When it was placed.
     pub created_at: Timestamp,
     /// When it last changed.
@@ -174,6 +207,9 @@ pub struct OrderView {
     #[serde(skip_serializing_if = "Option::is_none")]
     locale: Option<String>,
     payment: Option<PaymentView>,
+    /// The edit of it that is under way; nothing of it leaves before that has ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    editing: Option<ChangeId>,
     #[serde(skip_serializing_if = "Option::is_none")]
     failure: Option<OrderFailure>,
     #[schema(value_type = String, format = DateTime)]
@@ -202,6 +238,7 @@ impl Order {
             email: self.email,
             locale: self.locale,
             payment,
+            editing: self.editing,
             failure: self.failure,
             created_at: self.created_at,
             updated_at: self.updated_at,
@@ -209,11 +246,21 @@ impl Order {
     }
 
     /// The moves that can be asked for, as the words of the API: what has left in part can no longer
-    /// be called off.
+    /// be called off or edited, only what arrived can come back, and nothing leaves while it is edited.
     pub fn allowed(&self) -> Vec<&'static str> {
         let has_left = fulfilment(&self.lines) != Fulfilment::None;
-        let is_possible = |word: &&str| !(has_left && *word == "cancel");
-        self.status.allowed().into_iter().filter(is_possible).collect()
+        let is_edited = self.editing.is_some();
+        let is_possible = |word: &&str| match *word {
+            "cancel" => !has_left,
+            "ship" => !is_edited,
+            "cancel_lines" => !is_edited && self.lines.iter().any(|line| line.left() > 0),
+            "return" => self.lines.iter().any(|line| line.returnable() > 0),
+            _ => true,
+        };
+        let is_whole = !has_left && self.lines.iter().all(|line| line.gone() == 0);
+        let can_be_edited = self.status == Status::Confirmed && is_whole && !is_edited;
+        let possible = self.status.allowed().into_iter().filter(is_possible);
+        possible.chain(can_be_edited.then_some("edit")).collect()
     }
 
     /// The tax by its rates, as it was charged.

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::order::Line;
+use super::status::Status;
 
 /// Where a parcel stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -119,7 +120,7 @@ pub enum Fulfilment {
     None,
     /// Some units.
     Partial,
-    /// Every unit.
+    /// Every unit that was not called off.
     Complete,
 }
 
@@ -127,7 +128,7 @@ pub enum Fulfilment {
 pub fn fulfilment(lines: &[Line]) -> Fulfilment {
     if lines.iter().all(|line| line.shipped == 0) {
         Fulfilment::None
-    } else if lines.iter().all(|line| line.shipped == line.quantity) {
+    } else if lines.iter().all(|line| line.left() == 0) {
         Fulfilment::Complete
     } else {
         Fulfilment::Partial
@@ -139,18 +140,26 @@ pub fn is_settled(lines: &[Line]) -> bool {
     lines.iter().all(|line| line.delivered + line.lost == line.shipped)
 }
 
-/// What is in the next parcel of an order: what was asked for, or everything that is left.
-pub fn packed(
+/// Where an order stands whose checkout has ended well, by what became of its units.
+pub fn stands(lines: &[Line]) -> Status {
+    let sum = |units: fn(&Line) -> i64| lines.iter().map(units).sum::<i64>();
+    let (returned, delivered) = (sum(|line| line.returned), sum(|line| line.delivered));
+    match fulfilment(lines) {
+        Fulfilment::None | Fulfilment::Partial => Status::Confirmed,
+        Fulfilment::Complete if !is_settled(lines) => Status::Shipped,
+        Fulfilment::Complete if returned > 0 && returned == delivered => Status::Returned,
+        Fulfilment::Complete => Status::Delivered,
+    }
+}
+
+/// The units of a request that can be taken from these lines, or the field that is wrong: lines of the
+/// order, named once, and of each at most what `left` says, for which `what` is the word.
+pub fn taken(
     lines: &[Line],
-    asked: Option<&[ShipmentLine]>,
-) -> Result<Vec<ShipmentLine>, Problem> {
-    let left = |line: &Line| line.quantity - line.shipped;
-    let Some(asked) = asked else {
-        let rest = lines.iter().filter(|line| left(line) > 0);
-        return Ok(rest
-            .map(|line| ShipmentLine { line_id: line.id, quantity: left(line) })
-            .collect());
-    };
+    asked: &[ShipmentLine],
+    left: impl Fn(&Line) -> i64,
+    what: &str,
+) -> Result<(), Problem> {
     for (n, ask) in asked.iter().enumerate() {
         let known = lines.iter().find(|line| line.id == ask.line_id);
         let is_twice = asked[..n].iter().any(|before| before.line_id == ask.line_id);
@@ -163,12 +172,27 @@ pub fn packed(
             return Err(Problem::invalid(field("quantity"), "must be at least 1"));
         }
         if ask.quantity > left(line) {
-            let detail = format!("Of {} only {} have not left yet.", line.sku, left(line));
+            let detail = format!("Of {} only {} {what}.", line.sku, left(line));
             return Err(Problem::new(code::ORDER_STATE, detail)
                 .with("line_id", line.id)
                 .with("left", left(line)));
         }
     }
+    Ok(())
+}
+
+/// What is in the next parcel of an order: what was asked for, or everything that is left.
+pub fn packed(
+    lines: &[Line],
+    asked: Option<&[ShipmentLine]>,
+) -> Result<Vec<ShipmentLine>, Problem> {
+    let Some(asked) = asked else {
+        let rest = lines.iter().filter(|line| line.left() > 0);
+        return Ok(rest
+            .map(|line| ShipmentLine { line_id: line.id, quantity: line.left() })
+            .collect());
+    };
+    taken(lines, asked, Line::left, "have not left yet")?;
     if asked.is_empty() {
         return Err(Problem::invalid(
             "lines",
@@ -203,6 +227,9 @@ mod tests {
             shipped,
             delivered: 0,
             lost: 0,
+            cancelled: 0,
+            returned: 0,
+            refunded: 0,
         }
     }
 

@@ -81,13 +81,28 @@ impl Status {
         matches!(self, Self::Pending | Self::AwaitingPayment)
     }
 
-    /// The moves that can be asked for here, as the words of the API.
+    /// Whether it was sold, and something of it may have been paid.
+    pub const fn is_sold(self) -> bool {
+        matches!(self, Self::Confirmed | Self::Shipped | Self::Delivered | Self::Returned)
+    }
+
+    /// What can be asked for here, as the words of the API.
     pub fn allowed(self) -> Vec<&'static str> {
-        [(Move::Cancel, "cancel"), (Move::Ship, "ship"), (Move::Deliver, "deliver")]
-            .into_iter()
-            .filter(|(change, _)| self.after(*change).is_some())
-            .map(|(_, word)| word)
-            .collect()
+        let is_on = matches!(self, Self::Confirmed);
+        // Parcels arrive while others have not left.
+        let has_goods = matches!(self, Self::Confirmed | Self::Shipped | Self::Delivered);
+        [
+            (self.after(Move::Cancel).is_some(), "cancel"),
+            (is_on, "cancel_lines"),
+            (self.after(Move::Ship).is_some(), "ship"),
+            (self.after(Move::Deliver).is_some(), "deliver"),
+            (has_goods, "return"),
+            (self.is_sold(), "refund"),
+        ]
+        .into_iter()
+        .filter(|(is_possible, _)| *is_possible)
+        .map(|(_, word)| word)
+        .collect()
     }
 
     /// The word it is stored and answered as.
@@ -135,7 +150,7 @@ mod tests {
     fn a_shipped_order_cannot_be_cancelled() {
         assert_eq!(Status::Confirmed.after(Move::Cancel), Some(Status::Cancelled));
         assert_eq!(Status::Shipped.after(Move::Cancel), None);
-        assert_eq!(Status::Shipped.allowed(), ["deliver"]);
+        assert_eq!(Status::Shipped.allowed(), ["deliver", "return", "refund"]);
     }
 
     #[test]
@@ -143,9 +158,11 @@ mod tests {
         for status in Status::ALL {
             let allowed = match status {
                 Status::Pending | Status::AwaitingPayment => vec!["cancel"],
-                Status::Confirmed => vec!["cancel", "ship"],
-                Status::Shipped => vec!["deliver"],
-                Status::Delivered | Status::Returned | Status::Failed | Status::Cancelled => vec![],
+                Status::Confirmed => vec!["cancel", "cancel_lines", "ship", "return", "refund"],
+                Status::Shipped => vec!["deliver", "return", "refund"],
+                Status::Delivered => vec!["return", "refund"],
+                Status::Returned => vec!["refund"],
+                Status::Failed | Status::Cancelled => vec![],
             };
             assert_eq!(status.allowed(), allowed, "{status:?}");
         }

@@ -38,7 +38,7 @@ pub fn assess(
 
 /// The tax of each amount at its rate. Per order, all that has the same rate is rounded once, and
 /// each gets its share by the largest remainder.
-fn taxes(amounts: &[i64], rates: &[i64], terms: TaxTerms) -> Vec<i64> {
+pub fn taxes(amounts: &[i64], rates: &[i64], terms: TaxTerms) -> Vec<i64> {
     if terms.rounding == TaxRounding::PerLine {
         let each = amounts.iter().zip(rates);
         return each.map(|(amount, rate)| tax(*amount, *rate, terms.included)).collect();

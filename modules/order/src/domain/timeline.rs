@@ -26,8 +26,9 @@ pub struct Happened {
     /// When.
     #[schema(value_type = String, format = DateTime)]
     pub at: Timestamp,
-    /// `placed`, a step of the checkout such as `reserve_stock`, `cancelled`, `parcel_shipped`,
-    /// `parcel_delivered` or `parcel_lost` for a parcel, `shipped` and `delivered` for the last one,
+    /// `placed`, a step of the checkout such as `reserve_stock`, `cancelled`, `edit_begun`, `edited` or
+    /// `edit_failed`, `parcel_shipped`, `parcel_delivered` or `parcel_lost` for a parcel, `shipped` and
+    /// `delivered` for the last one; `lines_cancelled`, `refunded` and `refund_failed` after the sale;
     /// `payment_capture`, `payment_void` or `payment_refund`, `letter_` and the event it tells of,
     /// `carrier_picked_up`, `carrier_in_transit` and what else a carrier tells.
     pub what: String,
@@ -88,8 +89,19 @@ const fn known(
     Known { event, actions, word, otherwise }
 }
 
-const MOVES: [Known; 7] = [
-    known("order.cancelled", &["order.cancel"], "cancelled", DoneBy::Customer),
+const MOVES: [Known; 13] = [
+    known(
+        "order.cancelled",
+        &["order.cancel", "order.cancel_lines"],
+        "cancelled",
+        DoneBy::Customer,
+    ),
+    known("order.lines_cancelled", &["order.cancel_lines"], "lines_cancelled", DoneBy::Shop),
+    known("order.refunded", &[], "refunded", DoneBy::Shop),
+    known("order.refund_failed", &[], "refund_failed", DoneBy::Shop),
+    known("order.edit_begun", &["order.edit"], "edit_begun", DoneBy::Shop),
+    known("order.edited", &["order.edit"], "edited", DoneBy::Shop),
+    known("order.edit_failed", &["order.edit"], "edit_failed", DoneBy::Shop),
     known("order.shipped", &["order.ship"], "shipped", DoneBy::Shop),
     known("order.delivered", ARRIVES, "delivered", DoneBy::Shop),
     known("shipment.shipped", &["order.ship"], "parcel_shipped", DoneBy::Shop),

@@ -65,7 +65,7 @@ pub(super) async fn list(orders: Data<Orders>, _: Staff, query: Params<Search>) 
     ok(&page(&orders, found, limit).await?)
 }
 
-fn order_id(text: &str) -> Result<OrderId, OrderError> {
+pub(super) fn order_id(text: &str) -> Result<OrderId, OrderError> {
     text.parse().map_err(|_| OrderError::NotFound)
 }
 

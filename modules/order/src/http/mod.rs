@@ -3,7 +3,9 @@
 mod admin;
 mod carrier;
 mod cart;
+mod changes;
 mod documents;
+mod edit;
 mod methods;
 mod orders;
 mod problem;
@@ -48,6 +50,10 @@ pub(crate) fn routes(orders: &Orders, config: &mut web::ServiceConfig) {
         .route("/v1/admin/orders/{id}/ship", web::post().to(admin::ship))
         .route("/v1/admin/orders/{id}/deliver", web::post().to(admin::deliver))
         .route("/v1/admin/orders/{id}/cancel", web::post().to(admin::cancel))
+        .route("/v1/admin/orders/{id}/cancel-lines", web::post().to(changes::cancel_lines))
+        .route("/v1/admin/orders/{id}/changes", web::get().to(changes::list))
+        .route("/v1/admin/orders/{id}/refund", web::post().to(changes::refund))
+        .route("/v1/admin/orders/{id}/edit", web::post().to(edit::edit))
         .route("/v1/admin/orders/{id}/shipments", web::post().to(shipments::ship))
         .route("/v1/admin/orders/{id}/invoice.pdf", web::get().to(documents::any_invoice))
         .route("/v1/admin/shipments/{id}/packing-slip.pdf", web::get().to(documents::slip))
@@ -105,6 +111,10 @@ pub(crate) fn routes(orders: &Orders, config: &mut web::ServiceConfig) {
     admin::ship,
     admin::deliver,
     admin::cancel,
+    changes::cancel_lines,
+    changes::list,
+    changes::refund,
+    edit::edit,
     documents::own_invoice,
     documents::any_invoice,
     documents::slip,

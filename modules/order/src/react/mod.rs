@@ -1,5 +1,6 @@
 //! What the module does when others publish events.
 
+pub mod edited;
 pub mod guest_merged;
 pub mod payment_settled;
 pub mod recall;

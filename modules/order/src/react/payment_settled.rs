@@ -1,40 +1,49 @@
-//! The shopper has authenticated, or the payment ended otherwise: the checkout that waits for it
-//! goes on.
+//! The shopper has authenticated, or the payment ended otherwise: the checkout or the edit that waits for
+//! it goes on.
 
 use async_trait::async_trait;
 use kernel::Envelope;
 use kernel::events::{PaymentAuthorized, PaymentFailed};
-use kernel::id::OrderId;
 use platform::bus::{HandlerError, Reaction, Topic};
 use platform::fault;
 use platform::saga::{self, Coordinator};
 use platform::sql::Tx;
 
 use crate::saga::checkout::Checkout;
+use crate::saga::edit::Edit;
 
 /// What it hears of.
 pub const TOPICS: [Topic; 2] = [Topic::of::<PaymentAuthorized>(), Topic::of::<PaymentFailed>()];
 
-/// Nudges the checkout of the payment's order.
+/// Nudges the checkout of the payment's order, or the edit that it pays.
 pub struct PaymentSettled {
     /// Who runs the checkouts.
     pub checkouts: Coordinator<Checkout>,
+    /// Who runs the edits.
+    pub edits: Coordinator<Edit>,
 }
 
 #[async_trait]
 impl Reaction for PaymentSettled {
     async fn apply(&self, tx: &mut Tx, event: &Envelope) -> Result<(), HandlerError> {
-        let order: OrderId = if let Some(authorized) = event.open::<PaymentAuthorized>() {
-            authorized?.order_id
+        let (order, change) = if let Some(authorized) = event.open::<PaymentAuthorized>() {
+            let authorized = authorized?;
+            (authorized.order_id, authorized.change_id)
         } else if let Some(failed) = event.open::<PaymentFailed>() {
-            failed?.order_id
+            let failed = failed?;
+            (failed.order_id, failed.change_id)
         } else {
             return Ok(());
         };
         if fault::bug("challenge_is_not_heard") {
             return Ok(());
         }
-        if saga::nudge(tx, order.uuid()).await? > 0 {
+        if let Some(change) = change {
+            if saga::nudge(tx, change.uuid()).await? > 0 {
+                let edits = self.edits.clone();
+                tx.after_commit(move || edits.wake());
+            }
+        } else if saga::nudge(tx, order.uuid()).await? > 0 {
             let checkouts = self.checkouts.clone();
             tx.after_commit(move || checkouts.wake());
         }

@@ -10,9 +10,17 @@ use uuid::Uuid;
 use crate::domain::status::Status;
 
 platform::statements! {
-    BRIEF = "select id, number, status, total_minor, currency, updated_at
-               from orders where id > $1 order by id limit $2";
-    UNITS = "select order_id, product_id, quantity, shipped from order_line
+    BRIEF = "select o.id, o.number, o.status, o.currency, o.updated_at, o.editing,
+                    coalesce((select b.charged_minor from order_balance b
+                               where b.order_id = o.id), o.total_minor) as charged_minor,
+                    (select cast(coalesce(sum(-c.due_minor), 0) as bigint) from order_change c
+                      where c.order_id = o.id and c.due_minor < 0
+                        and c.state in ('done', 'failed')) as given,
+                    (select cast(coalesce(sum(-c.due_minor), 0) as bigint) from order_change c
+                      where c.order_id = o.id and c.due_minor < 0
+                        and c.state = 'settling') as giving
+               from orders o where o.id > $1 order by o.id limit $2";
+    UNITS = "select order_id, product_id, quantity - cancelled, shipped from order_line
               where order_id > $1 and order_id <= $2 order by order_id, product_id";
     SOLD =
         "select substr(confirmed_at, 1, 10) as day, currency,
@@ -47,9 +55,13 @@ platform::statements! {
                where total_minor <> items_minor - discount_minor + shipping_minor + tax_minor
                limit 20";
     UNATTENDED = "select number from orders o
-                   where status in ('PENDING', 'AWAITING_PAYMENT')
-                     and not exists (select 1 from saga s where s.subject = o.id
-                                        and s.phase in ('forward', 'undoing', 'stuck')) limit 20";
+                   where (status in ('PENDING', 'AWAITING_PAYMENT')
+                          and not exists (select 1 from saga s where s.subject = o.id
+                                             and s.phase in ('forward', 'undoing', 'stuck')))
+                      or (editing is not null
+                          and not exists (select 1 from saga s where s.subject = o.editing
+                                             and s.phase in ('forward', 'undoing', 'stuck')))
+                   limit 20";
 }
 
 /// What the books need to know of an order.
@@ -61,15 +73,21 @@ pub struct Brief {
     pub number: String,
     /// Where it stands.
     pub status: Status,
-    /// What it costs.
+    /// What was charged for it: what it costs, and what an edit has given back since.
     pub total: Money,
+    /// What it gave back for good, in minor units.
+    pub given: i64,
+    /// What it is giving back.
+    pub giving: i64,
     /// Each product that was ordered, in the order of their ids.
     pub units: Vec<Units>,
     /// When it last changed.
     pub updated_at: Timestamp,
+    /// Whether it is being edited: it may hold what it has only then.
+    pub is_being_edited: bool,
 }
 
-/// How many units of a product were ordered.
+/// How many units of a product were ordered and not called off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Units {
     /// The product.
@@ -80,11 +98,24 @@ pub struct Units {
     pub shipped: i64,
 }
 
+#[derive(platform::sql::Record)]
+struct BriefRow {
+    id: Uuid,
+    number: String,
+    status: String,
+    charged_minor: i64,
+    currency: String,
+    updated_at: Timestamp,
+    editing: Option<Uuid>,
+    given: i64,
+    giving: i64,
+}
+
 /// Orders after one, by id.
 pub async fn briefs(db: &Db, after: OrderId, limit: u32) -> Result<Vec<Brief>> {
-    let rows: Vec<(Uuid, String, String, i64, String, Timestamp)> =
+    let rows: Vec<BriefRow> =
         db.query(BRIEF).bind(after.uuid()).bind(i64::from(limit)).all().await?;
-    let last = rows.last().map_or(after.uuid(), |(id, ..)| *id);
+    let last = rows.last().map_or(after.uuid(), |row| row.id);
     let lines: Vec<(Uuid, Uuid, i64, i64)> =
         db.query(UNITS).bind(after.uuid()).bind(last).all().await?;
     let mut units: HashMap<Uuid, Vec<Units>> = HashMap::new();
@@ -93,15 +124,20 @@ pub async fn briefs(db: &Db, after: OrderId, limit: u32) -> Result<Vec<Brief>> {
         units.entry(order).or_default().push(of_product);
     }
     rows.into_iter()
-        .map(|(id, number, status, minor, currency, updated_at)| {
+        .map(|row| {
+            let number = &row.number;
             let nonsense = || Error::Inconsistent(format!("order {number}: status or currency"));
+            let currency = row.currency.parse().map_err(|_| nonsense())?;
             Ok(Brief {
-                id: id.into(),
-                status: Status::from_word(&status).ok_or_else(nonsense)?,
-                total: Money::from_minor(minor, currency.parse().map_err(|_| nonsense())?),
-                number,
-                units: units.remove(&id).unwrap_or_default(),
-                updated_at,
+                id: row.id.into(),
+                status: Status::from_word(&row.status).ok_or_else(nonsense)?,
+                total: Money::from_minor(row.charged_minor, currency),
+                given: row.given,
+                giving: row.giving,
+                units: units.remove(&row.id).unwrap_or_default(),
+                updated_at: row.updated_at,
+                is_being_edited: row.editing.is_some(),
+                number: row.number,
             })
         })
         .collect()

@@ -10,15 +10,17 @@ platform::statements! {
     /// The row is the lock of the series: a number that is not used is given back with the commit that
     /// does not happen.
     NEXT = "update invoice_series set last = last + 1 where code = 'invoice' returning last";
-    /// The order may have been called off since it was read.
+    /// The order may have been called off since it was read, or is being edited.
     ISSUE =
         "insert into invoice (number, order_id, content, issued_at)
          select $1, id, $3, $4 from orders
           where id = $2 and status in ('CONFIRMED', 'SHIPPED', 'DELIVERED', 'RETURNED')
+            and editing is null
          on conflict (order_id) do nothing",
         "insert into invoice (number, order_id, content, issued_at)
          select $1, id, $3, $4 from orders
-          where id = $2 and status in ('CONFIRMED', 'SHIPPED', 'DELIVERED', 'RETURNED') for share
+          where id = $2 and status in ('CONFIRMED', 'SHIPPED', 'DELIVERED', 'RETURNED')
+            and editing is null for share
          on conflict (order_id) do nothing";
     OF_ORDER = "select number, issued_at, content from invoice where order_id = $1";
     INVOICES = "select count(*) from invoice";

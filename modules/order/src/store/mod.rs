@@ -3,6 +3,8 @@
 pub mod books;
 pub mod carrier;
 pub mod cart;
+pub mod change;
+pub mod edit;
 pub mod invoice;
 pub mod orders;
 pub mod promotion;

@@ -44,33 +44,33 @@ platform::statements! {
                    shipping_minor, tax_minor, included_tax_minor, total_minor, coupon, promotions,
                    shipping_address, billing_address, shipping_method, shipping_tax_minor,
                    shipping_tax_ppm, email, locale, failure, version, created_at, updated_at,
-                   confirmed_at
+                   confirmed_at, editing
               from orders where id = $1";
     OF_CUSTOMER = "select id, number, customer_id, cart_id, status, currency, items_minor,
                    discount_minor, shipping_minor, tax_minor, included_tax_minor, total_minor,
                    coupon, promotions, shipping_address, billing_address, shipping_method, shipping_tax_minor,
                    shipping_tax_ppm, email, locale, failure, version,
-                   created_at, updated_at, confirmed_at
+                   created_at, updated_at, confirmed_at, editing
               from orders where customer_id = $1 and id < $2 order by id desc limit $3";
     LIST = "select id, number, customer_id, cart_id, status, currency, items_minor,
                    discount_minor, shipping_minor, tax_minor, included_tax_minor, total_minor,
                    coupon, promotions, shipping_address, billing_address, shipping_method, shipping_tax_minor,
                    shipping_tax_ppm, email, locale, failure, version,
-                   created_at, updated_at, confirmed_at
+                   created_at, updated_at, confirmed_at, editing
               from orders where id < $1 order by id desc limit $2";
     OF_STATUS = "select id, number, customer_id, cart_id, status, currency, items_minor,
                         discount_minor, shipping_minor, tax_minor, included_tax_minor, total_minor,
                         coupon, promotions, shipping_address, billing_address, shipping_method, shipping_tax_minor,
                         shipping_tax_ppm, email, locale, failure, version,
-                        created_at, updated_at, confirmed_at
+                        created_at, updated_at, confirmed_at, editing
                    from orders where status = $1 and id < $2 order by id desc limit $3";
     LINES =
         "select id, order_id, product_id, sku, name, quantity, unit_minor, discount_minor,
-                tax_minor, tax_ppm, shipped, delivered, lost
+                tax_minor, tax_ppm, shipped, delivered, lost, cancelled, returned, refunded
            from order_line
           where order_id in (select unhex(value, '-') from json_each($1)) order by id",
         "select id, order_id, product_id, sku, name, quantity, unit_minor, discount_minor,
-                tax_minor, tax_ppm, shipped, delivered, lost
+                tax_minor, tax_ppm, shipped, delivered, lost, cancelled, returned, refunded
            from order_line
           where order_id in (select cast(value as uuid) from jsonb_array_elements_text($1))
           order by id";
@@ -79,13 +79,13 @@ platform::statements! {
                 shipping_minor, tax_minor, included_tax_minor, total_minor, coupon, promotions,
                 shipping_address, billing_address, shipping_method, shipping_tax_minor,
                 shipping_tax_ppm, email, locale, failure, version, created_at, updated_at,
-                confirmed_at
+                confirmed_at, editing
            from orders where id in (select unhex(value, '-') from json_each($1))",
         "select id, number, customer_id, cart_id, status, currency, items_minor, discount_minor,
                 shipping_minor, tax_minor, included_tax_minor, total_minor, coupon, promotions,
                 shipping_address, billing_address, shipping_method, shipping_tax_minor,
                 shipping_tax_ppm, email, locale, failure, version, created_at, updated_at,
-                confirmed_at
+                confirmed_at, editing
            from orders where id in (select cast(value as uuid) from jsonb_array_elements_text($1))";
     ADOPT = "update orders set customer_id = $2 where customer_id = $1";
     /// The version is the lock: of two who decide on the same state, one is refused.
@@ -123,6 +123,7 @@ struct Row {
     created_at: Timestamp,
     updated_at: Timestamp,
     confirmed_at: Option<Timestamp>,
+    editing: Option<Uuid>,
 }
 
 #[derive(platform::sql::Record)]
@@ -140,6 +141,9 @@ struct LineRow {
     shipped: i64,
     delivered: i64,
     lost: i64,
+    cancelled: i64,
+    returned: i64,
+    refunded: i64,
 }
 
 impl Row {
@@ -167,6 +171,9 @@ impl Row {
                 shipped: row.shipped,
                 delivered: row.delivered,
                 lost: row.lost,
+                cancelled: row.cancelled,
+                returned: row.returned,
+                refunded: row.refunded,
             })
         };
         Ok(Order {
@@ -198,6 +205,7 @@ impl Row {
             created_at: self.created_at,
             updated_at: self.updated_at,
             confirmed_at: self.confirmed_at,
+            editing: self.editing.map(Into::into),
         })
     }
 }
@@ -232,21 +240,25 @@ pub async fn insert(tx: &mut Tx, order: &Order) -> Result<bool> {
     if inserted == 0 {
         return Ok(false);
     }
-    let lines: Vec<_> = order
-        .lines
-        .iter()
-        .map(|line| {
-            serde_json::json!({
-                "id": line.id, "product_id": line.product_id, "sku": line.sku, "name": line.name,
-                "quantity": line.quantity, "unit_minor": line.unit_price.minor(),
-                "total_minor": line.total.minor(), "discount_minor": line.discount.minor(),
-                "tax_minor": line.tax.map(|tax| tax.amount.minor()),
-                "tax_ppm": line.tax.map(LineTax::rate_ppm),
-            })
-        })
-        .collect();
-    tx.query(INSERT_LINES).bind(order.id.uuid()).bind(Json(lines)).execute().await?;
+    insert_lines(tx, order.id, &order.lines).await?;
     Ok(true)
+}
+
+/// Inserts lines of an order.
+pub async fn insert_lines(tx: &mut Tx, order: OrderId, lines: &[Line]) -> Result<()> {
+    let lines: Vec<_> = lines.iter().map(written).collect();
+    tx.query(INSERT_LINES).bind(order.uuid()).bind(Json(lines)).execute().await.map(drop)
+}
+
+/// A line as statements take it.
+pub fn written(line: &Line) -> serde_json::Value {
+    serde_json::json!({
+        "id": line.id, "product_id": line.product_id, "sku": line.sku, "name": line.name,
+        "quantity": line.quantity, "unit_minor": line.unit_price.minor(),
+        "total_minor": line.total.minor(), "discount_minor": line.discount.minor(),
+        "tax_minor": line.tax.map(|tax| tax.amount.minor()),
+        "tax_ppm": line.tax.map(LineTax::rate_ppm),
+    })
 }
 
 /// An order with its lines.
@@ -369,5 +381,8 @@ pub fn new_line(id: LineId, priced: &crate::domain::cart::PricedLine) -> Line {
         shipped: 0,
         delivered: 0,
         lost: 0,
+        cancelled: 0,
+        returned: 0,
+        refunded: 0,
     }
 }

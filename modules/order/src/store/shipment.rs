@@ -48,7 +48,7 @@ platform::statements! {
                         value->>'delivered' as delivered, value->>'lost' as lost
                    from json_each($2)) l
           where order_id = $1 and id = l.k
-            and order_line.shipped + l.shipped <= order_line.quantity
+            and order_line.shipped + l.shipped + order_line.cancelled <= order_line.quantity
             and order_line.delivered + l.delivered + order_line.lost + l.lost
                 <= order_line.shipped + l.shipped",
         "update order_line
@@ -56,7 +56,7 @@ platform::statements! {
                 delivered = order_line.delivered + l.delivered, lost = order_line.lost + l.lost
            from jsonb_to_recordset($2) as l(k uuid, shipped bigint, delivered bigint, lost bigint)
           where order_id = $1 and id = l.k
-            and order_line.shipped + l.shipped <= order_line.quantity
+            and order_line.shipped + l.shipped + order_line.cancelled <= order_line.quantity
             and order_line.delivered + l.delivered + order_line.lost + l.lost
                 <= order_line.shipped + l.shipped";
     ORDER_OF = "select order_id from shipment where id = $1";
@@ -98,12 +98,15 @@ platform::statements! {
                   limit 20";
     /// Orders whose state is not what their units say.
     MISSTATED = "select o.number from orders o
-                   join (select order_id, sum(quantity) as quantity, sum(shipped) as shipped,
-                                sum(delivered + lost) as ended
+                   join (select order_id, sum(quantity - cancelled) as quantity,
+                                sum(shipped) as shipped, sum(delivered + lost) as ended,
+                                sum(delivered) as delivered, sum(returned) as returned
                            from order_line group by order_id) l on l.order_id = o.id
                   where (o.status in ('SHIPPED', 'DELIVERED', 'RETURNED'))
-                        <> (l.shipped = l.quantity)
-                     or (o.status in ('DELIVERED', 'RETURNED')) <> (l.ended = l.quantity)
+                        <> (l.shipped > 0 and l.shipped = l.quantity)
+                     or (o.status in ('DELIVERED', 'RETURNED'))
+                        <> (l.shipped > 0 and l.ended = l.quantity)
+                     or (o.status = 'RETURNED' and (l.returned = 0 or l.returned <> l.delivered))
                      or (o.status not in ('CONFIRMED', 'SHIPPED', 'DELIVERED', 'RETURNED')
                          and l.shipped > 0)
                   limit 20";

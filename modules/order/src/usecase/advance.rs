@@ -11,6 +11,7 @@ use serde::Serialize;
 use super::ship::{self, End, Parcel};
 use crate::Orders;
 use crate::domain::order::Order;
+use crate::domain::shipment::ShipmentLine;
 use crate::domain::status::{Move, Status};
 use crate::error::OrderError;
 use crate::store::{orders, promotion, shipment};
@@ -20,6 +21,13 @@ use crate::store::{orders, promotion, shipment};
 pub enum Advance {
     /// It is called off, also while it is being checked out.
     Cancel {
+        /// Why.
+        reason: String,
+    },
+    /// Units of it are called off that have not left.
+    CancelLines {
+        /// The units.
+        lines: Vec<ShipmentLine>,
         /// Why.
         reason: String,
     },
@@ -133,6 +141,13 @@ impl Orders {
         let from = order.status;
         match advance {
             Advance::Cancel { reason } => cancel(&mut tx, &mut order, reason).await?,
+            Advance::CancelLines { lines, reason } => {
+                let By::Staff(staff) = by else { return Err(OrderError::NotFound) };
+                let change = self.cancel_lines(&mut tx, &mut order, lines, reason, staff).await?;
+                if change.is_none() {
+                    cancel(&mut tx, &mut order, reason).await?;
+                }
+            }
             Advance::Ship(parcel) => ship::leave(&mut tx, &mut order, parcel, &covered).await?,
             Advance::Deliver => ship::deliver(&mut tx, &mut order).await?,
             Advance::End { shipment, end } => {
@@ -165,6 +180,9 @@ struct Stands<'a> {
     shipment: Option<ShipmentId>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'a str>,
+    /// Units that were called off.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cancelled: Option<&'a [ShipmentLine]>,
     /// What an order that is called off cost; what was not given back before goes back.
     #[serde(skip_serializing_if = "Option::is_none")]
     total: Option<Money>,
@@ -176,13 +194,23 @@ pub(super) fn entry(
     to: Status,
     advance: &Advance,
 ) -> platform::sql::Result<Entry> {
-    let stands =
-        |status| Stands { status, parcel: None, shipment: None, reason: None, total: None };
+    let stands = |status| Stands {
+        status,
+        parcel: None,
+        shipment: None,
+        reason: None,
+        cancelled: None,
+        total: None,
+    };
     let (before, after) = (stands(from), stands(to));
     let (action, after) = match advance {
         Advance::Cancel { reason } => {
             let total = Some(order.totals.total);
             ("order.cancel", Stands { reason: Some(reason), total, ..after })
+        }
+        Advance::CancelLines { lines, reason } => {
+            let (reason, cancelled) = (Some(reason.as_str()), Some(lines.as_slice()));
+            ("order.cancel_lines", Stands { reason, cancelled, ..after })
         }
         Advance::Ship(parcel) => ("order.ship", Stands { parcel: Some(parcel), ..after }),
         Advance::Deliver => ("order.deliver", after),

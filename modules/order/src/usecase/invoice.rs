@@ -17,6 +17,9 @@ impl Orders {
         if let Some(issued) = invoice::find(db, order.id).await? {
             return Ok(issued);
         }
+        if order.editing.is_some() {
+            return Err(OrderError::state(order));
+        }
         match order.status {
             Status::Confirmed | Status::Shipped | Status::Delivered | Status::Returned => {}
             Status::Pending | Status::AwaitingPayment | Status::Failed | Status::Cancelled => {

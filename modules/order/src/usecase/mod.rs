@@ -2,13 +2,16 @@
 
 pub mod advance;
 pub mod call_off;
+pub mod cancel_lines;
 pub mod carrier;
 pub mod cart;
+pub mod edit;
 pub mod import_taxes;
 pub mod invoice;
 pub mod place;
 pub mod promotions;
 pub mod quote;
+pub mod refund;
 pub mod remembered;
 pub mod saved;
 pub mod ship;

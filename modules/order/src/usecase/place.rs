@@ -124,7 +124,7 @@ impl Orders {
         }
     }
 
-    async fn known(&self, key: &Key) -> Result<Option<Placed>, OrderError> {
+    pub(super) async fn known(&self, key: &Key) -> Result<Option<Placed>, OrderError> {
         match idempotency::find(&self.inner.db, key).await? {
             None => Ok(None),
             Some(Claim::Done(answer)) => Ok(Some(Placed::Answered { answer, replayed: true })),
@@ -275,6 +275,7 @@ fn new_order(
         locale: request.locale.clone(),
         failure: None,
         version: 1,
+        editing: None,
         created_at: now,
         updated_at: now,
         confirmed_at: None,

@@ -65,6 +65,9 @@ pub(super) async fn leave(
     covered: &[Covered],
 ) -> Result<(), OrderError> {
     let shipped = order.status.after(Move::Ship).ok_or_else(|| OrderError::state(order))?;
+    if order.editing.is_some() {
+        return Err(OrderError::state(order));
+    }
     let lines = packed(&order.lines, parcel.lines.as_deref())?;
     check_covered(&order.lines, &lines, covered)?;
     let is_first = fulfilment(&order.lines) == Fulfilment::None;
@@ -229,7 +232,8 @@ async fn count(tx: &mut Tx, order: &Order, counts: &[Count]) -> Result<(), Order
 
 /// An order moves only with its parcels.
 fn not_with_its_parcel(status: Status, what: &str) -> OrderError {
-    let allowed = status.allowed().into_iter().filter(|word| *word != what);
+    // What arrived of it is not known here.
+    let allowed = status.allowed().into_iter().filter(|word| ![what, "return"].contains(word));
     let detail = "The state of its parcel does not allow this; nothing was changed.";
     Problem::new(code::ORDER_STATE, detail)
         .with("order_status", status)
@@ -259,7 +263,7 @@ fn tell(
     }
 }
 
-fn units(order: &Order, lines: &[ShipmentLine]) -> Vec<ParcelLine> {
+pub(super) fn units(order: &Order, lines: &[ShipmentLine]) -> Vec<ParcelLine> {
     let of_product = |inside: &ShipmentLine| {
         let line = order.lines.iter().find(|line| line.id == inside.line_id)?;
         Some(ParcelLine { product_id: line.product_id, quantity: inside.quantity })

@@ -2,4 +2,5 @@
 
 pub mod card;
 pub mod payment;
+pub mod refund;
 pub mod status;

@@ -1,6 +1,7 @@
 //! A payment, the calls made for it, and what their outcomes do to it.
 
-use kernel::id::{OrderId, PaymentId};
+use kernel::id::{ChangeId, OrderId, PaymentId};
+use kernel::ports::Purpose;
 use kernel::{Currency, Money, Timestamp};
 use uuid::Uuid;
 
@@ -11,13 +12,53 @@ use crate::processor::{Charge, Outcome};
 /// Why a payment whose shopper never authenticated was given up.
 const ABANDONED: (&str, &str) = ("abandoned", "The payment was not authenticated in time.");
 
-/// One attempt to pay for an order.
+/// What a payment pays.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pays {
+    /// The order as it was placed.
+    Order,
+    /// What a change of the order costs more.
+    Change(ChangeId, Purpose),
+}
+
+impl Pays {
+    /// The stable word.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Order => "order",
+            Self::Change(_, Purpose::Edit) => "edit",
+            Self::Change(_, Purpose::Exchange) => "exchange",
+        }
+    }
+
+    /// What stands for this word, with the id of the order or of its change.
+    pub fn from_word(word: &str, id: Uuid) -> Option<Self> {
+        match word {
+            "order" => Some(Self::Order),
+            "edit" => Some(Self::Change(id.into(), Purpose::Edit)),
+            "exchange" => Some(Self::Change(id.into(), Purpose::Exchange)),
+            _ => None,
+        }
+    }
+
+    /// The change that it pays, if it pays one.
+    pub const fn change(self) -> Option<ChangeId> {
+        match self {
+            Self::Order => None,
+            Self::Change(id, _) => Some(id),
+        }
+    }
+}
+
+/// One attempt to pay for an order or for a change of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Payment {
     /// Its id.
     pub id: PaymentId,
     /// The order it pays.
     pub order_id: OrderId,
+    /// What of it.
+    pub pays: Pays,
     /// Which attempt of the order it is, from 1.
     pub attempt: i64,
     /// How much is to be paid.

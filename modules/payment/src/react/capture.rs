@@ -1,5 +1,5 @@
 use async_trait::async_trait;
-use kernel::events::{OrderConfirmed, OrderShipped, ShipmentShipped};
+use kernel::events::{OrderConfirmed, OrderEdited, OrderShipped, ShipmentShipped};
 use kernel::{Envelope, Event};
 use platform::bus::{Effect, HandlerError, Subscription, Topic};
 
@@ -7,15 +7,17 @@ use crate::settings::CaptureAt;
 use crate::usecase::capture::capture_order;
 use crate::{Payments, subject_order};
 
-/// Takes the authorized amount when the order is confirmed, or all of it when its first
-/// parcel leaves.
+/// Takes the authorized amount when the order is confirmed or became dearer, or all of it when its
+/// first parcel leaves.
 pub struct CapturePayment(Payments);
 
 impl CapturePayment {
     /// The subscription.
     pub fn subscription(payments: &Payments) -> Subscription {
         let topics = match payments.settings.capture {
-            CaptureAt::Confirmed => vec![Topic::of::<OrderConfirmed>()],
+            CaptureAt::Confirmed => {
+                vec![Topic::of::<OrderConfirmed>(), Topic::of::<OrderEdited>()]
+            }
             // The second is of orders that were shipped before there were parcels.
             CaptureAt::Shipped => {
                 vec![Topic::of::<ShipmentShipped>(), Topic::of::<OrderShipped>()]
@@ -30,7 +32,7 @@ impl Effect for CapturePayment {
     async fn perform(&self, event: &Envelope) -> Result<(), HandlerError> {
         let kind = event.kind.as_str();
         let is_wanted = match self.0.settings.capture {
-            CaptureAt::Confirmed => kind == OrderConfirmed::TYPE,
+            CaptureAt::Confirmed => [OrderConfirmed::TYPE, OrderEdited::TYPE].contains(&kind),
             CaptureAt::Shipped => [ShipmentShipped::TYPE, OrderShipped::TYPE].contains(&kind),
         };
         if is_wanted {

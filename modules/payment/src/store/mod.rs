@@ -2,17 +2,18 @@
 
 mod operations;
 
-use kernel::id::{OrderId, PaymentId};
+use kernel::id::{ChangeId, OrderId, PaymentId};
 use kernel::{Currency, Money, Timestamp};
 use platform::sql::Json;
 use platform::sql::{Db, Error, Result, Tx};
 use uuid::Uuid;
 
-use crate::domain::payment::{Action, CardShown, Decline, Payment};
+use crate::domain::payment::{Action, CardShown, Decline, Payment, Pays};
 pub use operations::{
-    NewOperation, OfOrder, STATEMENTS as OPERATIONS, end_operation, insert_operation,
-    lose_operation, open_of_payment, open_since, operation_by_answer, operation_by_key,
-    operation_by_key_in, operations_of_order, refunded,
+    NewOperation, OfOrder, STATEMENTS as OPERATIONS, asked_by_orders, end_operation,
+    insert_operation, lose_operation, open_of_payment, open_since, operation_by_answer,
+    operation_by_key, operation_by_key_in, operations_of_order, refund_key, refunded, refunds,
+    refunds_in,
 };
 
 platform::guard! {
@@ -34,7 +35,7 @@ platform::guard! {
 macro_rules! payment {
     ($rest:literal) => {
         concat!(
-            "select id, order_id, attempt, amount_minor, currency, status, authorized_minor, \
+            "select id, order_id, purpose, pays, attempt, amount_minor, currency, status, authorized_minor, \
              captured_minor, refunded_minor, version, events, token, processor_ref, card_brand, \
              card_last4, decline_code, decline_detail, action_url, action_until, created_at, \
              updated_at from payment ",
@@ -43,13 +44,13 @@ macro_rules! payment {
     };
 }
 
-/// Of each order the newest attempt. If one is live it is that: none begins beside it.
+/// Of each order and each change the newest attempt. If one is live it is that: none begins beside it.
 macro_rules! newest {
     ($and:literal) => {
         concat!(
             payment!(
                 "where attempt = (select max(n.attempt) from payment n \
-                  where n.order_id = payment.order_id and n.purpose = payment.purpose) and "
+                  where n.order_id = payment.order_id and n.pays = payment.pays) and "
             ),
             $and
         )
@@ -64,18 +65,38 @@ platform::statements! {
     CANCEL_ORDER = "insert into payable (order_id, attempts, cancelled_at) values ($1, 0, $2)
                     on conflict (order_id) do update set cancelled_at = $2
                      where payable.cancelled_at is null";
+    /// Takes the change's row, unless the change came to nothing.
+    OPEN_CHANGE = "insert into payable_change (id, order_id) values ($1, $2)
+                   on conflict (id) do update set order_id = $2
+                    where payable_change.cancelled_at is null and payable_change.order_id = $2
+                   returning id";
+    KNOW_ORDER = "insert into payable (order_id, attempts) values ($1, 0) on conflict do nothing";
+    CANCEL_CHANGE = "insert into payable_change (id, order_id, cancelled_at) values ($1, $2, $3)
+                     on conflict (id) do update set cancelled_at = $3
+                      where payable_change.cancelled_at is null";
     INSERT = "insert into payment (id, order_id, purpose, attempt, amount_minor, currency, status,
-                                   version, token, created_at, updated_at)
-              values ($1, $2, 'order', $3, $4, $5, $6, 1, $7, $8, $8) on conflict do nothing";
+                                   version, token, created_at, updated_at, pays)
+              values ($1, $2, $9, $3, $4, $5, $6, 1, $7, $8, $8, $10) on conflict do nothing";
     FIND = payment!("where id = $1");
     /// SQLite has one writer: whoever is in a unit of work holds every row.
     LOCK = payment!("where id = $1"), payment!("where id = $1 for update");
-    LIVE_OF_ORDER = payment!("where order_id = $1 and status not in ('declined', 'voided', 'refunded', 'expired')");
+    LOCK_ORDER =
+        "select cancelled_at is not null from payable where order_id = $1",
+        "select cancelled_at is not null from payable where order_id = $1 for update";
+    LOCK_OF_ORDER =
+        payment!("where order_id = $1 order by id"),
+        payment!("where order_id = $1 order by id for update");
+    LIVE_OF_ORDER = payment!("where order_id = $1
+                               and status not in ('declined', 'voided', 'refunded', 'expired')
+                              order by attempt");
     OF_ORDERS =
-        newest!("order_id in (select unhex(value, '-') from json_each($1))"),
-        newest!("order_id in (select cast(value as uuid) from jsonb_array_elements_text($1))");
-    NEWEST_BY_ORDER = newest!("(cast($1 as uuid) is null or order_id > $1)
-                               order by order_id limit $2");
+        newest!("purpose = 'order' and order_id in (select unhex(value, '-') from json_each($1))"),
+        newest!("purpose = 'order' and order_id in
+                 (select cast(value as uuid) from jsonb_array_elements_text($1))");
+    NEWEST_BY_ORDER = newest!("order_id in (select distinct p.order_id from payment p
+                                where cast($1 as uuid) is null or p.order_id > $1
+                                order by p.order_id limit $2)
+                               order by order_id, attempt");
     LIST = payment!("where cast($1 as uuid) is null or id < $1 order by id desc limit $2");
     LIST_OF_ORDER = payment!("where order_id = $1 and (cast($2 as uuid) is null or id < $2)
                               order by id desc limit $3");
@@ -92,6 +113,8 @@ platform::statements! {
 struct PaymentRow {
     id: Uuid,
     order_id: Uuid,
+    purpose: String,
+    pays: Uuid,
     attempt: i64,
     amount_minor: i64,
     currency: String,
@@ -122,9 +145,11 @@ impl TryFrom<PaymentRow> for Payment {
 
     fn try_from(row: PaymentRow) -> Result<Self> {
         let currency: Currency = row.currency.parse().map_err(inconsistent)?;
+        let pays = Pays::from_word(&row.purpose, row.pays);
         Ok(Self {
             id: row.id.into(),
             order_id: row.order_id.into(),
+            pays: pays.ok_or_else(|| inconsistent(format!("{:?} pays nothing", row.purpose)))?,
             attempt: row.attempt,
             amount: Money::from_minor(row.amount_minor, currency),
             status: row.status.parse().map_err(inconsistent)?,
@@ -166,7 +191,21 @@ pub async fn cancel_order(tx: &mut Tx, order: OrderId) -> Result<()> {
     tx.query(CANCEL_ORDER).bind(order.uuid()).bind(now).execute().await.map(drop)
 }
 
-/// Writes a new payment. False when the order has a live one.
+/// Holds a change of the order that is to be paid; false when it came to nothing.
+pub async fn open_change(tx: &mut Tx, order: OrderId, change: ChangeId) -> Result<bool> {
+    let query = tx.query(OPEN_CHANGE).bind(change.uuid()).bind(order.uuid());
+    Ok(query.optional::<(Uuid,)>().await?.is_some())
+}
+
+/// Remembers that nothing may be authorized for the change any more.
+pub async fn cancel_change(tx: &mut Tx, order: OrderId, change: ChangeId) -> Result<()> {
+    let now = tx.now();
+    tx.query(KNOW_ORDER).bind(order.uuid()).execute().await?;
+    let query = tx.query(CANCEL_CHANGE).bind(change.uuid()).bind(order.uuid()).bind(now);
+    query.execute().await.map(drop)
+}
+
+/// Writes a new payment. False when what it pays has a live one.
 pub async fn insert(tx: &mut Tx, payment: &Payment) -> Result<bool> {
     let inserted = tx
         .query(INSERT)
@@ -178,6 +217,8 @@ pub async fn insert(tx: &mut Tx, payment: &Payment) -> Result<bool> {
         .bind(payment.status.word())
         .bind(payment.token.as_str())
         .bind(payment.created_at)
+        .bind(payment.pays.word())
+        .bind(payment.pays.change().map_or(payment.order_id.uuid(), ChangeId::uuid))
         .execute()
         .await?;
     Ok(inserted == 1)
@@ -195,19 +236,30 @@ pub async fn lock(tx: &mut Tx, id: PaymentId) -> Result<Option<Payment>> {
     row.map(Payment::try_from).transpose()
 }
 
-/// The order's live payment.
-pub async fn live_of_order(db: &Db, order: OrderId) -> Result<Option<Payment>> {
-    let row: Option<PaymentRow> = db.query(LIVE_OF_ORDER).bind(order.uuid()).optional().await?;
-    row.map(Payment::try_from).transpose()
+/// Whether the order was cancelled, with its row held; None when it never had a payment.
+pub async fn lock_order(tx: &mut Tx, order: OrderId) -> Result<Option<bool>> {
+    let row: Option<(bool,)> = tx.query(LOCK_ORDER).bind(order.uuid()).optional().await?;
+    Ok(row.map(|(is_cancelled,)| is_cancelled))
 }
 
-/// The newest attempt of each order.
+/// All payments of an order, oldest first, held to the end of the unit of work.
+pub async fn lock_of_order(tx: &mut Tx, order: OrderId) -> Result<Vec<Payment>> {
+    each(tx.query(LOCK_OF_ORDER).bind(order.uuid()).all::<PaymentRow>().await?)
+}
+
+/// The live payments of the order and of its changes, in the order of their attempts.
+pub async fn live_of_order(db: &Db, order: OrderId) -> Result<Vec<Payment>> {
+    each(db.query(LIVE_OF_ORDER).bind(order.uuid()).all::<PaymentRow>().await?)
+}
+
+/// The newest attempt of each order as it was placed.
 pub async fn of_orders(db: &Db, orders: &[OrderId]) -> Result<Vec<Payment>> {
     let ids: Vec<String> = orders.iter().map(ToString::to_string).collect();
     each(db.query(OF_ORDERS).bind(Json(ids)).all::<PaymentRow>().await?)
 }
 
-/// The newest attempt of each order after this one, in the order of the orders' ids.
+/// Of the next orders after this one that have payments, the newest attempt of each and of each of its
+/// changes, in the order of the orders' ids.
 pub async fn newest_by_order(db: &Db, after: Option<OrderId>, limit: u32) -> Result<Vec<Payment>> {
     let after = after.map(OrderId::uuid);
     let rows: Vec<PaymentRow> =

@@ -1,5 +1,7 @@
 //! The calls to the processor, as rows.
 
+use std::collections::HashMap;
+
 use kernel::Timestamp;
 use kernel::id::{OrderId, PaymentId};
 use platform::idempotency;
@@ -41,6 +43,16 @@ platform::statements! {
         "select o.kind, o.state, o.amount_minor, p.currency, o.error, o.started_at
            from payment p join payment_operation o on o.payment_id = p.id
           where p.order_id = $1 order by o.started_at, o.id limit 200";
+    /// The refunds that an order asked for with one key, one for each payment it was spread over.
+    REFUNDS = operation!("where kind = 'refund' and substr(key, 1, length(cast($2 as text))) = $2
+                            and payment_id in (select id from payment where order_id = $1)
+                          order by id");
+    /// What was given back because orders asked for it, by order.
+    ASKED_BY_ORDERS = "select p.order_id, cast(sum(o.amount_minor) as bigint)
+                         from payment p join payment_operation o on o.payment_id = p.id
+                        where p.order_id >= $1 and p.order_id <= $2 and o.kind = 'refund'
+                          and o.state = 'succeeded' and o.key like 'order:%'
+                        group by p.order_id";
     REFUNDED = "select cast(coalesce(sum(amount_minor), 0) as bigint) from payment_operation
                  where payment_id = $1 and kind = 'refund' and state = 'succeeded'";
 }
@@ -181,6 +193,38 @@ pub async fn open_since(db: &Db, then: Timestamp, limit: i64) -> Result<Vec<Oper
 /// The calls for the payments of an order, the first first.
 pub async fn operations_of_order(db: &Db, order: OrderId) -> Result<Vec<OfOrder>> {
     db.query(OPERATIONS_OF_ORDER).bind(order.uuid()).all().await
+}
+
+/// The key of a refund that an order asked for, at one of its payments.
+pub fn refund_key(key: &str, payment: PaymentId) -> String {
+    format!("{}{payment}", refund_prefix(key))
+}
+
+fn refund_prefix(key: &str) -> String {
+    format!("order:{key}:")
+}
+
+/// The refunds that an order asked for with this key.
+pub async fn refunds(db: &Db, order: OrderId, key: &str) -> Result<Vec<Operation>> {
+    let query = db.query(REFUNDS).bind(order.uuid()).bind(refund_prefix(key));
+    each(query.all::<OperationRow>().await?)
+}
+
+/// The same, as a unit of work sees them.
+pub async fn refunds_in(tx: &mut Tx, order: OrderId, key: &str) -> Result<Vec<Operation>> {
+    let query = tx.query(REFUNDS).bind(order.uuid()).bind(refund_prefix(key));
+    each(query.all::<OperationRow>().await?)
+}
+
+/// What was given back because these orders asked for it, from the first id to the last.
+pub async fn asked_by_orders(
+    db: &Db,
+    first: OrderId,
+    last: OrderId,
+) -> Result<HashMap<OrderId, i64>> {
+    let query = db.query(ASKED_BY_ORDERS).bind(first.uuid()).bind(last.uuid());
+    let rows: Vec<(Uuid, i64)> = query.all().await?;
+    Ok(rows.into_iter().map(|(order, sum)| (order.into(), sum)).collect())
 }
 
 /// What has been refunded for good, in minor units.

@@ -1,18 +1,44 @@
-//! Setting an order's amount aside, once for each key and at most once for the order.
+//! Setting an order's amount aside, once for each key and at most once for the order; and in the same
+//! way what a change of it costs more.
 
-use kernel::ports::{Authorization, Authorize, PaymentError, Unavailable};
+use kernel::Money;
+use kernel::id::OrderId;
+use kernel::ports::{Authorization, Authorize, ChargeMore, PaymentError, Unavailable};
 use platform::idempotency;
 use platform::sql;
 
 use super::operate;
 use crate::Payments;
-use crate::domain::payment::{Operation, Payment};
+use crate::domain::payment::{Operation, Payment, Pays};
 use crate::domain::status::{Kind, Status};
 use crate::error::{Error, Result};
 use crate::store::{self, NewOperation};
 
 /// The longest token a caller may name.
 const TOKEN_MAX: usize = 255;
+
+/// What is to be paid, and how.
+pub struct Request {
+    order_id: OrderId,
+    pays: Pays,
+    key: String,
+    amount: Money,
+    token: String,
+}
+
+impl From<Authorize> for Request {
+    fn from(asked: Authorize) -> Self {
+        let Authorize { order_id, key, amount, token } = asked;
+        Self { order_id, pays: Pays::Order, key, amount, token }
+    }
+}
+
+impl From<ChargeMore> for Request {
+    fn from(asked: ChargeMore) -> Self {
+        let ChargeMore { order_id, change, purpose, key, amount, token } = asked;
+        Self { order_id, pays: Pays::Change(change, purpose), key, amount, token }
+    }
+}
 
 /// What the books say to a key.
 enum Attempt {
@@ -27,7 +53,7 @@ enum Attempt {
 /// Sets the amount aside, or tells how the attempt with this key stands now.
 pub async fn authorize(
     payments: &Payments,
-    request: &Authorize,
+    request: &Request,
 ) -> std::result::Result<Authorization, PaymentError> {
     let storage = |error: sql::Error| Unavailable::new("payments", error);
     let known = store::operation_by_key(&payments.db, &request.key).await.map_err(storage)?;
@@ -43,7 +69,7 @@ pub async fn authorize(
     answer(&payment.map_err(Unavailable::from)?)
 }
 
-async fn begin(payments: &Payments, request: &Authorize) -> sql::Result<Attempt> {
+async fn begin(payments: &Payments, request: &Request) -> sql::Result<Attempt> {
     if request.amount.minor() <= 0 {
         return Ok(Attempt::No("invalid_amount", "The amount must be more than zero."));
     }
@@ -57,6 +83,11 @@ async fn begin(payments: &Payments, request: &Authorize) -> sql::Result<Attempt>
     let Some(attempt) = store::next_attempt(&mut tx, request.order_id).await? else {
         return Ok(Attempt::No("cancelled", "The order was cancelled."));
     };
+    if let Some(change) = request.pays.change()
+        && !store::open_change(&mut tx, request.order_id, change).await?
+    {
+        return Ok(Attempt::No("cancelled", "The change came to nothing."));
+    }
     let payment = new_payment(request, attempt, tx.now());
     if !store::insert(&mut tx, &payment).await? {
         // Somebody was first: with the same key, or the order has another live payment. They may
@@ -81,10 +112,11 @@ async fn begin(payments: &Payments, request: &Authorize) -> sql::Result<Attempt>
     Ok(Attempt::Begun(Box::new((payment, operation))))
 }
 
-fn new_payment(request: &Authorize, attempt: i64, now: kernel::Timestamp) -> Payment {
+fn new_payment(request: &Request, attempt: i64, now: kernel::Timestamp) -> Payment {
     Payment {
         id: kernel::id::PaymentId::new(),
         order_id: request.order_id,
+        pays: request.pays,
         attempt,
         amount: request.amount,
         status: Status::Authorizing,
@@ -107,7 +139,7 @@ fn new_payment(request: &Authorize, attempt: i64, now: kernel::Timestamp) -> Pay
 async fn stands(
     payments: &Payments,
     operation: &Operation,
-    request: &Authorize,
+    request: &Request,
 ) -> std::result::Result<Result<Payment>, PaymentError> {
     let payment = match operate::load(payments, operation.payment_id).await {
         Ok(payment) => payment,
@@ -115,6 +147,7 @@ async fn stands(
     };
     let same = operation.kind == Kind::Authorize
         && payment.order_id == request.order_id
+        && payment.pays == request.pays
         && payment.amount == request.amount
         && payment.token == request.token;
     if !same {

@@ -1,6 +1,6 @@
 //! Letting go of whatever was done for an order, from wherever its payment stands.
 
-use kernel::id::OrderId;
+use kernel::id::{ChangeId, OrderId};
 use kernel::ports::Unavailable;
 
 use super::operate;
@@ -20,18 +20,36 @@ pub async fn cancel(payments: &Payments, order: OrderId) -> Result<()> {
     let mut tx = payments.db.begin("payment.cancel").await?;
     store::cancel_order(&mut tx, order).await?;
     tx.commit().await?;
+    let_all_go(payments, order, None).await
+}
+
+/// Forbids further authorizations of a change of the order, then voids or refunds what it holds.
+pub async fn cancel_charge(payments: &Payments, order: OrderId, change: ChangeId) -> Result<()> {
+    let mut tx = payments.db.begin("payment.cancel_charge").await?;
+    store::cancel_change(&mut tx, order, change).await?;
+    tx.commit().await?;
+    let_all_go(payments, order, Some(change)).await
+}
+
+/// Lets go of the live payments of an order, one after the other; only of those of a change when one is
+/// named.
+async fn let_all_go(payments: &Payments, order: OrderId, only: Option<ChangeId>) -> Result<()> {
     for _ in 0..MOVES_MAX {
-        let Some(payment) = store::live_of_order(&payments.db, order).await? else {
+        let mut live = store::live_of_order(&payments.db, order).await?;
+        live.retain(|payment| only.is_none() || payment.pays.change() == only);
+        if live.is_empty() {
             return Ok(());
-        };
-        operate::finish_open(payments, payment.id).await?;
-        let payment = operate::load(payments, payment.id).await?;
-        match let_go(payments, &payment).await {
-            Ok(()) => {}
-            Err(Error::Refused(Refusal::State { .. } | Refusal::TooMuch { .. })) => {
-                operate::lost_race().await;
+        }
+        for payment in live {
+            operate::finish_open(payments, payment.id).await?;
+            let payment = operate::load(payments, payment.id).await?;
+            match let_go(payments, &payment).await {
+                Ok(()) => {}
+                Err(Error::Refused(Refusal::State { .. } | Refusal::TooMuch { .. })) => {
+                    operate::lost_race().await;
+                }
+                Err(error) => return Err(error),
             }
-            Err(error) => return Err(error),
         }
     }
     Err(Unavailable::new("payments", "the payment could not be cancelled yet").into())

@@ -7,4 +7,5 @@ pub mod challenge;
 pub mod command;
 mod noted;
 pub mod operate;
+pub mod refund;
 pub mod resolve;

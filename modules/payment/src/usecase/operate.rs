@@ -33,6 +33,21 @@ pub async fn begin(
     amount: i64,
     answers: Option<&idempotency::Key>,
 ) -> Result<Operation> {
+    // The payment is held and is about to be saved, so its version makes the key unique and tells
+    // which start it was.
+    let key = format!("{}:{}:{}", kind.word(), payment.id, payment.version);
+    begin_as(tx, payment, kind, amount, key, answers).await
+}
+
+/// The same, with a key of its own.
+pub async fn begin_as(
+    tx: &mut Tx,
+    payment: &mut Payment,
+    kind: Kind,
+    amount: i64,
+    key: String,
+    answers: Option<&idempotency::Key>,
+) -> Result<Operation> {
     payment.start(kind)?;
     let guard = match kind {
         Kind::Capture => Some(CAPTURABLE),
@@ -47,8 +62,6 @@ pub async fn begin(
         return Err(Refusal::TooMuch { left }.into());
     }
     store::save(tx, payment).await?;
-    // The payment is held, so its version makes the key unique and tells which start it was.
-    let key = format!("{}:{}:{}", kind.word(), payment.id, payment.version);
     let new = NewOperation { payment, kind, key, amount, answers };
     // The key of a command stays used after its stored answer was forgotten.
     let used = || {
@@ -260,6 +273,7 @@ fn tell(tx: &mut Tx, payment: &Payment, told: Told, operation: &Operation) -> sq
                 &kernel::events::$event {
                     payment_id: payment.id,
                     order_id: payment.order_id,
+                    change_id: payment.pays.change(),
                     amount,
                     reason,
                 },

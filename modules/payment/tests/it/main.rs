@@ -3,9 +3,12 @@
 
 mod authorize;
 mod cancel;
+mod charge;
 mod commands;
 mod crash;
 mod http;
+mod migrated;
+mod refund;
 mod secrets;
 mod shop;
 mod statements;

@@ -1,0 +1,123 @@
+//! More units for an order whose promise is final, and taking them back again.
+
+use kernel::events::StockReserved;
+use kernel::id::{OrderId, StockId};
+use kernel::ports::{Destination, StockLine};
+use platform::guard::Changed;
+use platform::sql::{Db, Tx, retry};
+
+use super::pair;
+use super::part::release;
+use crate::domain::{Allocation, Change, HoldState, Line, Wanted, allocate, backordered, wanted};
+use crate::error::HoldError;
+use crate::store::{self, Cause, Kind, Moved, STOCK};
+
+/// Promises more units to the order, all of them or none, once for each key.
+pub(crate) async fn reserve_more(
+    db: &Db,
+    allocation: Allocation,
+    order: OrderId,
+    key: &str,
+    lines: &[StockLine],
+    to: Option<&Destination>,
+) -> Result<(), HoldError> {
+    let wanted = wanted(lines)?;
+    retry(|| async {
+        let mut tx = db.begin("inventory.reserve_more").await?;
+        let added = add(&mut tx, allocation, order, key, &wanted, to).await;
+        // What it read may be on its way to the disk: nobody is told of it before it is there.
+        if matches!(added, Ok(()) | Err(HoldError::Ended)) {
+            tx.commit().await?;
+        }
+        added
+    })
+    .await
+}
+
+async fn add(
+    tx: &mut Tx,
+    allocation: Allocation,
+    order: OrderId,
+    key: &str,
+    wanted: &Wanted,
+    to: Option<&Destination>,
+) -> Result<(), HoldError> {
+    let state = store::lock(tx, order).await?.ok_or(HoldError::Ended)?;
+    if let Some(before) = store::added(tx, key, order).await? {
+        let is_undone = before.is_empty()
+            || store::is_change(tx, &undo(key), order, Change::Release, &before).await?;
+        return match before {
+            _ if is_undone => Err(HoldError::Ended),
+            before if before == *wanted => Ok(()),
+            _ => Err(HoldError::OtherLines),
+        };
+    }
+    match state {
+        HoldState::Committed => {}
+        HoldState::Held => return Err(HoldError::NotFinal),
+        HoldState::Shipped | HoldState::Released | HoldState::Expired => {
+            return Err(HoldError::Ended);
+        }
+    }
+    if !store::note_change(tx, key, order, Change::Add, wanted).await? {
+        return Err(HoldError::OtherLines);
+    }
+    let shelves = store::shelves_in(tx, wanted.keys().copied()).await?;
+    let lines = allocate(wanted, &shelves, allocation, to).map_err(HoldError::OutOfStock)?;
+    let amounts: Vec<(StockId, i64)> =
+        lines.iter().map(|line| (line.stock_id, line.quantity)).collect();
+    // Somebody took them after the shelves were looked at: the next try looks again.
+    let changed = STOCK.take(tx, &amounts).await?.map_err(|_| HoldError::Moved)?;
+    let taken = pair(&lines, &changed)?;
+    let later = |line: &Line, row: &Changed| backordered(row.told, row.used, line.quantity);
+    store::add_lines(tx, order, taken.iter().map(|(line, row)| (*line, later(line, row)))).await?;
+    let mut moved = Vec::with_capacity(taken.len());
+    for (line, row) in taken {
+        let &Line { stock_id, product_id, quantity } = line;
+        let version = row.version;
+        moved.push(Moved { stock_id, product_id, version, on_hand: 0, reserved: quantity });
+        let event = StockReserved {
+            stock_id,
+            product_id,
+            order_id: order,
+            quantity,
+            backordered: later(line, row),
+            on_hand: row.told,
+            reserved: row.used,
+        };
+        tx.emit(&event, version)?;
+    }
+    let cause = Cause { kind: Kind::Reserved, order: Some(order), reason: "added", actor: None };
+    Ok(store::record(tx, cause, &moved).await?)
+}
+
+/// Takes back what this key promised. If it has promised nothing, it never will.
+pub(crate) async fn take_back_more(db: &Db, order: OrderId, key: &str) -> Result<(), HoldError> {
+    retry(|| async {
+        let mut tx = db.begin("inventory.take_back_more").await?;
+        subtract(&mut tx, order, key).await?;
+        Ok(tx.commit().await?)
+    })
+    .await
+}
+
+async fn subtract(tx: &mut Tx, order: OrderId, key: &str) -> Result<(), HoldError> {
+    // An order without a promise cannot be promised more.
+    let Some(state) = store::lock(tx, order).await? else { return Ok(()) };
+    let Some(lines) = store::added(tx, key, order).await? else {
+        store::note_change(tx, key, order, Change::Add, &Wanted::new()).await?;
+        return Ok(());
+    };
+    if lines.is_empty() || !state.stands() {
+        return Ok(());
+    }
+    if store::note_change(tx, &undo(key), order, Change::Release, &lines).await? {
+        release(tx, order, &lines).await?;
+    }
+    Ok(())
+}
+
+/// The key that takes back what a key promised.
+fn undo(key: &str) -> String {
+    format!("{key}/undo")
+}

@@ -1,0 +1,162 @@
+use serde::{Deserialize, Serialize};
+
+use super::{ParcelLine, publishes};
+use crate::clock::Timestamp;
+use crate::id::{ChangeId, CustomerId, OrderId, ProductId};
+use crate::money::Money;
+
+/// Units of an order that had not left were called off; the rest of it goes on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrderLinesCancelled {
+    /// The order.
+    pub order_id: OrderId,
+    /// What the order's change is known by.
+    pub change_id: ChangeId,
+    /// Who ordered.
+    pub customer_id: CustomerId,
+    /// The units that do not leave.
+    pub lines: Vec<ParcelLine>,
+    /// What is given back for them.
+    pub refund: Money,
+    /// Why.
+    pub reason: String,
+}
+
+/// Money of an order was given back, by the way it was paid.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrderRefunded {
+    /// The order.
+    pub order_id: OrderId,
+    /// What it was given back for.
+    pub change_id: ChangeId,
+    /// Who ordered.
+    pub customer_id: CustomerId,
+    /// How much.
+    pub amount: Money,
+    /// When the order had been confirmed.
+    pub confirmed_at: Timestamp,
+    /// Whether the order still counts as sold: it was not called off meanwhile.
+    pub is_sold: bool,
+}
+
+/// Money of an order could not be given back, or not all of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrderRefundFailed {
+    /// The order.
+    pub order_id: OrderId,
+    /// What it was to be given back for.
+    pub change_id: ChangeId,
+    /// Who ordered.
+    pub customer_id: CustomerId,
+    /// What was not given back.
+    pub amount: Money,
+    /// Why, for people.
+    pub reason: String,
+}
+
+/// A customer wants to send goods back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrderReturnRequested {
+    /// The order.
+    pub order_id: OrderId,
+    /// The return.
+    pub change_id: ChangeId,
+    /// Who ordered.
+    pub customer_id: CustomerId,
+    /// What is to come back.
+    pub lines: Vec<ParcelLine>,
+}
+
+/// The shop agreed to a return.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrderReturnApproved {
+    /// The order.
+    pub order_id: OrderId,
+    /// The return.
+    pub change_id: ChangeId,
+    /// Who ordered.
+    pub customer_id: CustomerId,
+}
+
+/// The shop does not take goods back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrderReturnRejected {
+    /// The order.
+    pub order_id: OrderId,
+    /// The return.
+    pub change_id: ChangeId,
+    /// Who ordered.
+    pub customer_id: CustomerId,
+    /// Why.
+    pub reason: String,
+}
+
+/// The customer keeps the goods.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrderReturnWithdrawn {
+    /// The order.
+    pub order_id: OrderId,
+    /// The return.
+    pub change_id: ChangeId,
+    /// Who ordered.
+    pub customer_id: CustomerId,
+}
+
+/// The goods of a return came back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrderReturnReceived {
+    /// The order.
+    pub order_id: OrderId,
+    /// The return.
+    pub change_id: ChangeId,
+    /// Who ordered.
+    pub customer_id: CustomerId,
+}
+
+/// Units that came back and are paid back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReturnedLine {
+    /// The product.
+    pub product_id: ProductId,
+    /// How many units.
+    pub quantity: i64,
+    /// Whether they can be sold again and lie in stock.
+    pub restock: bool,
+}
+
+/// The goods of a return were looked at, and it is decided what is paid back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrderReturnInspected {
+    /// The order.
+    pub order_id: OrderId,
+    /// The return.
+    pub change_id: ChangeId,
+    /// Who ordered.
+    pub customer_id: CustomerId,
+    /// What was accepted.
+    pub lines: Vec<ReturnedLine>,
+    /// What is given back for it.
+    pub refund: Money,
+}
+
+/// Everything of an order that had arrived came back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrderReturned {
+    /// The order.
+    pub order_id: OrderId,
+    /// Who ordered.
+    pub customer_id: CustomerId,
+}
+
+publishes! { "stoa.order":
+    OrderLinesCancelled = "order.lines_cancelled" about order_id;
+    OrderRefunded = "order.refunded" about order_id;
+    OrderRefundFailed = "order.refund_failed" about order_id;
+    OrderReturnRequested = "order.return_requested" about order_id;
+    OrderReturnApproved = "order.return_approved" about order_id;
+    OrderReturnRejected = "order.return_rejected" about order_id;
+    OrderReturnWithdrawn = "order.return_withdrawn" about order_id;
+    OrderReturnReceived = "order.return_received" about order_id;
+    OrderReturnInspected = "order.return_inspected" about order_id;
+    OrderReturned = "order.returned" about order_id;
+}

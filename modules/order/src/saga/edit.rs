@@ -1,0 +1,283 @@
+//! An edit of a confirmed order: promise what it has more of, set aside what it costs more, then make the
+//! order what it is from now on.
+//!
+//! ```text
+//! step          undo
+//! reserve_more  take it back
+//! charge_more   void, or refund if captured; may wait for the shopper (3-D Secure)
+//! ```
+//!
+//! The order changes in the commit that ends the saga. What it has less of, and what it costs less, is
+//! given back after that, and never taken back again.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use kernel::Money;
+use kernel::events::{OrderEditFailed, OrderEdited};
+use kernel::id::{ChangeId, OrderId, PaymentId};
+use kernel::ports::{
+    Authorization, ChargeMore, Destination, NextAction, PaymentError, PaymentView, Payments,
+    Purpose, Stock, StockError,
+};
+use kernel::problem::{Problem, code};
+use platform::fault;
+use platform::idempotency::{self, Answer, Key};
+use platform::saga::{Outcome, Saga, Step};
+use platform::sql::{Error, Result, Tx};
+use serde::{Deserialize, Serialize};
+
+use crate::domain::edit::Edited;
+use crate::domain::order::Order;
+use crate::domain::status::Status;
+use crate::store::change::{self, ORDER_REFUNDED};
+use crate::store::{edit, orders};
+
+/// What the steps may touch.
+pub struct Ports {
+    /// Stock.
+    pub stock: Arc<dyn Stock>,
+    /// Payments.
+    pub payments: Arc<dyn Payments>,
+}
+
+/// The state of an edit.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct Edit {
+    /// The order.
+    pub order_id: OrderId,
+    /// The edit.
+    pub change_id: ChangeId,
+    /// What the order is after it.
+    pub after: Edited,
+    /// What the order costs more after it, or less.
+    pub due: Money,
+    /// What more is paid with.
+    pub token: Option<String>,
+    /// Why it is edited.
+    pub reason: String,
+    /// The command that is answered.
+    pub key: Key,
+    /// The payment of what it costs more.
+    pub payment: Option<PaymentId>,
+    /// Where the shopper is sent to confirm it.
+    pub challenge: Option<String>,
+    /// The payment of what was placed, as the answer shows it.
+    pub shown: Option<PaymentView>,
+}
+
+impl Edit {
+    async fn load(&self, tx: &mut Tx) -> Result<Order> {
+        let missing = || Error::Inconsistent(format!("edit of {} has no order", self.order_id));
+        orders::load(tx, self.order_id).await?.ok_or_else(missing)
+    }
+
+    /// Stores what the command is answered, if it has no answer yet.
+    async fn answer(&self, tx: &mut Tx, status: u16, body: &impl Serialize) -> Result<()> {
+        let body = serde_json::to_string(body)
+            .map_err(|error| Error::Inconsistent(format!("an answer: {error}")))?;
+        idempotency::finish(tx, &self.key.scope, &self.key.key, &Answer { status, body }).await
+    }
+
+    async fn applied(&self, tx: &mut Tx) -> Result<()> {
+        change::lock_order(tx, self.order_id).await?;
+        let before = self.load(tx).await?;
+        let is_ours = before.editing == Some(self.change_id) && before.status == Status::Confirmed;
+        if is_ours && !self.takes_its_place(tx, &before).await? {
+            let detail = "More was given back of the order meanwhile than it would cost less.";
+            return self.failed(tx, &Problem::new(code::CONFLICT, detail)).await;
+        }
+        let Some(version) = edit::apply(tx, &before, self.change_id, &self.after).await? else {
+            let detail = format!("The order is {}; it was not edited.", before.status.word());
+            let problem = Problem::new(code::ORDER_STATE, detail);
+            let problem = problem.with("order_status", before.status);
+            return self.failed(tx, &problem.with("allowed", before.allowed())).await;
+        };
+        // What it costs less is on its way back from now on.
+        if self.due.minor() >= 0 && !edit::end(tx, self.change_id, None, self.due).await? {
+            return Err(Error::Inconsistent(format!("edit {} has ended", self.change_id)));
+        }
+        let order = self.load(tx).await?;
+        let event = OrderEdited {
+            order_id: order.id,
+            change_id: self.change_id,
+            customer_id: order.customer_id,
+            lines_before: before.sold(),
+            lines: order.sold(),
+            released: if fault::bug("edit_forgets_stock") {
+                vec![]
+            } else {
+                self.after.released.clone()
+            },
+            total_before: before.totals.total,
+            total: order.totals.total,
+            confirmed_at: order.confirmed_at.unwrap_or(order.created_at),
+            reason: self.reason.clone(),
+        };
+        tx.emit(&event, version)?;
+        self.answer(tx, 200, &order.view(self.shown.clone())).await
+    }
+
+    /// Takes what the order costs less out of its balance. False when there is not so much left.
+    async fn takes_its_place(&self, tx: &mut Tx, before: &Order) -> Result<bool> {
+        let less = -self.due.minor();
+        if less <= 0 {
+            return Ok(true);
+        }
+        change::left(tx, before).await?;
+        Ok(ORDER_REFUNDED.take(tx, &[(before.id, less)]).await?.is_ok())
+    }
+
+    /// The order stays what it was.
+    async fn failed(&self, tx: &mut Tx, why: &Problem) -> Result<()> {
+        let order = self.load(tx).await?;
+        if let Some(version) = edit::let_go(tx, order.id, self.change_id).await? {
+            edit::end(tx, self.change_id, Some(&why.detail), self.due).await?;
+            let event = OrderEditFailed {
+                order_id: order.id,
+                change_id: self.change_id,
+                customer_id: order.customer_id,
+                code: why.code.clone(),
+                detail: why.detail.clone(),
+            };
+            tx.emit(&event, version)?;
+        }
+        let problem = why.clone().with("change_id", self.change_id);
+        self.answer(tx, problem.status, &problem).await
+    }
+}
+
+#[async_trait]
+impl Saga for Edit {
+    const KIND: &'static str = "edit.v1";
+    type Ports = Ports;
+
+    fn steps() -> &'static [&'static dyn Step<Self>] {
+        &[&ReserveMore, &SetMoreAside]
+    }
+
+    /// It waits for the shopper: whoever edits the order is told where to send them.
+    async fn waiting(&mut self, tx: &mut Tx) -> Result<()> {
+        let Some(url) = &self.challenge else { return Ok(()) };
+        let order = self.load(tx).await?;
+        let waiting = Waiting {
+            order_id: order.id,
+            change_id: self.change_id,
+            payment_id: self.payment,
+            due: self.due,
+            next_action: NextAction { kind: "redirect".to_owned(), url: url.clone() },
+        };
+        self.answer(tx, 202, &waiting).await
+    }
+
+    async fn ended(&mut self, tx: &mut Tx, failure: Option<&Problem>) -> Result<()> {
+        match failure {
+            None => self.applied(tx).await,
+            Some(why) => self.failed(tx, why).await,
+        }
+    }
+}
+
+/// An edit that waits for the shopper to confirm what the order costs more.
+#[derive(Serialize, utoipa::ToSchema)]
+#[schema(as = EditWaits)]
+pub struct Waiting {
+    order_id: OrderId,
+    change_id: ChangeId,
+    payment_id: Option<PaymentId>,
+    /// What the order costs more.
+    due: Money,
+    /// Where to send the shopper.
+    next_action: NextAction,
+}
+
+struct ReserveMore;
+
+#[async_trait]
+impl Step<Edit> for ReserveMore {
+    fn name(&self) -> &'static str {
+        "reserve_more"
+    }
+
+    async fn run(&self, saga: &mut Edit, ports: &Ports) -> Outcome {
+        let added = &saga.after.added;
+        if added.is_empty() {
+            return Outcome::Done;
+        }
+        let address = &saga.after.address;
+        let to = Destination {
+            country: address.country.clone(),
+            postal_code: address.postal_code.clone(),
+        };
+        let key = saga.change_id.to_string();
+        match ports.stock.reserve_more(saga.order_id, &key, added, Some(&to)).await {
+            Ok(()) => Outcome::Done,
+            Err(StockError::OutOfStock(lines)) => {
+                let detail = "There is not enough of the products named; the order is as it was.";
+                Outcome::Reject(Problem::new(code::OUT_OF_STOCK, detail).with("lines", lines))
+            }
+            Err(StockError::ReservationEnded) => Outcome::Reject(moved()),
+            Err(StockError::Unavailable(error)) => Outcome::Retry(error.to_string()),
+        }
+    }
+
+    async fn undo(&self, saga: &mut Edit, ports: &Ports) -> std::result::Result<(), String> {
+        if saga.after.added.is_empty() {
+            return Ok(());
+        }
+        let key = saga.change_id.to_string();
+        let undone = ports.stock.take_back_more(saga.order_id, &key).await;
+        undone.map_err(|error| error.to_string())
+    }
+}
+
+struct SetMoreAside;
+
+#[async_trait]
+impl Step<Edit> for SetMoreAside {
+    fn name(&self) -> &'static str {
+        "charge_more"
+    }
+
+    async fn run(&self, saga: &mut Edit, ports: &Ports) -> Outcome {
+        if saga.due.minor() <= 0 {
+            return Outcome::Done;
+        }
+        let request = ChargeMore {
+            order_id: saga.order_id,
+            change: saga.change_id,
+            purpose: Purpose::Edit,
+            key: format!("{}/charge", saga.change_id),
+            amount: saga.due,
+            token: saga.token.clone().unwrap_or_default(),
+        };
+        match ports.payments.charge(request).await {
+            Ok(Authorization::Authorized(payment)) => {
+                saga.payment = Some(payment);
+                Outcome::Done
+            }
+            Ok(Authorization::ActionRequired { payment_id, url, until }) => {
+                (saga.payment, saga.challenge) = (Some(payment_id), Some(url));
+                Outcome::Wait(until)
+            }
+            Err(PaymentError::Declined { code: reason, detail }) => Outcome::Reject(
+                Problem::new(code::PAYMENT_DECLINED, detail).with("decline_code", reason),
+            ),
+            Err(PaymentError::Unavailable(error)) => Outcome::Retry(error.to_string()),
+        }
+    }
+
+    async fn undo(&self, saga: &mut Edit, ports: &Ports) -> std::result::Result<(), String> {
+        if saga.due.minor() <= 0 {
+            return Ok(());
+        }
+        let undone = ports.payments.cancel_charge(saga.order_id, saga.change_id).await;
+        undone.map_err(|error| error.to_string())
+    }
+}
+
+/// The order's stock is promised to it no longer: it was called off meanwhile.
+fn moved() -> Problem {
+    let detail = "The order was called off meanwhile; it was not edited.";
+    Problem::new(code::ORDER_STATE, detail).with("order_status", Status::Cancelled)
+}
