@@ -183,6 +183,7 @@ async fn a_payment_that_waits_no_longer_is_not_asked_for(world: World) {
             order_id: order.id,
             amount: order.total,
             reason: None,
+            change_id: None,
         };
         world.publish(&event, 1).await;
     }

@@ -21,7 +21,6 @@ use kernel::ports::{
     Purpose, Stock, StockError,
 };
 use kernel::problem::{Problem, code};
-use platform::fault;
 use platform::idempotency::{self, Answer, Key};
 use platform::saga::{Outcome, Saga, Step};
 use platform::sql::{Error, Result, Tx};
@@ -104,11 +103,7 @@ impl Edit {
             customer_id: order.customer_id,
             lines_before: before.sold(),
             lines: order.sold(),
-            released: if fault::bug("edit_forgets_stock") {
-                vec![]
-            } else {
-                self.after.released.clone()
-            },
+            released: self.after.released.clone(),
             total_before: before.totals.total,
             total: order.totals.total,
             confirmed_at: order.confirmed_at.unwrap_or(order.created_at),

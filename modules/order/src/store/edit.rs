@@ -49,8 +49,8 @@ platform::statements! {
         "delete from order_line where order_id = $1
             and id not in (select cast(value as uuid) from jsonb_array_elements_text($2))";
     /// What was charged for the order grows with what it costs more. An order without a row was charged
-    /// what it cost before.
-    CHARGE_MORE = "insert into order_balance (order_id, charged_minor) values ($1, $2 + $3)
+    /// what it cost.
+    CHARGE_MORE = "insert into order_balance (order_id, charged_minor) values ($1, $2)
                    on conflict (order_id) do update
                       set charged_minor = order_balance.charged_minor + $3,
                           version = order_balance.version + 1";
@@ -136,7 +136,7 @@ pub async fn apply(
     let more = totals.total.minor() - before.totals.total.minor();
     if more > 0 {
         let query = tx.query(CHARGE_MORE).bind(before.id.uuid());
-        query.bind(before.totals.total.minor()).bind(more).execute().await?;
+        query.bind(totals.total.minor()).bind(more).execute().await?;
     }
     Ok(Some(version))
 }

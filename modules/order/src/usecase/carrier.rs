@@ -5,6 +5,7 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use kernel::events::ShipmentException;
 use kernel::id::{OrderId, ShipmentId};
+use kernel::ports::Covered;
 use platform::sql::{self, Db, Tx};
 use platform::{backoff, fault};
 
@@ -34,6 +35,8 @@ enum Tried {
     Unknown,
     /// The order is being checked out: its saga alone moves it.
     TooEarly,
+    /// The parcel leaves: what of the order's units lies there is to be asked before.
+    Leaves(OrderId),
 }
 
 impl Orders {
@@ -61,8 +64,15 @@ impl Orders {
         let Some(word) = Word::from_word(&event.event) else {
             return self.put_off(event, "the shop does not know this event", 0).await;
         };
-        match sql::retry(|| self.try_apply(event, word)).await {
-            Ok(Tried::Ended) => Ok(()),
+        let mut tried = sql::retry(|| self.try_apply(event, word, None)).await;
+        if let Ok(Tried::Leaves(order)) = tried {
+            tried = match self.inner.stock.covered(order).await {
+                Ok(covered) => sql::retry(|| self.try_apply(event, word, Some(&covered))).await,
+                Err(error) => Err(error.into()),
+            };
+        }
+        match tried {
+            Ok(Tried::Ended | Tried::Leaves(_)) => Ok(()),
             Ok(Tried::TooEarly) => {
                 self.put_off(event, "the order is being checked out", ATTEMPTS_MAX).await
             }
@@ -72,7 +82,12 @@ impl Orders {
         }
     }
 
-    async fn try_apply(&self, event: &Waiting, word: Word) -> Result<Tried, OrderError> {
+    async fn try_apply(
+        &self,
+        event: &Waiting,
+        word: Word,
+        covered: Option<&[Covered]>,
+    ) -> Result<Tried, OrderError> {
         let mut tx = self.inner.db.begin("carrier.event").await?;
         let Some(parcel) = carrier::of_ref(&mut tx, &event.carrier_ref).await? else {
             return Ok(Tried::Unknown);
@@ -93,13 +108,17 @@ impl Orders {
         if order.status.is_being_checked_out() && !heard.facts.is_empty() {
             return Ok(Tried::TooEarly);
         }
+        if heard.facts.contains(&Fact::Left) && covered.is_none() {
+            return Ok(Tried::Leaves(order.id));
+        }
         let is_news = heard.is_newest || !heard.facts.is_empty();
         let end = if is_news { "applied" } else { "late" };
         if !carrier::end(&mut tx, event.id, end, None).await? {
             return Ok(Tried::Ended);
         }
         for fact in &heard.facts {
-            happen(&mut tx, &mut order, &parcel, *fact, event).await?;
+            let covered = covered.unwrap_or_default();
+            happen(&mut tx, &mut order, &parcel, *fact, event, covered).await?;
         }
         if heard.is_newest {
             carrier::progress(&mut tx, parcel.id, word, event.seq).await?;
@@ -157,11 +176,12 @@ async fn happen(
     parcel: &Consigned,
     fact: Fact,
     event: &Waiting,
+    covered: &[Covered],
 ) -> Result<(), OrderError> {
     match fact {
         Fact::Left => {
             let tracking = Some(event.carrier_ref.clone());
-            ship::leave(tx, order, &Parcel { tracking, ..Parcel::default() }).await
+            ship::leave(tx, order, &Parcel { tracking, ..Parcel::default() }, covered).await
         }
         Fact::Arrived => ship::end(tx, order, parcel.id, &End::Delivered).await,
         Fact::Lost => {
