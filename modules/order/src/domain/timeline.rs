@@ -26,7 +26,8 @@ pub struct Happened {
     pub at: Timestamp,
     /// `placed`, a step of the checkout such as `reserve_stock`, `cancelled`, `parcel_shipped`,
     /// `parcel_delivered` or `parcel_lost` for a parcel, `shipped` and `delivered` for the last one;
-    /// `lines_cancelled`, `refunded` and `refund_failed` after the sale.
+    /// `lines_cancelled`, `return_requested` and its other steps, `returned`, `refunded` and
+    /// `refund_failed` after the sale.
     pub what: String,
     /// `done`, `waits`, `unknown`, `refused`, `undone`, `failed`.
     pub outcome: String,
@@ -79,7 +80,7 @@ const fn known(
     Known { event, actions, word, otherwise }
 }
 
-const MOVES: [Known; 9] = [
+const MOVES: [Known; 16] = [
     known(
         "order.cancelled",
         &["order.cancel", "order.cancel_lines"],
@@ -87,6 +88,13 @@ const MOVES: [Known; 9] = [
         DoneBy::Customer,
     ),
     known("order.lines_cancelled", &["order.cancel_lines"], "lines_cancelled", DoneBy::Shop),
+    known("order.return_requested", &[], "return_requested", DoneBy::Customer),
+    known("order.return_approved", &["order.return_approve"], "return_approved", DoneBy::Shop),
+    known("order.return_rejected", &["order.return_reject"], "return_rejected", DoneBy::Shop),
+    known("order.return_withdrawn", &[], "return_withdrawn", DoneBy::Customer),
+    known("order.return_received", &["order.return_receive"], "return_received", DoneBy::Shop),
+    known("order.return_inspected", &["order.return_inspect"], "return_inspected", DoneBy::Shop),
+    known("order.returned", &["order.return_inspect"], "returned", DoneBy::Shop),
     known("order.refunded", &[], "refunded", DoneBy::Shop),
     known("order.refund_failed", &[], "refund_failed", DoneBy::Shop),
     known("order.shipped", &["order.ship"], "shipped", DoneBy::Shop),
