@@ -287,13 +287,15 @@ fn stock(order: &Brief, hold: Option<&Hold>) -> std::result::Result<(), String> 
     let lines = hold.lines.iter().zip(&hold.shipped);
     let held: BTreeMap<_, _> =
         lines.map(|((product, units), shipped)| (*product, (*units, *shipped))).collect();
-    let units = order.units.iter().map(|line| (line.product_id, (line.ordered, line.shipped)));
+    // What was called off as a whole is not held.
+    let kept = order.units.iter().filter(|line| line.ordered > 0);
+    let units = kept.map(|line| (line.product_id, (line.ordered, line.shipped)));
     match units.clone().find(|(product, units)| held.get(product) != Some(units)) {
         Some((product, units)) => {
             let found = held.get(&product);
             Err(format!("of {product} it holds {found:?} of {units:?} units, and units that left"))
         }
-        None if held.len() != order.units.len() => {
+        None if held.len() != units.count() => {
             Err("holds units of products that were not ordered".to_owned())
         }
         None => Ok(()),

@@ -1,6 +1,7 @@
 //! Everything that the staff can change is in the audit log: each endpoint of the program that changes
 //! something is called once here, and one that is not fails the test.
 
+mod after_sale;
 mod carried;
 mod letters;
 mod scene;
@@ -55,6 +56,7 @@ async fn every_change_of_the_staff_is_in_the_log(engine: Engine) {
     shipping(&mut scene).await;
     files(&mut scene).await;
     money(&mut scene, &shop, &lamp).await;
+    after_sale::after_its_sale(&mut scene, &shop, &lamp).await;
 
     let body = json!({"delta": 3, "reason": "counted"});
     let adjust = "POST /v1/admin/stock/{product_id}/adjust";

@@ -128,74 +128,50 @@ impl State {
     /// Where a change stands after `fact`, or None when the fact changes nothing there: it is a
     /// repetition, or came too late. Every pair is decided here and nowhere else.
     pub const fn after(self, fact: Fact) -> Option<Self> {
-        match fact {
-            Fact::Approved => match self {
-                Self::Requested => Some(Self::Approved),
-                Self::Approved
-                | Self::Received
-                | Self::Settling
-                | Self::Done
-                | Self::Rejected
-                | Self::Withdrawn
-                | Self::Failed => None,
-            },
+        match (self, fact) {
+            (Self::Requested, Fact::Approved) => Some(Self::Approved),
             // Goods that came back can still turn out not to be what was sold.
-            Fact::Rejected => match self {
-                Self::Requested | Self::Approved | Self::Received => Some(Self::Rejected),
-                Self::Settling | Self::Done | Self::Rejected | Self::Withdrawn | Self::Failed => {
-                    None
-                }
-            },
-            // What came back cannot be withdrawn: the shop has it.
-            Fact::Withdrawn => match self {
-                Self::Requested | Self::Approved => Some(Self::Withdrawn),
-                Self::Received
-                | Self::Settling
-                | Self::Done
-                | Self::Rejected
-                | Self::Withdrawn
-                | Self::Failed => None,
-            },
-            Fact::Received => match self {
-                Self::Approved => Some(Self::Received),
-                Self::Requested
-                | Self::Received
-                | Self::Settling
-                | Self::Done
-                | Self::Rejected
-                | Self::Withdrawn
-                | Self::Failed => None,
-            },
-            Fact::Decided => match self {
-                Self::Received => Some(Self::Settling),
-                Self::Requested
-                | Self::Approved
-                | Self::Settling
-                | Self::Done
-                | Self::Rejected
-                | Self::Withdrawn
-                | Self::Failed => None,
-            },
-            Fact::Settled => match self {
-                Self::Settling => Some(Self::Done),
-                Self::Requested
-                | Self::Approved
-                | Self::Received
-                | Self::Done
-                | Self::Rejected
-                | Self::Withdrawn
-                | Self::Failed => None,
-            },
-            Fact::Refused => match self {
-                Self::Settling => Some(Self::Failed),
-                Self::Requested
-                | Self::Approved
-                | Self::Received
-                | Self::Done
-                | Self::Rejected
-                | Self::Withdrawn
-                | Self::Failed => None,
-            },
+            (Self::Requested | Self::Approved | Self::Received, Fact::Rejected) => {
+                Some(Self::Rejected)
+            }
+            (Self::Requested | Self::Approved, Fact::Withdrawn) => Some(Self::Withdrawn),
+            (Self::Approved, Fact::Received) => Some(Self::Received),
+            (Self::Received, Fact::Decided) => Some(Self::Settling),
+            (Self::Settling, Fact::Settled) => Some(Self::Done),
+            (Self::Settling, Fact::Refused) => Some(Self::Failed),
+            // One step comes after the other, and once.
+            (
+                Self::Requested,
+                Fact::Received | Fact::Decided | Fact::Settled | Fact::Refused,
+            )
+            | (
+                Self::Approved,
+                Fact::Approved | Fact::Decided | Fact::Settled | Fact::Refused,
+            )
+            // The shop has what came back: it cannot be withdrawn.
+            | (
+                Self::Received,
+                Fact::Approved | Fact::Withdrawn | Fact::Received | Fact::Settled | Fact::Refused,
+            )
+            // What was decided is paid.
+            | (
+                Self::Settling,
+                Fact::Approved
+                | Fact::Rejected
+                | Fact::Withdrawn
+                | Fact::Received
+                | Fact::Decided,
+            )
+            | (
+                Self::Done | Self::Rejected | Self::Withdrawn | Self::Failed,
+                Fact::Approved
+                | Fact::Rejected
+                | Fact::Withdrawn
+                | Fact::Received
+                | Fact::Decided
+                | Fact::Settled
+                | Fact::Refused,
+            ) => None,
         }
     }
 

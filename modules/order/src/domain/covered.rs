@@ -74,6 +74,9 @@ mod tests {
             shipped: 3,
             delivered: 0,
             lost: 0,
+            cancelled: 0,
+            returned: 0,
+            refunded: 0,
         };
         let packed = |quantity| [ShipmentLine { line_id: line.id, quantity }];
         let covered = |units| [Covered { product_id, units, from: None }];

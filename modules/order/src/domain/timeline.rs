@@ -28,9 +28,10 @@ pub struct Happened {
     pub at: Timestamp,
     /// `placed`, a step of the checkout such as `reserve_stock`, `cancelled`, `edit_begun`, `edited` or
     /// `edit_failed`, `parcel_shipped`, `parcel_delivered` or `parcel_lost` for a parcel, `shipped` and
-    /// `delivered` for the last one; `lines_cancelled`, `refunded` and `refund_failed` after the sale;
-    /// `payment_capture`, `payment_void` or `payment_refund`, `letter_` and the event it tells of,
-    /// `carrier_picked_up`, `carrier_in_transit` and what else a carrier tells.
+    /// `delivered` for the last one; `lines_cancelled`, `return_requested` and its other steps,
+    /// `returned`, `refunded` and `refund_failed` after the sale; `payment_capture`, `payment_void` or
+    /// `payment_refund`, `letter_` and the event it tells of, `carrier_picked_up`,
+    /// `carrier_in_transit` and what else a carrier tells.
     pub what: String,
     /// `done`, `waits`, `unknown`, `refused`, `undone`, `failed`, and of letters `nobody`, `outdated`.
     pub outcome: String,
@@ -89,7 +90,7 @@ const fn known(
     Known { event, actions, word, otherwise }
 }
 
-const MOVES: [Known; 13] = [
+const MOVES: [Known; 20] = [
     known(
         "order.cancelled",
         &["order.cancel", "order.cancel_lines"],
@@ -97,6 +98,13 @@ const MOVES: [Known; 13] = [
         DoneBy::Customer,
     ),
     known("order.lines_cancelled", &["order.cancel_lines"], "lines_cancelled", DoneBy::Shop),
+    known("order.return_requested", &[], "return_requested", DoneBy::Customer),
+    known("order.return_approved", &["order.return_approve"], "return_approved", DoneBy::Shop),
+    known("order.return_rejected", &["order.return_reject"], "return_rejected", DoneBy::Shop),
+    known("order.return_withdrawn", &[], "return_withdrawn", DoneBy::Customer),
+    known("order.return_received", &["order.return_receive"], "return_received", DoneBy::Shop),
+    known("order.return_inspected", &["order.return_inspect"], "return_inspected", DoneBy::Shop),
+    known("order.returned", &["order.return_inspect"], "returned", DoneBy::Shop),
     known("order.refunded", &[], "refunded", DoneBy::Shop),
     known("order.refund_failed", &[], "refund_failed", DoneBy::Shop),
     known("order.edit_begun", &["order.edit"], "edit_begun", DoneBy::Shop),

@@ -11,6 +11,7 @@ mod orders;
 mod problem;
 mod promotion_body;
 mod promotions;
+mod returns;
 mod saved;
 mod shipments;
 mod stream;
@@ -44,6 +45,14 @@ pub(crate) fn routes(orders: &Orders, config: &mut web::ServiceConfig) {
         .route("/v1/orders/{id}/timeline", web::get().to(orders::timeline))
         .route("/v1/orders/{id}/cancel", web::post().to(orders::cancel))
         .route("/v1/orders/{id}/invoice.pdf", web::get().to(documents::own_invoice))
+        .route("/v1/orders/{id}/returns", web::get().to(returns::list))
+        .route("/v1/orders/{id}/returns", web::post().to(returns::request))
+        .route("/v1/orders/{id}/returns/{return_id}/withdraw", web::post().to(returns::withdraw))
+        .route("/v1/admin/returns", web::get().to(returns::search))
+        .route("/v1/admin/returns/{id}/approve", web::post().to(returns::approve))
+        .route("/v1/admin/returns/{id}/reject", web::post().to(returns::reject))
+        .route("/v1/admin/returns/{id}/receive", web::post().to(returns::receive))
+        .route("/v1/admin/returns/{id}/inspect", web::post().to(returns::inspect))
         .route("/v1/admin/orders", web::get().to(admin::list))
         .route("/v1/admin/orders/{id}", web::get().to(admin::show))
         .route("/v1/admin/orders/{id}/timeline", web::get().to(admin::timeline))
@@ -115,6 +124,14 @@ pub(crate) fn routes(orders: &Orders, config: &mut web::ServiceConfig) {
     changes::list,
     changes::refund,
     edit::edit,
+    returns::list,
+    returns::request,
+    returns::withdraw,
+    returns::search,
+    returns::approve,
+    returns::reject,
+    returns::receive,
+    returns::inspect,
     documents::own_invoice,
     documents::any_invoice,
     documents::slip,

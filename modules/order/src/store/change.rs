@@ -112,9 +112,6 @@ platform::statements! {
             and order_line.returned + l.returned <= order_line.delivered
             and order_line.returned + l.returned + order_line.refunded + l.refunded
                 <= order_line.shipped";
-    /// What an order has given back for good, one that failed in part included.
-    GIVEN = "select cast(coalesce(sum(-due_minor), 0) as bigint) from order_change
-              where order_id = $1 and state in ('done', 'failed') and due_minor < 0";
     BALANCES = "select count(*) from order_balance";
     /// Orders that gave something else back than their changes say.
     UNBALANCED = "select o.number from order_balance b join orders o on o.id = b.order_id
@@ -344,12 +341,6 @@ async fn with_lines(db: &Db, rows: Vec<Row>) -> Result<Vec<Change>> {
 pub async fn on_their_way(tx: &mut Tx, order: OrderId) -> Result<HashMap<LineId, i64>> {
     let rows: Vec<(Uuid, i64)> = tx.query(ON_THEIR_WAY).bind(order.uuid()).all().await?;
     Ok(rows.into_iter().map(|(line, units)| (line.into(), units)).collect())
-}
-
-/// What an order has given back for good, in minor units.
-pub async fn given(tx: &mut Tx, order: OrderId) -> Result<i64> {
-    let (sum,): (i64,) = tx.query(GIVEN).bind(order.uuid()).one().await?;
-    Ok(sum)
 }
 
 /// When the last parcel of an order arrived.

@@ -13,6 +13,7 @@ pub mod promotions;
 pub mod quote;
 pub mod refund;
 pub mod remembered;
+pub mod returns;
 pub mod saved;
 pub mod ship;
 pub mod shipping;

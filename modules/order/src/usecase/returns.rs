@@ -1,0 +1,414 @@
+//! Goods come back: a customer asks for it, the staff agrees, takes them in and looks at them, and what was
+//! accepted is paid back. Each step has the order's row.
+
+use chrono::TimeDelta;
+use kernel::Money;
+use kernel::events::{
+    OrderReturnApproved, OrderReturnInspected, OrderReturnReceived, OrderReturnRejected,
+    OrderReturnRequested, OrderReturnWithdrawn, ReturnedLine,
+};
+use kernel::id::{ChangeId, CustomerId, LineId, OrderId};
+use kernel::problem::{Problem, code};
+use platform::audit::{self, Entry};
+use platform::idempotency::{self, Answer, Claim, Key};
+use platform::sql::{Error, Tx};
+
+use super::advance::By;
+use super::cancel_lines::{move_on, tell};
+use super::refund::Told;
+use super::ship::units;
+use crate::Orders;
+use crate::domain::after_sale::{
+    ActorKind, Change, ChangeLine, Condition, Fact, Kind, Reason, State,
+};
+use crate::domain::order::{Line, Order};
+use crate::domain::share::owed;
+use crate::domain::shipment::{ShipmentLine, taken};
+use crate::error::OrderError;
+use crate::store::change::{self, Gone};
+use crate::store::orders;
+
+/// Units that a customer wants to send back.
+#[derive(Debug, Clone)]
+pub struct Wanted {
+    /// The units.
+    pub units: ShipmentLine,
+    /// Why.
+    pub reason: Reason,
+}
+
+/// What was found of a line of a return.
+#[derive(Debug, Clone)]
+pub struct Inspected {
+    /// The line of the order.
+    pub line_id: LineId,
+    /// How many units are paid back.
+    pub accepted: i64,
+    /// What they are like.
+    pub condition: Condition,
+    /// Whether they lie in stock again.
+    pub restock: bool,
+}
+
+/// What happens to a return.
+#[derive(Debug, Clone)]
+pub enum ReturnStep {
+    /// The shop agrees.
+    Approve,
+    /// The shop does not.
+    Reject {
+        /// Why.
+        reason: String,
+    },
+    /// The customer keeps the goods.
+    Withdraw,
+    /// The goods came back.
+    Receive,
+    /// They were looked at.
+    Inspect {
+        /// What was found of each line.
+        lines: Vec<Inspected>,
+    },
+}
+
+impl ReturnStep {
+    const fn fact(&self) -> Fact {
+        match self {
+            Self::Approve => Fact::Approved,
+            Self::Reject { .. } => Fact::Rejected,
+            Self::Withdraw => Fact::Withdrawn,
+            Self::Receive => Fact::Received,
+            Self::Inspect { .. } => Fact::Decided,
+        }
+    }
+
+    const fn action(&self) -> &'static str {
+        match self {
+            Self::Approve => "order.return_approve",
+            Self::Reject { .. } => "order.return_reject",
+            Self::Withdraw => "order.return_withdraw",
+            Self::Receive => "order.return_receive",
+            Self::Inspect { .. } => "order.return_inspect",
+        }
+    }
+}
+
+/// An answer, and whether it is that of an earlier request with the same key.
+pub struct Done {
+    /// The answer.
+    pub answer: Answer,
+    /// Whether the command had been done before.
+    pub replayed: bool,
+}
+
+impl Orders {
+    /// A customer asks to send units back, once for the key.
+    pub async fn request_return(
+        &self,
+        id: OrderId,
+        customer: CustomerId,
+        wanted: &[Wanted],
+        comment: Option<&str>,
+        key: &Key,
+    ) -> Result<Done, OrderError> {
+        platform::sql::retry(|| async {
+            let mut tx = self.inner.db.begin("order.return_request").await?;
+            if let Some(done) = claimed(&mut tx, key).await? {
+                tx.commit().await?;
+                return Ok(done);
+            }
+            change::lock_order(&mut tx, id).await?;
+            let order = orders::load(&mut tx, id).await?;
+            let order = order.filter(|order| order.customer_id == customer);
+            let order = order.ok_or(OrderError::NotFound)?;
+            let change = self.new_return(&mut tx, &order, wanted, comment).await?;
+            let told = one_event(&mut tx, &order).await?;
+            change::insert(&mut tx, &change).await?;
+            let asked: Vec<ShipmentLine> = wanted.iter().map(|one| one.units).collect();
+            let event = OrderReturnRequested {
+                order_id: id,
+                change_id: change.id,
+                customer_id: customer,
+                lines: units(&order, &asked),
+            };
+            tx.emit(&event, told)?;
+            finish(tx, Some(key), 201, change.for_the_customer()).await
+        })
+        .await
+    }
+
+    async fn new_return(
+        &self,
+        tx: &mut Tx,
+        order: &Order,
+        wanted: &[Wanted],
+        comment: Option<&str>,
+    ) -> Result<Change, OrderError> {
+        if wanted.is_empty() {
+            return Err(Problem::invalid("lines", "must not be empty").into());
+        }
+        if !order.status.allowed().contains(&"return") {
+            return Err(OrderError::state(order));
+        }
+        let asked: Vec<ShipmentLine> = wanted.iter().map(|one| one.units).collect();
+        let coming = change::on_their_way(tx, order.id).await?;
+        let left =
+            |line: &Line| line.returnable() - coming.get(&line.id).copied().unwrap_or_default();
+        taken(&order.lines, &asked, left, "have arrived, were not paid back and are in no return")?;
+        let days = TimeDelta::days(self.inner.settings.return_days);
+        if let Some(arrived) = change::arrived(tx, order.id).await?
+            && tx.now() > arrived + days
+        {
+            let detail =
+                format!("Goods could be sent back until {}.", (arrived + days).date_naive());
+            return Err(Problem::new(code::ORDER_STATE, detail)
+                .with("order_status", order.status)
+                .with("return_until", arrived + days)
+                .into());
+        }
+        let none = Money::zero(order.totals.total.currency());
+        let line = |one: &Wanted| ChangeLine {
+            line_id: one.units.line_id,
+            quantity: one.units.quantity,
+            reason: Some(one.reason),
+            accepted: None,
+            condition: None,
+            restock: None,
+            refund: none,
+        };
+        let now = tx.now();
+        Ok(Change {
+            id: ChangeId::new(),
+            order_id: order.id,
+            kind: Kind::Return,
+            state: State::Requested,
+            by: ActorKind::Customer,
+            actor: Some(order.customer_id),
+            reason: comment.map(str::to_owned),
+            answer: None,
+            refund: none,
+            lines: wanted.iter().map(line).collect(),
+            created_at: now,
+            updated_at: now,
+        })
+    }
+
+    /// Moves a return on, once for the key when there is one.
+    pub async fn move_return(
+        &self,
+        id: ChangeId,
+        step: &ReturnStep,
+        key: Option<&Key>,
+        by: By<'_>,
+    ) -> Result<Done, OrderError> {
+        let known = change::find(&self.inner.db, id).await?.ok_or(OrderError::NotFound)?;
+        platform::sql::retry(|| async {
+            let mut tx = self.inner.db.begin("order.return").await?;
+            if let Some(key) = key
+                && let Some(done) = claimed(&mut tx, key).await?
+            {
+                tx.commit().await?;
+                return Ok(done);
+            }
+            change::lock_order(&mut tx, known.order_id).await?;
+            let order = orders::load(&mut tx, known.order_id).await?;
+            let mut order = order.ok_or(OrderError::NotFound)?;
+            let found = change::load(&mut tx, id).await?;
+            let mut change =
+                found.filter(|one| one.kind == Kind::Return).ok_or(OrderError::NotFound)?;
+            if let By::Customer(customer) = by
+                && customer != order.customer_id
+            {
+                return Err(OrderError::NotFound);
+            }
+            let before = change.clone();
+            change.apply(step.fact())?;
+            change.updated_at = tx.now();
+            if let ReturnStep::Inspect { lines } = step {
+                self.inspect(&mut tx, &mut order, &mut change, lines).await?;
+            } else {
+                simple(&mut tx, &order, &mut change, before.state, step).await?;
+            }
+            if let By::Staff(staff) = by {
+                let (was, is) = (Told::of(&before), Told::of(&change));
+                let entry = Entry::changed(step.action(), order.id.uuid(), &was, &is)?;
+                audit::record(&mut tx, staff, &[entry]).await?;
+            }
+            if let By::Customer(_) = by {
+                change = change.for_the_customer();
+            }
+            finish(tx, key, 200, change).await
+        })
+        .await
+    }
+
+    /// What was accepted counts as returned and is paid back; the order is RETURNED when everything of it
+    /// that arrived came back.
+    async fn inspect(
+        &self,
+        tx: &mut Tx,
+        order: &mut Order,
+        change: &mut Change,
+        found: &[Inspected],
+    ) -> Result<(), OrderError> {
+        note(change, found)?;
+        let accepted: Vec<ShipmentLine> = change
+            .lines
+            .iter()
+            .filter_map(|line| {
+                let quantity = line.accepted.filter(|units| *units > 0)?;
+                Some(ShipmentLine { line_id: line.line_id, quantity })
+            })
+            .collect();
+        if accepted.is_empty() {
+            let message = "must accept a unit; reject the return instead";
+            return Err(Problem::invalid("lines", message).into());
+        }
+        taken(&order.lines, &accepted, Line::returnable, "can come back and were not paid back")?;
+        let owed = owed(order, &accepted);
+        let amount = owed.total(change::left(tx, order).await?);
+        let currency = order.totals.total.currency();
+        for (unit, minor) in accepted.iter().zip(&owed.lines) {
+            for line in change.lines.iter_mut().filter(|line| line.line_id == unit.line_id) {
+                line.refund = Money::from_minor(*minor, currency);
+            }
+        }
+        change.refund = Money::from_minor(amount, currency);
+        if amount == 0 {
+            change.apply(Fact::Settled)?;
+        }
+        let seen = order.clone();
+        for unit in &accepted {
+            for line in order.lines.iter_mut().filter(|line| line.id == unit.line_id) {
+                line.returned += unit.quantity;
+            }
+        }
+        let told = move_on(tx, &seen, order, 1).await?;
+        let gone = |unit: &ShipmentLine| {
+            (unit.line_id, Gone { returned: unit.quantity, ..Gone::default() })
+        };
+        let counts: Vec<_> = accepted.iter().map(gone).collect();
+        let is_moved = change::move_on(tx, State::Received, change).await?;
+        if !change::count(tx, order.id, &counts).await? || !is_moved {
+            return Err(OrderError::Stale);
+        }
+        change::inspect(tx, change).await?;
+        let event = OrderReturnInspected {
+            order_id: order.id,
+            change_id: change.id,
+            customer_id: order.customer_id,
+            lines: came_back(order, change),
+            refund: change.refund,
+        };
+        tx.emit(&event, told)?;
+        tell(tx, seen.status, order, told + 1)?;
+        self.pay_back(tx, order, change, None).await?;
+        Ok(())
+    }
+}
+
+/// Keeps what was found of each line of a return, each named once.
+fn note(change: &mut Change, found: &[Inspected]) -> Result<(), Problem> {
+    for (n, one) in found.iter().enumerate() {
+        let field = |name: &str| format!("lines[{n}].{name}");
+        let line = change.lines.iter_mut().find(|line| line.line_id == one.line_id);
+        let Some(line) = line.filter(|line| line.accepted.is_none()) else {
+            return Err(Problem::invalid(
+                field("line_id"),
+                "must be a line of the return, named once",
+            ));
+        };
+        if !(0..=line.quantity).contains(&one.accepted) {
+            let message = format!("must be 0 to {}", line.quantity);
+            return Err(Problem::invalid(field("accepted"), message));
+        }
+        if one.restock && one.condition == Condition::Damaged {
+            return Err(Problem::invalid(field("restock"), "must not be so of damaged goods"));
+        }
+        (line.accepted, line.condition) = (Some(one.accepted), Some(one.condition));
+        line.restock = Some(one.restock);
+    }
+    if change.lines.iter().any(|line| line.accepted.is_none()) {
+        return Err(Problem::invalid("lines", "must name every line of the return"));
+    }
+    Ok(())
+}
+
+fn came_back(order: &Order, change: &Change) -> Vec<ReturnedLine> {
+    let of_product = |line: &ChangeLine| {
+        let ordered = order.lines.iter().find(|ordered| ordered.id == line.line_id)?;
+        let quantity = line.accepted.filter(|units| *units > 0)?;
+        let restock = line.restock.unwrap_or_default();
+        Some(ReturnedLine { product_id: ordered.product_id, quantity, restock })
+    };
+    change.lines.iter().filter_map(of_product).collect()
+}
+
+/// A step that moves nothing but the return.
+async fn simple(
+    tx: &mut Tx,
+    order: &Order,
+    change: &mut Change,
+    from: State,
+    step: &ReturnStep,
+) -> Result<(), OrderError> {
+    if let ReturnStep::Reject { reason } = step {
+        change.answer = Some(reason.clone());
+    }
+    if !change::move_on(tx, from, change).await? {
+        return Err(OrderError::Stale);
+    }
+    let told = one_event(tx, order).await?;
+    let (order_id, change_id, customer_id) = (order.id, change.id, order.customer_id);
+    match step {
+        ReturnStep::Approve => {
+            tx.emit(&OrderReturnApproved { order_id, change_id, customer_id }, told)?;
+        }
+        ReturnStep::Reject { reason } => {
+            let reason = reason.clone();
+            tx.emit(&OrderReturnRejected { order_id, change_id, customer_id, reason }, told)?;
+        }
+        ReturnStep::Withdraw => {
+            tx.emit(&OrderReturnWithdrawn { order_id, change_id, customer_id }, told)?;
+        }
+        ReturnStep::Receive => {
+            tx.emit(&OrderReturnReceived { order_id, change_id, customer_id }, told)?;
+        }
+        // It moves the order too.
+        ReturnStep::Inspect { .. } => {}
+    }
+    Ok(())
+}
+
+/// Moves the order's version by an event that leaves it as it is.
+async fn one_event(tx: &mut Tx, order: &Order) -> Result<i64, OrderError> {
+    if orders::move_on(tx, order, order.status, 1).await? {
+        return Ok(order.version + 1);
+    }
+    Err(OrderError::Stale)
+}
+
+/// What a command was answered that had been done before.
+async fn claimed(tx: &mut Tx, key: &Key) -> Result<Option<Done>, OrderError> {
+    match idempotency::claim(tx, key).await? {
+        Claim::Done(answer) => Ok(Some(Done { answer, replayed: true })),
+        claim => claim.problem().map_or(Ok(None), |problem| Err(problem.into())),
+    }
+}
+
+/// Stores the answer, commits, and gives it.
+async fn finish(
+    mut tx: Tx,
+    key: Option<&Key>,
+    status: u16,
+    change: Change,
+) -> Result<Done, OrderError> {
+    let body = serde_json::to_string(&change)
+        .map_err(|error| Error::Inconsistent(format!("an answer: {error}")))?;
+    let answer = Answer { status, body };
+    if let Some(key) = key {
+        idempotency::finish(&mut tx, &key.scope, &key.key, &answer).await?;
+    }
+    tx.commit().await?;
+    Ok(Done { answer, replayed: false })
+}
