@@ -68,34 +68,39 @@ impl Measured {
     }
 }
 
-/// Drives one scenario with that many clients for that long.
-pub async fn run(
-    address: SocketAddr,
-    scenario: &Scenario,
-    clients: usize,
-    lasting: Duration,
-) -> Result<Measured> {
-    let mut workers = JoinSet::new();
-    let mut ready = Vec::new();
-    for number in 0..clients {
-        let mut client = Client::behind_proxy(address, number);
-        let mut step = scenario.step(number);
-        step.prepare(&mut client);
-        for turn in 0..WARM_UP {
-            step.once(&mut client, turn).await;
+/// Clients that are connected and warm.
+pub struct Ready(Vec<(Client, Step)>);
+
+impl Ready {
+    /// That many clients for one scenario, each of which has tried it [`WARM_UP`] times.
+    pub async fn warm(address: SocketAddr, scenario: &Scenario, clients: usize) -> Self {
+        let mut ready = Vec::new();
+        for number in 0..clients {
+            let mut client = Client::behind_proxy(address, number);
+            let mut step = scenario.step(number);
+            step.prepare(&mut client);
+            for turn in 0..WARM_UP {
+                step.once(&mut client, turn).await;
+            }
+            ready.push((client, step));
         }
-        ready.push((client, step));
+        Self(ready)
     }
-    let began = Instant::now();
-    for (client, step) in ready {
-        workers.spawn(work(client, step, began + lasting));
+
+    /// Drives them for that long.
+    pub async fn run(self, lasting: Duration) -> Result<Measured> {
+        let mut workers = JoinSet::new();
+        let began = Instant::now();
+        for (client, step) in self.0 {
+            workers.spawn(work(client, step, began + lasting));
+        }
+        let mut all = Measured::new()?;
+        while let Some(measured) = workers.join_next().await {
+            all.add(measured.map_err(|error| Error::Setup(error.to_string()))??)?;
+        }
+        all.elapsed = began.elapsed();
+        Ok(all)
     }
-    let mut all = Measured::new()?;
-    while let Some(measured) = workers.join_next().await {
-        all.add(measured.map_err(|error| Error::Setup(error.to_string()))??)?;
-    }
-    all.elapsed = began.elapsed();
-    Ok(all)
 }
 
 async fn work(mut client: Client, mut step: Step, until: Instant) -> Result<Measured> {

@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::client::Client;
-use crate::drive::{self, Measured};
+use crate::drive::{Measured, Ready};
 use crate::error::{Error, Result};
 use crate::process::{self, Server, Usage, Verified};
 use crate::report::{MIB, millis, to_f64};
@@ -137,8 +137,9 @@ async fn closed(
     clients: usize,
     lasting: Duration,
 ) -> Result<Row> {
+    let ready = Ready::warm(server.address, scenario, clients).await;
     let before = (server.usage()?, process::own_usage()?);
-    let measured = drive::run(server.address, scenario, clients, lasting).await?;
+    let measured = ready.run(lasting).await?;
     let used = [before.0, before.1, server.usage()?, process::own_usage()?];
     Ok(Row::new(name, None, &measured, used))
 }

@@ -10,9 +10,10 @@ use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
 use bytes::Bytes;
 use serde_json::{Value, json};
 
+use crate::bare;
+use crate::drive::{Ready, WARM_UP};
 use crate::scenario::Scenario;
 use crate::shop::Shop;
-use crate::{bare, drive};
 
 /// A product the sandbox times out on, one that is never there, and one that can be bought.
 const CATALOG: &str = r#"{"sku":"TIMES-OUT","stock":1000}
@@ -119,7 +120,8 @@ const LASTING: Duration = Duration::from_millis(200);
 #[tokio::test]
 async fn the_bare_handler_is_driven_without_a_fault() {
     let (address, _) = open();
-    let measured = drive::run(address, &Scenario::bare("bare", 0), 4, LASTING).await.unwrap();
+    let measured =
+        Ready::warm(address, &Scenario::bare("bare", 0), 4).await.run(LASTING).await.unwrap();
     assert!(!measured.latencies.is_empty());
     assert!(measured.others.is_empty(), "{:?}", measured.others);
     assert!(measured.elapsed >= LASTING);
@@ -130,7 +132,7 @@ async fn what_is_not_there_is_no_success() {
     let (address, _) = open();
     let paths = Arc::new(vec!["/nowhere".to_owned()]);
     let scenario = Scenario::Read { name: "nowhere", paths, guests: Vec::new() };
-    let measured = drive::run(address, &scenario, 2, LASTING).await.unwrap();
+    let measured = Ready::warm(address, &scenario, 2).await.run(LASTING).await.unwrap();
     assert!(measured.latencies.is_empty());
     assert_eq!(measured.others.into_keys().collect::<Vec<_>>(), ["read 404 no code"]);
 }
@@ -147,10 +149,10 @@ async fn checkouts_are_counted_as_the_shop_counts_them() {
     assert_eq!(shop.product_count(), 2, "only what goes through is bought under the clock");
     let before = books.lock().unwrap().confirmed;
     let [.., checkout] = shop.scenarios();
-    let measured = drive::run(address, &checkout, clients, LASTING).await.unwrap();
+    let measured = Ready::warm(address, &checkout, clients).await.run(LASTING).await.unwrap();
 
     let books = books.lock().unwrap();
-    let warm_up = drive::WARM_UP * clients;
+    let warm_up = WARM_UP * clients;
     assert_eq!(
         usize::try_from(measured.latencies.len()).unwrap() + warm_up,
         books.confirmed - before
@@ -166,7 +168,8 @@ async fn an_empty_shelf_ends_the_run() {
     std::fs::write(&catalog, r#"{"sku":"A","stock":11}"#).unwrap();
     let shop = Shop::prepare(address, &catalog, 2).await.unwrap();
     let [.., checkout] = shop.scenarios();
-    let measured = drive::run(address, &checkout, 2, Duration::from_mins(1)).await.unwrap();
+    let measured =
+        Ready::warm(address, &checkout, 2).await.run(Duration::from_mins(1)).await.unwrap();
     assert_eq!(measured.others.into_iter().collect::<Vec<_>>(), [("the shelf is empty".into(), 2)]);
     assert_eq!(books.lock().unwrap().confirmed, 11, "no unit is bought twice");
 }

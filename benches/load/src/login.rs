@@ -8,12 +8,13 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use crate::client::Client;
+use crate::drive::Ready;
 use crate::error::{Error, Result};
 use crate::process::Server;
 use crate::rank;
 use crate::report::{Report, Row};
 use crate::scenario::{self, Scenario};
-use crate::{Run, drive, process};
+use crate::{Run, process};
 
 /// A customer of the demo shop.
 const EMAIL: &str = "ada@demo.example";
@@ -74,8 +75,9 @@ async fn row(
     report: &mut Report,
 ) -> Result<()> {
     let lasting = Duration::from_secs(run.seconds);
+    let ready = Ready::warm(server.address, scenario, clients).await;
     let before = (server.usage()?, process::own_usage()?);
-    let measured = drive::run(server.address, scenario, clients, lasting).await?;
+    let measured = ready.run(lasting).await?;
     let after = (server.usage()?, process::own_usage()?);
     report.rows.push(Row::new((scenario.name(), false), clients, &measured, before, after));
     Ok(())

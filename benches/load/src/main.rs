@@ -19,6 +19,7 @@ mod rank;
 mod report;
 mod scenario;
 mod shop;
+mod stored;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -28,6 +29,7 @@ use std::time::Duration;
 use clap::{Parser, Subcommand};
 
 use crate::client::Client;
+use crate::drive::Ready;
 use crate::error::{Error, Result};
 use crate::process::{Extra, Server};
 use crate::report::{Report, Row};
@@ -76,6 +78,14 @@ enum What {
         /// How many want it at a time.
         #[arg(long, default_value_t = 256)]
         crowd: usize,
+    },
+    /// What a checkout costs beside the orders that a shop has had before, on SQLite.
+    Stored {
+        #[command(flatten)]
+        run: Run,
+        /// Numbers of orders, rising.
+        #[arg(long, value_delimiter = ',', default_values_t = [10_000, 1_000_000])]
+        stored: Vec<u64>,
     },
     /// Serves the bodies of a file: how the harness starts the bare handler beside itself.
     #[command(hide = true)]
@@ -133,6 +143,9 @@ fn main() -> ExitCode {
                 println!("{costs}");
                 costs.fault().map_or(Ok(()), |fault| Err(Error::Fault(fault)))
             }),
+        What::Stored { run, stored } => {
+            on_runtime(stored::measure(&run, &stored)).map(|growth| println!("{growth}"))
+        }
         What::Catalog { run, products } => {
             on_runtime(growth::measure(&run, &products)).map(|report| println!("{report}"))
         }
@@ -199,8 +212,9 @@ async fn bench(
 ) -> Result<()> {
     let lasting = Duration::from_secs(run.seconds);
     for clients in run.clients.iter().copied() {
+        let ready = Ready::warm(server.address, scenario, clients).await;
         let before = (server.usage()?, process::own_usage()?);
-        let measured = drive::run(server.address, scenario, clients, lasting).await?;
+        let measured = ready.run(lasting).await?;
         let after = (server.usage()?, process::own_usage()?);
         let what = (scenario.name(), is_bare);
         report.rows.push(Row::new(what, clients, &measured, before, after));

@@ -4,6 +4,7 @@
 use std::fmt;
 use std::fs;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,9 +12,9 @@ use serde_json::json;
 
 use crate::Run;
 use crate::client::Client;
-use crate::drive;
+use crate::drive::Ready;
 use crate::error::Result;
-use crate::process::{self, Server};
+use crate::process::{self, Extra, Server};
 use crate::report::{Report, Row, to_f64};
 use crate::scenario::{self, Buyer, Scenario, Shelf};
 
@@ -64,92 +65,132 @@ fn product(sku: &str, stock: u32) -> String {
     .to_string()
 }
 
-/// Measures a new shop with a catalogue of its own.
+/// A new shop with a catalogue of its own, and shoppers.
+pub struct Stand {
+    pub data: PathBuf,
+    pub filesystem: String,
+    pub server: Server,
+    /// The ids of its products, in their order.
+    pub ids: Vec<String>,
+    pub buyers: Vec<Arc<Buyer>>,
+    ops: SocketAddr,
+    extra: Extra,
+    /// Deleted with this.
+    _folder: tempfile::TempDir,
+}
+
+impl Stand {
+    /// Sells these products, so many of each, to so many shoppers.
+    pub async fn open(run: &Run, products: &[(String, u32)], shoppers: usize) -> Result<Self> {
+        let folder = run.folder()?;
+        let data = folder.path().join("data");
+        let lines: Vec<String> = products.iter().map(|(sku, stock)| product(sku, *stock)).collect();
+        let file = folder.path().join("products.jsonl");
+        fs::write(&file, lines.join("\n"))?;
+        let import = ["import", "products", &file.display().to_string()];
+        process::command(&run.stoa, &import, &data, &run.extra.server_env).await?;
+        let mut extra = run.extra.clone();
+        let ops = process::free_address()?;
+        extra.server_env.push(("STOA__SERVER__OPS_LISTEN".to_owned(), ops.to_string()));
+        // What orders cost is asked for, not how many of too many are refused: `edge` measures that.
+        extra.server_env.push(("STOA__EDGE__QUEUE_TARGET_MS".to_owned(), "0".to_owned()));
+        let server = Server::start_shop(&run.stoa, &data, &extra).await?;
+        let mut client = Client::behind_proxy(server.address, 0);
+        let mut ids = Vec::new();
+        for (sku, _) in products {
+            let product = client.must_get(&format!("/v1/products/{sku}")).await?;
+            ids.push(scenario::text(&product, "id")?);
+        }
+        let mut buyers = Vec::new();
+        for _ in 0..shoppers {
+            buyers.push(Arc::new(Buyer::arrive(&mut client).await?));
+        }
+        let filesystem = process::filesystem_of(folder.path());
+        Ok(Self { data, filesystem, server, ids, buyers, ops, extra, _folder: folder })
+    }
+
+    /// Starts the shop that was stopped.
+    pub async fn start(&mut self, run: &Run) -> Result<()> {
+        self.server = Server::start_shop(&run.stoa, &self.data, &self.extra).await?;
+        Ok(())
+    }
+
+    /// Lets so many shoppers at a time buy, and says what an order took: None on PostgreSQL, whose
+    /// commits are not counted.
+    pub async fn buy(
+        &self,
+        scenario: &Scenario,
+        clients: usize,
+        lasting: Duration,
+    ) -> Result<(Row, Option<String>)> {
+        let name = scenario.name();
+        let ready = Ready::warm(self.server.address, scenario, clients).await;
+        let before = (self.server.usage()?, process::own_usage()?);
+        let commits_before = commits(self.ops).await?;
+        let measured = ready.run(lasting).await?;
+        let commits_after = commits(self.ops).await?;
+        let after = (self.server.usage()?, process::own_usage()?);
+        let row = Row::new((name, false), clients, &measured, before, after);
+        let of =
+            |what: usize| to_f64(commits_after[what] - commits_before[what]) / to_f64(row.done);
+        let took = (commits_after[1] > commits_before[1]).then(|| {
+            let (units, commits) = (of(0), of(1));
+            format!(
+                "{name}, {clients} clients: {units:.1} units of work and {commits:.1} commits per order."
+            )
+        });
+        Ok((row, took))
+    }
+}
+
+/// Products of which there are more than a run sells.
+pub fn plentiful() -> Vec<(String, u32)> {
+    (0..PRODUCTS).map(|n| (format!("LOAD-{n:03}"), PLENTY)).collect()
+}
+
+/// Measures a new shop.
 pub async fn measure(run: &Run, units: u32, crowd: usize) -> Result<Costs> {
-    let folder = run.folder()?;
-    let data = folder.path().join("data");
-    let skus: Vec<String> = (0..PRODUCTS).map(|n| format!("LOAD-{n:03}")).collect();
-    let mut lines: Vec<String> = skus.iter().map(|sku| product(sku, PLENTY)).collect();
-    lines.extend([product(HOT, PLENTY), product(SCARCE, units)]);
-    let file = folder.path().join("products.jsonl");
-    fs::write(&file, lines.join("\n"))?;
-    let import = ["import", "products", &file.display().to_string()];
-    process::command(&run.stoa, &import, &data, &run.extra.server_env).await?;
-    let mut extra = run.extra.clone();
-    let ops = process::free_address()?;
-    extra.server_env.push(("STOA__SERVER__OPS_LISTEN".to_owned(), ops.to_string()));
-    // What orders cost is asked for, not how many of too many are refused: `edge` measures that.
-    extra.server_env.push(("STOA__EDGE__QUEUE_TARGET_MS".to_owned(), "0".to_owned()));
-    let mut server = Server::start_shop(&run.stoa, &data, &extra).await?;
-    let mut client = Client::behind_proxy(server.address, 0);
-    let mut ids = Vec::new();
-    for sku in skus.iter().map(String::as_str).chain([HOT, SCARCE]) {
-        let product = client.must_get(&format!("/v1/products/{sku}")).await?;
-        ids.push(scenario::text(&product, "id")?);
-    }
+    let mut products = plentiful();
+    products.extend([(HOT.to_owned(), PLENTY), (SCARCE.to_owned(), units)]);
     let most = run.clients.iter().copied().max().unwrap_or(1).max(crowd);
-    let mut buyers = Vec::new();
-    for _ in 0..most {
-        buyers.push(Arc::new(Buyer::arrive(&mut client).await?));
-    }
+    let mut stand = Stand::open(run, &products, most).await?;
     // No two units have a number in common, which is the key of their order.
     let mut first = 0;
     let mut checkout = |name, products: &[String], times: usize| {
         let shelf = Arc::new(Shelf::numbered(first, products.to_vec(), times));
         first += products.len() * times;
-        Scenario::Checkout { name, quoted: true, shelf, buyers: buyers.clone() }
+        Scenario::Checkout { name, quoted: true, shelf, buyers: stand.buyers.clone() }
     };
-    let (many, hot, scarce) = (&ids[..PRODUCTS], &ids[PRODUCTS..=PRODUCTS], &ids[PRODUCTS + 1..]);
+    let (many, rest) = stand.ids.split_at(PRODUCTS);
+    let (hot, scarce) = rest.split_at(1);
     let plenty = PLENTY as usize;
     let lasting = Duration::from_secs(run.seconds);
     let mut costs = Costs {
-        report: Report::new(process::filesystem_of(folder.path()), run.seconds),
+        report: Report::new(stand.filesystem.clone(), run.seconds),
         commits: Vec::new(),
         left: 0,
     };
     let many = checkout("checkout with quote", many, plenty);
     let hot = checkout("the same product for all", hot, plenty);
-    for clients in run.clients.iter().copied().chain([crowd]) {
-        costs.row(&server, ops, &many, clients, lasting).await?;
-    }
-    costs.row(&server, ops, &hot, crowd, lasting).await?;
     let scarce = checkout("half as many as are wanted", scarce, 2 * units as usize);
-    costs.row(&server, ops, &scarce, crowd, SOLD_WITHIN).await?;
+    for clients in run.clients.iter().copied().chain([crowd]) {
+        costs.row(stand.buy(&many, clients, lasting).await?);
+    }
+    costs.row(stand.buy(&hot, crowd, lasting).await?);
+    costs.row(stand.buy(&scarce, crowd, SOLD_WITHIN).await?);
+    let mut client = Client::behind_proxy(stand.server.address, 0);
     let left = client.must_get(&format!("/v1/products/{SCARCE}")).await?;
     costs.left = left["available"].as_i64().unwrap_or(-1);
-    server.stop().await?;
-    let verified = process::verify(&run.stoa, &data, &run.extra.server_env).await?;
+    stand.server.stop().await?;
+    let verified = process::verify(&run.stoa, &stand.data, &run.extra.server_env).await?;
     costs.report.verified = Some(verified);
     Ok(costs)
 }
 
 impl Costs {
-    async fn row(
-        &mut self,
-        server: &Server,
-        ops: SocketAddr,
-        scenario: &Scenario,
-        clients: usize,
-        lasting: Duration,
-    ) -> Result<()> {
-        let name = scenario.name();
-        let before = (server.usage()?, process::own_usage()?);
-        let commits_before = commits(ops).await?;
-        let measured = drive::run(server.address, scenario, clients, lasting).await?;
-        let commits_after = commits(ops).await?;
-        let after = (server.usage()?, process::own_usage()?);
-        let row = Row::new((name, false), clients, &measured, before, after);
-        let orders = to_f64(row.done + (clients * drive::WARM_UP) as u64);
+    fn row(&mut self, (row, took): (Row, Option<String>)) {
         self.report.rows.push(row);
-        let of = |what: usize| to_f64(commits_after[what] - commits_before[what]) / orders;
-        if commits_after[1] > commits_before[1] {
-            self.commits.push(format!(
-                "{name}, {clients} clients: {:.1} units of work and {:.1} commits per order.",
-                of(0),
-                of(1)
-            ));
-        }
-        Ok(())
+        self.commits.extend(took);
     }
 }
 
