@@ -295,7 +295,7 @@ fn stock(order: &Brief, hold: Option<&Hold>) -> std::result::Result<(), String> 
             let found = held.get(&product);
             Err(format!("of {product} it holds {found:?} of {units:?} units, and units that left"))
         }
-        None if held.len() != units.count() => {
+        None if held.len() != units.clone().count() => {
             Err("holds units of products that were not ordered".to_owned())
         }
         None => Ok(()),

@@ -63,7 +63,8 @@ async fn given(staff: &Customer, order: &Value) -> i64 {
 
 async fn money_goes_back_by_order_and_never_too_much(engine: Engine) {
     let lamps = [product("LAMP-1", "20.00", 50)];
-    let Some(mut shop) = Shop::running(engine, &lamps) else { return };
+    let Some(mut shop) = Shop::new(engine, &lamps) else { return };
+    shop.start(&[("STOA__ORDER__ANSWER_WAIT_MS", "5000")]);
     let staff = shop.staff().await;
     let (ada, order) = ordered(&shop, &[("LAMP-1", 3)]).await;
     let mine = format!("/v1/orders/{}", text(&order["id"]));

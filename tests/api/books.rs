@@ -229,7 +229,7 @@ async fn every_wound_is_found() {
         ada.order("a", &ada.card(card).await).await;
     }
     in_parcels(&shop, &staff, &lamp).await;
-    after_its_sale(&mut shop, &staff, &lamp).await;
+    after_its_sale(&shop, &staff, &lamp).await;
     shop.settle();
     shop.stop();
     let clean = shop.run(&["verify", "--grace-s", "0"]);
@@ -289,7 +289,7 @@ async fn in_parcels(shop: &Shop, staff: &Customer, lamp: &str) {
 }
 
 /// An order of which a unit was called off, and a part of the rest paid back.
-async fn after_its_sale(shop: &mut Shop, staff: &Customer, lamp: &str) {
+async fn after_its_sale(shop: &Shop, staff: &Customer, lamp: &str) {
     let ada = Customer::guest(shop).await;
     ada.fill_cart(lamp, 3).await;
     let order = ada.order("a", &ada.card(APPROVED).await).await;
@@ -300,7 +300,8 @@ async fn after_its_sale(shop: &mut Shop, staff: &Customer, lamp: &str) {
     let off = json!({"lines": lines, "reason": "broken"});
     assert_eq!(staff.post(&format!("{below}/cancel-lines"), &off).await.status, 200);
     let back = json!({"amount": {"amount": "1.00", "currency": "EUR"}, "reason": "late"});
-    assert_eq!(staff.command(&format!("{below}/refund"), "a", &back).await.status, 200);
+    let back = staff.command(&format!("{below}/refund"), "a", &back).await;
+    assert!([200, 202].contains(&back.status), "{back:?}");
 }
 
 /// The module and the sentence of a line that `stoa verify` prints of an invariant.

@@ -37,6 +37,21 @@ async fn money_is_given_back() {
     kill_at_each(Command::Refund, &expected).await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_order_gives_money_back() {
+    let expected = [
+        "before commit of order.refund",
+        "after commit of order.refund",
+        "before commit of payment.order_refund",
+        "after commit of payment.order_refund",
+        "before call of sandbox.refund",
+        "after call of sandbox.refund",
+        "before commit of give_money_back",
+        "after commit of give_money_back",
+    ];
+    kill_at_each(Command::RefundOrder, &expected).await;
+}
+
 /// What the shop dies of.
 #[derive(Clone, Copy)]
 enum Command {
@@ -46,6 +61,8 @@ enum Command {
     Ship,
     /// A part of the money is given back.
     Refund,
+    /// The same, asked of the order.
+    RefundOrder,
 }
 
 /// An order, and who may do what with it.
@@ -84,6 +101,11 @@ impl Command {
                 let path = format!("/v1/admin/payments/{}/refund", id(&scene.order["payment"]));
                 (staff, path, json!({"amount": {"amount": "10.00", "currency": "EUR"}}))
             }
+            Self::RefundOrder => {
+                let back = json!({"amount": "10.00", "currency": "EUR"});
+                let path = format!("/v1/admin/orders/{order}/refund");
+                (staff, path, json!({"amount": back, "reason": "it came late"}))
+            }
         };
         who.try_command(&path, "command", &body).await
     }
@@ -96,7 +118,7 @@ impl Command {
                 let parcels = order["shipments"].as_array().unwrap();
                 order["fulfilment"] == "partial" && parcels.len() == 1
             }
-            Self::Refund => order["payment"]["status"] == "partially_refunded",
+            Self::Refund | Self::RefundOrder => order["payment"]["status"] == "partially_refunded",
         }
     }
 }
