@@ -101,12 +101,11 @@ impl State {
     pub fn next(self, faults: &Faults, seq: i64) -> Option<Event> {
         match self {
             Self::Booked => Some(Event::PickedUp),
-            Self::PickedUp => Some(Event::InTransit),
+            Self::PickedUp | Self::Exception => Some(Event::InTransit),
             Self::InTransit if faults.has(Fault::Vanish) => Some(Event::Lost),
             // Held up once, then it goes on.
             Self::InTransit if faults.has(Fault::Held) && seq == 2 => Some(Event::Exception),
             Self::InTransit => Some(Event::Delivered),
-            Self::Exception => Some(Event::InTransit),
             Self::Delivered | Self::Lost | Self::Cancelled => None,
         }
     }

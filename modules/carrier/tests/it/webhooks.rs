@@ -11,7 +11,7 @@ use platform::sql::Db;
 use platform::tasks::Tasks;
 
 use crate::bookings::happens;
-use crate::merchant::{Receiver, booking, open, settings};
+use crate::merchant::{Call, Receiver, booking, open, settings};
 
 on_both_engines!(carrier::SCHEMA =>
     every_event_is_told_and_signed,
@@ -36,7 +36,7 @@ async fn every_event_is_told_and_signed(db: Db) {
     assert!(calls.iter().all(|call| call.is_signed_by(&carrier)));
     let told: BTreeMap<i64, String> = calls
         .iter()
-        .map(|call| call.json())
+        .map(Call::json)
         .map(|it| (it["seq"].as_i64().unwrap(), it["event"].as_str().unwrap().to_owned()))
         .collect();
     let expected = ["picked_up", "in_transit", "delivered"].map(str::to_owned);

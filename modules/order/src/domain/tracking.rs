@@ -133,6 +133,9 @@ mod tests {
         wrong: u32,
     }
 
+    /// Words with their numbers.
+    type Words = Vec<(i64, Word)>;
+
     fn after(words: &[(i64, Word)], begins: State) -> Parcel {
         let known = Known { state: begins, seq: 0 };
         let mut parcel = Parcel { known, word: None, left: 0, ended: 0, wrong: 0 };
@@ -152,7 +155,7 @@ mod tests {
     }
 
     /// What may really happen to a parcel, numbered.
-    fn way() -> impl Strategy<Value = Vec<(i64, Word)>> {
+    fn way() -> impl Strategy<Value = Words> {
         let on =
             prop::collection::vec(prop_oneof![Just(Word::InTransit), Just(Word::Exception)], 0..4);
         let ends = prop_oneof![Just(None), Just(Some(Word::Delivered)), Just(Some(Word::Lost))];
@@ -162,7 +165,7 @@ mod tests {
         })
     }
 
-    fn shuffled() -> impl Strategy<Value = (Vec<(i64, Word)>, Vec<(i64, Word)>)> {
+    fn shuffled() -> impl Strategy<Value = (Words, Words)> {
         way().prop_flat_map(|way| {
             let more = prop::collection::vec(prop::sample::select(way.clone()), 0..6);
             more.prop_flat_map(move |more| {

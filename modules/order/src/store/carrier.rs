@@ -358,6 +358,8 @@ pub async fn unhandled(db: &Db, since: Timestamp) -> Result<Check> {
     let (rows,): (i64,) = db.query(EVENT_ROWS).one().await?;
     check.rows = rows.unsigned_abs();
     let waiting: Vec<(String,)> = db.query(UNHANDLED).bind(since).all().await?;
-    waiting.into_iter().for_each(|(name,)| check.broken(name));
+    for (name,) in waiting {
+        check.broken(name);
+    }
     Ok(check)
 }
