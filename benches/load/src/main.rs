@@ -85,7 +85,7 @@ enum What {
         run: Run,
         /// Numbers of orders, rising.
         #[arg(long, value_delimiter = ',', default_values_t = [10_000, 1_000_000])]
-        stored: Vec<u64>,
+        stored: Vec<i64>,
     },
     /// Serves the bodies of a file: how the harness starts the bare handler beside itself.
     #[command(hide = true)]

@@ -39,7 +39,7 @@ const CUSTOMER: &str = "unhex(printf('%012x7000%016x', n / 10, n / 10))";
 pub struct Growth {
     clients: usize,
     /// The orders there were before, and the checkouts that followed.
-    rows: Vec<(u64, Row)>,
+    rows: Vec<(i64, Row)>,
 }
 
 impl fmt::Display for Growth {
@@ -57,7 +57,7 @@ impl fmt::Display for Growth {
 }
 
 /// Measures one shop (SQLite) that has had more orders each time.
-pub async fn measure(run: &Run, stored: &[u64]) -> Result<Growth> {
+pub async fn measure(run: &Run, stored: &[i64]) -> Result<Growth> {
     let clients = run.clients.iter().copied().max().unwrap_or(1);
     let mut stand = Stand::open(run, &orders::plentiful(), clients).await?;
     let shelf = Arc::new(Shelf::new(stand.ids.clone(), PLENTY));
@@ -78,15 +78,15 @@ pub async fn measure(run: &Run, stored: &[u64]) -> Result<Growth> {
 }
 
 /// Copies one order until there are so many.
-fn fill(file: &Path, stored: u64) -> Result<()> {
+fn fill(file: &Path, stored: i64) -> Result<()> {
     let failed = |error: rusqlite::Error| Error::Setup(format!("order.db: {error}"));
     let mut conn = Connection::open(file).map_err(failed)?;
-    let there: u64 =
+    let there: i64 =
         conn.query_row("select count(*) from orders", [], |row| row.get(0)).map_err(failed)?;
-    let copied: u64 = conn
+    let copied: i64 = conn
         .query_row("select count(*) from orders where number like 'STORED-%'", [], |row| row.get(0))
         .map_err(failed)?;
-    let last = copied + stored.saturating_sub(there);
+    let last = copied + (stored - there).max(0);
     let unit = conn.transaction().map_err(failed)?;
     let newest = "select id from orders where status = 'CONFIRMED' order by id desc limit 1";
     let order: Vec<u8> = unit.query_row(newest, [], |row| row.get(0)).map_err(failed)?;
