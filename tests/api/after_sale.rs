@@ -163,9 +163,10 @@ async fn units_leave_or_are_called_off(engine: Engine) {
     let two = units(&order, "LAMP-1", 2);
     let (off, pack) = (because(json!([two])), json!({"lines": [two]}));
     let ships = below(&order, "shipments");
-    let race = (0..CLERKS).map(|n| {
+    let keys: Vec<String> = (0..CLERKS).map(|n| format!("clerk-{n}")).collect();
+    let race = keys.iter().enumerate().map(|(n, key)| {
         let (path, body) = if n % 2 == 0 { (&cancel, &off) } else { (&ships, &pack) };
-        staff.command(path, &format!("clerk-{n}"), body)
+        staff.command(path, key, body)
     });
     let answers: Vec<Answer> = join_all(race).await;
     assert_eq!(answers.iter().filter(|answer| answer.status == 200).count(), 1, "{answers:?}");
