@@ -152,7 +152,7 @@ async fn an_edit_changes_the_order_its_stock_and_its_money(engine: Engine) {
     let timeline = staff.get(&format!("{}/timeline", below(&order))).await;
     let what = timeline.body.as_array().unwrap()[5..].iter().map(|entry| &entry["what"]);
     let edits = ["edit_begun", "edited"].repeat(3);
-    assert_eq!(what.collect::<Vec<_>>(), [edits, vec!["refunded"]].concat());
+    assert_eq!(what.collect::<Vec<_>>(), [edits, vec!["give_money_back", "refunded"]].concat());
 
     // Nothing that has left can be edited, and nothing that has its invoice.
     assert_eq!(staff.post(&format!("{}/ship", below(&order)), &json!({})).await.status, 200);
