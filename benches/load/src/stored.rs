@@ -16,8 +16,11 @@ use crate::scenario::{Scenario, Shelf};
 /// How many of each product: more than a run sells.
 const PLENTY: usize = 1_000_000;
 
-/// The tables of the module that have rows per order, each with what its rows are told apart by.
-const COPIED: [(&str, &str, &[(&str, &str)]); 6] = [
+/// A table, which of its rows belong to the order `?1`, and the columns that are new in each copy.
+type Copied = (&'static str, &'static str, &'static [(&'static str, &'static str)]);
+
+/// The tables of the module that have rows for each order.
+const COPIED: [Copied; 6] = [
     ("orders", "id = ?1", &[("id", ID), ("number", NUMBER), ("customer_id", CUSTOMER)]),
     ("order_line", "order_id = ?1", &[("id", ID), ("order_id", ID)]),
     ("shipment", "order_id = ?1", &[("id", ID), ("order_id", ID)]),
