@@ -112,7 +112,8 @@ pub fn check(order: &Order, asked: &Asked<'_>) -> Result<(), Problem> {
     }
     let is_taxed =
         order.shipping_tax.is_some() && order.lines.iter().all(|line| line.tax.is_some());
-    if !is_taxed && !(asked.add.is_empty() && asked.change.is_empty()) {
+    let is_of_lines = !asked.add.is_empty() || !asked.change.is_empty();
+    if is_of_lines && !is_taxed {
         let detail = "The order is of a time when lines had no tax of their own; only its address \
                       can be changed.";
         return Err(Problem::new(code::ORDER_STATE, detail).with("order_status", order.status));
@@ -225,8 +226,8 @@ mod tests {
         Money::from_minor(minor, Currency::EUR)
     }
 
-    fn taxed(rate_ppm: i64) -> Option<LineTax> {
-        Some(LineTax::from(Taxed { rate_ppm, tax: euros(0) }))
+    fn taxed(rate_ppm: i64) -> LineTax {
+        LineTax::from(Taxed { rate_ppm, tax: euros(0) })
     }
 
     fn line(quantity: i64, unit: i64, discount: i64, rate_ppm: i64) -> Line {
@@ -239,7 +240,7 @@ mod tests {
             unit_price: euros(unit),
             total: euros(unit * quantity),
             discount: euros(discount.min(unit * quantity)),
-            tax: taxed(rate_ppm),
+            tax: Some(taxed(rate_ppm)),
             shipped: 0,
             delivered: 0,
             lost: 0,
@@ -281,7 +282,7 @@ mod tests {
             shipping_address: address(),
             billing_address: None,
             shipping_method: "standard".to_owned(),
-            shipping_tax: taxed(190_000),
+            shipping_tax: Some(taxed(190_000)),
             email: None,
             locale: None,
             failure: None,

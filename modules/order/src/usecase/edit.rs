@@ -19,7 +19,7 @@ use utoipa::ToSchema;
 use super::place::Placed;
 use crate::Orders;
 use crate::domain::address;
-use crate::domain::cart::{CartLine, price};
+use crate::domain::cart::{CartLine, PricedLine, price};
 use crate::domain::edit::{AddedLine, Asked, ChangedLine, Edited, check, edited};
 use crate::domain::order::{Line, Order};
 use crate::error::OrderError;
@@ -256,7 +256,7 @@ impl Orders {
             postal_code: address.postal_code.clone(),
             at: self.inner.db.clock().now(),
             terms,
-            lines: lines.iter().map(|line| line.taxable()).collect::<Result<_, _>>()?,
+            lines: lines.iter().map(PricedLine::taxable).collect::<Result<_, _>>()?,
             shipping: Money::zero(currency),
         };
         let taxed = self.inner.tax.assess(&request).await?;
