@@ -150,9 +150,10 @@ async fn an_edit_changes_the_order_its_stock_and_its_money(engine: Engine) {
     assert_eq!((&last["kind"], &last["state"]), (&json!("edit"), &json!("done")), "{changes:?}");
     assert_eq!(cents(&last["refund"]), less);
     let timeline = staff.get(&format!("{}/timeline", below(&order))).await;
-    let what = timeline.body.as_array().unwrap()[5..].iter().map(|entry| &entry["what"]);
-    let edits = ["edit_begun", "edited"].repeat(3);
-    assert_eq!(what.collect::<Vec<_>>(), [edits, vec!["give_money_back", "refunded"]].concat());
+    let steps = ["edit_begun", "edited", "give_money_back", "refunded"];
+    let what = timeline.body.as_array().unwrap().iter().filter_map(|entry| entry["what"].as_str());
+    let what: Vec<_> = what.filter(|what| steps.contains(what)).collect();
+    assert_eq!(what, [["edit_begun", "edited"].repeat(3), steps[2..].to_vec()].concat());
 
     // Nothing that has left can be edited, and nothing that has its invoice.
     assert_eq!(staff.post(&format!("{}/ship", below(&order)), &json!({})).await.status, 200);
@@ -245,6 +246,9 @@ async fn an_edit_waits_for_its_shopper_and_nothing_leaves_meanwhile(engine: Engi
         let ship = staff.post(&format!("{}/ship", below(&order)), &json!({})).await;
         refused(&ship, 409, "order_state");
         assert_eq!(ship.body["allowed"], json!(["cancel", "refund"]));
+        let fewer = json!({"lines": lamps(&order, 1), "reason": "?"});
+        let fewer = staff.post(&format!("{}/cancel-lines", below(&order)), &fewer).await;
+        refused(&fewer, 409, "order_state");
         let again = json!({"change": lamps(&order, 3), "reason": "?"});
         refused(&staff.command(&path, "again", &again).await, 409, "order_state");
         assert_eq!(staff.download(&format!("{}/invoice.pdf", below(&order))).await.0, 409);

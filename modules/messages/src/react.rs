@@ -3,9 +3,12 @@
 use async_trait::async_trait;
 use kernel::Envelope;
 use kernel::events::{
-    OrderCancelled, OrderConfirmed, OrderDelivered, OrderFailed, OrderPlaced, OrderShipped,
-    PaymentActionRequired, PaymentAuthorized, PaymentCaptured, PaymentFailed, PaymentRefunded,
-    PaymentVoided, ShipmentDelivered, ShipmentLost, ShipmentShipped, StockLow,
+    OrderCancelled, OrderConfirmed, OrderDelivered, OrderEdited, OrderFailed, OrderLinesCancelled,
+    OrderPlaced, OrderRefundFailed, OrderRefunded, OrderReturnApproved, OrderReturnInspected,
+    OrderReturnReceived, OrderReturnRejected, OrderReturnRequested, OrderReturnWithdrawn,
+    OrderReturned, OrderShipped, PaymentActionRequired, PaymentAuthorized, PaymentCaptured,
+    PaymentFailed, PaymentRefunded, PaymentVoided, ShipmentDelivered, ShipmentException,
+    ShipmentLost, ShipmentShipped, StockLow,
 };
 use kernel::id::OrderId;
 use platform::bus::{HandlerError, Reaction, Topic};
@@ -19,16 +22,28 @@ use crate::store::message::{self, CUSTOMER, EMAIL, Fresh, WEBHOOK};
 use crate::store::webhook;
 
 /// What it hears of, and webhooks can be told.
-pub(crate) const TOPICS: [Topic; 16] = [
+pub(crate) const TOPICS: [Topic; 28] = [
     Topic::of::<OrderPlaced>(),
     Topic::of::<OrderConfirmed>(),
     Topic::of::<OrderFailed>(),
     Topic::of::<OrderCancelled>(),
     Topic::of::<OrderShipped>(),
     Topic::of::<OrderDelivered>(),
+    Topic::of::<OrderEdited>(),
+    Topic::of::<OrderLinesCancelled>(),
+    Topic::of::<OrderRefunded>(),
+    Topic::of::<OrderRefundFailed>(),
+    Topic::of::<OrderReturnRequested>(),
+    Topic::of::<OrderReturnApproved>(),
+    Topic::of::<OrderReturnRejected>(),
+    Topic::of::<OrderReturnWithdrawn>(),
+    Topic::of::<OrderReturnReceived>(),
+    Topic::of::<OrderReturnInspected>(),
+    Topic::of::<OrderReturned>(),
     Topic::of::<ShipmentShipped>(),
     Topic::of::<ShipmentDelivered>(),
     Topic::of::<ShipmentLost>(),
+    Topic::of::<ShipmentException>(),
     Topic::of::<PaymentActionRequired>(),
     Topic::of::<PaymentAuthorized>(),
     Topic::of::<PaymentCaptured>(),

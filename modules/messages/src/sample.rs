@@ -12,9 +12,14 @@ use crate::domain::kind::Kind;
 /// Orders and events of a kind that together take every way through a good template.
 pub(crate) fn sample(kind: Kind) -> Vec<(ToldOrder, Value)> {
     let events = match kind {
-        Kind::OrderConfirmed | Kind::OrderDelivered | Kind::PaymentActionRequired => {
-            vec![json!({}), json!({})]
-        }
+        Kind::OrderConfirmed
+        | Kind::OrderDelivered
+        | Kind::OrderReturnApproved
+        | Kind::PaymentActionRequired => vec![json!({}), json!({})],
+        Kind::OrderEdited => vec![json!({"total": euros(147_078), "total_before": euros(123_000)})],
+        Kind::OrderLinesCancelled => vec![json!({"reason": "It broke.", "refund": euros(450)})],
+        Kind::OrderRefunded => vec![json!({"amount": euros(450)})],
+        Kind::OrderReturnRejected => vec![json!({"reason": "It was worn."})],
         Kind::OrderFailed => ["payment_declined", "out_of_stock", "shipping_failed"]
             .map(|code| json!({"code": code, "detail": "It did not work."}))
             .into(),
@@ -27,9 +32,12 @@ pub(crate) fn sample(kind: Kind) -> Vec<(ToldOrder, Value)> {
     events.into_iter().enumerate().map(|(n, event)| (order(n == 0), event)).collect()
 }
 
+fn euros(minor: i64) -> Money {
+    Money::from_minor(minor, Currency::EUR)
+}
+
 /// An order: one with everything there is, or one with as little as there can be.
 fn order(is_full: bool) -> ToldOrder {
-    let euros = |minor: i64| Money::from_minor(minor, Currency::EUR);
     let line = |sku: &str, name: &str, quantity, minor| SoldLine {
         product_id: ProductId::from(Uuid::nil()),
         sku: sku.to_owned(),

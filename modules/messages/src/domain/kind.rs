@@ -10,16 +10,26 @@ pub(crate) enum Kind {
     OrderCancelled,
     OrderShipped,
     OrderDelivered,
+    OrderEdited,
+    OrderLinesCancelled,
+    OrderRefunded,
+    OrderReturnApproved,
+    OrderReturnRejected,
     PaymentActionRequired,
 }
 
 impl Kind {
-    pub(crate) const ALL: [Self; 6] = [
+    pub(crate) const ALL: [Self; 11] = [
         Self::OrderConfirmed,
         Self::OrderFailed,
         Self::OrderCancelled,
         Self::OrderShipped,
         Self::OrderDelivered,
+        Self::OrderEdited,
+        Self::OrderLinesCancelled,
+        Self::OrderRefunded,
+        Self::OrderReturnApproved,
+        Self::OrderReturnRejected,
         Self::PaymentActionRequired,
     ];
 
@@ -31,6 +41,11 @@ impl Kind {
             Self::OrderCancelled => "order.cancelled",
             Self::OrderShipped => "order.shipped",
             Self::OrderDelivered => "order.delivered",
+            Self::OrderEdited => "order.edited",
+            Self::OrderLinesCancelled => "order.lines_cancelled",
+            Self::OrderRefunded => "order.refunded",
+            Self::OrderReturnApproved => "order.return_approved",
+            Self::OrderReturnRejected => "order.return_rejected",
             Self::PaymentActionRequired => "payment.action_required",
         }
     }

@@ -29,7 +29,7 @@ impl Orders {
         reason: &str,
         staff: &Actor,
     ) -> Result<Option<Change>, OrderError> {
-        if order.status != Status::Confirmed {
+        if order.status != Status::Confirmed || order.editing.is_some() {
             return Err(OrderError::state(order));
         }
         if asked.is_empty() {
