@@ -59,10 +59,10 @@ async fn the_adversary_finds_a_guard_without_its_condition(db: Db) {
         "update careless set reserved = reserved + l.n, version = version + 1
            from (select unhex(value->>'k', '-') as k, value->>'n' as n from json_each($1)) l
           where id = l.k
-         returning lower(hex(id)) as key, reserved as used, on_hand as guard_limit, version",
+         returning lower(hex(id)) as key, reserved as used, on_hand as guard_limit, on_hand as told, version",
         "update careless set reserved = reserved + l.n, version = version + 1
            from jsonb_to_recordset($1) as l(k uuid, n bigint) where id = l.k
-         returning cast(id as text) as key, reserved as used, on_hand as guard_limit, version",
+         returning cast(id as text) as key, reserved as used, on_hand as guard_limit, on_hand as told, version",
     );
     let broken = Guard { take, ..CARELESS };
     let keys = stock(&db, "careless", 2, 5).await;
