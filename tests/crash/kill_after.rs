@@ -52,6 +52,21 @@ async fn an_order_gives_money_back() {
     kill_at_each(Command::RefundOrder, &expected).await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_order_is_edited() {
+    let expected = [
+        "before commit of order.edit",
+        "after commit of order.edit",
+        "before commit of inventory.reserve_more",
+        "after commit of inventory.reserve_more",
+        "before call of sandbox.authorize",
+        "after call of sandbox.authorize",
+        "before commit of charge_more",
+        "after commit of charge_more",
+    ];
+    kill_at_each(Command::Edit, &expected).await;
+}
+
 /// What the shop dies of.
 #[derive(Clone, Copy)]
 enum Command {
@@ -63,6 +78,8 @@ enum Command {
     Refund,
     /// The same, asked of the order.
     RefundOrder,
+    /// A third unit comes to the order and is paid.
+    Edit,
 }
 
 /// An order, and who may do what with it.
@@ -70,6 +87,8 @@ struct Scene {
     ada: Customer,
     staff: Customer,
     order: Value,
+    /// What more is paid with.
+    token: String,
 }
 
 impl Scene {
@@ -80,7 +99,8 @@ impl Scene {
         let order = ada.until(order.body["id"].as_str().unwrap(), &["CONFIRMED"]).await.body;
         shop.settle();
         let order = ada.get(&format!("/v1/orders/{}", order["id"].as_str().unwrap())).await.body;
-        Self { ada, staff: staff.at(shop), order }
+        let token = ada.card(APPROVED).await;
+        Self { ada, staff: staff.at(shop), order, token }
     }
 }
 
@@ -106,6 +126,14 @@ impl Command {
                 let path = format!("/v1/admin/orders/{order}/refund");
                 (staff, path, json!({"amount": back, "reason": "it came late"}))
             }
+            Self::Edit => {
+                let change = json!([{"line_id": id(&scene.order["lines"][0]), "quantity": 3}]);
+                let path = format!("/v1/admin/orders/{order}/edit");
+                let body = json!({
+                    "change": change, "reason": "one more", "payment_token": scene.token,
+                });
+                (staff, path, body)
+            }
         };
         who.try_command(&path, "command", &body).await
     }
@@ -119,6 +147,7 @@ impl Command {
                 order["fulfilment"] == "partial" && parcels.len() == 1
             }
             Self::Refund | Self::RefundOrder => order["payment"]["status"] == "partially_refunded",
+            Self::Edit => order["lines"][0]["quantity"] == 3 && order["status"] == "CONFIRMED",
         }
     }
 }
