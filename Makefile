@@ -14,7 +14,7 @@ nextest_profile = $(if $(filter true,$(CI)),ci,default)
 export PATH := $(TOOLS)/bin:$(PATH)
 export TOOLS
 
-.PHONY: help run migrate test lint contract bench bench-edge bench-orders bench-catalog bench-login relevance waf fuzz clean-data nextest cargo-fuzz
+.PHONY: help run migrate test lint contract bench bench-edge bench-orders bench-stored bench-catalog bench-login relevance waf fuzz clean-data nextest cargo-fuzz
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -55,6 +55,10 @@ bench-edge: ## Measure each stage of the edge, and a shop that is asked for more
 bench-orders: ## Measure checkouts with their quote: many products, one for all, one that sells out
 	cargo build --release --locked --package stoa --package load
 	"$(built)/load" orders --stoa "$(built)/stoa" $(BENCH_ARGS)
+
+bench-stored: ## Measure a checkout beside the orders of before (BENCH_ARGS="--stored 10000,1000000")
+	cargo build --release --locked --package stoa --package load
+	"$(built)/load" stored --stoa "$(built)/stoa" $(BENCH_ARGS)
 
 bench-catalog: ## Measure what a catalogue costs as it grows (CATALOG=products.jsonl)
 	cargo build --release --locked --package stoa --package load
