@@ -39,7 +39,13 @@ async fn a_kill_at_any_step_leaves_one_order_and_one_charge_3(engine: Engine) {
     kill_at_each(engine, 2).await;
 }
 
-/// Kills at a third of the steps. Which third a step is in is told by its name alone, so that none
+/// Whether a death at a point leaves on disk what one at no other point leaves: before a step there is
+/// what is there after the one before it.
+pub fn leaves_something_new(point: &str) -> bool {
+    !point.starts_with("before ")
+}
+
+/// Kills at a third of the steps; on PostgreSQL at those that leave something new, for their time. Which third a step is in is told by its name alone, so that none
 /// is left out when two recordings differ.
 async fn kill_at_each(engine: Engine, third: usize) {
     let points = points_of_a_checkout(engine).await;
@@ -73,7 +79,8 @@ async fn kill_at_each(engine: Engine, third: usize) {
     let mut buyer = Buyer::comes(&shop).await;
     shop.settle();
     let mut left = STOCK;
-    for point in points.iter().filter(of_third) {
+    let of_engine = |point: &&String| engine == Engine::Sqlite || leaves_something_new(point);
+    for point in points.iter().filter(of_third).filter(of_engine) {
         left -= 2;
         buyer = kill_at(&mut shop, point, buyer, left).await;
     }
