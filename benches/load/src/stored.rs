@@ -33,10 +33,10 @@ const COPIED: [Copied; 6] = [
     ),
 ];
 /// An id that is older than every real one, as UUIDs of version 7 are ordered.
-const ID: &str = "unhex(printf('%012x7000%016x', n, n))";
-const NUMBER: &str = "printf('STORED-%d', n)";
+const ID: &str = "unhex(printf('%012x7000%016x', numbers.n, numbers.n))";
+const NUMBER: &str = "printf('STORED-%d', numbers.n)";
 /// Everybody has ten of them.
-const CUSTOMER: &str = "unhex(printf('%012x7000%016x', n / 10, n / 10))";
+const CUSTOMER: &str = "unhex(printf('%012x7000%016x', numbers.n / 10, numbers.n / 10))";
 
 /// What was measured.
 pub struct Growth {
