@@ -11,6 +11,7 @@ mod more;
 mod open;
 mod part;
 mod policy;
+mod promise;
 mod release;
 mod reserve;
 mod shift;

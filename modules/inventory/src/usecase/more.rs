@@ -1,16 +1,15 @@
 //! More units for an order whose promise is final, and taking them back again.
 
-use kernel::events::StockReserved;
 use kernel::id::{OrderId, StockId};
 use kernel::ports::{Destination, StockLine};
-use platform::guard::Changed;
 use platform::sql::{Db, Tx, retry};
 
 use super::pair;
 use super::part::release;
-use crate::domain::{Allocation, Change, HoldState, Line, Wanted, allocate, backordered, wanted};
+use super::promise::{later, tell};
+use crate::domain::{Allocation, Change, HoldState, Wanted, allocate, wanted};
 use crate::error::HoldError;
-use crate::store::{self, Cause, Kind, Moved, STOCK};
+use crate::store::{self, Cause, Kind, STOCK};
 
 /// Promises more units to the order, all of them or none, once for each key.
 pub(crate) async fn reserve_more(
@@ -69,24 +68,8 @@ async fn add(
     // Somebody took them after the shelves were looked at: the next try looks again.
     let changed = STOCK.take(tx, &amounts).await?.map_err(|_| HoldError::Moved)?;
     let taken = pair(&lines, &changed)?;
-    let later = |line: &Line, row: &Changed| backordered(row.told, row.used, line.quantity);
     store::add_lines(tx, order, taken.iter().map(|(line, row)| (*line, later(line, row)))).await?;
-    let mut moved = Vec::with_capacity(taken.len());
-    for (line, row) in taken {
-        let &Line { stock_id, product_id, quantity } = line;
-        let version = row.version;
-        moved.push(Moved { stock_id, product_id, version, on_hand: 0, reserved: quantity });
-        let event = StockReserved {
-            stock_id,
-            product_id,
-            order_id: order,
-            quantity,
-            backordered: later(line, row),
-            on_hand: row.told,
-            reserved: row.used,
-        };
-        tx.emit(&event, version)?;
-    }
+    let moved = tell(tx, order, &taken)?;
     let cause = Cause { kind: Kind::Reserved, order: Some(order), reason: "added", actor: None };
     Ok(store::record(tx, cause, &moved).await?)
 }

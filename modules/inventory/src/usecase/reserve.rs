@@ -1,15 +1,15 @@
 use kernel::Timestamp;
-use kernel::events::StockReserved;
 use kernel::id::{OrderId, StockId};
 use kernel::ports::{Destination, Shortage, StockLine};
 use platform::fault;
-use platform::guard::{Changed, Refused};
+use platform::guard::Refused;
 use platform::sql::{Db, Tx, retry};
 
 use super::pair;
-use crate::domain::{Allocation, Line, Shelf, Wanted, allocate, backordered, wanted};
+use super::promise::{later, tell};
+use crate::domain::{Allocation, Line, Shelf, Wanted, allocate, wanted};
 use crate::error::HoldError;
-use crate::store::{self, Cause, Kind, Moved, STOCK};
+use crate::store::{self, Cause, Kind, STOCK};
 
 /// How many plans are made one after the other for an order whose stock is taken meanwhile, before
 /// it begins anew after a pause.
@@ -105,25 +105,9 @@ async fn take(
         Err(refused) => return Ok(Err(refused)),
     };
     let taken = pair(lines, &changed)?;
-    let later = |line: &Line, row: &Changed| backordered(row.told, row.used, line.quantity);
     let lines = taken.iter().map(|(line, row)| (*line, later(line, row)));
     store::save_lines(tx, order, lines).await?;
-    let mut moved = Vec::with_capacity(taken.len());
-    for (line, row) in taken {
-        let &Line { stock_id, product_id, quantity } = line;
-        let version = row.version;
-        moved.push(Moved { stock_id, product_id, version, on_hand: 0, reserved: quantity });
-        let event = StockReserved {
-            stock_id,
-            product_id,
-            order_id: order,
-            quantity,
-            backordered: later(line, row),
-            on_hand: row.told,
-            reserved: row.used,
-        };
-        tx.emit(&event, version)?;
-    }
+    let moved = tell(tx, order, &taken)?;
     if fault::bug("reserve_forgets_its_movement") {
         return Ok(Ok(()));
     }
