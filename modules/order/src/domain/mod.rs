@@ -8,6 +8,7 @@ pub mod covered;
 pub mod difference;
 pub mod discount;
 pub mod edit;
+pub mod inspection;
 pub mod invoice;
 pub mod number;
 pub mod order;

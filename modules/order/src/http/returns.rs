@@ -15,11 +15,12 @@ use super::admin::short;
 use super::orders::own;
 use crate::Orders;
 use crate::domain::after_sale::{Change, Condition, Kind, Reason, State};
+use crate::domain::inspection::Inspected;
 use crate::domain::shipment::ShipmentLine;
 use crate::error::OrderError;
 use crate::store::change as store;
 use crate::usecase::advance::By;
-use crate::usecase::returns::{Inspected, ReturnStep, Wanted};
+use crate::usecase::returns::{ReturnStep, Wanted};
 
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]

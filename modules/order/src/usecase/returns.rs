@@ -5,9 +5,9 @@ use chrono::TimeDelta;
 use kernel::Money;
 use kernel::events::{
     OrderReturnApproved, OrderReturnInspected, OrderReturnReceived, OrderReturnRejected,
-    OrderReturnRequested, OrderReturnWithdrawn, ReturnedLine,
+    OrderReturnRequested, OrderReturnWithdrawn,
 };
-use kernel::id::{ChangeId, CustomerId, LineId, OrderId};
+use kernel::id::{ChangeId, CustomerId, OrderId};
 use kernel::problem::{Problem, code};
 use platform::audit::{self, Entry};
 use platform::idempotency::{self, Answer, Claim, Key};
@@ -18,9 +18,8 @@ use super::cancel_lines::{move_on, tell};
 use super::refund::Told;
 use super::ship::units;
 use crate::Orders;
-use crate::domain::after_sale::{
-    ActorKind, Change, ChangeLine, Condition, Fact, Kind, Reason, State,
-};
+use crate::domain::after_sale::{ActorKind, Change, ChangeLine, Fact, Kind, Reason, State};
+use crate::domain::inspection::{Inspected, accepted, came_back, note};
 use crate::domain::order::{Line, Order};
 use crate::domain::share::owed;
 use crate::domain::shipment::{ShipmentLine, taken};
@@ -35,19 +34,6 @@ pub struct Wanted {
     pub units: ShipmentLine,
     /// Why.
     pub reason: Reason,
-}
-
-/// What was found of a line of a return.
-#[derive(Debug, Clone)]
-pub struct Inspected {
-    /// The line of the order.
-    pub line_id: LineId,
-    /// How many units are paid back.
-    pub accepted: i64,
-    /// What they are like.
-    pub condition: Condition,
-    /// Whether they lie in stock again.
-    pub restock: bool,
 }
 
 /// What happens to a return.
@@ -252,14 +238,7 @@ impl Orders {
         found: &[Inspected],
     ) -> Result<(), OrderError> {
         note(change, found)?;
-        let accepted: Vec<ShipmentLine> = change
-            .lines
-            .iter()
-            .filter_map(|line| {
-                let quantity = line.accepted.filter(|units| *units > 0)?;
-                Some(ShipmentLine { line_id: line.line_id, quantity })
-            })
-            .collect();
+        let accepted = accepted(change);
         if accepted.is_empty() {
             let message = "must accept a unit; reject the return instead";
             return Err(Problem::invalid("lines", message).into());
@@ -305,43 +284,6 @@ impl Orders {
         self.pay_back(tx, order, change, None).await?;
         Ok(())
     }
-}
-
-/// Keeps what was found of each line of a return, each named once.
-fn note(change: &mut Change, found: &[Inspected]) -> Result<(), Problem> {
-    for (n, one) in found.iter().enumerate() {
-        let field = |name: &str| format!("lines[{n}].{name}");
-        let line = change.lines.iter_mut().find(|line| line.line_id == one.line_id);
-        let Some(line) = line.filter(|line| line.accepted.is_none()) else {
-            return Err(Problem::invalid(
-                field("line_id"),
-                "must be a line of the return, named once",
-            ));
-        };
-        if !(0..=line.quantity).contains(&one.accepted) {
-            let message = format!("must be 0 to {}", line.quantity);
-            return Err(Problem::invalid(field("accepted"), message));
-        }
-        if one.restock && one.condition == Condition::Damaged {
-            return Err(Problem::invalid(field("restock"), "must not be so of damaged goods"));
-        }
-        (line.accepted, line.condition) = (Some(one.accepted), Some(one.condition));
-        line.restock = Some(one.restock);
-    }
-    if change.lines.iter().any(|line| line.accepted.is_none()) {
-        return Err(Problem::invalid("lines", "must name every line of the return"));
-    }
-    Ok(())
-}
-
-fn came_back(order: &Order, change: &Change) -> Vec<ReturnedLine> {
-    let of_product = |line: &ChangeLine| {
-        let ordered = order.lines.iter().find(|ordered| ordered.id == line.line_id)?;
-        let quantity = line.accepted.filter(|units| *units > 0)?;
-        let restock = line.restock.unwrap_or_default();
-        Some(ReturnedLine { product_id: ordered.product_id, quantity, restock })
-    };
-    change.lines.iter().filter_map(of_product).collect()
 }
 
 /// A step that moves nothing but the return.
