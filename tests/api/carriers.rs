@@ -154,6 +154,7 @@ async fn whatever_the_order_of_webhooks_a_parcel_ends_the_same(engine: Engine) {
         (&good, &[0; 32][..], 0, 401),
         (&good, &scene.secret, 600, 401),
         (&good, &scene.secret, -600, 401),
+        (&json!({"tracking": tracking}), &[0; 32], 0, 401),
         (&none, &scene.secret, 0, 422),
         (&large, &scene.secret, 0, 413),
         (&json!({"tracking": tracking}), &scene.secret, 0, 422),

@@ -8,7 +8,7 @@ use actix_web::web::{Bytes, Data};
 use actix_web::{FromRequest, HttpMessage, HttpRequest};
 use futures_util::StreamExt;
 use kernel::problem::{Problem, code};
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 
 use super::Failure;
 
@@ -43,6 +43,13 @@ pub struct Body<T> {
     pub value: T,
     /// The body as it came; commands are told apart by it.
     pub raw: Bytes,
+}
+
+impl Body<IgnoredAny> {
+    /// The value, read once it is known who wrote it.
+    pub fn signed<T: DeserializeOwned>(&self) -> Result<T, Problem> {
+        parse(&self.raw)
+    }
 }
 
 impl<T: DeserializeOwned> FromRequest for Body<T> {
