@@ -20,16 +20,6 @@ pub struct Authorize {
     pub token: String,
 }
 
-/// What a change of an order is that costs more than the order did.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Purpose {
-    /// The order was edited before it was shipped.
-    Edit,
-    /// Units that came back were exchanged for dearer ones.
-    Exchange,
-}
-
 /// A request to set an amount aside that an order costs more than it did.
 #[derive(Clone)]
 pub struct ChargeMore {
@@ -37,8 +27,6 @@ pub struct ChargeMore {
     pub order_id: OrderId,
     /// The change that makes it dearer. It has at most one live payment.
     pub change: ChangeId,
-    /// What kind of change it is.
-    pub purpose: Purpose,
     /// The idempotency key; it goes to the processor too.
     pub key: String,
     /// How much.

@@ -73,7 +73,8 @@ mod tests {
     use kernel::id::{ChangeId, OrderId};
     use kernel::{Currency, Money, Timestamp};
 
-    use super::super::after_sale::{ActorKind, Kind, State};
+    use super::super::after_sale::{ActorKind, Kind};
+    use super::super::change_state::State;
     use super::*;
 
     /// A return of three units of one line and one of another.

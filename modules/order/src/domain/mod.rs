@@ -3,6 +3,7 @@
 pub mod address;
 pub mod after_sale;
 pub mod cart;
+pub mod change_state;
 pub mod contact;
 pub mod covered;
 pub mod difference;

@@ -7,7 +7,7 @@ use platform::bus::{HandlerError, Reaction, Topic};
 use platform::saga::Coordinator;
 use platform::sql::Tx;
 
-use crate::domain::after_sale::State;
+use crate::domain::change_state::State;
 use crate::saga::give_back::GiveBack;
 use crate::store::change;
 use crate::usecase::refund::DEADLINE;

@@ -17,7 +17,8 @@ use platform::saga::{Outcome, Saga, Step};
 use platform::sql::{Error, Result, Tx};
 use serde::{Deserialize, Serialize};
 
-use crate::domain::after_sale::{Change, Fact, Kind};
+use crate::domain::after_sale::{Change, Kind};
+use crate::domain::change_state::Fact;
 use crate::domain::order::Order;
 use crate::domain::status::Status;
 use crate::store::change::{self, Gone, ORDER_REFUNDED};

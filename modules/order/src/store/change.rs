@@ -8,7 +8,8 @@ use platform::sql::{Db, Error, Json, Result, Tx};
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::domain::after_sale::{ActorKind, Change, ChangeLine, Condition, Kind, Reason, State};
+use crate::domain::after_sale::{ActorKind, Change, ChangeLine, Condition, Kind, Reason};
+use crate::domain::change_state::State;
 use crate::domain::order::Order;
 
 platform::guard! {

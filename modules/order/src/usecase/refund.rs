@@ -12,7 +12,8 @@ use platform::sql::Tx;
 use serde::Serialize;
 
 use crate::Orders;
-use crate::domain::after_sale::{ActorKind, Change, ChangeLine, Kind, State};
+use crate::domain::after_sale::{ActorKind, Change, ChangeLine, Kind};
+use crate::domain::change_state::State;
 use crate::domain::order::{Line, Order};
 use crate::domain::share::{Owed, owed};
 use crate::domain::shipment::{ShipmentLine, taken};

@@ -1,7 +1,6 @@
 //! A payment, the calls made for it, and what their outcomes do to it.
 
 use kernel::id::{ChangeId, OrderId, PaymentId};
-use kernel::ports::Purpose;
 use kernel::{Currency, Money, Timestamp};
 use uuid::Uuid;
 
@@ -17,8 +16,8 @@ const ABANDONED: (&str, &str) = ("abandoned", "The payment was not authenticated
 pub enum Pays {
     /// The order as it was placed.
     Order,
-    /// What a change of the order costs more.
-    Change(ChangeId, Purpose),
+    /// What an edit of the order made it cost more.
+    Edit(ChangeId),
 }
 
 impl Pays {
@@ -26,8 +25,7 @@ impl Pays {
     pub const fn word(self) -> &'static str {
         match self {
             Self::Order => "order",
-            Self::Change(_, Purpose::Edit) => "edit",
-            Self::Change(_, Purpose::Exchange) => "exchange",
+            Self::Edit(_) => "edit",
         }
     }
 
@@ -35,8 +33,7 @@ impl Pays {
     pub fn from_word(word: &str, id: Uuid) -> Option<Self> {
         match word {
             "order" => Some(Self::Order),
-            "edit" => Some(Self::Change(id.into(), Purpose::Edit)),
-            "exchange" => Some(Self::Change(id.into(), Purpose::Exchange)),
+            "edit" => Some(Self::Edit(id.into())),
             _ => None,
         }
     }
@@ -45,7 +42,7 @@ impl Pays {
     pub const fn change(self) -> Option<ChangeId> {
         match self {
             Self::Order => None,
-            Self::Change(id, _) => Some(id),
+            Self::Edit(id) => Some(id),
         }
     }
 }

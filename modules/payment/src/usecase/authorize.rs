@@ -35,8 +35,8 @@ impl From<Authorize> for Request {
 
 impl From<ChargeMore> for Request {
     fn from(asked: ChargeMore) -> Self {
-        let ChargeMore { order_id, change, purpose, key, amount, token } = asked;
-        Self { order_id, pays: Pays::Change(change, purpose), key, amount, token }
+        let ChargeMore { order_id, change, key, amount, token } = asked;
+        Self { order_id, pays: Pays::Edit(change), key, amount, token }
     }
 }
 

@@ -1,7 +1,7 @@
 //! What a change of an order makes it dearer is paid beside what was placed.
 
 use kernel::id::{ChangeId, OrderId, PaymentId};
-use kernel::ports::{Authorization, ChargeMore, PaymentError, Payments as _, Purpose};
+use kernel::ports::{Authorization, ChargeMore, PaymentError, Payments as _};
 use platform::sql::Db;
 use tokio::task::JoinSet;
 
@@ -19,8 +19,7 @@ impl Shop {
     async fn more(&self, order: OrderId, minor: i64, card: &str) -> ChargeMore {
         let change = ChangeId::new();
         let (key, token) = (format!("{change}/charge"), self.token(card).await);
-        let (purpose, amount) = (Purpose::Edit, euros(minor));
-        ChargeMore { order_id: order, change, purpose, key, amount, token }
+        ChargeMore { order_id: order, change, key, amount: euros(minor), token }
     }
 }
 
