@@ -19,6 +19,7 @@ mod price_history;
 mod priced;
 mod prices;
 mod products;
+mod sales;
 mod search_http;
 mod searches;
 mod searching;
