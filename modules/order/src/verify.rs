@@ -10,6 +10,9 @@ use crate::store::change::{self, ORDER_REFUNDED};
 use crate::store::promotion::{PROMOTION_BUDGET, PROMOTION_CUSTOMER, PROMOTION_USES};
 use crate::store::{books, carrier, cart, invoice, promotion, shipment};
 
+/// How long an event of the carrier may wait before the books ask for it.
+const UNHANDLED_MAX: TimeDelta = TimeDelta::hours(1);
+
 /// What every row fulfils: its name, how many rows there are, and which do not fulfil it.
 const INVARIANTS: [(&str, Sql, Sql); 19] = [
     ("every order's total equals lines + tax + shipping - discounts", books::COUNT, books::TOTALS),
@@ -51,7 +54,7 @@ pub async fn verify(db: &Db, now: Timestamp) -> Result<Vec<Check>> {
     for (name, rows, broken) in INVARIANTS {
         checks.push(by_query(db, name, rows, broken).await?);
     }
-    checks.push(carrier::unhandled(db, now - TimeDelta::hours(1)).await?);
+    checks.push(carrier::unhandled(db, now - UNHANDLED_MAX).await?);
     checks.push(saga::overdue(db, now).await?);
     Ok(checks)
 }

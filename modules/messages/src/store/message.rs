@@ -1,6 +1,7 @@
 //! Messages: told once, tried under a lease, ended once.
 
 use kernel::id::{EventId, MessageId, OrderId, WebhookId};
+use kernel::ports::TOLD_MAX;
 use kernel::{Envelope, Timestamp};
 use platform::sql::{Db, Json, Result, Tx};
 use serde::Serialize;
@@ -78,7 +79,7 @@ platform::statements! {
                   where id = $1 and channel = 'webhook' and recipient = $2
                     and state in ('sent', 'dead')";
     OF_ORDER = "select event_kind, channel, state, created_at, last_error from message
-                 where order_id = $1 order by id limit 200";
+                 where order_id = $1 order by id limit $2";
     TOLD =
         "select event_id from message where channel = 'email'
             and event_id in (select unhex(value, '-') from json_each($1))",
@@ -98,7 +99,7 @@ pub(crate) struct OfOrder {
 
 /// What was told of an order, the first first.
 pub(crate) async fn of_order(db: &Db, order: OrderId) -> Result<Vec<OfOrder>> {
-    db.query(OF_ORDER).bind(order.uuid()).all().await
+    db.query(OF_ORDER).bind(order.uuid()).bind(TOLD_MAX).all().await
 }
 
 /// Notes whom an event is told to, from `due_at` on.

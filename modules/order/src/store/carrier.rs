@@ -2,6 +2,7 @@
 
 use kernel::Timestamp;
 use kernel::id::{EventId, OrderId, ShipmentId};
+use kernel::ports::TOLD_MAX;
 use platform::sql::{Db, Error, Json, Result, Tx};
 use platform::verify::Check;
 use uuid::Uuid;
@@ -37,7 +38,7 @@ platform::statements! {
                    from carrier_event where state = $1 and id < $2 order by id desc limit $3";
     OF_ORDER = "select e.event, e.detail, e.happened_at, e.state, e.note
                   from shipment s join carrier_event e on e.carrier_ref = s.carrier_ref
-                 where s.order_id = $1 order by e.happened_at, e.seq, e.id limit 200";
+                 where s.order_id = $1 order by e.happened_at, e.seq, e.id limit $2";
     OF_REF = "select id, order_id, state, carrier_ref, progress_seq from shipment
                where carrier_ref = $1";
     FIRST = "select id, order_id, state, carrier_ref, progress_seq from shipment
@@ -272,7 +273,7 @@ pub async fn list(db: &Db, state: Option<&str>, before: Uuid, limit: i64) -> Res
 
 /// What carriers told of the parcels of an order, the first first.
 pub async fn of_order(db: &Db, order: OrderId) -> Result<Vec<OfOrder>> {
-    db.query(OF_ORDER).bind(order.uuid()).all().await
+    db.query(OF_ORDER).bind(order.uuid()).bind(TOLD_MAX).all().await
 }
 
 /// The parcel with a number of the carrier's.

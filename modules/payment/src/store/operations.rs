@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use kernel::Timestamp;
 use kernel::id::{OrderId, PaymentId};
+use kernel::ports::TOLD_MAX;
 use platform::idempotency;
 use platform::sql::{Db, Error, Result, Tx};
 use uuid::Uuid;
@@ -42,7 +43,7 @@ platform::statements! {
     OPERATIONS_OF_ORDER =
         "select o.kind, o.state, o.amount_minor, p.currency, o.error, o.started_at
            from payment p join payment_operation o on o.payment_id = p.id
-          where p.order_id = $1 order by o.started_at, o.id limit 200";
+          where p.order_id = $1 order by o.started_at, o.id limit $2";
     /// The refunds that an order asked for with one key, one for each payment it was spread over.
     REFUNDS = operation!("where kind = 'refund' and substr(key, 1, length(cast($2 as text))) = $2
                             and payment_id in (select id from payment where order_id = $1)
@@ -192,7 +193,7 @@ pub async fn open_since(db: &Db, then: Timestamp, limit: i64) -> Result<Vec<Oper
 
 /// The calls for the payments of an order, the first first.
 pub async fn operations_of_order(db: &Db, order: OrderId) -> Result<Vec<OfOrder>> {
-    db.query(OPERATIONS_OF_ORDER).bind(order.uuid()).all().await
+    db.query(OPERATIONS_OF_ORDER).bind(order.uuid()).bind(TOLD_MAX).all().await
 }
 
 /// The key of a refund that an order asked for, at one of its payments.
