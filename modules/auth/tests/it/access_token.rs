@@ -17,7 +17,7 @@ use crate::shop::{Browser, at_a_standstill, cheap, keys, open, open_at};
 
 platform::on_both_engines!(super::SCHEMA => bad_tokens_are_refused);
 
-fn encode(part: &str) -> String {
+fn encode(part: impl AsRef<[u8]>) -> String {
     URL_SAFE_NO_PAD.encode(part)
 }
 
@@ -34,11 +34,12 @@ fn signed(good: &str, file: &Path) -> Vec<(String, String)> {
     let (head, claims) = good.split_once('.').unwrap();
     let (header, claims) = (decode(head), decode(claims.split('.').next().unwrap()));
     let key = key(file);
-    let sealed = |head: &str, body: &str| {
+    let sealed_bytes = |head: &str, body: &[u8]| {
         let message = format!("{head}.{}", encode(body));
         let signature = sign(message.as_bytes(), &key, Algorithm::EdDSA).unwrap();
         format!("{message}.{signature}")
     };
+    let sealed = |head: &str, body: &str| sealed_bytes(head, body.as_bytes());
     let mut all = Vec::new();
     let with = |all: &Value, member: &str, value: &Value| {
         let mut changed = all.clone();
@@ -107,6 +108,12 @@ fn signed(good: &str, file: &Path) -> Vec<(String, String)> {
     let text = claims.to_string();
     let twice = text.replacen('{', r#"{"role":"admin","#, 1);
     all.push(("duplicate claim".into(), sealed(head, &twice)));
+    let escape = text.replacen('{', r#"{"note":"\ud800","#, 1);
+    all.push(("half a character in a claim that nobody reads".into(), sealed(head, &escape)));
+    let mut bytes = text.replacen('{', r#"{"note":"?","#, 1).into_bytes();
+    let byte = bytes.iter_mut().find(|byte| **byte == b'?').unwrap();
+    *byte = 0xff;
+    all.push(("no text in a claim that nobody reads".into(), sealed_bytes(head, &bytes)));
     all.push(("claims are no object".into(), sealed(head, "[]")));
     all.push(("claims are no JSON".into(), sealed(head, "hello")));
     all.push(("nested".into(), sealed(head, &format!("\"{good}\""))));
