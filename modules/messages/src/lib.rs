@@ -165,7 +165,8 @@ impl Messages {
 
     /// What it hears of.
     pub fn subscriptions(&self) -> Vec<Subscription> {
-        let tell = react::Tell { wake: self.inner.wake.clone() };
+        let tell =
+            react::Tell { wake: self.inner.wake.clone(), listeners: react::Listeners::default() };
         vec![Subscription::reaction(SUBSCRIPTION, &self.inner.db, react::TOPICS, tell)]
     }
 

@@ -1,7 +1,9 @@
 //! What the module hears of.
 
+use std::sync::{Arc, Mutex, PoisonError};
+
 use async_trait::async_trait;
-use kernel::Envelope;
+use chrono::TimeDelta;
 use kernel::events::{
     OrderCancelled, OrderConfirmed, OrderDelivered, OrderEdited, OrderFailed, OrderLinesCancelled,
     OrderPlaced, OrderRefundFailed, OrderRefunded, OrderReturnApproved, OrderReturnInspected,
@@ -10,16 +12,20 @@ use kernel::events::{
     PaymentFailed, PaymentRefunded, PaymentVoided, ShipmentDelivered, ShipmentException,
     ShipmentLost, ShipmentShipped, StockLow,
 };
-use kernel::id::OrderId;
+use kernel::id::{OrderId, WebhookId};
+use kernel::{Envelope, Timestamp};
 use platform::bus::{HandlerError, Reaction, Topic};
-use platform::sql::Tx;
+use platform::sql::{self, Tx};
 use serde::Deserialize;
 use tokio::sync::watch;
 
 use crate::domain::kind::Kind;
 use crate::domain::state::{State, is_worth_telling};
 use crate::store::message::{self, CUSTOMER, EMAIL, Fresh, WEBHOOK};
-use crate::store::webhook;
+use crate::store::webhook::{self, Active};
+
+/// How long it is remembered which webhooks there are.
+const KNOWN_FOR: TimeDelta = TimeDelta::seconds(1);
 
 /// What it hears of, and webhooks can be told.
 pub(crate) const TOPICS: [Topic; 28] = [
@@ -57,6 +63,36 @@ pub(crate) const TOPICS: [Topic; 28] = [
 pub(crate) struct Tell {
     /// Wakes those who send.
     pub wake: watch::Sender<u64>,
+    /// Who is called.
+    pub listeners: Listeners,
+}
+
+/// The webhooks as they were a moment ago. They are asked for anew for an event that has happened
+/// since: one that is made before an event hears of it.
+#[derive(Default)]
+pub(crate) struct Listeners {
+    known: Mutex<Option<(Timestamp, Arc<Vec<Active>>)>>,
+}
+
+impl Listeners {
+    /// Who is to hear of an event. A replay does not tell a webhook of what happened before it was made.
+    async fn hearing(&self, tx: &mut Tx, event: &Envelope) -> sql::Result<Vec<WebhookId>> {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let now = tx.now();
+        let is_fresh = |at: Timestamp| at > event.time && now - at < KNOWN_FOR;
+        let active = match known {
+            Some((at, active)) if is_fresh(at) => active,
+            _ => {
+                let active = Arc::new(webhook::active(tx).await?);
+                let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+                known.insert((now, active)).1.clone()
+            }
+        };
+        let hears = |webhook: &&Active| {
+            webhook.created_at <= event.time && webhook.events.0.contains(&event.kind)
+        };
+        Ok(active.iter().filter(hears).map(|webhook| webhook.id.into()).collect())
+    }
 }
 
 /// What most of these events have.
@@ -79,7 +115,7 @@ impl Reaction for Tell {
         if !is_worth {
             return Ok(());
         }
-        let hearing = webhook::hearing(tx, event).await?.into_iter();
+        let hearing = self.listeners.hearing(tx, event).await?.into_iter();
         let calls: Vec<Fresh> =
             hearing.map(|id| Fresh::new(WEBHOOK, id.to_string(), State::Waiting)).collect();
         Ok(message::insert(tx, event, order, event.time, &calls).await?)

@@ -32,15 +32,21 @@ macro_rules! offers {
                     p.tax_category, coalesce(p.weight_g, u.weight_g, 0) as weight_g,
                     (p.shown
                      and not exists (select 1 from product r where r.id = p.parent_id and not r.shown)
-                     and not exists (select 1 from product v where v.parent_id = p.id)) as sellable
+                     and not exists (select 1 from product v where v.parent_id = p.id)) as sellable,
+                    l.code as list, l.priority, l.currency as list_currency, l.market as list_market,
+                    l.customer_group, l.valid_from, l.valid_until, e.min_quantity, e.amount
                from product p
                     left join market m on m.code = coalesce(
                          (select a.market from market_country a where a.country = $2),
                          (select d.code from market d where d.is_default))
                     left join product u on u.id = p.parent_id
                     left join category c on c.id = coalesce(p.category_id, u.category_id)
+                    left join price_list_entry e on e.product_id = p.id
+                    left join price_list l on l.id = e.list_id
+                         and (l.valid_until is null or l.valid_until > $3)
               where p.id in ",
-            $of
+            $of,
+            " order by p.id, l.code, e.min_quantity"
         )
     };
 }
@@ -170,6 +176,8 @@ pub(crate) async fn candidates_ever(db: &Db, id: Uuid) -> Result<Vec<Candidate>>
     Ok(candidates.remove(&id).unwrap_or_default())
 }
 
+/// A product with one price that a list has for it; without the last columns if none that has not
+/// expired has one.
 #[derive(platform::sql::Record)]
 pub(crate) struct OfferRow {
     pub id: Uuid,
@@ -185,6 +193,15 @@ pub(crate) struct OfferRow {
     pub tax_category: String,
     pub weight_g: i64,
     pub sellable: bool,
+    list: Option<String>,
+    priority: Option<i64>,
+    list_currency: Option<String>,
+    list_market: Option<String>,
+    customer_group: Option<String>,
+    valid_from: Option<Timestamp>,
+    valid_until: Option<Timestamp>,
+    min_quantity: Option<i64>,
+    amount: Option<i64>,
 }
 
 impl OfferRow {
@@ -207,15 +224,42 @@ impl OfferRow {
     pub fn market_currency(&self) -> Result<Option<Currency>> {
         self.market_currency.as_deref().map(|code| currency(code, "market")).transpose()
     }
+
+    fn candidate(&self) -> Option<CandidateRow> {
+        Some(CandidateRow {
+            product_id: self.id,
+            code: self.list.clone()?,
+            priority: self.priority?,
+            currency: self.list_currency.clone()?,
+            market: self.list_market.clone(),
+            customer_group: self.customer_group.clone(),
+            valid_from: self.valid_from,
+            valid_until: self.valid_until,
+            min_quantity: self.min_quantity?,
+            amount: self.amount?,
+        })
+    }
 }
 
-/// Products with the market of a country, or the default one.
+/// Products with the market of a country, or the default one, and the prices that lists which have not
+/// expired have for them.
 pub(crate) async fn offers(
     db: &Db,
     ids: impl IntoIterator<Item = Uuid>,
     country: Option<&str>,
-) -> Result<Vec<OfferRow>> {
-    db.query(OFFERS).bind(id_list(ids)).bind(country).all().await
+    now: Timestamp,
+) -> Result<Vec<(OfferRow, Vec<Candidate>)>> {
+    let rows: Vec<OfferRow> =
+        db.query(OFFERS).bind(id_list(ids)).bind(country).bind(now).all().await?;
+    let mut offers: Vec<(OfferRow, Vec<Candidate>)> = Vec::new();
+    for row in rows {
+        let candidate = row.candidate().map(CandidateRow::candidate).transpose()?;
+        match offers.last_mut() {
+            Some((product, candidates)) if product.id == row.id => candidates.extend(candidate),
+            _ => offers.push((row, candidate.into_iter().collect())),
+        }
+    }
+    Ok(offers)
 }
 
 /// A product that shoppers see: id, SKU and base price.

@@ -25,13 +25,11 @@ impl kernel::ports::Catalog for Catalog {
 async fn offers(catalog: &Catalog, buyer: Buyer<'_>, wanted: &[Wanted]) -> sql::Result<Vec<Offer>> {
     let quantities: HashMap<_, _> =
         wanted.iter().map(|one| (one.product_id.uuid(), one.quantity)).collect();
-    let ids = || quantities.keys().copied();
+    let ids = quantities.keys().copied();
     let now = catalog.db.clock().now();
-    let rows = pricing::offers(&catalog.db, ids(), buyer.country).await?;
-    let mut candidates = pricing::candidates(&catalog.db, ids(), now).await?;
+    let rows = pricing::offers(&catalog.db, ids, buyer.country, now).await?;
     rows.into_iter()
-        .map(|row| {
-            let candidates = candidates.remove(&row.id).unwrap_or_default();
+        .map(|(row, candidates)| {
             let price = price(&row, &candidates, buyer.group, quantities[&row.id], now)?;
             Ok(Offer {
                 product_id: row.id.into(),

@@ -1,7 +1,7 @@
 //! Webhooks: what they are, and how they fare.
 
+use kernel::Timestamp;
 use kernel::id::WebhookId;
-use kernel::{Envelope, Timestamp};
 use platform::sql::{Db, Json, Result, Tx};
 use uuid::Uuid;
 
@@ -21,8 +21,7 @@ platform::statements! {
     CHANGE_WEBHOOK = "update webhook set url = $3, events = $4, active = $5, failures = 0,
                              failing_since = null, switched_off_at = null, version = version + 1
                        where id = $1 and version = $2";
-    /// A replay does not tell a webhook of what happened before it was made.
-    ACTIVE = "select id, events from webhook where active and created_at <= $1 order by id";
+    ACTIVE = "select id, events, created_at from webhook where active order by id";
     WORKED = "update webhook set failures = 0, failing_since = null where id = $1 and failures > 0";
     FAILED = "update webhook set failures = failures + 1, failing_since = coalesce(failing_since, $2)
                where id = $1";
@@ -84,11 +83,17 @@ pub(crate) async fn change(tx: &mut Tx, webhook: &Webhook) -> Result<bool> {
     Ok(query.execute().await? == 1)
 }
 
-/// The webhooks that are to hear of an event.
-pub(crate) async fn hearing(tx: &mut Tx, event: &Envelope) -> Result<Vec<WebhookId>> {
-    let rows: Vec<(Uuid, Json<Vec<String>>)> = tx.query(ACTIVE).bind(event.time).all().await?;
-    let hears = |events: &Json<Vec<String>>| events.0.contains(&event.kind);
-    Ok(rows.into_iter().filter(|(_, events)| hears(events)).map(|(id, _)| id.into()).collect())
+/// A webhook that is called.
+#[derive(Clone, platform::sql::Record)]
+pub(crate) struct Active {
+    pub id: Uuid,
+    pub events: Json<Vec<String>>,
+    pub created_at: Timestamp,
+}
+
+/// The webhooks that are called.
+pub(crate) async fn active(tx: &mut Tx) -> Result<Vec<Active>> {
+    tx.query(ACTIVE).all().await
 }
 
 /// A call has worked: those that failed before do not count any more.

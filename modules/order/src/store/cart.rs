@@ -14,8 +14,9 @@ platform::statements! {
                     updated_at = excluded.updated_at
               where cart.order_id is null
              returning id, version";
-    FIND = "select id, coupon, order_id, version from cart where owner = $1";
-    LINES = "select id, product_id, quantity from cart_line where cart_id = $1 order by id";
+    FIND = "select c.id, c.coupon, c.order_id, c.version, l.id as line_id, l.product_id, l.quantity
+              from cart c left join cart_line l on l.cart_id = c.id
+             where c.owner = $1 order by l.id";
     PUT_LINE = "insert into cart_line (id, cart_id, product_id, quantity, added_at)
                 select $1, $2, $3, $4, $5
                  where (select count(*) from cart_line where cart_id = $2) < $6
@@ -82,33 +83,38 @@ pub struct Cart {
     pub lines: Vec<CartLine>,
 }
 
+/// A line, with its cart; an empty cart has one row without a line.
 #[derive(platform::sql::Record)]
 struct Row {
     id: Uuid,
     coupon: Option<String>,
     order_id: Option<Uuid>,
     version: i64,
+    line_id: Option<Uuid>,
+    product_id: Option<Uuid>,
+    quantity: Option<i64>,
+}
+
+impl Row {
+    fn line(&self) -> Option<CartLine> {
+        Some(CartLine {
+            id: self.line_id?.into(),
+            product_id: self.product_id?.into(),
+            quantity: self.quantity?,
+        })
+    }
 }
 
 /// The shopper's cart; none when nothing was ever put into it.
 pub async fn find(db: &Db, owner: CustomerId) -> Result<Option<Cart>> {
-    // Read in this order, lines that change in between go with a version that has moved on, which
-    // an order made of them will notice.
-    let Some(row) = db.query(FIND).bind(owner.uuid()).optional::<Row>().await? else {
-        return Ok(None);
-    };
-    let lines: Vec<(Uuid, Uuid, i64)> = db.query(LINES).bind(row.id).all().await?;
-    let line = |(id, product_id, quantity): (Uuid, Uuid, i64)| CartLine {
-        id: id.into(),
-        product_id: product_id.into(),
-        quantity,
-    };
-    Ok(Some(Cart {
+    let mut rows: Vec<Row> = db.query(FIND).bind(owner.uuid()).all().await?;
+    let lines = rows.iter().filter_map(Row::line).collect();
+    Ok(rows.pop().map(|row| Cart {
         id: row.id.into(),
         coupon: row.coupon,
         order_id: row.order_id.map(OrderId::from),
         version: row.version,
-        lines: lines.into_iter().map(line).collect(),
+        lines,
     }))
 }
 

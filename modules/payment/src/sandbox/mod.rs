@@ -123,9 +123,11 @@ impl Sandbox {
             tx.commit().await?;
             return Ok(answer.0);
         }
+        let mut made = None;
         let outcome = match command {
             Command::Authorize { reference, amount, token } => {
-                authorize(&mut tx, key, (*reference, *amount, token), opened.tries).await?
+                let tries = opened.tries;
+                authorize(&mut tx, (*reference, *amount, token), tries, &mut made).await?
             }
             Command::Challenge { charge, approve } => {
                 Some(challenge(&mut tx, charge, *approve).await?)
@@ -135,7 +137,7 @@ impl Sandbox {
             Command::Refund { charge, amount } => Some(refund(&mut tx, charge, *amount).await?),
         };
         if let Some(outcome) = &outcome {
-            store::answer(&mut tx, key, outcome).await?;
+            store::answer(&mut tx, key, outcome, made.as_deref()).await?;
         }
         tx.commit().await?;
         match outcome {
@@ -154,12 +156,13 @@ fn challenge_url(reference: PaymentId) -> String {
     format!("/v1/payments/{reference}/challenge")
 }
 
-/// None when the card cannot be processed now and the merchant should try again.
+/// None when the card cannot be processed now and the merchant should try again. The charge that was
+/// `made` belongs to the answer, a refusal too.
 async fn authorize(
     tx: &mut Tx,
-    key: &str,
     (reference, amount, token): (PaymentId, Money, &str),
     tries: i64,
+    made: &mut Option<String>,
 ) -> Result<Option<Outcome>, NoAnswer> {
     let Some(card) = store::card(tx, token).await? else {
         return Ok(Some(no("invalid_token", "The card's token is not known.")));
@@ -175,11 +178,12 @@ async fn authorize(
         Response::Challenge => (Status::RequiresAction, 0),
         Response::Decline { .. } => (Status::Declined, 0),
     };
-    let new = store::NewChargeRow { reference, amount, token, status, authorized };
-    let charge = store::insert_charge(tx, key, &new, behaviour == Behaviour::Dispute).await?;
+    let new = store::NewChargeRow { reference, amount, card: &card, status, authorized };
+    let charge = store::insert_charge(tx, &new, behaviour == Behaviour::Dispute).await?;
     let Some(charge) = charge else {
         return Ok(Some(no("duplicate_reference", "The payment has a charge already.")));
     };
+    *made = Some(charge.id.clone());
     Ok(Some(match response {
         Response::Decline { code, detail } => no(code, detail),
         Response::Challenge => {

@@ -39,8 +39,7 @@ platform::statements! {
     OPEN = "insert into operation (key, parameters, tries, created_at) values ($1, $2, 1, $3)
             on conflict (key) do update set tries = operation.tries + 1
             returning parameters, tries, answer";
-    ANSWER = "update operation set answer = $2 where key = $1";
-    OF_CHARGE = "update operation set charge_id = $2 where key = $1";
+    ANSWER = "update operation set answer = $2, charge_id = $3 where key = $1";
     FIND = "select answer, charge_id from operation where key = $1 and answer is not null";
     INSERT_CHARGE = "insert into charge (id, reference, token, amount_minor, currency, status,
                                          authorized_minor, to_be_disputed, version, created_at)
@@ -141,7 +140,7 @@ pub struct Opened {
 pub struct NewChargeRow<'a> {
     pub reference: PaymentId,
     pub amount: Money,
-    pub token: &'a str,
+    pub card: &'a CardRow,
     pub status: Status,
     pub authorized: i64,
 }
@@ -171,8 +170,9 @@ pub async fn open(tx: &mut Tx, key: &str, parameters: &str) -> Result<Opened> {
     tx.query(OPEN).bind(key).bind(parameters).bind(now).one().await
 }
 
-pub async fn answer(tx: &mut Tx, key: &str, outcome: &Outcome) -> Result<()> {
-    tx.query(ANSWER).bind(key).bind(Json(outcome)).execute().await.map(drop)
+/// Keeps the final answer to a key; an authorization's with the charge that it made.
+pub async fn answer(tx: &mut Tx, key: &str, outcome: &Outcome, charge: Option<&str>) -> Result<()> {
+    tx.query(ANSWER).bind(key).bind(Json(outcome)).bind(charge).execute().await.map(drop)
 }
 
 /// The final answer to a key, and for an authorization its charge as it stands now.
@@ -187,33 +187,39 @@ pub async fn find(db: &Db, key: &str) -> Result<Option<(Outcome, Option<ChargeRo
     Ok(Some((answer.0, charge)))
 }
 
-/// Writes a charge for the command with this key. None when the payment has one already.
+/// Writes a charge. None when the payment has one already.
 pub async fn insert_charge(
     tx: &mut Tx,
-    key: &str,
     new: &NewChargeRow<'_>,
     to_be_disputed: bool,
 ) -> Result<Option<ChargeRow>> {
-    let id = format!("ch_{}", kernel::id::EventId::new().uuid().simple());
+    let charge = ChargeRow {
+        id: format!("ch_{}", kernel::id::EventId::new().uuid().simple()),
+        reference: new.reference.uuid(),
+        amount_minor: new.amount.minor(),
+        currency: new.amount.currency().code().to_owned(),
+        status: new.status.word().to_owned(),
+        authorized_minor: new.authorized,
+        captured_minor: 0,
+        refunded_minor: 0,
+        brand: new.card.brand.clone(),
+        last4: new.card.last4.clone(),
+    };
     let now = tx.now();
     let inserted = tx
         .query(INSERT_CHARGE)
-        .bind(id.as_str())
-        .bind(new.reference.uuid())
-        .bind(new.token)
-        .bind(new.amount.minor())
-        .bind(new.amount.currency().code())
-        .bind(new.status.word())
-        .bind(new.authorized)
+        .bind(charge.id.as_str())
+        .bind(charge.reference)
+        .bind(new.card.token.as_str())
+        .bind(charge.amount_minor)
+        .bind(charge.currency.as_str())
+        .bind(charge.status.as_str())
+        .bind(charge.authorized_minor)
         .bind(to_be_disputed)
         .bind(now)
         .execute()
         .await?;
-    if inserted == 0 {
-        return Ok(None);
-    }
-    tx.query(OF_CHARGE).bind(key).bind(id.as_str()).execute().await?;
-    tx.query(CHARGE).bind(id.as_str()).optional().await
+    Ok((inserted == 1).then_some(charge))
 }
 
 pub async fn lock(tx: &mut Tx, id: &str) -> Result<Option<ChargeRow>> {

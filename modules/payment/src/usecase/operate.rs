@@ -191,7 +191,9 @@ async fn record(payments: &Payments, operation: &Operation, outcome: &Outcome) -
     if refused.is_some() {
         give_back(&mut tx, &mut payment, operation).await?;
     }
-    let refunded = store::refunded(&mut tx, payment.id).await?;
+    // The guard counts refunds that are on their way too: without any, none was given for good.
+    let refunded =
+        if payment.refunded == 0 { 0 } else { store::refunded(&mut tx, payment.id).await? };
     let until = tx.now() + payments.settings.challenge_wait();
     let told = payment.record(operation.kind, outcome, refunded, until);
     if let Some(told) = told {
