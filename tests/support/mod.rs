@@ -71,7 +71,7 @@ impl Shop {
             variables.push(("STOA__DATABASE__ENGINE".to_owned(), "postgres".to_owned()));
             variables.push(("STOA__DATABASE__URL".to_owned(), platform::testing::postgres()?));
             variables.push(("STOA__DATABASE__SCHEMA_PREFIX".to_owned(), schema));
-            variables.push(("STOA__DATABASE__CONNECTIONS".to_owned(), "6".to_owned()));
+            variables.push(("STOA__DATABASE__CONNECTIONS".to_owned(), "4".to_owned()));
         }
         let none = String::new();
         let shop = Self {
