@@ -13,6 +13,7 @@ on_both_engines![
     a_budget_is_never_overspent,
     a_failed_order_gives_its_promotions_back,
     an_order_costs_what_was_quoted,
+    an_order_that_costs_nothing_needs_no_card,
     a_code_that_cannot_be_used_says_why,
     a_changed_cart_is_told_line_by_line,
     a_quote_names_what_stands_in_the_way,
@@ -153,6 +154,42 @@ async fn a_failed_order_gives_its_promotions_back(engine: Engine) {
     body["payment"]["token"] = json!(ada.card(APPROVED).await);
     assert_eq!(order(&ada, "c", &body).await.status, 201);
     assert_eq!(promotion(&staff, "ONCE").await["spent"], budget);
+    shop.settle();
+}
+
+async fn an_order_that_costs_nothing_needs_no_card(engine: Engine) {
+    let Some(shop) = Shop::running(engine, &[product("LAMP-1", "19.99", 10)]) else { return };
+    let staff = shop.staff().await;
+    let lamp = id_of(&staff, "LAMP-1").await;
+    issue(&staff, json!({"code": "GIFT", "percent": "100"})).await;
+    issue(
+        &staff,
+        json!({"code": "SHIP", "kind": "free_shipping", "automatic": true,
+                         "class": "shipping"}),
+    )
+    .await;
+    let ada = Customer::guest(&shop).await;
+    ada.fill_cart(&lamp, 2).await;
+    let mut body = order_body("");
+    body.as_object_mut().unwrap().remove("payment");
+    let paid = order(&ada, "paid", &body).await;
+    assert_eq!(
+        (paid.status, &paid.body["errors"][0]["field"]),
+        (422, &json!("payment")),
+        "{paid:?}"
+    );
+    body["coupon"] = json!("GIFT");
+    let given = order(&ada, "given", &body).await;
+    assert_eq!((given.status, &given.body["status"]), (201, &json!("CONFIRMED")), "{given:?}");
+    assert_eq!(given.body["totals"]["total"], json!({"amount": "0.00", "currency": "EUR"}));
+    assert_eq!(given.body["payment"], Value::Null);
+    let path = format!("/v1/admin/orders/{}", given.body["id"].as_str().unwrap());
+    let cancelled = staff.post(&format!("{path}/cancel"), &json!({"reason": "not wanted"})).await;
+    assert_eq!(
+        (cancelled.status, &cancelled.body["status"]),
+        (200, &json!("CANCELLED")),
+        "{cancelled:?}"
+    );
     shop.settle();
 }
 

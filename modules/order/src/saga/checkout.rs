@@ -312,6 +312,9 @@ impl Step<Checkout> for AuthorizePayment {
     }
 
     async fn run(&self, saga: &mut Checkout, ports: &Ports) -> Outcome {
+        if saga.total.minor() == 0 {
+            return Outcome::Done;
+        }
         let mut key = format!("{}/authorize", saga.order_id);
         if fault::bug("every_try_pays_again") {
             key = platform::random::token();

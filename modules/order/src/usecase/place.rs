@@ -49,8 +49,9 @@ pub struct PlaceOrder {
     pub billing_address: Option<Address>,
     /// One of the shop's shipping methods, e.g. `standard`.
     pub shipping_method: String,
-    /// How it is paid.
-    pub payment: PayWith,
+    /// How it is paid; not asked for when the order costs nothing.
+    #[serde(default)]
+    pub payment: Option<PayWith>,
     /// Where letters about the order go. Without it they go to the account's address, and guests get
     /// none.
     #[serde(default)]
@@ -152,6 +153,11 @@ impl Orders {
         let coupon = request.coupon.as_deref();
         let quote = self.quote(shopper, &cart, address, Some(method), coupon).await?;
         expect(request, &quote)?;
+        let total = quote.totals.total;
+        if request.payment.is_none() && total.minor() > 0 {
+            let detail = format!("must say how it is paid: the order costs {total}");
+            return Err(Problem::invalid("payment", detail).into());
+        }
         self.commit(shopper.id, key, request, &cart, quote).await
     }
 
@@ -190,7 +196,8 @@ impl Orders {
             total: order.totals.total,
         };
         tx.emit(&placed, order.version)?;
-        let checkout = Checkout::of(&order, &request.payment.token, key, trace::current());
+        let token = request.payment.as_ref().map_or("", |payment| payment.token.as_str());
+        let checkout = Checkout::of(&order, token, key, trace::current());
         let deadline = tx.now() + TimeDelta::seconds(self.inner.settings.checkout_deadline_s);
         let running =
             self.inner.checkouts.start(&mut tx, order.id.uuid(), &checkout, deadline).await?;
@@ -204,7 +211,8 @@ fn check(shopper: &Principal, request: &PlaceOrder, settings: &Settings) -> Resu
     if let Some(address) = &request.billing_address {
         address::check(address, "billing_address")?;
     }
-    if request.payment.token.is_empty() || request.payment.token.len() > TOKEN_MAX {
+    let token = request.payment.as_ref().map(|payment| payment.token.as_str());
+    if token.is_some_and(|token| token.is_empty() || token.len() > TOKEN_MAX) {
         return Err(Problem::invalid("payment.token", "must be a token of /v1/payment-tokens"));
     }
     contact::check_email(request.email.as_deref())?;
