@@ -185,6 +185,10 @@ async fn catalogue(scene: &mut Scene, desk: &str) {
     let items = json!({"items": [{"kind": "accessory", "product_id": desk}]});
     let put = "PUT /v1/admin/products/{id}/related";
     scene.json(put, &[&id], items, "product.relate", About::Is(&id)).await;
+    let put = "PUT /v1/admin/products/{id}/parts";
+    let parts = json!({"parts": [{"product_id": desk, "quantity": 2}]});
+    let (_, entry) = scene.json(put, &[&id], parts, "product.parts", About::Is(&id)).await;
+    assert_eq!(entry["after"]["parts"][0]["quantity"], 2);
     let items = json!({"items": [{"sku": "PEN-1", "name": "Blue pen"}]});
     let bulk = "POST /v1/admin/products/bulk";
     scene.json(bulk, &[], items, "product.update", About::Is(&id)).await;

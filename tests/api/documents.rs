@@ -15,7 +15,7 @@ on_both_engines![an_invoice_says_what_the_order_does_and_stays_so, invoice_numbe
 const ORDERS: usize = 8;
 
 /// The text of a PDF that somebody can see, in one line.
-async fn paper(who: &Customer, path: &str) -> String {
+pub(crate) async fn paper(who: &Customer, path: &str) -> String {
     let (status, kind, bytes) = who.download(path).await;
     assert_eq!((status, kind.as_str()), (200, "application/pdf"), "{path}");
     let text = pdf_extract::extract_text_from_mem(&bytes).unwrap();
@@ -27,7 +27,7 @@ fn text(value: &Value) -> &str {
 }
 
 /// All of these, in this order.
-fn says(paper: &str, all: &[&str]) {
+pub(crate) fn says(paper: &str, all: &[&str]) {
     let mut rest = paper;
     for what in all {
         let at = rest.find(what).unwrap_or_else(|| panic!("{what:?} is not in {rest:?}"));

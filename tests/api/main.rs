@@ -12,6 +12,7 @@ mod bad_credentials;
 mod bad_headers;
 mod bad_input;
 mod books;
+mod bundles;
 mod cancelling;
 mod carriers;
 mod checkout;

@@ -265,6 +265,7 @@ impl Catalog for Chaos<Arc<Prices>> {
 
 fn offer(product_id: ProductId, cents: i64) -> Offer {
     Offer {
+        parts: vec![],
         product_id,
         sku: product_id.to_string(),
         name: "Lamp".to_owned(),

@@ -37,9 +37,9 @@ use uuid::Uuid;
 pub use domain::Kind as AttributeKind;
 pub use domain::{
     Applied, Attribute, AttributeInput, Candidate, Card, Category, CategoryInput, CategoryNode,
-    Collection, CollectionInput, FieldWeight, Listed, ListedInput, Market, MarketInput, PriceList,
-    PriceListInput, Product, ProductInput, Ranking, Relation, RelationKind, Synonym, SynonymInput,
-    SynonymKind, Verdict,
+    Collection, CollectionInput, FieldWeight, Listed, ListedInput, Market, MarketInput, Part,
+    PartInput, PriceList, PriceListInput, Product, ProductInput, Ranking, Relation, RelationKind,
+    Synonym, SynonymInput, SynonymKind, Verdict,
 };
 pub use error::{Error, Result};
 pub use export::Export;
@@ -66,7 +66,7 @@ platform::migrations! {
     "0005_media_and_jobs", "0006_search", "0007_collections", "0009_synonyms",
     "0010_sold", "0011_price_history_ended", "0012_attribute_kinds",
     "0013_lists_by_search", "0014_import_key", "0015_tax_rounding", "0016_stock",
-    "0017_safety_stock", "0018_backorder"
+    "0017_safety_stock", "0018_backorder", "0019_bundles"
 }
 
 /// The catalogue's tables and statements.
@@ -77,6 +77,7 @@ pub const SCHEMA: Schema = Schema {
         store::products::STATEMENTS,
         store::stock::STATEMENTS,
         store::attributes::STATEMENTS,
+        store::bundles::STATEMENTS,
         store::popularity::STATEMENTS,
         store::categories::STATEMENTS,
         store::collections::STATEMENTS,

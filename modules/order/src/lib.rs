@@ -62,7 +62,7 @@ pub use usecase::import_taxes::{TaxesImported, TaxesRefused};
 
 platform::migrations! { "order": "0001_orders", "0002_included_tax", "0003_promotions", "0004_tax", "0005_shipping",
 "0006_promotion_changes", "0007_saved_carts", "0008_parcels", "0009_contact", "0010_invoices", "0011_after_sale", "0013_edits",
-"0014_carrier" }
+"0014_carrier", "0015_bundles" }
 
 /// The module's tables, statements and guards.
 pub const SCHEMA: Schema = Schema {

@@ -58,6 +58,10 @@ pub const UNIT_MAX: usize = 20;
 pub const DEFINITION_OPTIONS_MAX: usize = 500;
 /// The most products related to one.
 pub const RELATED_MAX: usize = 100;
+/// The most parts of a bundle.
+pub const PARTS_MAX: usize = 50;
+/// The most units of one part in a bundle.
+pub const PART_QUANTITY_MAX: i64 = 1_000;
 /// The longest code of a market, price list or customer group, in characters.
 pub const CODE_MAX: usize = 50;
 /// The most markets of the shop.

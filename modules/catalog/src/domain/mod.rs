@@ -1,6 +1,7 @@
 //! Products and the rules about them, without I/O.
 
 mod attribute;
+mod bundle;
 mod card;
 pub(crate) mod category;
 mod collection;
@@ -27,6 +28,8 @@ mod synonym;
 mod tally;
 
 pub use attribute::{Attribute, AttributeInput, Definitions, Kind};
+pub use bundle::{Part, PartInput};
+pub(crate) use bundle::{Ties, check_parts, check_ties, weight_g};
 pub use card::Card;
 pub use category::{Category, CategoryInput, CategoryNode};
 pub(crate) use collection::check_chosen;

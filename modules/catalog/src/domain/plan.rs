@@ -152,6 +152,9 @@ fn parent<'k>(row: &ImportRow, known: &'k Known) -> Result<Option<&'k Product>, 
     if parent.parent_id.is_some() || *sku == row.sku {
         return Err(refuse("parent_sku", "must be a product that is no variant itself"));
     }
+    if parent.is_bundled {
+        return Err(refuse("parent_sku", "must be no bundle, and no part of one"));
+    }
     Ok(Some(parent))
 }
 
@@ -196,6 +199,7 @@ fn created(
         available: 0,
         backorderable: 0,
         available_from: None,
+        is_bundled: false,
         revision: 1,
         version: 1,
         created_at: now,

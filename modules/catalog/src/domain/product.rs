@@ -79,6 +79,8 @@ pub struct Product {
     pub backorderable: i64,
     /// Nothing of it is sent before.
     pub available_from: Option<Timestamp>,
+    /// Whether it is a bundle of other products or a part of one.
+    pub is_bundled: bool,
     /// 1 when created, one more with each change by an editor.
     pub revision: i64,
     /// The version of its last event: stock that runs out counts as well.

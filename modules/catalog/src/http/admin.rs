@@ -65,9 +65,15 @@ pub(super) fn product_id(text: &str) -> Result<ProductId, Problem> {
     text.parse().map_err(|_| Problem::not_found("such product"))
 }
 
-pub(super) fn versioned(product: Product) -> HttpResponse {
+pub(super) async fn versioned(
+    catalog: &Catalog,
+    product: Product,
+) -> Result<HttpResponse, Failure> {
     let etag = etag(product.revision);
-    HttpResponse::Ok().insert_header((ETAG, etag)).json(ProductView::from(product))
+    let mut parts = catalog.parts([&product]).await?;
+    let parts = parts.remove(&product.id.uuid()).unwrap_or_default();
+    let view = ProductView { parts, ..ProductView::from(product) };
+    Ok(HttpResponse::Ok().insert_header((ETAG, etag)).json(view))
 }
 
 /// One product in any status. Its ETag is what a change of it sends as If-Match.
@@ -81,7 +87,7 @@ pub(super) fn versioned(product: Product) -> HttpResponse {
     )
 )]
 pub(crate) async fn show(_: Staff, catalog: web::Data<Catalog>, id: web::Path<String>) -> Answer {
-    Ok(versioned(catalog.find(product_id(&id)?).await?))
+    versioned(&catalog, catalog.find(product_id(&id)?).await?).await
 }
 
 /// Replaces a product that still is in the version of If-Match.
@@ -108,7 +114,7 @@ pub(crate) async fn replace(
     body: Body<ProductInput>,
 ) -> Answer {
     let changed = catalog.update(product_id(&id)?, version.0, body.value, &editor.actor()).await?;
-    told(&catalog, versioned(changed)).await
+    told(&catalog, versioned(&catalog, changed).await?).await
 }
 
 /// Changes some fields of a product that still is in the version of If-Match, by a JSON merge
@@ -138,7 +144,7 @@ pub(crate) async fn patch(
     body: Body<serde_json::Value>,
 ) -> Answer {
     let changed = catalog.patch(product_id(&id)?, version.0, body.value, &editor.actor()).await?;
-    told(&catalog, versioned(changed)).await
+    told(&catalog, versioned(&catalog, changed).await?).await
 }
 
 /// Takes a product out of the shop; orders of it go on.

@@ -13,6 +13,7 @@ mod images;
 mod imports;
 mod listing;
 mod markets;
+mod parts;
 mod price_files;
 mod price_lists;
 mod prices;
@@ -58,6 +59,7 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
         .merge_from(prices::openapi())
         .merge_from(collections::openapi())
         .merge_from(related::openapi())
+        .merge_from(parts::openapi())
         .merge_from(images::openapi())
         .merge_from(listing::openapi())
         .merge_from(synonyms::openapi())
@@ -91,5 +93,6 @@ pub(crate) fn routes(catalog: &Catalog, config: &mut web::ServiceConfig) {
         .configure(price_files::routes)
         .configure(prices::routes)
         .configure(collections::routes)
-        .configure(related::routes);
+        .configure(related::routes)
+        .configure(parts::routes);
 }

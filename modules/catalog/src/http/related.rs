@@ -68,5 +68,5 @@ async fn replace(
 ) -> Answer {
     let id = product_id(&id)?;
     let changed = catalog.relate(id, version.0, body.value.items, &editor.actor()).await?;
-    told(&catalog, versioned(changed)).await
+    told(&catalog, versioned(&catalog, changed).await?).await
 }

@@ -10,7 +10,7 @@ use utoipa::IntoParams;
 use super::told::After;
 use super::view::{CardView, ProductView, RelatedView};
 use crate::Catalog;
-use crate::domain::is_locale;
+use crate::domain::{Product, is_locale};
 use crate::pages::PRODUCT_TTL;
 
 /// How a product is shown.
@@ -64,10 +64,17 @@ async fn product_page(
     locale: Option<&str>,
 ) -> Result<Loaded<CachedBody>, Failure> {
     let (product, variants) = catalog.shown(key).await?;
+    let mut parts = catalog.parts(variants.iter().chain([&product])).await?;
     let ids = variants.iter().chain([&product]).map(|one| one.id).chain(product.parent_id);
+    // What is left of a bundle, and whether it is sold, is up to its parts.
+    let ids = ids.chain(parts.values().flatten().map(|part| part.product_id));
     let tags = ids.map(|id| Tag::of(&id.uuid())).collect();
-    let view = |product| ProductView::at_public_price(product).in_language(locale);
-    let view = ProductView { variants: variants.into_iter().map(view).collect(), ..view(product) };
+    let mut view = |product: Product| {
+        let parts = parts.remove(&product.id.uuid()).unwrap_or_default();
+        ProductView { parts, ..ProductView::at_public_price(product).in_language(locale) }
+    };
+    let view =
+        ProductView { variants: variants.into_iter().map(&mut view).collect(), ..view(product) };
     let json = serde_json::to_vec(&view).map_err(Failure::internal)?;
     Ok(Loaded { value: CachedBody::new(json), tags, ttl: PRODUCT_TTL })
 }

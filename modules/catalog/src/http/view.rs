@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use crate::domain::{Card, PriceTag, Product, RelationKind, Status, Translation};
+use crate::domain::{Card, Part, PriceTag, Product, RelationKind, Status, Translation};
 use crate::search::{Explanation, Facets};
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks by reference")]
@@ -85,6 +85,9 @@ pub(crate) struct ProductView {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, format = DateTime)]
     pub available_from: Option<Timestamp>,
+    /// What it is made of, when it is a bundle: as many can be had as there are parts for.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub parts: Vec<Part>,
     /// Its variants, when it has some.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(no_recursion)]
@@ -253,6 +256,7 @@ impl From<Product> for ProductView {
             available: product.available,
             backorderable: product.backorderable,
             available_from: product.available_from,
+            parts: Vec::new(),
             variants: Vec::new(),
             created_at: product.created_at,
             updated_at: product.updated_at,

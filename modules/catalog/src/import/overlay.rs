@@ -88,6 +88,7 @@ impl Overlay {
             available: 0,
             backorderable: 0,
             available_from: None,
+            is_bundled: false,
             revision: 1,
             version: 1,
             created_at: at,

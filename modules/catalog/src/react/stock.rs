@@ -2,8 +2,7 @@
 
 use async_trait::async_trait;
 use kernel::events::{
-    LocationChanged, ProductAvailabilityChanged, StockAdjusted, StockReleased, StockReserved,
-    StockReturned, StockShipped,
+    LocationChanged, StockAdjusted, StockReleased, StockReserved, StockReturned, StockShipped,
 };
 use kernel::id::{ProductId, StockId};
 use kernel::{Envelope, Event, Timestamp};
@@ -12,7 +11,8 @@ use platform::sql::Tx;
 use serde::Deserialize;
 
 use crate::pages::Pages;
-use crate::store::stock::{self, Noted, Outcome, Turned};
+use crate::store::stock::{self, Noted};
+use crate::usecase::bundles::tell;
 
 /// What it wants to hear of.
 pub(crate) const TOPICS: [Topic; 6] = [
@@ -74,13 +74,13 @@ impl Reaction for Stock {
             available_from: level.available_from,
             is_for_sale: level.is_for_sale,
         };
-        match stock::note(tx, &noted).await? {
-            Outcome::Same => {}
-            Outcome::Turned(turned) => tell(tx, turned)?,
-            Outcome::Unknown => {
-                let (product_id, source) = (level.product_id, StockAdjusted::SOURCE);
-                tracing::warn!(%product_id, source, "stock of a product the catalogue lacks");
+        if let Some(turned) = stock::note(tx, &noted).await? {
+            for turned in turned {
+                tell(tx, turned)?;
             }
+        } else {
+            let (product_id, source) = (level.product_id, StockAdjusted::SOURCE);
+            tracing::warn!(%product_id, source, "stock of a product the catalogue lacks");
         }
         Ok(())
     }
@@ -97,10 +97,4 @@ impl Reaction for Stock {
     async fn reset(&self, tx: &mut Tx) -> Result<(), HandlerError> {
         Ok(stock::clear(tx).await?)
     }
-}
-
-fn tell(tx: &mut Tx, turned: Turned) -> Result<(), HandlerError> {
-    let Turned { id, sku, version, in_stock } = turned;
-    let event = ProductAvailabilityChanged { product_id: id.into(), sku, in_stock };
-    Ok(tx.emit(&event, version)?)
 }

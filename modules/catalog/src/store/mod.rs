@@ -1,6 +1,7 @@
 //! The catalogue's SQL.
 
 pub(crate) mod attributes;
+pub(crate) mod bundles;
 pub(crate) mod categories;
 pub(crate) mod collections;
 pub(crate) mod exports;
@@ -36,7 +37,7 @@ macro_rules! columns {
         "p.id, p.parent_id, p.sku, p.name, p.description, p.brand, p.price, p.currency,
          p.public_price, p.public_currency, p.public_lowest, p.inventory_count + coalesce((select cast(sum(v.inventory_count) as bigint)
             from product v where v.parent_id = p.id and v.shown), 0) as available,
-         p.backorderable, p.available_from,
+         p.backorderable, p.available_from, p.bundled,
          (select c.path from category c where c.id = p.category_id) as category,
          p.attributes, p.options, p.images, p.status, p.publish_at, p.slug,
          p.tax_category, p.weight_g, p.barcode, p.translations, p.revision, p.version,
@@ -62,6 +63,7 @@ pub(crate) struct ProductRow {
     available: i64,
     backorderable: i64,
     available_from: Option<Timestamp>,
+    bundled: bool,
     category: Option<String>,
     attributes: Json<BTreeMap<String, Value>>,
     options: Json<BTreeMap<String, String>>,
@@ -115,6 +117,7 @@ impl ProductRow {
             available: self.available,
             backorderable: self.backorderable,
             available_from: self.available_from,
+            is_bundled: self.bundled,
             revision: self.revision,
             version: self.version,
             created_at: self.created_at,

@@ -29,7 +29,7 @@ macro_rules! offers {
         concat!(
             "select p.id, p.sku, p.name, p.price, p.currency, c.path as category, m.code as market,
                     m.currency as market_currency, m.prices_include_tax, m.tax_rounding,
-                    p.tax_category, coalesce(p.weight_g, u.weight_g, 0) as weight_g,
+                    p.tax_category, coalesce(p.weight_g, u.weight_g, 0) as weight_g, p.bundled,
                     (p.shown
                      and not exists (select 1 from product r where r.id = p.parent_id and not r.shown)
                      and not exists (select 1 from product v where v.parent_id = p.id)) as sellable,
@@ -192,6 +192,7 @@ pub(crate) struct OfferRow {
     tax_rounding: Option<String>,
     pub tax_category: String,
     pub weight_g: i64,
+    pub bundled: bool,
     pub sellable: bool,
     list: Option<String>,
     priority: Option<i64>,

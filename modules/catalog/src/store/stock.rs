@@ -6,6 +6,8 @@ use kernel::id::{ProductId, StockId};
 use platform::sql::{Result, Tx};
 use uuid::Uuid;
 
+use super::id_list;
+
 /// What can be promised of a product where orders are served from: the units that lie there, those that
 /// come later, and the day before which nothing leaves.
 macro_rules! for_sale {
@@ -22,6 +24,54 @@ macro_rules! for_sale {
             $product,
             " and coalesce(l.is_for_sale, s.is_for_sale))"
         )
+    };
+}
+
+/// What can be promised of a bundle: as many as there are of every part, and nothing when a part is not sold any
+/// more. None of it leaves before all of it can.
+macro_rules! of_parts {
+    ($bundles:literal) => {
+        concat!(
+            "update product set (inventory_count, backorderable, available_from) =
+                (select min(case when p.status = 'archived' then 0
+                                 else p.inventory_count / b.quantity end),
+                        min(case when p.status = 'archived' then 0
+                                 else (p.inventory_count + p.backorderable) / b.quantity end)
+                        - min(case when p.status = 'archived' then 0
+                                   else p.inventory_count / b.quantity end),
+                        max(p.available_from)
+                   from bundle_part b join product p on p.id = b.product_id
+                  where b.bundle_id = product.id)
+              where id in ",
+            $bundles
+        )
+    };
+}
+macro_rules! turn {
+    ($products:literal) => {
+        concat!(
+            "update product set in_stock = (inventory_count > 0 or backorderable > 0),
+                    version = version + 1
+              where id in ",
+            $products,
+            "   and in_stock <> (inventory_count > 0 or backorderable > 0)
+             returning id, sku, version, in_stock"
+        )
+    };
+}
+macro_rules! bundles {
+    ($products:literal) => {
+        concat!(
+            "select p.id from product p
+              where p.id in (select b.bundle_id from bundle_part b where b.product_id in ",
+            $products,
+            "                 union select b.bundle_id from bundle_part b where b.bundle_id in ",
+            $products,
+            ") order by p.id"
+        )
+    };
+    ($products:literal, held) => {
+        concat!(bundles!($products), " for no key update of p")
     };
 }
 
@@ -44,7 +94,7 @@ platform::statements! {
     SET_STOCK = concat!("update product set (inventory_count, backorderable, available_from) = ",
                         for_sale!("$1"),
                         " where id = $1
-                         returning inventory_count > 0 or backorderable > 0 as has_some, in_stock");
+                         returning inventory_count > 0 or backorderable > 0 as has_some, in_stock, bundled");
     TURN_STOCK = "update product set in_stock = $2, version = version + 1
                    where id = $1 and in_stock <> $2 returning sku, version";
     NOTE_LOCATION = "insert into stock_location (code, is_for_sale) values ($1, $2)
@@ -52,10 +102,20 @@ platform::statements! {
     SET_STOCK_AT = concat!("update product set (inventory_count, backorderable, available_from) = ",
                            for_sale!("product.id"),
                            " where id in (select product_id from product_stock where location = $1)");
-    TURN_STOCK_AT = "update product set in_stock = (inventory_count > 0 or backorderable > 0), version = version + 1
-                      where id in (select product_id from product_stock where location = $1)
-                        and in_stock <> (inventory_count > 0 or backorderable > 0)
-                     returning id, sku, version, in_stock";
+    TURN_STOCK_AT = turn!("(select s.product_id from product_stock s where s.location = $1)");
+    /// Bundles among these products and of them. Whoever counts one holds it before it reads the parts.
+    BUNDLES =
+        bundles!("(select unhex(value, '-') from json_each($1))"),
+        bundles!("(select cast(jsonb_array_elements_text($1) as uuid))", held);
+    BUNDLES_AT =
+        bundles!("(select s.product_id from product_stock s where s.location = $1)"),
+        bundles!("(select s.product_id from product_stock s where s.location = $1)", held);
+    COUNT_BUNDLES =
+        of_parts!("(select unhex(value, '-') from json_each($1))"),
+        of_parts!("(select cast(jsonb_array_elements_text($1) as uuid))");
+    TURN_ALL =
+        turn!("(select unhex(value, '-') from json_each($1))"),
+        turn!("(select cast(jsonb_array_elements_text($1) as uuid))");
     CLEAR_STOCK = "update product set inventory_count = 0, backorderable = 0, available_from = null
                     where inventory_count <> 0 or backorderable <> 0";
     CLEAR_SHELVES = "delete from product_stock";
@@ -89,15 +149,9 @@ pub(crate) struct Turned {
     pub in_stock: bool,
 }
 
-/// Whether a product is known, and how it turned.
-pub(crate) enum Outcome {
-    Unknown,
-    Same,
-    Turned(Turned),
-}
-
-/// Notes what can be promised of one stock, and with it of its product.
-pub(crate) async fn note(tx: &mut Tx, noted: &Noted<'_>) -> Result<Outcome> {
+/// Notes what can be promised of one stock, and with it of its product and of the bundles it is in: the
+/// products that turned by it. None when the product is not known.
+pub(crate) async fn note(tx: &mut Tx, noted: &Noted<'_>) -> Result<Option<Vec<Turned>>> {
     let id = noted.product_id.uuid();
     tx.query(NOTE_STOCK)
         .bind(noted.stock_id.uuid())
@@ -110,16 +164,40 @@ pub(crate) async fn note(tx: &mut Tx, noted: &Noted<'_>) -> Result<Outcome> {
         .bind(noted.available_from)
         .execute()
         .await?;
-    let set: Option<(bool, bool)> = tx.query(SET_STOCK).bind(id).optional().await?;
-    let Some((has_some, in_stock)) = set else { return Ok(Outcome::Unknown) };
+    let set: Option<(bool, bool, bool)> = tx.query(SET_STOCK).bind(id).optional().await?;
+    let Some((has_some, in_stock, bundled)) = set else { return Ok(None) };
+    if bundled {
+        return count_bundles(tx, [id]).await.map(Some);
+    }
     if has_some == in_stock {
-        return Ok(Outcome::Same);
+        return Ok(Some(vec![]));
     }
     let turned: Option<(String, i64)> =
         tx.query(TURN_STOCK).bind(id).bind(has_some).optional().await?;
-    Ok(turned.map_or(Outcome::Same, |(sku, version)| {
-        Outcome::Turned(Turned { id, sku, version, in_stock: has_some })
-    }))
+    let turned = turned.map(|(sku, version)| Turned { id, sku, version, in_stock: has_some });
+    Ok(Some(turned.into_iter().collect()))
+}
+
+/// Counts what can be promised of a product whose parts are others now: what turned by it.
+pub(crate) async fn count_anew(tx: &mut Tx, product: ProductId) -> Result<Vec<Turned>> {
+    let id = product.uuid();
+    let _: Option<(bool, bool, bool)> = tx.query(SET_STOCK).bind(id).optional().await?;
+    count_bundles(tx, [id]).await
+}
+
+/// Counts the bundles among products, and those that they are parts of: what turned of them and of the products.
+pub(crate) async fn count_bundles(
+    tx: &mut Tx,
+    ids: impl IntoIterator<Item = Uuid>,
+) -> Result<Vec<Turned>> {
+    let mut ids: Vec<Uuid> = ids.into_iter().collect();
+    let bundles: Vec<(Uuid,)> = tx.query(BUNDLES).bind(id_list(ids.iter().copied())).all().await?;
+    let bundles: Vec<Uuid> = bundles.into_iter().map(|(id,)| id).collect();
+    if !bundles.is_empty() {
+        tx.query(COUNT_BUNDLES).bind(id_list(bundles.iter().copied())).execute().await?;
+    }
+    ids.extend(bundles);
+    tx.query(TURN_ALL).bind(id_list(ids)).all().await
 }
 
 /// Notes whether orders are served from a location: the products that turned by it.
@@ -127,7 +205,16 @@ pub(crate) async fn note_location(tx: &mut Tx, location: &LocationChanged) -> Re
     let code = location.code.as_str();
     tx.query(NOTE_LOCATION).bind(code).bind(location.is_for_sale).execute().await?;
     tx.query(SET_STOCK_AT).bind(code).execute().await?;
-    tx.query(TURN_STOCK_AT).bind(code).all().await
+    let bundles: Vec<(Uuid,)> = tx.query(BUNDLES_AT).bind(code).all().await?;
+    let mut turned: Vec<Turned> = Vec::new();
+    if !bundles.is_empty() {
+        let ids = id_list(bundles.into_iter().map(|(id,)| id));
+        tx.query(COUNT_BUNDLES).bind(ids.clone()).execute().await?;
+        turned = tx.query(TURN_ALL).bind(ids).all().await?;
+    }
+    // The others that lie there.
+    turned.extend(tx.query(TURN_STOCK_AT).bind(code).all::<Turned>().await?);
+    Ok(turned)
 }
 
 /// Forgets all stock, before it is heard of anew.

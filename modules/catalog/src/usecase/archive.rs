@@ -29,5 +29,6 @@ pub(crate) async fn archive(
     record(&mut tx, actor, &[entry]).await?;
     super::pricing::price(&mut tx, &[id.uuid()]).await?;
     tx.emit(&ProductArchived { product_id: id, sku }, version)?;
+    super::bundles::count_bundles(&mut tx, vec![id.uuid()]).await?;
     Ok(tx.commit().await?)
 }

@@ -27,8 +27,11 @@ pub(crate) async fn create(tx: &mut Tx, input: ProductInput, actor: &Actor) -> R
     }
     if let Some(parent) = parent_id {
         let parent = products::by_id(tx, parent).await?;
-        if parent.is_none_or(|parent| parent.parent_id.is_some()) {
+        let Some(parent) = parent.filter(|parent| parent.parent_id.is_none()) else {
             return Err(Error::invalid("parent_id", "must be a product that is no variant itself"));
+        };
+        if parent.is_bundled {
+            return Err(Error::invalid("parent_id", "must be no bundle, and no part of one"));
         }
     }
     let (id, now) = (ProductId::new(), tx.now());
@@ -40,6 +43,7 @@ pub(crate) async fn create(tx: &mut Tx, input: ProductInput, actor: &Actor) -> R
         available: 0,
         backorderable: 0,
         available_from: None,
+        is_bundled: false,
         revision: 1,
         version: 1,
         created_at: now,

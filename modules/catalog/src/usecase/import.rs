@@ -7,8 +7,10 @@ use platform::sql::{self, Db, Tx};
 use serde_json::json;
 use uuid::Uuid;
 
+use super::bundles::count_bundles;
 use super::import_relations::{Relating, named, relate, relating, skus};
 use super::pricing;
+use super::update::turns;
 use crate::domain::{Definitions, Known, LineError, Plan, plan, wanted_slugs};
 use crate::error::Error;
 use crate::import::{
@@ -304,6 +306,9 @@ pub(super) async fn write(tx: &mut Tx, plan: &Plan, actor: &Actor) -> Result<boo
             let change = pricing::as_paid(&update.change, product.id, &priced);
             super::update::emit(tx, &product, &change)?;
         }
+        let turned =
+            plan.updates.iter().filter(|update| turns(&update.before, &update.product.content));
+        count_bundles(tx, turned.map(|update| update.product.id.uuid()).collect()).await?;
     }
     for (id, added) in &plan.former_slugs {
         let (was, is) = (json!({"former_slugs": []}), json!({"former_slugs": added}));

@@ -3,6 +3,7 @@
 pub(crate) mod archive;
 mod attributes;
 mod bulk;
+pub(crate) mod bundles;
 mod categories;
 mod collections;
 pub(crate) mod create;

@@ -4,9 +4,11 @@ use async_trait::async_trait;
 use kernel::Money;
 use kernel::ports::{Buyer, Offer, Unavailable, Wanted};
 use platform::sql;
+use uuid::Uuid;
 
 use crate::domain::category;
-use crate::domain::{Asked, Candidate, DEFAULT_MARKET, pick};
+use crate::domain::{Asked, Candidate, DEFAULT_MARKET, Part, pick, weight_g};
+use crate::store::bundles::{self, Parts};
 use crate::store::pricing::{self, OfferRow};
 use crate::{Catalog, OFFERS_MAX};
 
@@ -28,15 +30,21 @@ async fn offers(catalog: &Catalog, buyer: Buyer<'_>, wanted: &[Wanted]) -> sql::
     let ids = quantities.keys().copied();
     let now = catalog.db.clock().now();
     let rows = pricing::offers(&catalog.db, ids, buyer.country, now).await?;
+    // Most carts have no bundles.
+    let bundled = rows.iter().filter(|(row, _)| row.bundled).map(|(row, _)| row.id);
+    let bundled: Vec<Uuid> = bundled.collect();
+    let mut parts =
+        if bundled.is_empty() { Parts::new() } else { bundles::read(&catalog.db, bundled).await? };
     rows.into_iter()
         .map(|(row, candidates)| {
+            let parts = parts.remove(&row.id).unwrap_or_default();
             let price = price(&row, &candidates, buyer.group, quantities[&row.id], now)?;
             Ok(Offer {
                 product_id: row.id.into(),
-                sellable: row.sellable && price.is_some(),
+                sellable: row.sellable && price.is_some() && parts.iter().all(Part::is_sold),
                 price: price.map_or_else(|| row.base(), Ok)?,
                 tax: row.tax()?,
-                weight_g: row.weight_g,
+                weight_g: if row.weight_g == 0 { weight_g(&parts) } else { row.weight_g },
                 tax_category: row.tax_category,
                 categories: row
                     .category
@@ -46,6 +54,7 @@ async fn offers(catalog: &Catalog, buyer: Buyer<'_>, wanted: &[Wanted]) -> sql::
                     .collect(),
                 sku: row.sku,
                 name: row.name,
+                parts: parts.into_iter().map(Into::into).collect(),
             })
         })
         .collect()

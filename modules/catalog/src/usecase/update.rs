@@ -3,10 +3,11 @@ use kernel::id::ProductId;
 use platform::audit::{Actor, Entry, record};
 use platform::sql::{self, Db, Tx};
 
+use super::bundles::count_bundles;
 use super::create::claim_slug;
 use super::pricing::{as_paid, price};
 use super::{definitions, places};
-use crate::domain::{Change, Product, ProductInput, change, check};
+use crate::domain::{Change, Content, Product, ProductInput, Status, change, check};
 use crate::error::{Error, Result};
 use crate::store::products;
 
@@ -55,8 +56,16 @@ pub(crate) async fn update(
     record(&mut tx, actor, &[entry(&before, &after)?]).await?;
     let priced = price(&mut tx, &[id.uuid()]).await?;
     emit(&mut tx, &after, &as_paid(&change, id, &priced))?;
+    if turns(&before.content, &after.content) {
+        count_bundles(&mut tx, vec![id.uuid()]).await?;
+    }
     tx.commit().await?;
     Ok(after)
+}
+
+/// Whether a product is archived by a change, or comes back by it.
+pub(crate) fn turns(before: &Content, after: &Content) -> bool {
+    (before.status == Status::Archived) != (after.status == Status::Archived)
 }
 
 fn keeps_identity(before: &Product, input: &ProductInput) -> Result<()> {

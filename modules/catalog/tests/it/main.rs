@@ -2,6 +2,7 @@
 #![cfg(test)]
 
 mod bulk;
+mod bundles;
 mod categories;
 mod collections;
 mod editing;

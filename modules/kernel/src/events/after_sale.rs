@@ -113,7 +113,7 @@ pub struct OrderReturnReceived {
     pub customer_id: CustomerId,
 }
 
-/// Units that came back and are paid back.
+/// Units that came back and are paid back; of a bundle its parts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReturnedLine {
     /// The product.

@@ -139,7 +139,7 @@ pub struct OrderEditFailed {
     pub detail: String,
 }
 
-/// Units of one product in a parcel.
+/// Units of one product in a parcel; of a bundle its parts, and not the bundle itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ParcelLine {
     /// The product.

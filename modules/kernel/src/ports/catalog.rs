@@ -1,4 +1,6 @@
 use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::{TaxTerms, Unavailable};
 use crate::id::ProductId;
@@ -23,6 +25,20 @@ pub struct Buyer<'a> {
     pub group: Option<&'a str>,
 }
 
+/// A product that a bundle is made of.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = LinePart)]
+pub struct Part {
+    /// The product.
+    pub product_id: ProductId,
+    /// Its stock keeping unit.
+    pub sku: String,
+    /// Its name.
+    pub name: String,
+    /// How many units of it are in one bundle.
+    pub quantity: i64,
+}
+
 /// What a product costs now, and whether it can be bought.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Offer {
@@ -42,8 +58,11 @@ pub struct Offer {
     pub weight_g: i64,
     /// How the price stands to the tax; the same for all offers of a market.
     pub tax: TaxTerms,
-    /// False for drafts, archived products, parents of variants and what has no price here.
+    /// False for drafts, archived products, parents of variants, bundles of archived products and what
+    /// has no price here.
     pub sellable: bool,
+    /// What it is made of, each product once, if it is a bundle: these are what lies in stock.
+    pub parts: Vec<Part>,
 }
 
 /// The catalogue, as checkout sees it.

@@ -3,12 +3,13 @@
 use std::collections::HashMap;
 
 use kernel::id::{LineId, ProductId};
-use kernel::ports::{Offer, Taxable, Taxed, Wanted};
+use kernel::ports::{Availability, Offer, StockLine, Taxable, Taxed, Wanted};
 use kernel::problem::{Problem, code};
 use kernel::{Currency, Money, MoneyError};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::bundle::{Units, by_product, check_count, exploded};
 use super::difference::ShownLine;
 use super::discount::Item;
 use super::totals::Priced;
@@ -33,6 +34,12 @@ impl CartLine {
     /// What the catalogue is asked for.
     pub const fn wanted(&self) -> Wanted {
         Wanted { product_id: self.product_id, quantity: self.quantity }
+    }
+
+    /// What is wanted, as the stock knows it: what there is no offer of is not made of anything.
+    pub fn units<'a>(&self, offer: Option<&'a Offer>) -> Units<'a> {
+        let parts = offer.map_or(&[][..], |offer| &offer.parts);
+        Units { product_id: self.product_id, parts, quantity: self.quantity }
     }
 }
 
@@ -60,6 +67,11 @@ pub struct PricedLine {
 }
 
 impl PricedLine {
+    /// What is bought, as the stock knows it.
+    pub fn units(&self) -> Units<'_> {
+        self.line.units(Some(&self.offer))
+    }
+
     /// The line as the totals want it.
     pub const fn priced(&self) -> Priced {
         Priced { unit: self.offer.price, quantity: self.line.quantity }
@@ -109,12 +121,15 @@ pub struct Obstacle {
 }
 
 /// Why lines cannot be bought now, each line once: what the cart shows, a quote tells and an order
-/// refuses. `available` is what stock could promise; an order leaves it out, as its reservation says.
+/// refuses. `stock` is what could be promised; an order leaves it out, as its reservation says. The parts of
+/// bundles and the same products bought alone are of one stock.
 pub fn obstacles(
     lines: &[CartLine],
     offers: &HashMap<ProductId, &Offer>,
-    available: Option<&HashMap<ProductId, i64>>,
+    stock: Option<&HashMap<ProductId, Availability>>,
 ) -> Vec<Obstacle> {
+    let units = |line: &CartLine| line.units(offers.get(&line.product_id).copied());
+    let wanted = stock.map(|stock| (stock, by_product(&exploded(lines.iter().map(units)))));
     let mut currency = None;
     let mut obstacle = |line: &CartLine| {
         let Some(offer) = offers.get(&line.product_id).filter(|offer| offer.sellable) else {
@@ -126,9 +141,17 @@ pub fn obstacles(
         if *currency.get_or_insert(offer.price.currency()) != offer.price.currency() {
             return Some(("currency_mismatch", "An order has one currency.".to_owned()));
         }
-        let available = available.map(|of| of.get(&line.product_id).copied().unwrap_or(0));
-        let short = available.filter(|available| *available < line.quantity)?;
-        Some(("out_of_stock", format!("Only {short} could be had now.")))
+        let (stock, wanted) = wanted.as_ref()?;
+        let had = units(line).available(stock).units();
+        if had < line.quantity {
+            return Some(("out_of_stock", format!("Only {had} could be had now.")));
+        }
+        let is_short = |unit: StockLine| {
+            let had = stock.get(&unit.product_id).map_or(0, Availability::units);
+            wanted.get(&unit.product_id).is_some_and(|wanted| *wanted > had)
+        };
+        let detail = "There is not enough for this line and the others that need the same goods.";
+        units(line).in_stock().any(is_short).then(|| ("out_of_stock", detail.to_owned()))
     };
     let found = |line: &CartLine| {
         let (code, detail) = obstacle(line)?;
@@ -154,6 +177,7 @@ pub fn price(lines: &[CartLine], offers: &[Offer]) -> Result<(Currency, Vec<Pric
         Some(PricedLine { line: *line, offer: offer.clone(), total, discount: none, tax })
     };
     let priced: Vec<PricedLine> = lines.iter().filter_map(priced).collect();
+    check_count(&exploded(priced.iter().map(PricedLine::units)))?;
     let Some(first) = priced.first() else {
         return Err(Problem::new(code::CART_EMPTY, "Put a product into the cart first."));
     };
@@ -162,6 +186,8 @@ pub fn price(lines: &[CartLine], offers: &[Offer]) -> Result<(Currency, Vec<Pric
 
 #[cfg(test)]
 mod tests {
+    use kernel::ports::Part;
+
     use super::*;
 
     fn line(product_id: ProductId) -> CartLine {
@@ -172,7 +198,18 @@ mod tests {
         let (sku, name) = ("A".to_owned(), "A".to_owned());
         let (categories, tax_category) = (vec![], "standard".to_owned());
         let (weight_g, tax) = (0, kernel::ports::TaxTerms::default());
-        Offer { product_id, sku, name, categories, tax_category, weight_g, price, tax, sellable }
+        Offer {
+            product_id,
+            sku,
+            name,
+            categories,
+            tax_category,
+            weight_g,
+            price,
+            tax,
+            sellable,
+            parts: vec![],
+        }
     }
 
     #[test]
@@ -189,12 +226,43 @@ mod tests {
         let offer = offer(id, Money::from_minor(100, Currency::EUR), true);
         let offers = HashMap::from([(id, &offer)]);
         let codes = |available: Option<i64>| {
-            let available = available.map(|units| HashMap::from([(id, units)]));
+            let available = available.map(|units| HashMap::from([(id, lies(id, units))]));
             let found = obstacles(&[line(id)], &offers, available.as_ref());
             found.iter().map(|obstacle| obstacle.code).collect::<Vec<_>>()
         };
         assert_eq!(codes(Some(1)), ["out_of_stock"]);
         assert!(codes(Some(2)).is_empty() && codes(None).is_empty());
+    }
+
+    fn lies(product_id: ProductId, on_hand: i64) -> Availability {
+        Availability { product_id, on_hand, backorder: 0, from: None }
+    }
+
+    #[test]
+    fn a_bundle_and_its_parts_bought_alone_need_the_same_stock() {
+        let (set, lamp, desk) = (ProductId::new(), ProductId::new(), ProductId::new());
+        let part = |product_id, quantity| Part {
+            product_id,
+            sku: "P".to_owned(),
+            name: "P".to_owned(),
+            quantity,
+        };
+        let price = Money::from_minor(100, Currency::EUR);
+        let bundle = Offer { parts: vec![part(lamp, 3), part(desk, 1)], ..offer(set, price, true) };
+        let alone = offer(lamp, price, true);
+        let offers = HashMap::from([(set, &bundle), (lamp, &alone)]);
+        let short = |lines: &[CartLine], lamps, desks| -> Vec<ProductId> {
+            let stock = HashMap::from([(lamp, lies(lamp, lamps)), (desk, lies(desk, desks))]);
+            obstacles(lines, &offers, Some(&stock)).iter().map(|it| it.product_id).collect()
+        };
+        // Two sets are six lamps and two desks.
+        assert!(short(&[line(set)], 6, 2).is_empty());
+        assert_eq!(short(&[line(set)], 5, 2), [set]);
+        assert_eq!(short(&[line(set)], 6, 1), [set]);
+        let both = [line(set), line(lamp)];
+        assert!(short(&both, 8, 2).is_empty());
+        assert_eq!(short(&both, 7, 2), [set, lamp], "there is enough for either of them alone");
+        assert_eq!(short(&both, 8, 1), [set]);
     }
 
     #[test]

@@ -1,11 +1,14 @@
 //! What of a parcel can leave: only units that lie there.
 
+use std::collections::HashMap;
+
 use kernel::Timestamp;
 use kernel::id::{LineId, ProductId};
-use kernel::ports::Covered;
+use kernel::ports::{Covered, StockLine};
 use kernel::problem::{Problem, code};
 use serde::Serialize;
 
+use super::bundle::{by_product, exploded};
 use super::order::Line;
 use super::shipment::ShipmentLine;
 
@@ -13,10 +16,11 @@ use super::shipment::ShipmentLine;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 struct Uncovered {
     line_id: LineId,
+    /// The product, or of a bundle the part of it.
     product_id: ProductId,
-    /// How many were to leave.
+    /// How many were to leave with this line.
     requested: i64,
-    /// How many can.
+    /// How many can, of all lines that have it.
     available: i64,
     /// When more can, if that is known.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -30,19 +34,30 @@ pub fn check_covered(
     packed: &[ShipmentLine],
     covered: &[Covered],
 ) -> Result<(), Problem> {
-    let uncovered = |inside: &ShipmentLine| {
+    let of = |inside: &ShipmentLine| {
         let line = lines.iter().find(|line| line.id == inside.line_id)?;
-        let stock = covered.iter().find(|stock| stock.product_id == line.product_id)?;
-        let available = (stock.units - line.shipped).max(0);
-        (inside.quantity > available).then_some(Uncovered {
-            line_id: line.id,
-            product_id: line.product_id,
-            requested: inside.quantity,
+        Some((line.id, line.units(inside.quantity)))
+    };
+    let packed: Vec<_> = packed.iter().filter_map(of).collect();
+    let needed = by_product(&exploded(packed.iter().map(|(_, units)| *units)));
+    let left_before = by_product(&exploded(lines.iter().map(|line| line.units(line.shipped))));
+    let uncovered = |line_id: LineId, unit: StockLine| {
+        let of = |units: &HashMap<ProductId, i64>| {
+            units.get(&unit.product_id).copied().unwrap_or_default()
+        };
+        let stock = covered.iter().find(|stock| stock.product_id == unit.product_id)?;
+        let available = (stock.units - of(&left_before)).max(0);
+        (of(&needed) > available).then_some(Uncovered {
+            line_id,
+            product_id: unit.product_id,
+            requested: unit.quantity,
             available,
             available_from: stock.from,
         })
     };
-    let short: Vec<Uncovered> = packed.iter().filter_map(uncovered).collect();
+    let units =
+        packed.into_iter().flat_map(|(line, units)| units.in_stock().map(move |it| (line, it)));
+    let short: Vec<Uncovered> = units.filter_map(|(line, unit)| uncovered(line, unit)).collect();
     if short.is_empty() {
         return Ok(());
     }
@@ -77,6 +92,7 @@ mod tests {
             cancelled: 0,
             returned: 0,
             refunded: 0,
+            parts: vec![],
         };
         let packed = |quantity| [ShipmentLine { line_id: line.id, quantity }];
         let covered = |units| [Covered { product_id, units, from: None }];

@@ -14,6 +14,7 @@ use kernel::{Address, Money, MoneyError};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::bundle::{difference, exploded};
 use super::cart::{LINES_MAX, QUANTITY_MAX};
 use super::order::{Line, Order};
 use super::spread::part;
@@ -135,25 +136,20 @@ pub fn edited(
     new: Vec<Line>,
     terms: TaxTerms,
 ) -> Result<Edited, MoneyError> {
-    let (mut added, mut released) = (Vec::new(), Vec::new());
     let mut lines = Vec::with_capacity(order.lines.len() + new.len());
     for line in &order.lines {
         let change = asked.change.iter().find(|change| change.line_id == line.id);
         let quantity = change.map_or(line.quantity, |change| change.quantity);
-        let (product_id, more) = (line.product_id, quantity - line.quantity);
-        if more > 0 {
-            added.push(StockLine { product_id, quantity: more });
-        } else if more < 0 {
-            released.push(ParcelLine { product_id, quantity: -more });
-        }
         if quantity > 0 {
             lines.push(resized(line, quantity)?);
         }
     }
-    for line in &new {
-        added.push(StockLine { product_id: line.product_id, quantity: line.quantity });
-    }
     lines.extend(new);
+    let in_stock = |lines: &[Line]| exploded(lines.iter().map(|line| line.units(line.quantity)));
+    let (added, released) = difference(&in_stock(&order.lines), &in_stock(&lines));
+    let released = released.into_iter();
+    let released =
+        released.map(|StockLine { product_id, quantity }| ParcelLine { product_id, quantity });
     let address = asked.address.unwrap_or(&order.shipping_address).clone();
     let mut edited = Edited {
         lines,
@@ -161,10 +157,11 @@ pub fn edited(
         totals: order.totals,
         address,
         added,
-        released,
+        released: released.collect(),
     };
     // Otherwise it is as it was sold, to the cent.
-    if !edited.added.is_empty() || !edited.released.is_empty() {
+    let units = |line: &Line| (line.id, line.quantity);
+    if !edited.lines.iter().map(units).eq(order.lines.iter().map(units)) {
         add_up(order, &mut edited, terms)?;
     }
     Ok(edited)
@@ -247,6 +244,7 @@ mod tests {
             cancelled: 0,
             returned: 0,
             refunded: 0,
+            parts: vec![],
         }
     }
 

@@ -2,9 +2,11 @@
 
 use kernel::events::ReturnedLine;
 use kernel::id::LineId;
+use kernel::ports::StockLine;
 use kernel::problem::Problem;
 
 use super::after_sale::{Change, ChangeLine, Condition};
+use super::bundle::exploded;
 use super::order::Order;
 use super::shipment::ShipmentLine;
 
@@ -57,15 +59,22 @@ pub fn accepted(change: &Change) -> Vec<ShipmentLine> {
     change.lines.iter().filter_map(is_accepted).collect()
 }
 
-/// The same as events tell it: by product, and whether they lie in stock again.
+/// The same as events tell it: by product, of bundles their parts, and whether they lie in stock again.
 pub fn came_back(order: &Order, change: &Change) -> Vec<ReturnedLine> {
-    let of_product = |line: &ChangeLine| {
-        let ordered = order.lines.iter().find(|ordered| ordered.id == line.line_id)?;
-        let quantity = line.accepted.filter(|units| *units > 0)?;
-        let restock = line.restock.unwrap_or_default();
-        Some(ReturnedLine { product_id: ordered.product_id, quantity, restock })
+    let came_back = |restock: bool| {
+        let units = |line: &ChangeLine| {
+            let ordered = order.lines.iter().find(|ordered| ordered.id == line.line_id)?;
+            Some(ordered.units(line.accepted?))
+        };
+        let such = change.lines.iter().filter(|line| line.restock == Some(restock));
+        let all = exploded(such.filter_map(units)).into_iter();
+        all.map(move |StockLine { product_id, quantity }| ReturnedLine {
+            product_id,
+            quantity,
+            restock,
+        })
     };
-    change.lines.iter().filter_map(of_product).collect()
+    came_back(true).chain(came_back(false)).collect()
 }
 
 #[cfg(test)]

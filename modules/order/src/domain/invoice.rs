@@ -139,9 +139,15 @@ pub fn packing_slip(order: &Order, parcel: &Shipment, seller: &[String]) -> Vec<
     rows.push(line("Item".to_owned(), "Units".to_owned()).below(GAP));
     for packed in &parcel.lines {
         let of = order.lines.iter().filter(|line| line.id == packed.line_id);
-        rows.extend(of.map(|of| {
-            line(format!("{} ({})", of.name, of.sku), packed.quantity.to_string()).below(2.0)
-        }));
+        for of in of {
+            let (name, units) = (format!("{} ({})", of.name, of.sku), packed.quantity.to_string());
+            rows.push(line(name, units).below(2.0));
+            // What is to be put into the parcel for it.
+            rows.extend(of.parts.iter().map(|part| {
+                let units = part.quantity * packed.quantity;
+                line(format!("– {} ({})", part.name, part.sku), format!("{units}"))
+            }));
+        }
     }
     rows
 }

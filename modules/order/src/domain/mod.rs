@@ -2,6 +2,7 @@
 
 pub mod address;
 pub mod after_sale;
+pub mod bundle;
 pub mod cart;
 pub mod change_state;
 pub mod contact;

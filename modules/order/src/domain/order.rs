@@ -2,12 +2,13 @@
 
 use kernel::events::SoldLine;
 use kernel::id::{CartId, ChangeId, CustomerId, LineId, OrderId, ProductId};
-use kernel::ports::PaymentView;
+use kernel::ports::{Part, PaymentView};
 use kernel::problem::{Problem, code};
 use kernel::{Address, Money, Timestamp};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::bundle::Units;
 use super::promotion::Told;
 use super::shipment::{Fulfilment, Shipment, fulfilment};
 use super::status::Status;
@@ -54,6 +55,9 @@ pub struct Line {
     /// How many units were paid back without coming back.
     #[serde(default)]
     pub refunded: i64,
+    /// What one unit was made of when it was ordered, if it is a bundle: these are what is packed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parts: Vec<Part>,
 }
 
 impl Line {
@@ -70,6 +74,11 @@ impl Line {
     /// How many units that left can still be paid back.
     pub const fn refundable(&self) -> i64 {
         self.shipped - self.returned - self.refunded
+    }
+
+    /// So many units of it, as the stock knows them.
+    pub fn units(&self, quantity: i64) -> Units<'_> {
+        Units { product_id: self.product_id, parts: &self.parts, quantity }
     }
 
     /// How many units were paid back.

@@ -84,6 +84,7 @@ mod tests {
             cancelled: 0,
             returned: 0,
             refunded: 0,
+            parts: vec![],
         }
     }
 

@@ -230,6 +230,7 @@ mod tests {
             cancelled: 0,
             returned: 0,
             refunded: 0,
+            parts: vec![],
         }
     }
 

@@ -10,13 +10,14 @@ use utoipa::ToSchema;
 
 use crate::Orders;
 use crate::domain::address;
+use crate::domain::bundle::{Units, exploded};
 use crate::domain::cart::{CartLine, Obstacle, PricedLine, obstacles};
 use crate::domain::promotion::Told;
 use crate::domain::shipping::{Offered, Refused};
 use crate::domain::tax::{LineTax, TaxLine};
 use crate::domain::totals::Totals;
 use crate::error::OrderError;
-use crate::store::cart::{self, Cart};
+use crate::store::cart;
 
 /// A cart with today's prices.
 #[derive(Serialize, ToSchema)]
@@ -66,11 +67,9 @@ const fn is_none(units: &i64) -> bool {
 }
 
 impl LineStock {
-    fn of(stock: &HashMap<ProductId, Availability>, line: &CartLine) -> Self {
-        let Some(stock) = stock.get(&line.product_id) else {
-            return Self { available: 0, backordered: 0, available_from: None };
-        };
-        let later = (line.quantity - stock.on_hand).max(0);
+    fn of(stock: &HashMap<ProductId, Availability>, units: Units<'_>) -> Self {
+        let stock = units.available(stock);
+        let later = (units.quantity - stock.on_hand).max(0);
         Self {
             available: stock.on_hand,
             backordered: later.min(stock.backorder),
@@ -160,19 +159,14 @@ pub(super) struct QuoteLine {
     stock: LineStock,
 }
 
-/// What could be promised of each product of a cart.
+/// What could be promised of each product that the lines of a cart take out of stock.
 async fn available(
     orders: &Orders,
-    cart: &Cart,
+    lines: impl Iterator<Item = Units<'_>> + Send,
 ) -> Result<HashMap<ProductId, Availability>, OrderError> {
-    let products: Vec<ProductId> = cart.lines.iter().map(|line| line.product_id).collect();
+    let products: Vec<ProductId> = exploded(lines).iter().map(|line| line.product_id).collect();
     let found = orders.inner.stock.available(&products).await?;
     Ok(found.into_iter().map(|stock| (stock.product_id, stock)).collect())
-}
-
-/// How many units of each, those included that come later.
-fn in_all(stock: &HashMap<ProductId, Availability>) -> HashMap<ProductId, i64> {
-    stock.iter().map(|(product, stock)| (*product, stock.units())).collect()
 }
 
 pub(super) async fn view(orders: &Orders, caller: &Principal) -> Result<CartView, OrderError> {
@@ -184,8 +178,9 @@ pub(super) async fn view(orders: &Orders, caller: &Principal) -> Result<CartView
     let offers = orders.inner.catalog.offers(buyer, &wanted).await?;
     let offers: HashMap<ProductId, &Offer> =
         offers.iter().map(|offer| (offer.product_id, offer)).collect();
-    let stock = available(orders, &cart).await?;
-    let obstacles = obstacles(&cart.lines, &offers, Some(&in_all(&stock)));
+    let units = |line: &CartLine| line.units(offers.get(&line.product_id).copied());
+    let stock = available(orders, cart.lines.iter().map(units)).await?;
+    let obstacles = obstacles(&cart.lines, &offers, Some(&stock));
     let mut view = CartView { lines: vec![], coupon: cart.coupon, items: None, obstacles };
     for line in &cart.lines {
         let offer = offers.get(&line.product_id);
@@ -202,7 +197,7 @@ pub(super) async fn view(orders: &Orders, caller: &Principal) -> Result<CartView
             quantity: line.quantity,
             unit_price: offer.map(|offer| offer.price),
             total,
-            stock: LineStock::of(&stock, line),
+            stock: LineStock::of(&stock, units(line)),
         });
     }
     Ok(view)
@@ -295,10 +290,10 @@ pub(super) async fn quote(orders: Data<Orders>, caller: Caller, body: Body<AskQu
     let coupon = coupon.as_deref();
     let method = shipping_method.as_deref();
     let quote = orders.quote(&caller, &cart, &shipping_address, method, coupon).await?;
-    let stock = available(&orders, &cart).await?;
+    let stock = available(&orders, quote.lines.iter().map(PricedLine::units)).await?;
     let offers: HashMap<ProductId, &Offer> =
         quote.lines.iter().map(|line| (line.line.product_id, &line.offer)).collect();
-    let obstacles = obstacles(&cart.lines, &offers, Some(&in_all(&stock)));
+    let obstacles = obstacles(&cart.lines, &offers, Some(&stock));
     let line = |priced: &PricedLine| QuoteLine {
         line_id: priced.line.id,
         product_id: priced.line.product_id,
@@ -309,7 +304,7 @@ pub(super) async fn quote(orders: Data<Orders>, caller: Caller, body: Body<AskQu
         total: priced.total,
         discount: priced.discount,
         tax: priced.tax.into(),
-        stock: LineStock::of(&stock, &priced.line),
+        stock: LineStock::of(&stock, priced.units()),
     };
     ok(&QuoteView {
         tax_lines: quote.tax_lines()?,

@@ -26,6 +26,7 @@ use platform::saga::{Outcome, Saga, Step};
 use platform::sql::{Error, Result, Tx};
 use serde::{Deserialize, Serialize};
 
+use crate::domain::bundle::exploded;
 use crate::domain::order::{COMPENSATION, Compensation, Order, OrderFailure};
 use crate::domain::status::{Move, Status};
 use crate::store::{cart, orders, promotion};
@@ -101,13 +102,9 @@ struct Challenge {
 impl Checkout {
     /// The checkout of a new order.
     pub fn of(order: &Order, token: &str, key: &Key, trace: String) -> Self {
-        let line = |line: &crate::domain::order::Line| StockLine {
-            product_id: line.product_id,
-            quantity: line.quantity,
-        };
         Self {
             order_id: order.id,
-            lines: order.lines.iter().map(line).collect(),
+            lines: exploded(order.lines.iter().map(|line| line.units(line.quantity))),
             total: order.totals.total,
             token: token.to_owned(),
             address: order.shipping_address.clone(),

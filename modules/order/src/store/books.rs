@@ -20,8 +20,12 @@ platform::statements! {
                       where c.order_id = o.id and c.due_minor < 0
                         and c.state = 'settling') as giving
                from orders o where o.id > $1 order by o.id limit $2";
-    UNITS = "select order_id, product_id, quantity - cancelled, shipped from order_line
-              where order_id > $1 and order_id <= $2 order by order_id, product_id";
+    /// Of a bundle its parts: these are what lies in stock.
+    UNITS = "select l.order_id, coalesce(p.product_id, l.product_id) as product_id,
+                    cast(sum((l.quantity - l.cancelled) * coalesce(p.quantity, 1)) as bigint) as ordered,
+                    cast(sum(l.shipped * coalesce(p.quantity, 1)) as bigint) as shipped
+               from order_line l left join order_line_part p on p.order_line_id = l.id
+              where l.order_id > $1 and l.order_id <= $2 group by 1, 2 order by 1, 2";
     SOLD =
         "select substr(confirmed_at, 1, 10) as day, currency,
                 sum(case when status = 'CANCELLED' then 0 else 1 end) as orders,

@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use kernel::id::{CustomerId, LineId, OrderId};
-use kernel::ports::Taxed;
+use kernel::ports::{Part, Taxed};
 use kernel::{Address, Currency, Money, Timestamp};
 use platform::sql::Json;
 use platform::sql::{Db, Error, Result, Tx};
@@ -40,6 +40,14 @@ platform::statements! {
            from jsonb_to_recordset($2) as l(id uuid, product_id uuid, sku text, name text,
                 quantity bigint, unit_minor bigint, total_minor bigint, discount_minor bigint,
                 tax_minor bigint, tax_ppm bigint)";
+    INSERT_PARTS =
+        "insert into order_line_part (order_line_id, product_id, sku, name, quantity)
+         select unhex(value->>'line_id', '-'), unhex(value->>'product_id', '-'), value->>'sku',
+                value->>'name', value->>'quantity' from json_each($1)",
+        "insert into order_line_part (order_line_id, product_id, sku, name, quantity)
+         select p.line_id, p.product_id, p.sku, p.name, p.quantity
+           from jsonb_to_recordset($1) as p(line_id uuid, product_id uuid, sku text, name text,
+                quantity bigint)";
     FIND = "select id, number, customer_id, cart_id, status, currency, items_minor, discount_minor,
                    shipping_minor, tax_minor, included_tax_minor, total_minor, coupon, promotions,
                    shipping_address, billing_address, shipping_method, shipping_tax_minor,
@@ -66,11 +74,17 @@ platform::statements! {
                    from orders where status = $1 and id < $2 order by id desc limit $3";
     LINES =
         "select id, order_id, product_id, sku, name, quantity, unit_minor, discount_minor,
-                tax_minor, tax_ppm, shipped, delivered, lost, cancelled, returned, refunded
+                tax_minor, tax_ppm, shipped, delivered, lost, cancelled, returned, refunded,
+                (select json_group_array(json_object('product_id', lower(hex(p.product_id)),
+                        'sku', p.sku, 'name', p.name, 'quantity', p.quantity))
+                   from order_line_part p where p.order_line_id = order_line.id) as parts
            from order_line
           where order_id in (select unhex(value, '-') from json_each($1)) order by id",
         "select id, order_id, product_id, sku, name, quantity, unit_minor, discount_minor,
-                tax_minor, tax_ppm, shipped, delivered, lost, cancelled, returned, refunded
+                tax_minor, tax_ppm, shipped, delivered, lost, cancelled, returned, refunded,
+                (select jsonb_agg(jsonb_build_object('product_id', p.product_id,
+                        'sku', p.sku, 'name', p.name, 'quantity', p.quantity))
+                   from order_line_part p where p.order_line_id = order_line.id) as parts
            from order_line
           where order_id in (select cast(value as uuid) from jsonb_array_elements_text($1))
           order by id";
@@ -144,6 +158,7 @@ struct LineRow {
     cancelled: i64,
     returned: i64,
     refunded: i64,
+    parts: Option<Json<Vec<Part>>>,
 }
 
 impl Row {
@@ -158,6 +173,8 @@ impl Row {
         };
         let line = |row: LineRow| {
             let unit_price = money(row.unit_minor);
+            let mut parts = row.parts.map(|parts| parts.0).unwrap_or_default();
+            parts.sort_by(|one, other| one.sku.cmp(&other.sku));
             Ok(Line {
                 id: row.id.into(),
                 product_id: row.product_id.into(),
@@ -174,6 +191,7 @@ impl Row {
                 cancelled: row.cancelled,
                 returned: row.returned,
                 refunded: row.refunded,
+                parts,
             })
         };
         Ok(Order {
@@ -244,10 +262,22 @@ pub async fn insert(tx: &mut Tx, order: &Order) -> Result<bool> {
     Ok(true)
 }
 
-/// Inserts lines of an order.
+/// Inserts lines of an order, with what they are made of.
 pub async fn insert_lines(tx: &mut Tx, order: OrderId, lines: &[Line]) -> Result<()> {
-    let lines: Vec<_> = lines.iter().map(written).collect();
-    tx.query(INSERT_LINES).bind(order.uuid()).bind(Json(lines)).execute().await.map(drop)
+    let rows: Vec<_> = lines.iter().map(written).collect();
+    tx.query(INSERT_LINES).bind(order.uuid()).bind(Json(rows)).execute().await?;
+    let part = |id: LineId, part: &Part| {
+        serde_json::json!({
+            "line_id": id, "product_id": part.product_id, "sku": part.sku, "name": part.name,
+            "quantity": part.quantity,
+        })
+    };
+    let parts = lines.iter().flat_map(|line| line.parts.iter().map(|it| part(line.id, it)));
+    let parts: Vec<_> = parts.collect();
+    if parts.is_empty() {
+        return Ok(());
+    }
+    tx.query(INSERT_PARTS).bind(Json(parts)).execute().await.map(drop)
 }
 
 /// A line as statements take it.
@@ -384,5 +414,6 @@ pub fn new_line(id: LineId, priced: &crate::domain::cart::PricedLine) -> Line {
         cancelled: 0,
         returned: 0,
         refunded: 0,
+        parts: priced.offer.parts.clone(),
     }
 }

@@ -19,6 +19,7 @@ use utoipa::ToSchema;
 use super::place::Placed;
 use crate::Orders;
 use crate::domain::address;
+use crate::domain::bundle::{check_count, exploded};
 use crate::domain::cart::{CartLine, PricedLine, price};
 use crate::domain::edit::{AddedLine, Asked, ChangedLine, Edited, check, edited};
 use crate::domain::order::{Line, Order};
@@ -129,6 +130,7 @@ impl Orders {
         }
         check(&order, &request.asked())?;
         let after = self.edited(&order, request).await?;
+        check_count(&exploded(after.lines.iter().map(|line| line.units(line.quantity))))?;
         let (before, total) = (order.totals.total, after.totals.total);
         let due = total.checked_sub(before)?;
         expect(request, due, &after)?;

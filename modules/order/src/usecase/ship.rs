@@ -6,12 +6,13 @@ use kernel::events::{
     OrderDelivered, OrderShipped, ParcelLine, ShipmentDelivered, ShipmentLost, ShipmentShipped,
 };
 use kernel::id::ShipmentId;
-use kernel::ports::Covered;
+use kernel::ports::{Covered, StockLine};
 use kernel::problem::{Problem, code};
 use platform::fault;
 use platform::sql::Tx;
 use serde::Serialize;
 
+use crate::domain::bundle::exploded;
 use crate::domain::covered::check_covered;
 use crate::domain::order::Order;
 use crate::domain::shipment::{
@@ -263,10 +264,12 @@ fn tell(
     }
 }
 
+/// The units of lines as events tell them: by product, and of bundles their parts.
 pub(super) fn units(order: &Order, lines: &[ShipmentLine]) -> Vec<ParcelLine> {
-    let of_product = |inside: &ShipmentLine| {
+    let inside = |inside: &ShipmentLine| {
         let line = order.lines.iter().find(|line| line.id == inside.line_id)?;
-        Some(ParcelLine { product_id: line.product_id, quantity: inside.quantity })
+        Some(line.units(inside.quantity))
     };
-    lines.iter().filter_map(of_product).collect()
+    let parcel = |StockLine { product_id, quantity }| ParcelLine { product_id, quantity };
+    exploded(lines.iter().filter_map(inside)).into_iter().map(parcel).collect()
 }
