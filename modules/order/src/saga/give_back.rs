@@ -19,6 +19,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::after_sale::{Change, Kind};
 use crate::domain::change_state::Fact;
+use crate::domain::given::units_given;
 use crate::domain::order::Order;
 use crate::domain::status::Status;
 use crate::store::change::{self, Gone, ORDER_REFUNDED};
@@ -119,6 +120,8 @@ impl GiveBack {
                 amount: given,
                 confirmed_at: order.confirmed_at.unwrap_or(order.created_at),
                 is_sold: order.status != Status::Cancelled,
+                is_difference: change.kind == Kind::Edit,
+                lines: units_given(&order, &change),
             };
             tx.emit(&event, told)?;
         }
