@@ -12,6 +12,7 @@ use kernel::id::{ChangeId, OrderId};
 use kernel::ports::{Payments, Refund};
 use kernel::problem::{Problem, code};
 use kernel::{Clock, Money};
+use platform::fault;
 use platform::idempotency::{self, Answer, Key};
 use platform::saga::{Outcome, Saga, Step};
 use platform::sql::{Error, Result, Tx};
@@ -186,7 +187,10 @@ impl GiveMoneyBack {
         saga: &GiveBack,
         ports: &Ports,
     ) -> std::result::Result<Refund, kernel::ports::Unavailable> {
-        let key = saga.change_id.to_string();
+        let mut key = saga.change_id.to_string();
+        if fault::bug("refund_takes_a_new_key") {
+            key = ChangeId::new().to_string();
+        }
         ports.payments.refund(saga.order_id, &key, saga.amount).await
     }
 }
