@@ -38,11 +38,11 @@ impl OrderRefunds {
     );
 
     pub fn draw(dice: &mut Dice, crowd: usize) -> Self {
-        // Of two orders one has refunds of its own only, so that the order's own bound is what holds.
-        let mut through =
-            [&[Through::Order][..], &[Through::Order, Through::Payment]].into_iter().cycle();
-        let orders = dice.many(2 + crowd / 24, |dice| {
-            let ways = through.next().unwrap_or_default();
+        // Some have refunds of their own only, so that the order's own bound is what holds.
+        let orders = dice.many(1 + crowd / 24, |dice| {
+            let is_alone = dice.one(&[true, false]);
+            let ways: &[Through] =
+                if is_alone { &[Through::Order] } else { &[Through::Order, Through::Payment] };
             let refunds = dice.within(3..=6);
             dice.many(refunds, |dice| Refund {
                 through: dice.one(ways),

@@ -47,17 +47,18 @@ impl Parts {
         Promise("packed and called off", "each unit has one end, and goods and money follow it");
 
     pub fn draw(dice: &mut Dice, crowd: usize) -> Self {
-        let orders = dice.many(2 + crowd / 12, |dice| {
-            // Edits are of orders as a whole: one that begins early shuts the others out.
-            let edits = dice.within(0..=1);
-            let mut acts = dice.many(edits, |dice| Act::Edit(dice.within(1..=2)));
-            let parts = dice.within(3..=5);
-            acts.extend(dice.many(parts, |dice| {
+        // The first goes on in parts, more of them than it has units; the others may be cut short.
+        let parts = [Act::CallOff(1), Act::CallOff(1), Act::Pack(1), Act::Pack(1), Act::Pack(2)];
+        let in_parts = parts.map(|act| (act, dice.pause(10))).to_vec();
+        let cut_short = dice.many(1 + crowd / 24, |dice| {
+            let times = dice.within(3..=5);
+            dice.many(times, |dice| {
                 let units = dice.within(1..=2);
-                dice.one(&[Act::Pack(units), Act::Pack(units), Act::CallOff(units), Act::Cancel])
-            }));
-            acts.into_iter().map(|act| (act, dice.pause(10))).collect()
+                let all = [Act::Pack(units), Act::CallOff(units), Act::Edit(units), Act::Cancel];
+                (dice.one(&all), dice.pause(10))
+            })
         });
+        let orders = std::iter::once(in_parts).chain(cut_short).collect();
         Self { orders }
     }
 

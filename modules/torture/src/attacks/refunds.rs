@@ -20,7 +20,7 @@ impl Refunds {
         Promise("refund against refund", "each is given once, and together no more than was paid");
 
     pub fn draw(dice: &mut Dice, crowd: usize) -> Self {
-        let payments = dice.many(2 + crowd / 12, |dice| {
+        let payments = dice.many(1 + crowd / 12, |dice| {
             let refunds = dice.within(2..=8);
             dice.many(refunds, |dice| (dice.within(5..=100), dice.pause(10), dice.within(1..=3)))
         });

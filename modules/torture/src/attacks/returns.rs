@@ -39,11 +39,10 @@ impl Returns {
             let times = dice.within(2..=4);
             dice.many(times, |dice| (dice.within(1..=2), dice.pause(8)))
         };
-        let mut restock = [true, false].into_iter().cycle();
-        let orders = dice.many(2 + crowd / 24, |dice| Return {
+        let orders = dice.many(1 + crowd / 24, |dice| Return {
             asked: some(dice),
             inspected: some(dice),
-            restock: restock.next().unwrap_or_default(),
+            restock: dice.one(&[true, false]),
         });
         Self { orders }
     }

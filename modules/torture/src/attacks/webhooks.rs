@@ -54,7 +54,7 @@ impl Webhooks {
     );
 
     pub fn draw(dice: &mut Dice, crowd: usize) -> Self {
-        let orders = dice.many(1 + crowd / 12, |dice| {
+        let orders = dice.many(1 + crowd / 24, |dice| {
             let more = dice.within(1..=4);
             let mut events = dice.many(more, |dice| (dice.within(0..=2), dice.pause(20)));
             // Each is told at least once.
