@@ -48,6 +48,8 @@ seeds! {
     seeds_500_to_999: 500..1_000,
     seeds_1000_to_1499: 1_000..1_500,
     seeds_1500_to_1999: 1_500..2_000,
+    // A refund took what an edit under way was to give back, and what the edit had promised stayed promised.
+    a_refund_does_not_overtake_an_edit: 2_304..2_305,
 }
 
 #[tokio::test]
