@@ -71,12 +71,14 @@ async fn sales(shop: &Shop, grace: Duration) -> Result<Check> {
     // Counted first: an order that moves after this is young when it is read.
     let days = shop.analytics.days().await?.into_iter();
     let mut counted: BTreeMap<_, _> =
-        days.map(|(day, currency, orders, revenue)| ((day, currency), (orders, revenue))).collect();
+        days.map(|day| ((day.day, day.currency), (day.orders, day.revenue, day.refunds))).collect();
     for sold in shop.orders.sold().await? {
         let name = format!("{} {}", sold.day, sold.currency);
         let figures = counted.remove(&(sold.day, sold.currency)).unwrap_or_default();
-        let same = figures == (sold.orders, sold.revenue) || sold.updated_at >= young;
-        check.row(same, || format!("{name}: {figures:?} of {:?}", (sold.orders, sold.revenue)));
+        let right = (sold.orders, sold.revenue, sold.refunds);
+        check.row(figures == right || sold.updated_at >= young, || {
+            format!("{name}: orders, revenue, refunds {figures:?} of {right:?}")
+        });
     }
     for ((day, currency), figures) in counted {
         check.broken(format!("{day} {currency}: {figures:?} of no orders"));

@@ -2,18 +2,20 @@
 
 use std::ops::RangeInclusive;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use chrono::TimeDelta;
 use clap::Args;
 use kernel::id::ApiKeyId;
 use kernel::ports::Role;
-use kernel::{Permission, Permissions};
+use kernel::{Clock, Permission, Permissions};
+use order::CarrierName;
 use platform::audit::Actor;
-use platform::random;
+use platform::{random, webhook};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
-use torture::{Plan, Target, Verdict};
+use torture::{Plan, Signed, Signer, Target, Verdict};
 
 use super::{Failure, say};
 use crate::app::Shop;
@@ -83,7 +85,9 @@ pub(super) async fn torture(settings: Settings, what: Torture) -> Result<ExitCod
     // A client wants to know who does its cryptography; somebody may have said it already.
     let _ = rustls::crypto::ring::default_provider().install_default();
     refuse_a_real_shop(&settings, &ops).await?;
+    let is_carried = settings.order.carrier == CarrierName::Sandbox;
     let shop = Shop::beside(settings).await?;
+    let signer = is_carried.then(|| signer(&shop));
     let (key_id, key) = staff_key(&shop).await?;
     let patience = Duration::from_secs(what.patience_s);
     let attacked = async {
@@ -91,7 +95,7 @@ pub(super) async fn torture(settings: Settings, what: Torture) -> Result<ExitCod
         for seed in what.seed {
             let run = format!("T{}", hex::encode_upper(random::bytes::<4>()));
             let (base, key) = (base.clone(), key.expose_secret().to_owned());
-            let target = Target { base, key, patience, run };
+            let target = Target { base, key, patience, run, signer: signer.clone() };
             broken += attack(&shop, &target, &Plan::new(seed, what.crowd.into()), seed).await?;
         }
         Ok::<usize, Failure>(broken)
@@ -128,6 +132,16 @@ async fn refuse_a_real_shop(settings: &Settings, ops: &str) -> Result<(), Failur
         return Err("guests must be able to order: set edge.guest_checkout in both".into());
     }
     Ok(())
+}
+
+/// Speaks for the built-in carrier of these databases, which signs its calls with a secret of its own.
+fn signer(shop: &Shop) -> Signer {
+    let secret = shop.carrier.secret().to_vec();
+    let clock = Clock::system();
+    Arc::new(move |id: &str, shift_s: i64, body: &[u8]| {
+        let at = clock.now().timestamp() + shift_s;
+        Signed { at, signature: webhook::sign(&secret, id, at, body).unwrap_or_default() }
+    })
 }
 
 /// A key for the staff of this run, in the name of an account that nobody can log in to.

@@ -203,6 +203,8 @@ const WOUNDS: &[(&str, &str, &str)] = &[
     ("analytics", "update cursor set pos = pos + 100", "every event reached"),
     ("analytics", "update sales_day set units = units + 1", "sum of its products"),
     ("analytics", "update sales_day set revenue = revenue + 1", "the sales of every day"),
+    ("analytics", "update sales_day set refunds = refunds + 1", "the sales of every day"),
+    ("analytics", "update product_sales set refunds = 1000000", "within what the day gave back"),
     ("analytics", "delete from sales_day; delete from product_sales", "the sales of every day"),
     ("analytics", "update sales_day set day = '1999-01-01'", "the sales of every day"),
     (

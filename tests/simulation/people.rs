@@ -3,33 +3,10 @@
 use std::collections::VecDeque;
 
 use kernel::ports::{Principal, Role};
-use serde_json::{Value, json};
 
+use crate::acts::{Act, After};
 use crate::schedule::Schedule;
-use crate::world::{Answer, COUPON, Node, principal};
-
-/// What somebody does.
-#[derive(Debug, Clone)]
-pub enum Act {
-    Fill { product: usize, units: i64 },
-    Coupon,
-    Order { key: u32, card: usize },
-    Challenge { approve: bool },
-    Cancel,
-    Ship,
-    Deliver,
-    StaffCancel,
-    Refund { percent: i64 },
-    Adjust { product: usize, delta: i64, key: u32 },
-    Reprice { product: usize, cents: i64 },
-}
-
-impl Act {
-    /// Whether it is something that the staff does to an order.
-    pub const fn is_about_an_order(&self) -> bool {
-        matches!(self, Self::Ship | Self::Deliver | Self::StaffCancel | Self::Refund { .. })
-    }
-}
+use crate::world::principal;
 
 /// Somebody, and what they will still do.
 pub struct Somebody {
@@ -44,8 +21,17 @@ impl Somebody {
     }
 }
 
+/// The people of a seed, and whether all of it comes after the sale, as in every other one.
+pub fn draw(schedule: &Schedule, products: usize) -> (Vec<Somebody>, bool) {
+    if schedule.draw(0..=1) == 0 {
+        (sales(schedule, products), false)
+    } else {
+        (after(schedule, products), true)
+    }
+}
+
 /// A few shoppers, some of them with a second tab, and the staff.
-pub fn draw(schedule: &Schedule, products: usize) -> Vec<Somebody> {
+fn sales(schedule: &Schedule, products: usize) -> Vec<Somebody> {
     let mut people = Vec::new();
     let mut keys = 0..;
     for n in 0..schedule.draw(1..=3) {
@@ -105,86 +91,91 @@ fn work(schedule: &Schedule, products: usize, keys: &mut impl Iterator<Item = u3
     }
 }
 
-/// What an act needs of the shop.
-pub struct Means {
-    pub node: Node,
-    pub products: Vec<kernel::id::ProductId>,
-    pub tokens: Vec<String>,
-    /// The order that the act is about.
-    pub order: Option<String>,
+/// One or two who buy something, and two of the staff who do not know of each other. What shoppers do after
+/// the sale they do when somebody of the staff tells them to.
+fn after(schedule: &Schedule, products: usize) -> Vec<Somebody> {
+    let mut people = Vec::new();
+    let mut keys = 0..;
+    let mut key = || keys.next().unwrap_or_default();
+    for n in 0..schedule.one(&[1, 1, 1, 2]) {
+        let mut acts = VecDeque::new();
+        for product in 0..schedule.draw(1..=2) {
+            acts.push_back(Act::Fill { product: product + 1, units: schedule.draw(1..=3) });
+        }
+        acts.push_back(Act::Order { key: key(), card: 0 });
+        let (name, who) = (format!("shopper {n}"), principal(Role::Customer));
+        people.push(Somebody { name, who, acts });
+    }
+    let planned = plot(schedule, products);
+    let others = (0..schedule.draw(1..=4)).map(|_| surprise(schedule, products)).collect();
+    for (name, acts) in [("staff", planned), ("colleague", others)] {
+        let acts = acts.into_iter().map(|what| Act::After { what, key: key() }).collect();
+        people.push(Somebody { name: name.to_owned(), who: principal(Role::Admin), acts });
+    }
+    people
 }
 
-impl Means {
-    /// Does it. None when there is nothing that it could be about.
-    pub async fn act(self, who: Principal, act: Act) -> Option<Answer> {
-        let Self { node, products, tokens, order } = self;
-        let of_order = |rest: &str| order.as_ref().map(|id| format!("{id}{rest}"));
-        let (path, key, body) = match act {
-            Act::Fill { product, units } => {
-                let body = json!({"product_id": products[product], "quantity": units});
-                ("/v1/cart/lines".to_owned(), String::new(), body)
-            }
-            Act::Coupon => {
-                let body = json!({"code": COUPON});
-                return Some(node.ask(&who, "PUT", "/v1/cart/coupon", "", body).await);
-            }
-            Act::Order { key, card } => {
-                ("/v1/orders".to_owned(), format!("order {key}"), order_body(&tokens[card]))
-            }
-            Act::Challenge { approve } => {
-                let order = of_order("")?;
-                let path = format!("/v1/orders/{order}");
-                let shown = node.ask(&who, "GET", &path, "", Value::Null).await;
-                let payment = shown.body["payment"]["id"].as_str()?.to_owned();
-                let outcome = if approve { "approve" } else { "decline" };
-                let path = format!("/v1/payments/{payment}/challenge");
-                (path, String::new(), json!({"outcome": outcome}))
-            }
-            Act::Cancel => {
-                let path = format!("/v1/orders/{}", of_order("/cancel")?);
-                (path, of_order(" cancel")?, json!({}))
-            }
-            Act::Ship => {
-                let path = format!("/v1/admin/orders/{}", of_order("/ship")?);
-                (path, of_order(" ship")?, json!({}))
-            }
-            Act::Deliver => {
-                let path = format!("/v1/admin/orders/{}", of_order("/deliver")?);
-                (path, of_order(" deliver")?, json!({}))
-            }
-            Act::StaffCancel => {
-                let path = format!("/v1/admin/orders/{}", of_order("/cancel")?);
-                (path, of_order(" staff cancel")?, json!({"reason": "a test"}))
-            }
-            Act::Refund { percent } => {
-                let path = format!("/v1/admin/orders/{}", of_order("")?);
-                let shown = node.ask(&who, "GET", &path, "", Value::Null).await;
-                let payment = shown.body["payment"]["id"].as_str()?.to_owned();
-                let total = shown.body["totals"]["total"]["amount"].as_str()?;
-                let total: rust_decimal::Decimal = total.parse().ok()?;
-                let share = rust_decimal::Decimal::new(percent, 2);
-                let money = json!({"amount": (total * share).round_dp(2).to_string(),
-                    "currency": "EUR"});
-                let path = format!("/v1/admin/payments/{payment}/refund");
-                (path, format!("{payment} refund {percent}"), json!({"amount": money}))
-            }
-            Act::Adjust { product, delta, key } => {
-                let path = format!("/v1/admin/stock/{}/adjust", products[product]);
-                (path, format!("adjust {key}"), json!({"delta": delta, "reason": "a test"}))
-            }
-            Act::Reprice { .. } => return None,
-        };
-        Some(node.ask(&who, "POST", &path, &key, body).await)
+/// What happens to an order, in an order in which it may go well.
+fn plot(schedule: &Schedule, products: usize) -> Vec<After> {
+    let next = || After::MoveReturn {
+        accept: schedule.draw(0..=5) > 0,
+        restock: schedule.draw(0..=1) == 0,
+    };
+    let (parcel, off) = (|| parcel(schedule), || off(schedule));
+    let (back, amount) = (|| back(schedule), || amount(schedule));
+    let edit = || edit(schedule, products);
+    let confirm = || After::Confirm { approve: schedule.draw(0..=4) > 0 };
+    match schedule.draw(0..=4) {
+        0 => vec![parcel(), After::Deliver, back(), next(), back(), next(), next(), next()],
+        1 => vec![After::Rest, After::Deliver, back(), next(), next(), next(), of_lines(schedule)],
+        2 => vec![amount(), off(), parcel(), amount(), of_lines(schedule), off()],
+        3 => vec![edit(), confirm(), edit(), confirm(), off(), amount()],
+        _ => vec![edit(), confirm(), After::Rest, After::Deliver, back(), next(), next(), next()],
     }
 }
 
-pub fn order_body(token: &str) -> Value {
-    json!({
-        "shipping_address": {
-            "name": "Ada Lovelace", "line1": "Unter den Linden 1", "city": "Berlin",
-            "postal_code": "10117", "country": "DE",
-        },
-        "shipping_method": "standard",
-        "payment": {"token": token},
-    })
+/// Anything that may happen to an order.
+fn surprise(schedule: &Schedule, products: usize) -> After {
+    match schedule.draw(0..=11) {
+        0 => After::Rest,
+        1 => parcel(schedule),
+        2 => off(schedule),
+        3 | 4 => amount(schedule),
+        5 => edit(schedule, products),
+        6 => After::Lose,
+        7 => After::Withdraw,
+        8 => After::Cancel,
+        9 => After::RefundPayment { percent: schedule.one(&[30, 100]) },
+        10 => back(schedule),
+        _ => After::MoveReturn { accept: true, restock: true },
+    }
+}
+
+fn parcel(schedule: &Schedule) -> After {
+    After::Parcel { line: schedule.draw(0..=1), units: schedule.draw(1..=2) }
+}
+
+fn off(schedule: &Schedule) -> After {
+    After::CancelLines { line: schedule.draw(0..=1), units: schedule.draw(1..=2) }
+}
+
+fn back(schedule: &Schedule) -> After {
+    After::AskBack { line: schedule.draw(0..=1), units: schedule.draw(1..=2) }
+}
+
+fn of_lines(schedule: &Schedule) -> After {
+    After::RefundLines { line: schedule.draw(0..=1), units: schedule.draw(1..=2) }
+}
+
+fn amount(schedule: &Schedule) -> After {
+    After::RefundAmount { percent: schedule.one(&[20, 50, 100]) }
+}
+
+fn edit(schedule: &Schedule, products: usize) -> After {
+    After::Edit {
+        line: schedule.draw(0..=1),
+        units: schedule.draw(0..=4),
+        add: (schedule.draw(0..=2) == 0).then(|| schedule.draw(0..=products - 1)),
+        card: schedule.one(&[0, 0, 0, 1, 2, 2]),
+    }
 }

@@ -7,7 +7,8 @@ use kernel::ports::Principal;
 use tokio::runtime::Handle;
 use tokio::task::{JoinHandle, LocalSet, spawn_local};
 
-use crate::people::{self, Act, Means, Somebody, order_body};
+use crate::acts::{Act, Means, order_body};
+use crate::people::{self, Somebody};
 use crate::schedule::Schedule;
 use crate::world::{Answer, Beginning, Node, World};
 
@@ -88,7 +89,7 @@ async fn live_here(beginning: &Beginning, seed: u64) -> Lived {
     platform::random::seed(seed);
     let schedule = Schedule::new(seed);
     let world = beginning.world(schedule.clone()).await;
-    let people = people::draw(&schedule, beginning.products.len());
+    let (people, is_after) = people::draw(&schedule, beginning.products.len());
     let node = world.node("node 0").await;
     let others = Handle::current().metrics().num_alive_tasks();
     let mut run = Run {
@@ -103,6 +104,9 @@ async fn live_here(beginning: &Beginning, seed: u64) -> Lived {
         told: Vec::new(),
         others,
     };
+    if is_after {
+        run.sell().await;
+    }
     run.go_wrong().await;
     let broken = match run.come_to_rest().await {
         Ok(()) => run.keeps_its_word().await.err(),
@@ -115,6 +119,20 @@ async fn live_here(beginning: &Beginning, seed: u64) -> Lived {
 }
 
 impl Run<'_> {
+    /// What is done before the staff comes: nothing goes wrong, and everything is sold.
+    async fn sell(&mut self) {
+        let faults = self.schedule.be_kind();
+        for n in 0..self.people.len() {
+            while !self.people[n].is_staff() && !self.people[n].acts.is_empty() {
+                self.act(n);
+                self.let_all_through().await;
+            }
+        }
+        self.begin(Chore::TakeUp);
+        self.let_all_through().await;
+        self.schedule.be_unkind(faults);
+    }
+
     async fn go_wrong(&mut self) {
         for _ in 0..MOVES_MAX {
             self.quiet().await;
@@ -190,10 +208,14 @@ impl Run<'_> {
             return;
         }
         // The shopper's own newest order, or anybody's for the staff.
-        let who = self.people[n].who.clone();
-        let order = if act.is_about_an_order() && !self.told.is_empty() {
-            let any = self.schedule.draw(0..=self.told.len() - 1);
-            Some(self.told[any].id.clone())
+        let mut who = self.people[n].who.clone();
+        let is_any = self.people[n].is_staff() && act.is_about_an_order();
+        let order = if is_any && !self.told.is_empty() {
+            let told = &self.told[self.schedule.draw(0..=self.told.len() - 1)];
+            if matches!(act, Act::After { what, .. } if what.is_of_the_shopper()) {
+                who = self.people[told.somebody].who.clone();
+            }
+            Some(told.id.clone())
         } else {
             let own = |told: &&Told| self.people[told.somebody].who.id == who.id;
             self.told.iter().rev().find(own).map(|told| told.id.clone())
@@ -276,7 +298,9 @@ impl Run<'_> {
             }
         };
         let Some(Answer { status, body }) = answer else { return };
-        let too_early = status == 409 && act.is_about_an_order() && self.schedule.draw(0..=1) > 0;
+        let patience = if matches!(act, Act::After { .. }) { 3 } else { 1 };
+        let too_early =
+            status == 409 && act.is_about_an_order() && self.schedule.draw(0..=patience) > 0;
         if status == 503 || too_early {
             self.people[somebody].acts.push_front(act.clone());
         }
@@ -323,10 +347,14 @@ impl Run<'_> {
 
     async fn open_orders(&self) -> Vec<String> {
         let orders = self.node.orders.briefs(None, 1_000).await.unwrap();
-        let open =
-            |status| matches!(status, order::Status::Pending | order::Status::AwaitingPayment);
-        let open = orders.iter().filter(|order| open(order.status));
-        open.map(|order| format!("{} is {}", order.number, order.status.word())).collect()
+        let open = |order: &&order::Brief| {
+            matches!(order.status, order::Status::Pending | order::Status::AwaitingPayment)
+                || order.is_being_edited
+                || order.giving != 0
+        };
+        let open = orders.iter().filter(open);
+        open.map(|order| format!("{} is {}, or changes still", order.number, order.status.word()))
+            .collect()
     }
 
     /// A key is one order, and its answer is the same for ever; a shopper has as many orders as they

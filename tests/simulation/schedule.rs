@@ -88,9 +88,14 @@ impl Schedule {
         [Fate::NotMade, Fate::AnswerLost, Fate::Twice][state.dice.random_range(0..3)]
     }
 
-    /// Nothing goes wrong from here on.
-    pub fn be_kind(&self) {
-        self.state().faults = 0;
+    /// Nothing goes wrong from here on. How many calls in a hundred did before.
+    pub fn be_kind(&self) -> u32 {
+        std::mem::take(&mut self.state().faults)
+    }
+
+    /// So many calls in a hundred go wrong from here on.
+    pub fn be_unkind(&self, faults: u32) {
+        self.state().faults = faults;
     }
 
     pub fn draw<T: rand::distr::uniform::SampleUniform + PartialOrd>(

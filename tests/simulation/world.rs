@@ -14,7 +14,7 @@ use inventory::Inventory;
 use kernel::clock::ClockHand;
 use kernel::events::ProductCreated;
 use kernel::id::{EventId, ProductId};
-use kernel::ports::{Principal, Role};
+use kernel::ports::{Factor, Principal, Proof, Role};
 use kernel::{Clock, Currency, Envelope, Event, Money, Timestamp};
 use order::{ManualFulfilment, Orders, TaxTable};
 use payment::{Payments, Sandbox};
@@ -183,8 +183,11 @@ impl Drop for Beginning {
     }
 }
 
+/// Somebody who has just shown a second factor, however long the world goes on.
 pub fn principal(role: Role) -> Principal {
-    platform::testing::principal(role)
+    let amr = vec![Factor::Pwd, Factor::Otp];
+    let proof = Proof::Login { session: None, amr, auth_time: first_day() + TimeDelta::days(365) };
+    Principal { proof, ..platform::testing::principal(role) }
 }
 
 async fn open_stock(inventory: &Inventory, product_id: ProductId, units: i64) {

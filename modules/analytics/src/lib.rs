@@ -1,7 +1,8 @@
 //! Figures: projections of the orders' and searches' events, and nothing that is true only here.
 //!
 //! A confirmed order counts on the UTC day of its confirmation; a cancelled one is taken back from
-//! that day. The figures are written in the commit that moves the subscription's cursor, so no event
+//! that day. What an order gives back counts on the day of the order too, in figures of its own: what
+//! was sold stays, and a day's orders less their refunds are what the shop has of them. The figures are written in the commit that moves the subscription's cursor, so no event
 //! counts twice, and `platform::bus::replay` builds them again from the first event.
 
 mod domain;
@@ -14,14 +15,16 @@ mod verify;
 use std::time::Duration;
 
 use chrono::TimeDelta;
-use kernel::events::{OrderCancelled, OrderConfirmed, OrderEdited, SearchPerformed};
+use kernel::events::{OrderCancelled, OrderConfirmed, OrderEdited, OrderRefunded, SearchPerformed};
 use platform::bus::{Subscription, Topic};
 use platform::module::Schema;
 use platform::sql::{self, Db};
 use platform::tasks::Tasks;
 use platform::verify::Check;
 
-platform::migrations! { "analytics": "0001_sales", "0002_search_terms" }
+pub use store::Day;
+
+platform::migrations! { "analytics": "0001_sales", "0002_search_terms", "0003_refunds" }
 
 /// The tables of this module and the statements over them.
 pub const SCHEMA: Schema = Schema {
@@ -66,6 +69,7 @@ impl Analytics {
             Topic::of::<OrderConfirmed>(),
             Topic::of::<OrderCancelled>(),
             Topic::of::<OrderEdited>(),
+            Topic::of::<OrderRefunded>(),
         ];
         let searches = [Topic::of::<SearchPerformed>()];
         vec![
@@ -93,9 +97,8 @@ impl Analytics {
         Ok(trimmed == TRIM_MAX.unsigned_abs())
     }
 
-    /// Orders and revenue in minor units of every day (UTC, `2026-11-22`) and currency, for checks
-    /// across modules.
-    pub async fn days(&self) -> sql::Result<Vec<(String, String, i64, i64)>> {
+    /// The figures of every day, for checks across modules.
+    pub async fn days(&self) -> sql::Result<Vec<Day>> {
         store::all_days(&self.db).await
     }
 

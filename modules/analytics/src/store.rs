@@ -1,5 +1,7 @@
 //! The figures' tables.
 
+use std::collections::BTreeMap;
+
 use chrono::NaiveDate;
 use kernel::id::ProductId;
 use kernel::{Currency, Money};
@@ -9,7 +11,7 @@ use platform::sql::{Db, Error, Result, Tx};
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::domain::{Period, Sale};
+use crate::domain::{Given, Period, Sale};
 
 platform::statements! {
     ADD_DAY = "insert into sales_day (day, currency, orders, units, goods, revenue)
@@ -46,14 +48,31 @@ platform::statements! {
            from jsonb_to_recordset($3) as l(product_id uuid, units bigint, goods bigint)
           where day = $1 and currency = $2 and product_sales.product_id = l.product_id
             and product_sales.units >= l.units and product_sales.goods >= l.goods";
+    /// Amounts below zero are taken back.
+    REFUND_DAY = "update sales_day set refunds = refunds + $3
+                   where day = $1 and currency = $2 and refunds + $3 >= 0";
+    REFUND_PRODUCTS =
+        "update product_sales set refunded_units = refunded_units + l.n, refunds = refunds + l.amount
+           from (select unhex(value->>'product_id', '-') as id, value->>'units' as n,
+                        value->>'goods' as amount from json_each($3)) l
+          where day = $1 and currency = $2 and product_id = l.id and refunded_units + l.n >= 0
+            and refunds + l.amount >= 0",
+        "update product_sales set refunded_units = product_sales.refunded_units + l.units,
+                refunds = product_sales.refunds + l.goods
+           from jsonb_to_recordset($3) as l(product_id uuid, units bigint, goods bigint)
+          where day = $1 and currency = $2 and product_sales.product_id = l.product_id
+            and product_sales.refunded_units + l.units >= 0
+            and product_sales.refunds + l.goods >= 0";
     CLEAR_DAYS = "delete from sales_day";
     CLEAR_PRODUCTS = "delete from product_sales";
-    ALL_DAYS = "select day, currency, orders, revenue from sales_day where orders > 0";
+    ALL_DAYS = "select day, currency, orders, revenue, refunds from sales_day where orders > 0";
     /// At most one row for each day and currency of a bounded period.
-    SALES = "select day, currency, orders, units, goods, revenue from sales_day
+    SALES = "select day, currency, orders, units, goods, revenue, refunds from sales_day
               where day >= $1 and day <= $2 and orders > 0 order by day, currency";
     TOP = "select product_id, currency, cast(sum(units) as bigint) as units,
-                  cast(sum(goods) as bigint) as goods
+                  cast(sum(goods) as bigint) as goods,
+                  cast(sum(refunded_units) as bigint) as refunded_units,
+                  cast(sum(refunds) as bigint) as refunds
              from product_sales where day >= $1 and day <= $2
             group by product_id, currency having sum(units) > 0
             order by cast(sum(units) as bigint) desc, product_id, currency limit $3";
@@ -66,11 +85,19 @@ platform::statements! {
                                 select day, currency, -units, -goods from product_sales) both_sides
                          group by day, currency) d
                  where d.units <> 0 or d.goods <> 0 limit 20";
+    /// Money may be given back for no units.
+    REFUNDS_OFF = "select d.day || ' ' || d.currency
+                     from (select day, currency, sum(refunds) as refunds
+                             from (select day, currency, refunds from sales_day
+                                   union all
+                                   select day, currency, -refunds from product_sales) both_sides
+                            group by day, currency) d
+                    where d.refunds < 0 limit 20";
 }
 
-fn products(sale: &Sale) -> Json<Vec<serde_json::Value>> {
+fn products(of: &BTreeMap<ProductId, (i64, i64)>) -> Json<Vec<serde_json::Value>> {
     let product = |(id, (units, goods)): (&ProductId, &(i64, i64))| json!({"product_id": id.to_string(), "units": units, "goods": goods});
-    Json(sale.products.iter().map(product).collect())
+    Json(of.iter().map(product).collect())
 }
 
 /// Counts a sale.
@@ -90,7 +117,7 @@ pub(crate) async fn add(tx: &mut Tx, sale: &Sale) -> Result<()> {
     tx.query(ADD_PRODUCTS)
         .bind(day.as_str())
         .bind(sale.currency.code())
-        .bind(products(sale))
+        .bind(products(&sale.products))
         .execute()
         .await?;
     Ok(())
@@ -112,7 +139,7 @@ pub(crate) async fn take_back(tx: &mut Tx, sale: &Sale) -> Result<()> {
         .query(TAKE_PRODUCTS)
         .bind(day.as_str())
         .bind(sale.currency.code())
-        .bind(products(sale))
+        .bind(products(&sale.products))
         .execute()
         .await?;
     if days == 1 && usize::try_from(taken) == Ok(sale.products.len()) {
@@ -120,6 +147,25 @@ pub(crate) async fn take_back(tx: &mut Tx, sale: &Sale) -> Result<()> {
     }
     let currency = sale.currency;
     Err(Error::Inconsistent(format!("no such sale was counted on {day} in {currency}")))
+}
+
+/// Counts what an order gave back; refused when the order was not counted, or has not given so much.
+pub(crate) async fn refund(tx: &mut Tx, given: &Given) -> Result<()> {
+    if fault::bug("refund_is_not_counted") {
+        return Ok(());
+    }
+    let (day, currency) = (given.day.to_string(), given.currency.code());
+    let days =
+        tx.query(REFUND_DAY).bind(day.as_str()).bind(currency).bind(given.amount).execute().await?;
+    let mut counted = 0;
+    if !given.products.is_empty() {
+        let of_products = tx.query(REFUND_PRODUCTS).bind(day.as_str()).bind(currency);
+        counted = of_products.bind(products(&given.products)).execute().await?;
+    }
+    if days == 1 && usize::try_from(counted) == Ok(given.products.len()) {
+        return Ok(());
+    }
+    Err(Error::Inconsistent(format!("what is given back on {day} was not sold in {currency}")))
 }
 
 /// Empties the figures.
@@ -135,6 +181,7 @@ pub(crate) struct DaySales {
     pub units: i64,
     pub goods: Money,
     pub revenue: Money,
+    pub refunds: Money,
 }
 
 #[derive(platform::sql::Record)]
@@ -145,6 +192,7 @@ struct DayRow {
     units: i64,
     goods: i64,
     revenue: i64,
+    refunds: i64,
 }
 
 fn currency(code: &str) -> Result<Currency> {
@@ -162,6 +210,7 @@ impl DayRow {
             units: self.units,
             goods: Money::from_minor(self.goods, currency),
             revenue: Money::from_minor(self.revenue, currency),
+            refunds: Money::from_minor(self.refunds, currency),
         })
     }
 }
@@ -178,6 +227,8 @@ pub(crate) struct ProductSales {
     pub product_id: ProductId,
     pub units: i64,
     pub goods: Money,
+    pub refunded_units: i64,
+    pub refunds: Money,
 }
 
 #[derive(platform::sql::Record)]
@@ -186,6 +237,8 @@ struct ProductRow {
     currency: String,
     units: i64,
     goods: i64,
+    refunded_units: i64,
+    refunds: i64,
 }
 
 /// The products of which most units were sold in a period, most first.
@@ -194,13 +247,34 @@ pub(crate) async fn top(db: &Db, period: Period, limit: u32) -> Result<Vec<Produ
     let rows: Vec<ProductRow> =
         db.query(TOP).bind(from).bind(to).bind(i64::from(limit)).all().await?;
     let sales = |row: ProductRow| {
-        let goods = Money::from_minor(row.goods, currency(&row.currency)?);
-        Ok(ProductSales { product_id: row.product_id.into(), units: row.units, goods })
+        let currency = currency(&row.currency)?;
+        Ok(ProductSales {
+            product_id: row.product_id.into(),
+            units: row.units,
+            goods: Money::from_minor(row.goods, currency),
+            refunded_units: row.refunded_units,
+            refunds: Money::from_minor(row.refunds, currency),
+        })
     };
     rows.into_iter().map(sales).collect()
 }
 
-/// Orders and revenue in minor units of every day and currency.
-pub(crate) async fn all_days(db: &Db) -> Result<Vec<(String, String, i64, i64)>> {
+/// What the figures say of a day (UTC, `2026-11-22`) in a currency.
+#[derive(Debug, Clone, PartialEq, Eq, platform::sql::Record)]
+pub struct Day {
+    /// The day.
+    pub day: String,
+    /// The currency.
+    pub currency: String,
+    /// How many orders.
+    pub orders: i64,
+    /// What they cost, in minor units.
+    pub revenue: i64,
+    /// What they gave back, in minor units.
+    pub refunds: i64,
+}
+
+/// Every day in every currency.
+pub(crate) async fn all_days(db: &Db) -> Result<Vec<Day>> {
     db.query(ALL_DAYS).all().await
 }

@@ -5,7 +5,8 @@
 //! when it passes the point of that name. `STOA_FAULT=reject:STEP`, `lose:STEP` and `repeat:STEP`
 //! let a saga step be refused, lose its answer after it took effect, or run twice.
 //! `STOA_FAULT=from:FILE` does what the file says at that moment, or nothing while there is none.
-//! `STOA_BUG=NAME` switches a seeded bug on, so that a test can show that it would be found.
+//! `STOA_BUG=NAME` switches a seeded bug on, so that a test can show that it would be found, and
+//! `STOA_BUG=NAME,NAME` several.
 
 /// A place where a test may kill the process: `when` is `before commit of`, `after call of`, ...
 #[cfg(not(feature = "faults"))]
@@ -102,6 +103,6 @@ mod active {
 
     /// Whether a seeded bug is switched on.
     pub fn bug(name: &str) -> bool {
-        *BUG == name
+        BUG.split(',').any(|bug| bug == name)
     }
 }

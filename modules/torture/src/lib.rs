@@ -18,10 +18,23 @@ pub use client::Error;
 pub use plan::Plan;
 pub use verdict::Verdict;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use client::Door;
 use people::Staff;
+
+/// What a call of the carrier says of itself.
+#[derive(Debug, Clone)]
+pub struct Signed {
+    /// When it was made, in seconds since 1970.
+    pub at: i64,
+    /// Its signature.
+    pub signature: String,
+}
+
+/// Signs a call as the shop's carrier does: of this id, made so many seconds from now, with this body.
+pub type Signer = Arc<dyn Fn(&str, i64, &[u8]) -> Signed + Send + Sync>;
 
 /// The shop that is attacked. It must be one that may be broken.
 #[derive(Clone)]
@@ -35,6 +48,8 @@ pub struct Target {
     pub patience: Duration,
     /// A word that no other run has: names of products and promotions are made of it.
     pub run: String,
+    /// Speaks for the shop's carrier; none where the staff ships by hand.
+    pub signer: Option<Signer>,
 }
 
 impl std::fmt::Debug for Target {
@@ -48,6 +63,7 @@ pub(crate) struct World {
     door: Door,
     staff: Staff,
     run: String,
+    signer: Option<Signer>,
 }
 
 /// Carries out a plan, all attacks at once, and tells what became of each promise.
@@ -57,6 +73,7 @@ pub async fn run(target: &Target, plan: &Plan) -> Result<Vec<Verdict>, Error> {
     let door = Door::new(&target.base, target.patience)?;
     let staff = Staff::new(&door, &target.key);
     staff.arrive().await?;
-    let world = World { door, staff, run: target.run.clone() };
+    let (run, signer) = (target.run.clone(), target.signer.clone());
+    let world = World { door, staff, run, signer };
     Ok(plan.carry_out(&world).await)
 }

@@ -3,7 +3,7 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::client::{Answer, Client, Door, KEY, Result};
+use crate::client::{Answer, Client, Door, Error, KEY, Result};
 
 /// A card that is approved.
 pub(crate) const APPROVED: &str = "4242424242424242";
@@ -253,6 +253,35 @@ impl Staff {
             taken + open - cents(&payment["refunded"])
         };
         Ok(self.payments(order).await?.iter().map(keeps).sum())
+    }
+
+    /// An order as the staff sees it.
+    pub async fn order(&self, id: &str) -> Result<Value> {
+        self.client.must_get(&format!("/v1/admin/orders/{id}")).await
+    }
+
+    /// What happened to an order after its sale.
+    pub async fn changes(&self, id: &str) -> Result<Vec<Value>> {
+        let changes = self.client.must_get(&format!("/v1/admin/orders/{id}/changes")).await?;
+        Ok(changes.as_array().cloned().unwrap_or_default())
+    }
+
+    /// The carrier's number of an order's parcel.
+    pub async fn tracking(&self, order: &str) -> Result<String> {
+        let mut path = "/v1/admin/carrier/parcels?limit=100".to_owned();
+        loop {
+            let page = self.client.must_get(&path).await?;
+            let mut items = page["items"].as_array().into_iter().flatten();
+            if let Some(found) = items.find(|it| it["order_id"] == order) {
+                return Ok(text(found, "tracking"));
+            }
+            match page["next_cursor"].as_str() {
+                Some(cursor) => {
+                    path = format!("/v1/admin/carrier/parcels?limit=100&cursor={cursor}");
+                }
+                None => return Err(Error::Vain(format!("a parcel of order {order}"))),
+            }
+        }
     }
 
     /// Moves an order: `ship`, `deliver` or `cancel`.

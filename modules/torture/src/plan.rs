@@ -12,7 +12,8 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use crate::attacks::{
-    Budget, Cancels, Carts, Challenges, Coupon, DoubleClicks, HangUps, LastUnits, Prices, Refunds,
+    Budget, Cancels, Carts, Challenges, Coupon, DoubleClicks, HangUps, LastUnits, OrderRefunds,
+    Parts, Prices, Refunds, Returns, Webhooks,
 };
 use crate::verdict::Verdict;
 use crate::{World, attacks};
@@ -32,6 +33,10 @@ pub struct Plan {
     refunds: Refunds,
     challenges: Challenges,
     hang_ups: HangUps,
+    order_refunds: OrderRefunds,
+    parts: Parts,
+    returns: Returns,
+    webhooks: Webhooks,
 }
 
 /// Numbers that follow from a seed.
@@ -98,6 +103,10 @@ impl Plan {
             refunds: Refunds::draw(&mut dice(), crowd),
             challenges: Challenges::draw(&mut dice(), crowd),
             hang_ups: HangUps::draw(&mut dice(), crowd),
+            order_refunds: OrderRefunds::draw(&mut dice(), crowd),
+            parts: Parts::draw(&mut dice(), crowd),
+            returns: Returns::draw(&mut dice(), crowd),
+            webhooks: Webhooks::draw(&mut dice(), crowd),
         }
     }
 
@@ -120,6 +129,10 @@ impl Plan {
             attacks::told(Refunds::PROMISE, self.refunds.attack(world)).boxed_local(),
             attacks::told(Challenges::PROMISE, self.challenges.attack(world)).boxed_local(),
             attacks::told(HangUps::PROMISE, self.hang_ups.attack(world)).boxed_local(),
+            attacks::told(OrderRefunds::PROMISE, self.order_refunds.attack(world)).boxed_local(),
+            attacks::told(Parts::PROMISE, self.parts.attack(world)).boxed_local(),
+            attacks::told(Returns::PROMISE, self.returns.attack(world)).boxed_local(),
+            attacks::told(Webhooks::PROMISE, self.webhooks.attack(world)).boxed_local(),
         ];
         join_all(attacks).await
     }

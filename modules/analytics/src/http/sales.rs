@@ -53,12 +53,15 @@ pub(super) struct SalesView {
     items: Vec<DayView>,
 }
 
-/// What was sold on one day in one currency: confirmed orders less cancelled ones.
+/// What was sold on one day in one currency: confirmed orders less cancelled ones. What was given back of
+/// them stands beside it and counts on the day of the order, whenever it was given: `revenue` less `refunds`
+/// is what the shop has of the orders of a day.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(example = json!({
     "day": "2026-11-22", "orders": 3, "units": 5,
     "goods": {"amount": "99.95", "currency": "EUR"},
-    "revenue": {"amount": "104.85", "currency": "EUR"}
+    "revenue": {"amount": "104.85", "currency": "EUR"},
+    "refunds": {"amount": "19.99", "currency": "EUR"}
 }))]
 pub(super) struct DayView {
     /// The UTC day of the orders' confirmation.
@@ -72,6 +75,9 @@ pub(super) struct DayView {
     goods: Money,
     /// What the orders cost the customers.
     revenue: Money,
+    /// What of it was given back: refunds of orders, units that were called off, returns. What an edit made
+    /// an order cost less is in `revenue` already, and refunds of a payment alone are not counted.
+    refunds: Money,
 }
 
 /// The products of which most units were sold.
@@ -91,7 +97,8 @@ pub(super) struct TopView {
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(example = json!({
     "product_id": "0198f2a4-6f0e-7c3a-9d61-0a4f3c1b2d11", "units": 5,
-    "goods": {"amount": "99.95", "currency": "EUR"}
+    "goods": {"amount": "99.95", "currency": "EUR"},
+    "refunded_units": 1, "refunds": {"amount": "19.99", "currency": "EUR"}
 }))]
 pub(super) struct ProductView {
     /// The product.
@@ -100,6 +107,10 @@ pub(super) struct ProductView {
     units: i64,
     /// Their price before discount, shipping and tax.
     goods: Money,
+    /// How many of these units were paid back: called off, returned, or kept by the customer.
+    refunded_units: i64,
+    /// What was given back for these units, as the customer had paid it.
+    refunds: Money,
 }
 
 pub(super) fn period(
@@ -128,6 +139,7 @@ pub(super) async fn sales(
         units: day.units,
         goods: day.goods,
         revenue: day.revenue,
+        refunds: day.refunds,
     };
     let items = days.into_iter().map(view).collect();
     ok(&SalesView { from: period.from, to: period.to, items })
@@ -153,6 +165,8 @@ pub(super) async fn top_products(
         product_id: product.product_id,
         units: product.units,
         goods: product.goods,
+        refunded_units: product.refunded_units,
+        refunds: product.refunds,
     };
     let items = products.into_iter().map(view).collect();
     ok(&TopView { from: period.from, to: period.to, items })

@@ -1,13 +1,14 @@
 use async_trait::async_trait;
 use kernel::Envelope;
-use kernel::events::{OrderCancelled, OrderConfirmed, OrderEdited};
+use kernel::events::{OrderCancelled, OrderConfirmed, OrderEdited, OrderRefunded};
 use platform::bus::{HandlerError, Reaction};
 use platform::sql::Tx;
 
-use crate::domain::Sale;
+use crate::domain::{Given, Sale};
 use crate::store;
 
-/// Counts confirmed orders, takes cancelled ones back, and edited ones as what they are now.
+/// Counts confirmed orders, takes cancelled ones back with what they gave back, and edited ones as what
+/// they are now. What orders give back counts beside what they cost.
 pub(crate) struct Sales;
 
 #[async_trait]
@@ -25,6 +26,19 @@ impl Reaction for Sales {
             }
             let sale = Sale::of(cancelled.confirmed_at, cancelled.total, &cancelled.lines)?;
             store::take_back(tx, &sale).await?;
+            if let Some(refunded) = cancelled.refunded {
+                let given =
+                    Given::of(cancelled.confirmed_at, refunded.amount, &refunded.lines)?.undone();
+                store::refund(tx, &given).await?;
+            }
+        } else if let Some(refunded) = event.open::<OrderRefunded>() {
+            let refunded = refunded?;
+            // An order that was called off has no sale, and an edit took what is given back out of it.
+            if !refunded.is_sold || refunded.is_difference {
+                return Ok(());
+            }
+            let given = Given::of(refunded.confirmed_at, refunded.amount, &refunded.lines)?;
+            store::refund(tx, &given).await?;
         } else if let Some(edited) = event.open::<OrderEdited>() {
             let edited = edited?;
             let before = Sale::of(edited.confirmed_at, edited.total_before, &edited.lines_before)?;

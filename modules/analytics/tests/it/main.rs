@@ -7,8 +7,10 @@ use actix_web::App;
 use actix_web::HttpMessage;
 use actix_web::test::{TestRequest, call_service, init_service, read_body_json};
 use analytics::{Analytics, SCHEMA};
-use kernel::events::{OrderCancelled, OrderConfirmed, SoldLine};
-use kernel::id::{CustomerId, OrderId, ProductId};
+use kernel::events::{
+    OrderCancelled, OrderConfirmed, OrderRefunded, Refunded, RefundedLine, SoldLine,
+};
+use kernel::id::{ChangeId, CustomerId, OrderId, ProductId};
 use kernel::ports::Role;
 use kernel::{Clock, Currency, Money, Timestamp};
 use platform::audit::Actor;
@@ -22,6 +24,7 @@ platform::on_both_engines!(super::SCHEMA =>
     figures_follow_the_orders,
     several_relays_count_once_and_a_replay_counts_the_same,
     what_was_never_sold_is_not_taken_back,
+    what_is_given_back_counts_once_beside_what_was_sold,
     bad_input_names_the_field,
 );
 
@@ -86,7 +89,15 @@ impl Shop {
             confirmed_at,
             reason,
             was_confirmed: true,
+            refunded: None,
         }
+    }
+
+    /// Gives money of an order back: its event of this number.
+    async fn refund(&self, of: &OrderCancelled, amount: Money, lines: &[RefundedLine], n: i64) {
+        let mut tx = self.orders.begin("refund").await.unwrap();
+        tx.emit(&refunded(of, amount, lines), n).unwrap();
+        tx.commit().await.unwrap();
     }
 
     async fn cancel(&self, event: &OrderCancelled) {
@@ -119,6 +130,19 @@ impl Shop {
 
 fn line(product_id: ProductId, quantity: i64, total: Money) -> SoldLine {
     SoldLine { product_id, sku: "sku".to_owned(), name: "name".to_owned(), quantity, total }
+}
+
+fn refunded(of: &OrderCancelled, amount: Money, lines: &[RefundedLine]) -> OrderRefunded {
+    OrderRefunded {
+        order_id: of.order_id,
+        change_id: ChangeId::new(),
+        customer_id: of.customer_id,
+        amount,
+        confirmed_at: of.confirmed_at,
+        is_sold: true,
+        is_difference: false,
+        lines: lines.to_vec(),
+    }
 }
 
 fn euro(minor: i64) -> Money {
@@ -199,6 +223,55 @@ async fn what_was_never_sold_is_not_taken_back(db: Db) {
     assert_eq!(shop.get("sales").await["items"][0]["orders"], 1);
     let parked = dead_letters(&shop.figures, None, 10).await.unwrap();
     assert_eq!(parked.len(), 1);
+    shop.books_are_right().await;
+}
+
+async fn what_is_given_back_counts_once_beside_what_was_sold(db: Db) {
+    let shop = Shop::new(&db).await;
+    let (lamp, vase) = (ProductId::new(), ProductId::new());
+    let lines = [line(lamp, 2, euro(2_000)), line(vase, 1, euro(500))];
+    let first = shop.confirm(&lines, euro(2_900)).await;
+    let second = shop.confirm(&[line(lamp, 1, euro(1_000))], euro(1_490)).await;
+    let of_lamp = [RefundedLine { product_id: lamp, quantity: 1, amount: euro(950) }];
+    shop.refund(&first, euro(950), &of_lamp, 2).await;
+    shop.refund(&first, euro(100), &[], 3).await;
+    shop.refund(&second, euro(950), &of_lamp, 2).await;
+    // Neither is a refund of what counts as sold.
+    let mut tx = shop.orders.begin("refund").await.unwrap();
+    let difference = OrderRefunded { is_difference: true, ..refunded(&first, euro(40), &[]) };
+    tx.emit(&difference, 4).unwrap();
+    let called_off = OrderRefunded { is_sold: false, ..refunded(&second, euro(40), &[]) };
+    tx.emit(&called_off, 3).unwrap();
+    tx.commit().await.unwrap();
+    shop.deliver().await;
+    let sales = shop.get("sales").await;
+    assert_eq!(sales["items"][0]["revenue"], json!(euro(4_390)), "{sales}");
+    assert_eq!(sales["items"][0]["refunds"], json!(euro(2_000)), "{sales}");
+    let top = shop.get("top-products").await;
+    assert_eq!(
+        (&top["items"][0]["units"], &top["items"][0]["refunded_units"]),
+        (&json!(3), &json!(2))
+    );
+    assert_eq!(top["items"][0]["refunds"], json!(euro(1_900)));
+    assert_eq!(top["items"][1]["refunds"], json!(euro(0)));
+    shop.books_are_right().await;
+
+    // An order that is called off takes what it gave back along.
+    let back = Refunded { amount: euro(950), lines: of_lamp.to_vec() };
+    let mut tx = shop.orders.begin("cancel").await.unwrap();
+    tx.emit(&OrderCancelled { refunded: Some(back), ..second }, 4).unwrap();
+    tx.commit().await.unwrap();
+    shop.deliver().await;
+    let sales = shop.get("sales").await;
+    assert_eq!(sales["items"][0]["revenue"], json!(euro(2_900)), "{sales}");
+    assert_eq!(sales["items"][0]["refunds"], json!(euro(1_050)), "{sales}");
+    let top = shop.get("top-products").await;
+
+    replay(&shop.analytics.subscriptions()[0], &Actor::OPERATOR).await.unwrap();
+    shop.deliver().await;
+    assert_eq!(shop.get("sales").await, sales);
+    assert_eq!(shop.get("top-products").await, top);
+    assert!(dead_letters(&shop.figures, None, 10).await.unwrap().is_empty());
     shop.books_are_right().await;
 }
 

@@ -37,6 +37,32 @@ pub struct OrderRefunded {
     pub confirmed_at: Timestamp,
     /// Whether the order still counts as sold: it was not called off meanwhile.
     pub is_sold: bool,
+    /// Whether it is what an edit made the order cost less: what was sold is less by it already.
+    #[serde(default)]
+    pub is_difference: bool,
+    /// The units it was given back for, where it is known.
+    #[serde(default)]
+    pub lines: Vec<RefundedLine>,
+}
+
+/// Units whose price was given back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RefundedLine {
+    /// The product.
+    pub product_id: ProductId,
+    /// How many units.
+    pub quantity: i64,
+    /// What was given back for them.
+    pub amount: Money,
+}
+
+/// What was given back of an order, all `order.refunded` of it together but those of edits.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refunded {
+    /// How much.
+    pub amount: Money,
+    /// The units it was given back for, where it is known.
+    pub lines: Vec<RefundedLine>,
 }
 
 /// Money of an order could not be given back, or not all of it.

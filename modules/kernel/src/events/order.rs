@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-use super::publishes;
+use super::{Refunded, publishes};
 use crate::id::{ChangeId, CustomerId, OrderId, ProductId, ShipmentId};
 use crate::money::Money;
 
@@ -82,6 +82,9 @@ pub struct OrderCancelled {
     /// were given back before this is told.
     #[serde(default = "yes")]
     pub was_confirmed: bool,
+    /// What had been given back of it before.
+    #[serde(default)]
+    pub refunded: Option<Refunded>,
 }
 
 const fn yes() -> bool {

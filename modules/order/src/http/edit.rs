@@ -29,7 +29,7 @@ use crate::usecase::place::Placed;
             headers(("Location"), ("Retry-After"))),
         (status = 402, description = "`payment_declined`: the order is as it was", body = Problem),
         (status = 403, description = "Less to pay needs `orders.refund` and `mfa_required`", body = Problem),
-        (status = 409, description = "`price_changed`: `difference`; `out_of_stock`, `not_sellable`; `order_state`: `order_status`, and `allowed` moves; or `conflict`, `idempotency_in_progress`", body = Problem),
+        (status = 409, description = "`price_changed`: `difference`; `out_of_stock`, `not_sellable`; `order_state`: `order_status`, and `allowed` moves, or `refundable`, which is less than it would cost less; or `conflict`, `idempotency_in_progress`", body = Problem),
     ))]
 pub(super) async fn edit(
     orders: Data<Orders>,

@@ -15,7 +15,7 @@ use crate::usecase::refund::DEADLINE;
 /// What it hears of.
 pub const TOPICS: [Topic; 1] = [Topic::of::<OrderEdited>()];
 
-/// Starts what gives the difference back. Its place in the order's balance was taken with the edit.
+/// Starts what gives the difference back. Its place in the order's balance was taken when the edit began.
 pub struct GiveDifference {
     /// Who runs the refunds.
     pub refunds: Coordinator<GiveBack>,

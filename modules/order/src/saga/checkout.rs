@@ -184,6 +184,7 @@ impl Checkout {
             confirmed_at: order.created_at,
             reason: how.reason,
             was_confirmed: fault::bug("cancelled_checkout_was_sold"),
+            refunded: None,
         };
         tx.emit(&event, order.version + 1)?;
         give_back(tx, &order).await?;

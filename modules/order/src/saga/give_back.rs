@@ -12,6 +12,7 @@ use kernel::id::{ChangeId, OrderId};
 use kernel::ports::{Payments, Refund};
 use kernel::problem::{Problem, code};
 use kernel::{Clock, Money};
+use platform::fault;
 use platform::idempotency::{self, Answer, Key};
 use platform::saga::{Outcome, Saga, Step};
 use platform::sql::{Error, Result, Tx};
@@ -19,6 +20,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::after_sale::{Change, Kind};
 use crate::domain::change_state::Fact;
+use crate::domain::given::units_given;
 use crate::domain::order::Order;
 use crate::domain::status::Status;
 use crate::store::change::{self, Gone, ORDER_REFUNDED};
@@ -119,6 +121,8 @@ impl GiveBack {
                 amount: given,
                 confirmed_at: order.confirmed_at.unwrap_or(order.created_at),
                 is_sold: order.status != Status::Cancelled,
+                is_difference: change.kind == Kind::Edit,
+                lines: units_given(&order, &change),
             };
             tx.emit(&event, told)?;
         }
@@ -183,7 +187,10 @@ impl GiveMoneyBack {
         saga: &GiveBack,
         ports: &Ports,
     ) -> std::result::Result<Refund, kernel::ports::Unavailable> {
-        let key = saga.change_id.to_string();
+        let mut key = saga.change_id.to_string();
+        if fault::bug("refund_takes_a_new_key") {
+            key = ChangeId::new().to_string();
+        }
         ports.payments.refund(saga.order_id, &key, saga.amount).await
     }
 }

@@ -27,16 +27,27 @@ platform::statements! {
                from order_line l left join order_line_part p on p.order_line_id = l.id
               where l.order_id > $1 and l.order_id <= $2 group by 1, 2 order by 1, 2";
     SOLD =
-        "select substr(confirmed_at, 1, 10) as day, currency,
-                sum(case when status = 'CANCELLED' then 0 else 1 end) as orders,
-                sum(case when status = 'CANCELLED' then 0 else total_minor end) as revenue,
-                max(updated_at) as updated_at
-           from orders where confirmed_at is not null group by 1, 2 order by 1, 2",
-        "select to_char(confirmed_at at time zone 'UTC', 'YYYY-MM-DD') as day, currency,
-                cast(sum(case when status = 'CANCELLED' then 0 else 1 end) as bigint) as orders,
-                cast(sum(case when status = 'CANCELLED' then 0 else total_minor end) as bigint)
-                as revenue, max(updated_at) as updated_at
-           from orders where confirmed_at is not null group by 1, 2 order by 1, 2";
+        "select substr(o.confirmed_at, 1, 10) as day, o.currency,
+                sum(case when o.status = 'CANCELLED' then 0 else 1 end) as orders,
+                sum(case when o.status = 'CANCELLED' then 0 else o.total_minor end) as revenue,
+                sum(case when o.status = 'CANCELLED' then 0 else coalesce(g.given, 0) end)
+                as refunds, max(o.updated_at) as updated_at
+           from orders o
+           left join (select order_id, sum(-due_minor) as given from order_change
+                       where due_minor < 0 and kind <> 'edit' and state in ('done', 'failed')
+                       group by order_id) g on g.order_id = o.id
+          where o.confirmed_at is not null group by 1, 2 order by 1, 2",
+        "select to_char(o.confirmed_at at time zone 'UTC', 'YYYY-MM-DD') as day, o.currency,
+                cast(sum(case when o.status = 'CANCELLED' then 0 else 1 end) as bigint) as orders,
+                cast(sum(case when o.status = 'CANCELLED' then 0 else o.total_minor end) as bigint)
+                as revenue,
+                cast(sum(case when o.status = 'CANCELLED' then 0 else coalesce(g.given, 0) end)
+                as bigint) as refunds, max(o.updated_at) as updated_at
+           from orders o
+           left join (select order_id, sum(-due_minor) as given from order_change
+                       where due_minor < 0 and kind <> 'edit' and state in ('done', 'failed')
+                       group by order_id) g on g.order_id = o.id
+          where o.confirmed_at is not null group by 1, 2 order by 1, 2";
     COUNT = "select count(*) from orders";
     LINE_SUMS = "select o.number from orders o
                   where items_minor <> (select coalesce(cast(sum(l.total_minor) as bigint), 0)
@@ -158,6 +169,8 @@ pub struct Sold {
     pub orders: i64,
     /// What they cost in all, in minor units.
     pub revenue: i64,
+    /// What of it was given back, in minor units, but for what edits made them cost less.
+    pub refunds: i64,
     /// When one of them last changed.
     pub updated_at: Timestamp,
 }

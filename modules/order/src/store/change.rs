@@ -321,13 +321,31 @@ pub async fn returns(db: &Db, state: State, before: ChangeId, limit: i64) -> Res
     with_lines(db, query.all().await?).await
 }
 
+/// The changes of an order, the first one first, inside a unit of work.
+pub async fn all_of(tx: &mut Tx, order: OrderId) -> Result<Vec<Change>> {
+    let rows: Vec<Row> = tx.query(OF_ORDER).bind(order.uuid()).all().await?;
+    if rows.is_empty() {
+        return Ok(vec![]);
+    }
+    let lines = tx.query(CHANGE_LINES).bind(Json(ids(&rows))).all().await?;
+    changes(rows, lines)
+}
+
 async fn with_lines(db: &Db, rows: Vec<Row>) -> Result<Vec<Change>> {
     if rows.is_empty() {
         return Ok(vec![]);
     }
-    let ids: Vec<Uuid> = rows.iter().map(|row| row.id).collect();
+    let lines = db.query(CHANGE_LINES).bind(Json(ids(&rows))).all().await?;
+    changes(rows, lines)
+}
+
+fn ids(rows: &[Row]) -> Vec<Uuid> {
+    rows.iter().map(|row| row.id).collect()
+}
+
+fn changes(rows: Vec<Row>, all: Vec<LineRow>) -> Result<Vec<Change>> {
     let mut lines: HashMap<Uuid, Vec<LineRow>> = HashMap::new();
-    for line in db.query(CHANGE_LINES).bind(Json(ids)).all::<LineRow>().await? {
+    for line in all {
         lines.entry(line.change_id).or_default().push(line);
     }
     rows.into_iter()

@@ -10,11 +10,12 @@ use serde::Serialize;
 
 use super::ship::{self, End, Parcel};
 use crate::Orders;
+use crate::domain::given::refunded;
 use crate::domain::order::Order;
 use crate::domain::shipment::ShipmentLine;
 use crate::domain::status::{Move, Status};
 use crate::error::OrderError;
-use crate::store::{orders, promotion, shipment};
+use crate::store::{change, orders, promotion, shipment};
 
 /// What is to happen to an order.
 #[derive(Debug, Clone)]
@@ -234,6 +235,7 @@ async fn cancel(tx: &mut Tx, order: &mut Order, reason: &str) -> Result<(), Orde
     shipment::cancel(tx, order.id).await?;
     promotion::give_back(tx, order).await?;
     (order.status, order.version) = (to, order.version + 1);
+    let changes = change::all_of(tx, order.id).await?;
     let event = OrderCancelled {
         order_id: order.id,
         customer_id: order.customer_id,
@@ -242,6 +244,7 @@ async fn cancel(tx: &mut Tx, order: &mut Order, reason: &str) -> Result<(), Orde
         confirmed_at: order.confirmed_at.unwrap_or(order.created_at),
         reason: reason.to_owned(),
         was_confirmed: true,
+        refunded: refunded(order, &changes),
     };
     Ok(tx.emit(&event, order.version)?)
 }

@@ -12,7 +12,7 @@ use platform::audit::{self, Actor, Entry};
 use platform::http::{demand, demand_step_up};
 use platform::idempotency::{self, Claim, Key};
 use platform::saga::Running;
-use platform::sql::Error;
+use platform::sql::{Error, Tx};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -25,6 +25,7 @@ use crate::domain::edit::{AddedLine, Asked, ChangedLine, Edited, check, edited};
 use crate::domain::order::{Line, Order};
 use crate::error::OrderError;
 use crate::saga::edit::Edit;
+use crate::store::change::{self, ORDER_REFUNDED};
 use crate::store::{edit, invoice, orders};
 
 /// The longest payment token, in bytes.
@@ -177,6 +178,7 @@ impl Orders {
         if !edit::begin(&mut tx, order, &new).await? {
             return Err(OrderError::Stale);
         }
+        take_its_place(&mut tx, order, edit.due).await?;
         // The order's row is held: whoever issues an invoice waits, or has issued it.
         if invoice::load(&mut tx, order.id).await?.is_some() {
             let detail = "The invoice of the order was issued and says what it says; cancel lines or \
@@ -271,6 +273,25 @@ impl Orders {
         }
         Ok(lines.iter().map(|line| orders::new_line(line.line.id, line)).collect())
     }
+}
+
+/// Takes what an order is to cost less out of its balance, or says that so much is not left.
+async fn take_its_place(tx: &mut Tx, order: &Order, due: Money) -> Result<(), OrderError> {
+    let less = -due.minor();
+    if less <= 0 {
+        return Ok(());
+    }
+    let left = change::left(tx, order).await?;
+    if ORDER_REFUNDED.take(tx, &[(order.id, less)]).await?.is_ok() {
+        return Ok(());
+    }
+    let left = Money::from_minor(left, due.currency());
+    let detail = format!("Of the order only {left} can still be given back.");
+    Err(Problem::new(code::ORDER_STATE, detail)
+        .with("order_status", order.status)
+        .with("refundable", left)
+        .with("allowed", without_edit(order))
+        .into())
 }
 
 /// What can be asked for of an order that cannot be edited.

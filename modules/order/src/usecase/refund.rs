@@ -6,6 +6,7 @@ use kernel::Money;
 use kernel::id::{ChangeId, OrderId};
 use kernel::problem::{Problem, code};
 use platform::audit::{self, Actor, Entry};
+use platform::fault;
 use platform::idempotency::{self, Answer, Claim, Key};
 use platform::saga::Running;
 use platform::sql::Tx;
@@ -155,7 +156,8 @@ impl Orders {
         if amount == 0 {
             return Ok(None);
         }
-        if ORDER_REFUNDED.take(tx, &[(order.id, amount)]).await?.is_err() {
+        let is_bounded = !fault::bug("balance_is_not_looked_at");
+        if ORDER_REFUNDED.take(tx, &[(order.id, amount)]).await?.is_err() && is_bounded {
             // The order's row is held, so what was left is left still: it is looked at again.
             return Err(OrderError::Stale);
         }
@@ -240,7 +242,7 @@ fn within(amount: Money, left: i64, order: &Order) -> Result<i64, Problem> {
         let message = format!("must be positive and in {}", currency.code());
         return Err(Problem::invalid("amount", message));
     }
-    if amount.minor() > left {
+    if amount.minor() > left && !fault::bug("balance_is_not_looked_at") {
         let left_over = Money::from_minor(left, currency);
         let detail = format!("Of the order only {left_over} can still be given back.");
         return Err(too_much(&detail, left, order));

@@ -10,6 +10,7 @@ use kernel::events::{
 use kernel::id::{ChangeId, CustomerId, OrderId};
 use kernel::problem::{Problem, code};
 use platform::audit::{self, Entry};
+use platform::fault;
 use platform::idempotency::{self, Answer, Claim, Key};
 use platform::sql::{Error, Tx};
 
@@ -138,7 +139,10 @@ impl Orders {
             return Err(OrderError::state(order));
         }
         let asked: Vec<ShipmentLine> = wanted.iter().map(|one| one.units).collect();
-        let coming = change::on_their_way(tx, order.id).await?;
+        let mut coming = change::on_their_way(tx, order.id).await?;
+        if fault::bug("return_is_asked_for_twice") {
+            coming.clear();
+        }
         let left =
             |line: &Line| line.returnable() - coming.get(&line.id).copied().unwrap_or_default();
         taken(&order.lines, &asked, left, "have arrived, were not paid back and are in no return")?;

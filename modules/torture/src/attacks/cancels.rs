@@ -40,7 +40,7 @@ impl Cancels {
             ahead: ahead.next().unwrap_or(Ahead::Nobody),
             pauses: [dice.pause(8), dice.pause(12), dice.pause(8)],
         };
-        Self { races: dice.many(3 + crowd / 6, draw) }
+        Self { races: dice.many(2 + crowd / 6, draw) }
     }
 
     pub async fn attack(&self, world: &World) -> Result<Verdict> {

@@ -38,7 +38,7 @@ impl Carts {
         Promise("changed carts", "what is sold is paid, and what was put in is in one place");
 
     pub fn draw(dice: &mut Dice, crowd: usize) -> Self {
-        let races = dice.many(3 + crowd / 4, |dice| Race {
+        let races = dice.many(2 + crowd / 4, |dice| Race {
             change: dice.one(&[
                 Change::AddAnother,
                 Change::SetQuantity(1),

@@ -47,7 +47,7 @@ impl Challenges {
 
     pub fn draw(dice: &mut Dice, crowd: usize) -> Self {
         let all = [Act::Approve, Act::Decline, Act::Cancel, Act::Look];
-        let orders = dice.many(3 + crowd / 6, |dice| {
+        let orders = dice.many(2 + crowd / 6, |dice| {
             let acts = dice.within(2..=6);
             let mut acts = dice.many(acts, |dice| (dice.one(&all), dice.pause(12)));
             // Without one of these it would wait for its deadline.

@@ -8,8 +8,12 @@ mod coupon;
 mod double_clicks;
 mod hang_ups;
 mod last_units;
+mod order_refunds;
+mod parts;
 mod prices;
 mod refunds;
+mod returns;
+mod webhooks;
 
 pub(crate) use budget::Budget;
 pub(crate) use cancels::Cancels;
@@ -19,14 +23,20 @@ pub(crate) use coupon::Coupon;
 pub(crate) use double_clicks::DoubleClicks;
 pub(crate) use hang_ups::HangUps;
 pub(crate) use last_units::LastUnits;
+pub(crate) use order_refunds::OrderRefunds;
+pub(crate) use parts::Parts;
 pub(crate) use prices::Prices;
 pub(crate) use refunds::Refunds;
+pub(crate) use returns::Returns;
+pub(crate) use webhooks::Webhooks;
+
+use std::time::Duration;
 
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use serde_json::Value;
 
 use crate::World;
-use crate::client::Result;
+use crate::client::{Answer, Result};
 use crate::people::{cents, text};
 use crate::verdict::Verdict;
 
@@ -34,6 +44,9 @@ use crate::verdict::Verdict;
 const PLENTY: i64 = 1_000_000;
 /// How many act at the same moment.
 const AT_ONCE: usize = 256;
+/// How often a payment is looked at before the shop seems to be one that takes it with the parcel.
+const LOOKS: u32 = 20;
+const BETWEEN_LOOKS: Duration = Duration::from_millis(100);
 
 /// The name of an attack and what must hold.
 pub(crate) struct Promise(&'static str, &'static str);
@@ -81,4 +94,42 @@ async fn settle_money(world: &World, order: &Value, verdict: &mut Verdict) -> Re
             .demand(false, || format!("{number} is {status} and keeps {keeps} of {right} cents"));
     }
     Ok(())
+}
+
+/// Wants the same of all that were answered to one key. One that goes on is not decided.
+fn same_outcome<'a>(verdict: &mut Verdict, answers: impl Iterator<Item = &'a Answer> + Clone) {
+    for answer in answers.clone() {
+        verdict.saw(&answer.word());
+        verdict.demand([200, 201, 202, 409].contains(&answer.status), || {
+            format!("a command was told {}", answer.body)
+        });
+    }
+    let mut decided = answers.clone().filter(|answer| answer.status != 202);
+    let first = decided.next().map(Answer::is_success);
+    let alike = decided.all(|answer| Some(answer.is_success()) == first);
+    verdict
+        .demand(alike, || format!("one key has two outcomes: {:?}", answers.collect::<Vec<_>>()));
+}
+
+/// The payment of an order when the shop has taken it; none in a shop that takes it with the parcel.
+async fn taken(world: &World, order: &str) -> Result<Option<String>> {
+    for n in 0..LOOKS {
+        if n > 0 {
+            tokio::time::sleep(BETWEEN_LOOKS).await;
+        }
+        let payments = world.staff.payments(order).await?;
+        if let Some(taken) = payments.iter().find(|payment| payment["status"] == "captured") {
+            return Ok(Some(text(taken, "id")));
+        }
+    }
+    Ok(None)
+}
+
+/// The payment of an order once it is taken; a shop that takes it with the parcel is made to ship.
+async fn captured(world: &World, order: &str) -> Result<String> {
+    if let Some(payment) = taken(world, order).await? {
+        return Ok(payment);
+    }
+    world.staff.advance(order, "ship", &format!("ship {order}")).await?;
+    world.door.until("a payment that is captured", async || taken(world, order).await).await
 }

@@ -1,18 +1,12 @@
-use std::time::Duration;
-
 use serde::Serialize;
 use serde_json::json;
 
-use super::{PLENTY, Promise, at_once, total};
+use super::{PLENTY, Promise, at_once, captured, total};
 use crate::World;
-use crate::client::{Error, Result};
+use crate::client::Result;
 use crate::people::{APPROVED, Shopper, cents, euros, text};
 use crate::plan::{Dice, Pause};
 use crate::verdict::Verdict;
-
-/// How often a payment is looked at before the shop seems to be one that takes it with the parcel.
-const LOOKS: u32 = 20;
-const BETWEEN_LOOKS: Duration = Duration::from_millis(100);
 
 /// Refunds of one payment that together are more than was paid.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -26,7 +20,7 @@ impl Refunds {
         Promise("refund against refund", "each is given once, and together no more than was paid");
 
     pub fn draw(dice: &mut Dice, crowd: usize) -> Self {
-        let payments = dice.many(2 + crowd / 12, |dice| {
+        let payments = dice.many(1 + crowd / 12, |dice| {
             let refunds = dice.within(2..=8);
             dice.many(refunds, |dice| (dice.within(5..=100), dice.pause(10), dice.within(1..=3)))
         });
@@ -83,22 +77,4 @@ impl Refunds {
         }
         Ok(verdict)
     }
-}
-
-/// The payment of an order once it is taken; a shop that takes it with the parcel is made to ship.
-async fn captured(world: &World, order: &str) -> Result<String> {
-    let staff = &world.staff;
-    let is_taken = async || {
-        let payments = staff.payments(order).await?;
-        let taken = payments.iter().find(|payment| payment["status"] == "captured");
-        Ok::<_, Error>(taken.map(|payment| text(payment, "id")))
-    };
-    for _ in 0..LOOKS {
-        if let Some(payment) = is_taken().await? {
-            return Ok(payment);
-        }
-        tokio::time::sleep(BETWEEN_LOOKS).await;
-    }
-    staff.advance(order, "ship", &format!("ship {order}")).await?;
-    world.door.until("a payment that is captured", is_taken).await
 }
