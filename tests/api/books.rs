@@ -35,6 +35,12 @@ const WOUNDS: &[(&str, &str, &str)] = &[
     ("catalog", "update product set parent_id = randomblob(16)", "variant has a parent"),
     ("catalog", "update product set version = version + 1", "version of a product has its event"),
     ("catalog", "update price_history set amount = amount + 1", "public price is the one"),
+    (
+        "catalog",
+        "insert into bundle_part (bundle_id, product_id, quantity)
+         select id, id, 1000 from product",
+        "every bundle as there are parts",
+    ),
     ("catalog", "update category set name = 'Elsewhere'", "category is below the one it names"),
     ("inventory", "update stock set reserved = on_hand + 1", "no more stock is promised"),
     ("inventory", "update stock set on_hand = on_hand + 1", "sum of its movements"),

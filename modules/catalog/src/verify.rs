@@ -28,6 +28,15 @@ platform::statements! {
           where (h.amount <> p.public_price or h.currency <> p.public_currency)
             and not exists (select 1 from price_due d where d.product_id = p.id)
           order by p.sku limit 20";
+    BUNDLE_ROWS = "select count(distinct bundle_id) from bundle_part";
+    BUNDLE_MISCOUNTED =
+        "select p.sku from product p
+           join (select b.bundle_id, min(case when q.status = 'archived' then 0
+                                              else q.inventory_count / b.quantity end) as units
+                   from bundle_part b join product q on q.id = b.product_id
+                  group by b.bundle_id) x on x.bundle_id = p.id
+          where p.inventory_count <> x.units or not p.bundled
+          order by p.sku limit 20";
     CATEGORIES = "select count(*) from category";
     CATEGORY_NOT_AT_ITS_PLACE =
         "select c.path from category c left join category u on u.id = c.parent_id
@@ -51,6 +60,13 @@ pub(crate) async fn verify(db: &Db, search: Option<&SearchIndex>) -> Result<Vec<
             "every product's public price is the one its history tells of",
             PRODUCTS,
             PUBLIC_PRICE_APART,
+        )
+        .await?,
+        by_query(
+            db,
+            "there are as many of every bundle as there are parts for",
+            BUNDLE_ROWS,
+            BUNDLE_MISCOUNTED,
         )
         .await?,
         by_query(
