@@ -46,7 +46,7 @@ seeds! {
     promises_are_kept_on_postgres_11_to_20: Postgres "11..20" "manual",
 }
 
-/// Shops, each with seeded bugs, and the attacks that find them: a line for each begins with `BROKEN`. A
+/// Shops, each with seeded bugs, and what finds them, attacks or books: a line for each begins with `BROKEN`. A
 /// shop may have several bugs that no attack takes for one another.
 const BUGS: &[(&str, &[&str])] = &[
     (
@@ -55,9 +55,15 @@ const BUGS: &[(&str, &[&str])] = &[
     ),
     ("refund_is_not_bounded", &["refund against refund"]),
     (
-        "balance_is_not_looked_at,called_off_units_stay_promised,return_is_asked_for_twice,\
-         webhook_is_not_signed",
-        &["refunds of an order", "packed and called off", "returns", "webhooks of the carrier"],
+        "balance_is_not_looked_at,called_off_units_stay_promised,refund_is_not_counted,\
+         return_is_asked_for_twice,webhook_is_not_signed",
+        &[
+            "refunds of an order",
+            "packed and called off",
+            "books: shop: the sales of every day",
+            "returns",
+            "webhooks of the carrier",
+        ],
     ),
 ];
 
@@ -70,8 +76,9 @@ async fn a_bug_is_found() {
         let tortured = torture(&shop, &["--crowd", "8", "--patience-s", "3"]);
         let text = told(&tortured);
         for attack in *found_by {
-            let named = |line: &str| line.starts_with("BROKEN") && line.contains(attack);
-            if tortured.status.code() != Some(1) || !text.lines().any(named) {
+            let told = format!("BROKEN {attack}");
+            let is_named = text.lines().any(|line| line.starts_with(&told));
+            if tortured.status.code() != Some(1) || !is_named {
                 missed.push(format!("{bugs} by {attack}: {text}"));
             }
         }
