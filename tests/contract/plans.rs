@@ -37,7 +37,7 @@ const SMALL: [&str; 25] = [
 ];
 
 /// What `stoa verify` asks: it looks at everything, which is its purpose.
-const VERIFIED: [&str; 53] = [
+const VERIFIED: [&str; 55] = [
     "ACCOUNTS",
     "ACCOUNTS_UNTOLD",
     "ALERTS_UNTOLD",
@@ -79,6 +79,7 @@ const VERIFIED: [&str; 53] = [
     "PRICE_OUT_OF_BOUNDS",
     "PRODUCTS",
     "PUBLIC_PRICE_APART",
+    "REPLACEMENTS",
     "SESSIONS",
     "SESSIONS_BROKEN",
     "SOLD",
@@ -89,6 +90,7 @@ const VERIFIED: [&str; 53] = [
     "UNATTENDED",
     "UNBALANCED",
     "UNCHANGED",
+    "UNEXCHANGED",
     "UNEXPLAINED",
     "UNTOLD",
 ];

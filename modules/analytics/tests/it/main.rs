@@ -86,6 +86,7 @@ impl Shop {
             confirmed_at,
             reason,
             was_confirmed: true,
+            replaces: None,
         }
     }
 

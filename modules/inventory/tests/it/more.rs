@@ -144,6 +144,7 @@ async fn what_an_edit_has_less_of_is_given_back_once(db: Db) {
         confirmed_at: shop::past(),
         reason: "changed their mind".to_owned(),
         was_confirmed: true,
+        replaces: None,
     };
     shop::hear(&inventory, &cancelled).await.unwrap();
     shop::hear(&inventory, &edited(order, 1)).await.unwrap();

@@ -143,6 +143,7 @@ async fn shipped_goods_leave_the_books(db: Db) {
         confirmed_at: shop::past(),
         reason: "too late".to_owned(),
         was_confirmed: true,
+        replaces: None,
     };
     shop::hear(&inventory, &cancelled).await.unwrap();
     inventory.release(order_id).await.unwrap();

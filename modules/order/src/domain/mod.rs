@@ -9,6 +9,7 @@ pub mod covered;
 pub mod difference;
 pub mod discount;
 pub mod edit;
+pub mod exchange;
 pub mod inspection;
 pub mod invoice;
 pub mod number;

@@ -168,6 +168,7 @@ impl Checkout {
             code: why.code.clone(),
             detail: why.detail.clone(),
             compensation: compensation.map(|kind| kind.word().to_owned()),
+            replaces: None,
         };
         tx.emit(&event, order.version + 1)?;
         give_back(tx, &order).await?;
@@ -187,6 +188,7 @@ impl Checkout {
             confirmed_at: order.created_at,
             reason: how.reason,
             was_confirmed: fault::bug("cancelled_checkout_was_sold"),
+            replaces: None,
         };
         tx.emit(&event, order.version + 1)?;
         give_back(tx, &order).await?;

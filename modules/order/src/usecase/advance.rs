@@ -136,6 +136,9 @@ impl Orders {
         if let Advance::Cancel { reason } = advance
             && order.status.is_being_checked_out()
         {
+            if order.is_decided_by_its_exchange() {
+                return Err(OrderError::state(&order));
+            }
             return self.call_off(tx, &order, reason, key, by).await;
         }
         let from = order.status;
@@ -153,6 +156,9 @@ impl Orders {
             Advance::End { shipment, end } => {
                 ship::end(&mut tx, &mut order, *shipment, end).await?;
             }
+        }
+        if order.status == Status::Cancelled {
+            self.give_credit_back(&mut tx, &order, advance, by).await?;
         }
         order.updated_at = tx.now();
         if let By::Staff(staff) = by {
@@ -242,6 +248,7 @@ async fn cancel(tx: &mut Tx, order: &mut Order, reason: &str) -> Result<(), Orde
         confirmed_at: order.confirmed_at.unwrap_or(order.created_at),
         reason: reason.to_owned(),
         was_confirmed: true,
+        replaces: None,
     };
     Ok(tx.emit(&event, order.version)?)
 }
