@@ -231,6 +231,7 @@ impl Shop {
         self.orders.watch(&self.tasks);
         if self.settings.has(Role::Worker) {
             self.orders.start().await?;
+            self.orders.sweep(&self.tasks);
             self.inventory.start(&self.tasks);
             self.payments.start(&self.tasks);
             self.analytics.start(&self.tasks);

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use rusqlite::Connection;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::support::{APPROVED, Customer, DECLINED, Engine, Shop, id_of, product};
 
@@ -139,6 +139,12 @@ const WOUNDS: &[(&str, &str, &str)] = &[
         "order",
         "update order_change set due_minor = due_minor - 1 where state = 'done'",
         "money is what its state explains",
+    ),
+    (
+        "order",
+        "update order_change set price_minor = price_minor + 1, credit_minor = credit_minor + 1
+          where credit_minor > 0",
+        "what its exchange paid for it",
     ),
     ("order", "update invoice_series set last = last + 1", "a series without gaps"),
     (
@@ -292,7 +298,26 @@ async fn in_parcels(shop: &Shop, staff: &Customer, lamp: &str) {
         assert_eq!(ada.download(&invoice).await.0, 200);
         if rest {
             assert_eq!(staff.post(&path, &json!({})).await.status, 200);
+        } else {
+            exchanged(staff, &ada, &order.body, lamp).await;
         }
+    }
+}
+
+/// A unit that arrived is exchanged for another one.
+async fn exchanged(staff: &Customer, ada: &Customer, order: &Value, lamp: &str) {
+    let (path, line) =
+        (format!("/v1/orders/{}/returns", order["id"].as_str().unwrap()), &order["lines"][0]["id"]);
+    let lines = json!([{"line_id": line, "quantity": 1, "reason": "other"}]);
+    let instead = json!([{"product_id": lamp, "quantity": 1}]);
+    let asked = ada.command(&path, "a", &json!({"lines": lines, "exchange_for": instead})).await;
+    let found = json!([{"line_id": line, "accepted": 1, "condition": "sellable", "restock": true}]);
+    let steps =
+        [("approve", json!({})), ("receive", json!({})), ("inspect", json!({"lines": found}))];
+    for (step, body) in steps {
+        let path = format!("/v1/admin/returns/{}/{step}", asked.body["id"].as_str().unwrap());
+        let done = staff.post(&path, &body).await;
+        assert_eq!(done.status, 200, "{done:?}");
     }
 }
 

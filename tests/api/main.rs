@@ -22,6 +22,7 @@ mod documents;
 mod edge;
 mod editing;
 mod encrypted;
+mod exchanging;
 mod firewall;
 mod framing;
 mod heads;

@@ -37,7 +37,7 @@ const SMALL: [&str; 25] = [
 ];
 
 /// What `stoa verify` asks: it looks at everything, which is its purpose.
-const VERIFIED: [&str; 56] = [
+const VERIFIED: [&str; 58] = [
     "ACCOUNTS",
     "ACCOUNTS_UNTOLD",
     "ALERTS_UNTOLD",
@@ -82,6 +82,7 @@ const VERIFIED: [&str; 56] = [
     "PRODUCTS",
     "PUBLIC_PRICE_APART",
     "REFUNDS_OFF",
+    "REPLACEMENTS",
     "SESSIONS",
     "SESSIONS_BROKEN",
     "SOLD",
@@ -92,6 +93,7 @@ const VERIFIED: [&str; 56] = [
     "UNATTENDED",
     "UNBALANCED",
     "UNCHANGED",
+    "UNEXCHANGED",
     "UNEXPLAINED",
     "UNTOLD",
 ];

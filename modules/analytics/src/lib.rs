@@ -2,8 +2,10 @@
 //!
 //! A confirmed order counts on the UTC day of its confirmation; a cancelled one is taken back from
 //! that day. What an order gives back counts on the day of the order too, in figures of its own: what
-//! was sold stays, and a day's orders less their refunds are what the shop has of them. The figures are written in the commit that moves the subscription's cursor, so no event
-//! counts twice, and `platform::bus::replay` builds them again from the first event.
+//! was sold stays, and a day's orders less their refunds are what the shop has of them. Goods that were
+//! exchanged are given back as far as they paid what was sent instead, which is an order of its own. The
+//! figures are written in the commit that moves the subscription's cursor, so no event counts twice, and
+//! `platform::bus::replay` builds them again from the first event.
 
 mod domain;
 mod http;
@@ -15,7 +17,9 @@ mod verify;
 use std::time::Duration;
 
 use chrono::TimeDelta;
-use kernel::events::{OrderCancelled, OrderConfirmed, OrderEdited, OrderRefunded, SearchPerformed};
+use kernel::events::{
+    OrderCancelled, OrderConfirmed, OrderEdited, OrderExchanged, OrderRefunded, SearchPerformed,
+};
 use platform::bus::{Subscription, Topic};
 use platform::module::Schema;
 use platform::sql::{self, Db};
@@ -70,6 +74,7 @@ impl Analytics {
             Topic::of::<OrderCancelled>(),
             Topic::of::<OrderEdited>(),
             Topic::of::<OrderRefunded>(),
+            Topic::of::<OrderExchanged>(),
         ];
         let searches = [Topic::of::<SearchPerformed>()];
         vec![

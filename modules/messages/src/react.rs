@@ -5,14 +5,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_trait::async_trait;
 use chrono::TimeDelta;
 use kernel::events::{
-    OrderCancelled, OrderConfirmed, OrderDelivered, OrderEdited, OrderFailed, OrderLinesCancelled,
-    OrderPlaced, OrderRefundFailed, OrderRefunded, OrderReturnApproved, OrderReturnInspected,
+    OrderCancelled, OrderConfirmed, OrderDelivered, OrderEdited, OrderExchangeDue,
+    OrderExchangeFailed, OrderExchanged, OrderFailed, OrderLinesCancelled, OrderPlaced,
+    OrderRefundFailed, OrderRefunded, OrderReturnApproved, OrderReturnInspected,
     OrderReturnReceived, OrderReturnRejected, OrderReturnRequested, OrderReturnWithdrawn,
     OrderReturned, OrderShipped, PaymentActionRequired, PaymentAuthorized, PaymentCaptured,
     PaymentFailed, PaymentRefunded, PaymentVoided, ShipmentDelivered, ShipmentException,
     ShipmentLost, ShipmentShipped, StockLow,
 };
-use kernel::id::{OrderId, WebhookId};
+use kernel::id::{ChangeId, OrderId, WebhookId};
 use kernel::{Envelope, Timestamp};
 use platform::bus::{HandlerError, Reaction, Topic};
 use platform::sql::{self, Tx};
@@ -28,7 +29,7 @@ use crate::store::webhook::{self, Active};
 const KNOWN_FOR: TimeDelta = TimeDelta::seconds(1);
 
 /// What it hears of, and webhooks can be told.
-pub(crate) const TOPICS: [Topic; 28] = [
+pub(crate) const TOPICS: [Topic; 31] = [
     Topic::of::<OrderPlaced>(),
     Topic::of::<OrderConfirmed>(),
     Topic::of::<OrderFailed>(),
@@ -46,6 +47,9 @@ pub(crate) const TOPICS: [Topic; 28] = [
     Topic::of::<OrderReturnReceived>(),
     Topic::of::<OrderReturnInspected>(),
     Topic::of::<OrderReturned>(),
+    Topic::of::<OrderExchangeDue>(),
+    Topic::of::<OrderExchanged>(),
+    Topic::of::<OrderExchangeFailed>(),
     Topic::of::<ShipmentShipped>(),
     Topic::of::<ShipmentDelivered>(),
     Topic::of::<ShipmentLost>(),
@@ -100,15 +104,20 @@ impl Listeners {
 struct OfOrder {
     #[serde(default)]
     order_id: Option<OrderId>,
+    /// The exchange that an order which came to nothing was made for.
+    #[serde(default)]
+    replaces: Option<ChangeId>,
 }
 
 #[async_trait]
 impl Reaction for Tell {
     async fn apply(&self, tx: &mut Tx, event: &Envelope) -> Result<(), HandlerError> {
-        let OfOrder { order_id: order } = OfOrder::deserialize(&event.data)?;
+        let OfOrder { order_id: order, replaces } = OfOrder::deserialize(&event.data)?;
         let is_worth = is_worth_telling(event.time, tx.now());
         if let Some(kind) = Kind::of_event(&event.kind) {
-            let state = if is_worth { State::Waiting } else { State::Outdated };
+            // Whoever asked for an exchange is told of it by the return.
+            let is_told = is_worth && replaces.is_none();
+            let state = if is_told { State::Waiting } else { State::Outdated };
             let letter = Fresh::new(EMAIL, CUSTOMER.to_owned(), state);
             message::insert(tx, event, order, event.time + kind.delay(), &[letter]).await?;
         }

@@ -12,10 +12,16 @@ use crate::domain::kind::Kind;
 /// Orders and events of a kind that together take every way through a good template.
 pub(crate) fn sample(kind: Kind) -> Vec<(ToldOrder, Value)> {
     let events = match kind {
-        Kind::OrderConfirmed
-        | Kind::OrderDelivered
-        | Kind::OrderReturnApproved
-        | Kind::PaymentActionRequired => vec![json!({}), json!({})],
+        Kind::OrderConfirmed | Kind::OrderDelivered | Kind::PaymentActionRequired => {
+            vec![json!({}), json!({})]
+        }
+        Kind::OrderReturnApproved => {
+            vec![json!({}), json!({"replacement_total": euros(123_450)})]
+        }
+        Kind::OrderExchangeDue => {
+            vec![json!({"due": euros(450), "pay_until": "2026-12-06T10:00:00.000000Z"})]
+        }
+        Kind::OrderExchangeFailed => vec![json!({"refund": euros(450)})],
         Kind::OrderEdited => vec![json!({"total": euros(147_078), "total_before": euros(123_000)})],
         Kind::OrderLinesCancelled => vec![json!({"reason": "It broke.", "refund": euros(450)})],
         Kind::OrderRefunded => vec![json!({"amount": euros(450)})],

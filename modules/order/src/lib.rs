@@ -45,7 +45,9 @@ use watchers::Watchers;
 
 use crate::domain::promotion::Promotion;
 use crate::saga::edit::Edit;
+use crate::saga::exchange::Exchange;
 use crate::saga::give_back::GiveBack;
+use crate::saga::replacement::Replacement;
 use crate::store::shipping::Shipping;
 
 pub use carried::CarrierFulfilment;
@@ -61,7 +63,7 @@ pub use taxes::TaxTable;
 pub use usecase::import_taxes::{TaxesImported, TaxesRefused};
 
 platform::migrations! { "order": "0001_orders", "0002_included_tax", "0003_promotions", "0004_tax", "0005_shipping",
-"0006_promotion_changes", "0007_saved_carts", "0008_parcels", "0009_contact", "0010_invoices", "0011_after_sale", "0013_edits",
+"0006_promotion_changes", "0007_saved_carts", "0008_parcels", "0009_contact", "0010_invoices", "0011_after_sale", "0012_exchanges", "0013_edits",
 "0014_carrier", "0015_bundles" }
 
 /// The module's tables, statements and guards.
@@ -74,6 +76,7 @@ pub const SCHEMA: Schema = Schema {
         store::cart::STATEMENTS,
         store::change::STATEMENTS,
         store::edit::STATEMENTS,
+        store::exchange::STATEMENTS,
         store::invoice::STATEMENTS,
         store::orders::STATEMENTS,
         store::promotion::STATEMENTS,
@@ -141,6 +144,10 @@ pub struct Settings {
     pub guest_email: GuestEmail,
     /// For how many days after the last parcel arrived a customer may ask to send goods back.
     pub return_days: i64,
+    /// For how many days what is sent instead of goods is held until they have come back.
+    pub exchange_hold_days: i64,
+    /// For how many days a customer may pay what that costs more, once the goods were looked at.
+    pub exchange_pay_days: i64,
     /// The shipping methods of a shop that keeps none itself.
     pub shipping: Vec<ShippingMethod>,
     /// Tax by ISO 3166-1 country, in percent, where the table of taxes says nothing of the country;
@@ -205,6 +212,8 @@ struct Inner {
     checkouts: Coordinator<Checkout>,
     edits: Coordinator<Edit>,
     refunds: Coordinator<GiveBack>,
+    replacements: Coordinator<Replacement>,
+    exchanges: Coordinator<Exchange>,
     watchers: Arc<Watchers>,
     tax: Arc<dyn Tax>,
     taxes: TaxTable,
@@ -242,6 +251,15 @@ impl Orders {
         let more =
             saga::edit::Ports { stock: steps.stock.clone(), payments: steps.payments.clone() };
         let edits = Coordinator::new(db.clone(), more, sagas.clone(), tasks.clone());
+        let more =
+            saga::edit::Ports { stock: steps.stock.clone(), payments: steps.payments.clone() };
+        let replacements = Coordinator::new(db.clone(), more, sagas.clone(), tasks.clone());
+        let instead = saga::exchange::Ports {
+            stock: stock.clone(),
+            payments: payments.clone(),
+            logistics: logistics.clone(),
+        };
+        let exchanges = Coordinator::new(db.clone(), instead, sagas.clone(), tasks.clone());
         let back = saga::give_back::Ports { payments: payments.clone(), clock: db.clock().clone() };
         let refunds = Coordinator::new(db.clone(), back, sagas.clone(), tasks.clone());
         let checkouts = Coordinator::new(db.clone(), steps, sagas, tasks);
@@ -260,6 +278,8 @@ impl Orders {
             checkouts,
             edits,
             refunds,
+            replacements,
+            exchanges,
             tax,
             taxes,
             automatic,
@@ -282,8 +302,8 @@ impl Orders {
     /// What it hears of.
     pub fn subscriptions(&self) -> Vec<Subscription> {
         let (db, checkouts) = (&self.inner.db, self.inner.checkouts.clone());
-        let edits = self.inner.edits.clone();
-        let settled = react::payment_settled::PaymentSettled { checkouts, edits };
+        let (edits, exchanges) = (self.inner.edits.clone(), self.inner.exchanges.clone());
+        let settled = react::payment_settled::PaymentSettled { checkouts, edits, exchanges };
         let difference = react::edited::GiveDifference { refunds: self.inner.refunds.clone() };
         let recall = react::recall::Recall { logistics: self.inner.logistics.clone() };
         vec![
@@ -303,15 +323,19 @@ impl Orders {
     pub async fn start(&self) -> platform::sql::Result<()> {
         self.inner.refunds.run().await?;
         self.inner.edits.run().await?;
+        self.inner.replacements.run().await?;
+        self.inner.exchanges.run().await?;
         self.inner.checkouts.run().await
     }
 
-    /// One round of that: takes up a checkout, a refund and an edit that are due, and answers whether there
-    /// was one.
+    /// One round of that: takes up a saga of each kind that is due, and answers whether there was one.
     pub async fn take_up(&self) -> platform::sql::Result<bool> {
         let refund = self.inner.refunds.take_up().await?;
         let edit = self.inner.edits.take_up().await?;
-        Ok(self.inner.checkouts.take_up().await? || refund || edit)
+        let replacement = self.inner.replacements.take_up().await?;
+        let exchange = self.inner.exchanges.take_up().await?;
+        let after = refund || edit || replacement || exchange;
+        Ok(self.inner.checkouts.take_up().await? || after)
     }
 
     /// Applies what the carrier tells, for as long as the house is open.

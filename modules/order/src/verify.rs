@@ -8,13 +8,13 @@ use platform::verify::{Check, by_query};
 
 use crate::store::change::{self, ORDER_REFUNDED};
 use crate::store::promotion::{PROMOTION_BUDGET, PROMOTION_CUSTOMER, PROMOTION_USES};
-use crate::store::{books, carrier, cart, invoice, promotion, shipment};
+use crate::store::{books, carrier, cart, exchange, invoice, promotion, shipment};
 
 /// How long an event of the carrier may wait before the books ask for it.
 const UNHANDLED_MAX: TimeDelta = TimeDelta::hours(1);
 
 /// What every row fulfils: its name, how many rows there are, and which do not fulfil it.
-const INVARIANTS: [(&str, Sql, Sql); 19] = [
+const INVARIANTS: [(&str, Sql, Sql); 20] = [
     ("every order's total equals lines + tax + shipping - discounts", books::COUNT, books::TOTALS),
     ("every order's items equal its lines", books::COUNT, books::LINE_SUMS),
     ("every order's discount equals those of its lines", books::COUNT, books::DISCOUNTS),
@@ -40,6 +40,11 @@ const INVARIANTS: [(&str, Sql, Sql); 19] = [
         "every unit that was called off, came back or was paid back has its change",
         books::COUNT,
         change::UNCHANGED,
+    ),
+    (
+        "every replacement costs what its exchange paid for it",
+        exchange::REPLACEMENTS,
+        exchange::UNEXCHANGED,
     ),
     (ORDER_REFUNDED.name, change::BALANCES, ORDER_REFUNDED.broken),
     ("the numbers of invoices are a series without gaps", invoice::INVOICES, invoice::NOT_A_SERIES),

@@ -17,7 +17,7 @@ pub struct PaymentBody {
     pub id: PaymentId,
     /// The order it pays.
     pub order_id: OrderId,
-    /// What of it: `order` as it was placed, or what an `edit` made it dearer.
+    /// What of it: `order` as it was placed, or what an `edit` or an `exchange` made it dearer.
     #[schema(example = "order")]
     pub purpose: &'static str,
     /// The change that it pays, if it does.

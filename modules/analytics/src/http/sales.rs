@@ -75,7 +75,8 @@ pub(super) struct DayView {
     goods: Money,
     /// What the orders cost the customers.
     revenue: Money,
-    /// What of it was given back: refunds of orders, units that were called off, returns. What an edit made
+    /// What of it was given back: refunds of orders, units that were called off, returns, and what goods that
+    /// were exchanged paid of an order that was sent instead (which is in `revenue`). What an edit made
     /// an order cost less is in `revenue` already, and refunds of a payment alone are not counted.
     refunds: Money,
 }

@@ -1,6 +1,6 @@
 use async_trait::async_trait;
 use kernel::Envelope;
-use kernel::events::{OrderCancelled, OrderConfirmed, OrderEdited, OrderRefunded};
+use kernel::events::{OrderCancelled, OrderConfirmed, OrderEdited, OrderExchanged, OrderRefunded};
 use platform::bus::{HandlerError, Reaction};
 use platform::sql::Tx;
 
@@ -39,6 +39,9 @@ impl Reaction for Sales {
             }
             let given = Given::of(refunded.confirmed_at, refunded.amount, &refunded.lines)?;
             store::refund(tx, &given).await?;
+        } else if let Some(exchanged) = event.open::<OrderExchanged>() {
+            let exchanged = exchanged?;
+            store::refund(tx, &Given::of(exchanged.confirmed_at, exchanged.credit, &[])?).await?;
         } else if let Some(edited) = event.open::<OrderEdited>() {
             let edited = edited?;
             let before = Sale::of(edited.confirmed_at, edited.total_before, &edited.lines_before)?;

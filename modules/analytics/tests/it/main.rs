@@ -90,6 +90,7 @@ impl Shop {
             reason,
             was_confirmed: true,
             refunded: None,
+            replaces: None,
         }
     }
 

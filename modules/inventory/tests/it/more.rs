@@ -145,6 +145,7 @@ async fn what_an_edit_has_less_of_is_given_back_once(db: Db) {
         reason: "changed their mind".to_owned(),
         was_confirmed: true,
         refunded: None,
+        replaces: None,
     };
     shop::hear(&inventory, &cancelled).await.unwrap();
     shop::hear(&inventory, &edited(order, 1)).await.unwrap();

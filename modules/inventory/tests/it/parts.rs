@@ -198,6 +198,7 @@ async fn a_cancelled_order_keeps_what_has_left(db: Db) {
         reason: "no longer wanted".to_owned(),
         was_confirmed: true,
         refunded: None,
+        replaces: None,
     };
     for _ in 0..2 {
         shop::hear(&inventory, &cancelled).await.unwrap();

@@ -144,6 +144,7 @@ async fn shipped_goods_leave_the_books(db: Db) {
         reason: "too late".to_owned(),
         was_confirmed: true,
         refunded: None,
+        replaces: None,
     };
     shop::hear(&inventory, &cancelled).await.unwrap();
     inventory.release(order_id).await.unwrap();

@@ -91,6 +91,9 @@ pub struct OrderReturnRequested {
     pub customer_id: CustomerId,
     /// What is to come back.
     pub lines: Vec<ParcelLine>,
+    /// What they want instead of money, if they do.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub exchange_for: Vec<ParcelLine>,
 }
 
 /// The shop agreed to a return.
@@ -102,6 +105,12 @@ pub struct OrderReturnApproved {
     pub change_id: ChangeId,
     /// Who ordered.
     pub customer_id: CustomerId,
+    /// The order of what the goods are exchanged for, if they are; its units are set aside.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replacement_id: Option<OrderId>,
+    /// What that costs, whatever the goods turn out to be worth.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replacement_total: Option<Money>,
 }
 
 /// The shop does not take goods back.
@@ -161,8 +170,67 @@ pub struct OrderReturnInspected {
     pub customer_id: CustomerId,
     /// What was accepted.
     pub lines: Vec<ReturnedLine>,
-    /// What is given back for it.
+    /// What is given back for it; of an exchange what it counts for.
     pub refund: Money,
+}
+
+/// What goods are exchanged for costs more than was accepted of them: the customer has to pay the rest.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrderExchangeDue {
+    /// The order.
+    pub order_id: OrderId,
+    /// The return.
+    pub change_id: ChangeId,
+    /// Who ordered.
+    pub customer_id: CustomerId,
+    /// The order of what they want instead.
+    pub replacement_id: OrderId,
+    /// What is to be paid.
+    pub due: Money,
+    /// Until when; after that they get their money back instead.
+    pub pay_until: Timestamp,
+}
+
+/// Goods that came back were exchanged: the order of what is sent instead is confirmed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrderExchanged {
+    /// The order.
+    pub order_id: OrderId,
+    /// The return.
+    pub change_id: ChangeId,
+    /// Who ordered.
+    pub customer_id: CustomerId,
+    /// The order of what is sent instead.
+    pub replacement_id: OrderId,
+    /// The order whose payments hold the money of both.
+    pub account_id: OrderId,
+    /// What of the value of the goods paid what is sent instead.
+    pub credit: Money,
+    /// What was charged beside that.
+    pub charged: Money,
+    /// What of the value is given back.
+    pub refund: Money,
+    /// When the order had been confirmed.
+    pub confirmed_at: Timestamp,
+}
+
+/// Goods came back and nothing is sent instead: the customer gets their money back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrderExchangeFailed {
+    /// The order.
+    pub order_id: OrderId,
+    /// The return.
+    pub change_id: ChangeId,
+    /// Who ordered.
+    pub customer_id: CustomerId,
+    /// The order of what they wanted instead; it is called off.
+    pub replacement_id: OrderId,
+    /// What is given back.
+    pub refund: Money,
+    /// A stable word, e.g. `order_not_completed` when the rest was not paid in time.
+    pub code: String,
+    /// What happened, for people.
+    pub detail: String,
 }
 
 /// Everything of an order that had arrived came back.
@@ -185,4 +253,7 @@ publishes! { "stoa.order":
     OrderReturnReceived = "order.return_received" about order_id;
     OrderReturnInspected = "order.return_inspected" about order_id;
     OrderReturned = "order.returned" about order_id;
+    OrderExchangeDue = "order.exchange_due" about order_id;
+    OrderExchanged = "order.exchanged" about order_id;
+    OrderExchangeFailed = "order.exchange_failed" about order_id;
 }

@@ -61,6 +61,9 @@ pub struct OrderFailed {
     /// `PAYMENT_FAILED`, `INVENTORY_UNAVAILABLE` or `SHIPPING_FAILED`, when it was one of these.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub compensation: Option<String>,
+    /// The exchange that it was made for; whoever asked for that hears of it by the return.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replaces: Option<ChangeId>,
 }
 
 /// An order was called off before it was shipped.
@@ -85,6 +88,10 @@ pub struct OrderCancelled {
     /// What had been given back of it before.
     #[serde(default)]
     pub refunded: Option<Refunded>,
+    /// The exchange that came to nothing, of the order of what was wanted instead; whoever asked for that
+    /// hears of it by the return. Its stock is given back after this is told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replaces: Option<ChangeId>,
 }
 
 const fn yes() -> bool {

@@ -20,6 +20,15 @@ pub struct Authorize {
     pub token: String,
 }
 
+/// What makes an order cost more than it did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DearerBy {
+    /// It is edited.
+    Edit,
+    /// Goods of it are exchanged for dearer ones.
+    Exchange,
+}
+
 /// A request to set an amount aside that an order costs more than it did.
 #[derive(Clone)]
 pub struct ChargeMore {
@@ -27,6 +36,8 @@ pub struct ChargeMore {
     pub order_id: OrderId,
     /// The change that makes it dearer. It has at most one live payment.
     pub change: ChangeId,
+    /// What the change is.
+    pub by: DearerBy,
     /// The idempotency key; it goes to the processor too.
     pub key: String,
     /// How much.

@@ -15,11 +15,13 @@ pub(crate) enum Kind {
     OrderRefunded,
     OrderReturnApproved,
     OrderReturnRejected,
+    OrderExchangeDue,
+    OrderExchangeFailed,
     PaymentActionRequired,
 }
 
 impl Kind {
-    pub(crate) const ALL: [Self; 11] = [
+    pub(crate) const ALL: [Self; 13] = [
         Self::OrderConfirmed,
         Self::OrderFailed,
         Self::OrderCancelled,
@@ -30,6 +32,8 @@ impl Kind {
         Self::OrderRefunded,
         Self::OrderReturnApproved,
         Self::OrderReturnRejected,
+        Self::OrderExchangeDue,
+        Self::OrderExchangeFailed,
         Self::PaymentActionRequired,
     ];
 
@@ -46,6 +50,8 @@ impl Kind {
             Self::OrderRefunded => "order.refunded",
             Self::OrderReturnApproved => "order.return_approved",
             Self::OrderReturnRejected => "order.return_rejected",
+            Self::OrderExchangeDue => "order.exchange_due",
+            Self::OrderExchangeFailed => "order.exchange_failed",
             Self::PaymentActionRequired => "payment.action_required",
         }
     }

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::change_state::{Fact, State};
+use super::exchange::Exchange;
 
 /// What kind of change it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -147,8 +148,12 @@ pub struct Change {
     /// Why it was rejected or failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub answer: Option<String>,
-    /// What is given back for it; of one that failed what was given back all the same.
+    /// What is given back for it; of one that failed what was given back all the same. Of an exchange that is
+    /// not settled yet it is what is given back if that comes to nothing.
     pub refund: Money,
+    /// What is sent instead, of a return that is an exchange.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub exchange: Option<Exchange>,
     /// The units it is about.
     pub lines: Vec<ChangeLine>,
     /// When it was asked for.

@@ -10,6 +10,7 @@ pub mod covered;
 pub mod difference;
 pub mod discount;
 pub mod edit;
+pub mod exchange;
 pub mod given;
 pub mod inspection;
 pub mod invoice;

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::bundle::Units;
+use super::exchange::Replaces;
 use super::promotion::Told;
 use super::shipment::{Fulfilment, Shipment, fulfilment};
 use super::status::Status;
@@ -179,6 +180,8 @@ pub struct Order {
     pub version: i64,
     /// The edit of it that is under way.
     pub editing: Option<ChangeId>,
+    /// What it replaces, if it was made by an exchange.
+    pub replaces: Option<Replaces>,
     /// When it was placed.
     pub created_at: Timestamp,
     /// When it last changed.
@@ -219,6 +222,9 @@ pub struct OrderView {
     /// The edit of it that is under way; nothing of it leaves before that has ended.
     #[serde(skip_serializing_if = "Option::is_none")]
     editing: Option<ChangeId>,
+    /// What it replaces, if it was made by an exchange.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    replaces: Option<Replaces>,
     #[serde(skip_serializing_if = "Option::is_none")]
     failure: Option<OrderFailure>,
     #[schema(value_type = String, format = DateTime)]
@@ -248,6 +254,7 @@ impl Order {
             locale: self.locale,
             payment,
             editing: self.editing,
+            replaces: self.replaces,
             failure: self.failure,
             created_at: self.created_at,
             updated_at: self.updated_at,
@@ -255,21 +262,33 @@ impl Order {
     }
 
     /// The moves that can be asked for, as the words of the API: what has left in part can no longer
-    /// be called off or edited, only what arrived can come back, and nothing leaves while it is edited.
+    /// be called off or edited, only what arrived can come back, and nothing leaves while it is edited. An
+    /// exchange decides on its order until that is confirmed, and that is not edited: its money is another's.
     pub fn allowed(&self) -> Vec<&'static str> {
         let has_left = fulfilment(&self.lines) != Fulfilment::None;
         let is_edited = self.editing.is_some();
         let is_possible = |word: &&str| match *word {
-            "cancel" => !has_left,
+            "cancel" => !has_left && !self.is_decided_by_its_exchange(),
             "ship" => !is_edited,
             "cancel_lines" => !is_edited && self.lines.iter().any(|line| line.left() > 0),
             "return" => self.lines.iter().any(|line| line.returnable() > 0),
             _ => true,
         };
         let is_whole = !has_left && self.lines.iter().all(|line| line.gone() == 0);
-        let can_be_edited = self.status == Status::Confirmed && is_whole && !is_edited;
+        let is_free = is_whole && !is_edited && self.replaces.is_none();
+        let can_be_edited = self.status == Status::Confirmed && is_free;
         let possible = self.status.allowed().into_iter().filter(is_possible);
         possible.chain(can_be_edited.then_some("edit")).collect()
+    }
+
+    /// Whether it waits for the goods that it is exchanged for.
+    pub const fn is_decided_by_its_exchange(&self) -> bool {
+        self.replaces.is_some() && self.status.is_being_checked_out()
+    }
+
+    /// The order whose payments hold its money.
+    pub fn account(&self) -> OrderId {
+        self.replaces.map_or(self.id, |replaces| replaces.account_id)
     }
 
     /// The tax by its rates, as it was charged.

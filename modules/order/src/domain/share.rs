@@ -57,6 +57,7 @@ mod tests {
     use kernel::{Address, Currency, Money, Timestamp};
     use proptest::prelude::*;
 
+    use super::super::exchange::settle;
     use super::super::status::Status;
     use super::super::totals::Totals;
     use super::*;
@@ -126,6 +127,7 @@ mod tests {
             failure: None,
             version: 1,
             editing: None,
+            replaces: None,
             created_at: at,
             updated_at: at,
             confirmed_at: Some(at),
@@ -179,6 +181,52 @@ mod tests {
                 }
             }
             prop_assert_eq!(paid, total);
+        }
+
+        /// The model knows an order by what was paid and what of that went back, and an exchange by what the
+        /// customer has in the end.
+        #[test]
+        fn whatever_is_accepted_an_exchange_costs_what_is_sent_instead(
+            kinds in prop::collection::vec(((1..7_i64, 0..5_000_i64, 0..=100_i64), 0..500_i64), 1..5),
+            shipping in 0..1_000_i64, is_included in any::<bool>(),
+            steps in prop::collection::vec((0..5_usize, 1..4_i64, 0..20_000_i64, any::<bool>()), 0..40),
+        ) {
+            let lines = kinds.into_iter().map(|(kind, tax)| line(kind, tax)).collect();
+            let mut order = order(lines, shipping, is_included);
+            let total = order.totals.total.minor();
+            // What the payments of all orders took, gave back, and what the customer has for it.
+            let (mut taken, mut given, mut sent) = (total, 0, 0);
+            // What went out of this order's balance.
+            let mut gone = 0;
+            for (n, accepted, price, is_paid) in steps {
+                let n = n % order.lines.len();
+                let line = &order.lines[n];
+                let quantity = accepted.min(line.quantity - line.gone());
+                if quantity == 0 {
+                    continue;
+                }
+                let unit = ShipmentLine { line_id: line.id, quantity };
+                let accepted = owed(&order, &[unit]).total(total - gone);
+                order.lines[n].returned += quantity;
+                gone += accepted;
+                let how = settle(euros(accepted), euros(price)).unwrap();
+                let (credit, due, refund) = (how.credit.minor(), how.due.minor(), how.refund.minor());
+                prop_assert_eq!(accepted + due - refund, price);
+                prop_assert_eq!(credit + refund, accepted, "what went out is explained");
+                prop_assert_eq!(credit + due, price, "what is sent is paid, once");
+                prop_assert!(credit >= 0 && due >= 0 && refund >= 0 && (due == 0 || refund == 0));
+                if due > 0 && !is_paid {
+                    given += accepted;
+                    continue;
+                }
+                taken += due;
+                given += refund;
+                sent += price;
+            }
+            let kept: i64 = order.lines.iter().map(|line| line.quantity - line.gone()).sum();
+            let worth = total - gone;
+            prop_assert_eq!(taken - given, worth + sent);
+            prop_assert!(kept > 0 || worth == 0, "{} of {}", worth, total);
         }
     }
 }

@@ -90,7 +90,7 @@ const fn known(
     Known { event, actions, word, otherwise }
 }
 
-const MOVES: [Known; 20] = [
+const MOVES: [Known; 23] = [
     known(
         "order.cancelled",
         &["order.cancel", "order.cancel_lines"],
@@ -110,6 +110,9 @@ const MOVES: [Known; 20] = [
     known("order.edit_begun", &["order.edit"], "edit_begun", DoneBy::Shop),
     known("order.edited", &["order.edit"], "edited", DoneBy::Shop),
     known("order.edit_failed", &["order.edit"], "edit_failed", DoneBy::Shop),
+    known("order.exchange_due", &[], "exchange_due", DoneBy::Shop),
+    known("order.exchanged", &[], "exchanged", DoneBy::Shop),
+    known("order.exchange_failed", &[], "exchange_failed", DoneBy::Shop),
     known("order.shipped", &["order.ship"], "shipped", DoneBy::Shop),
     known("order.delivered", ARRIVES, "delivered", DoneBy::Shop),
     known("shipment.shipped", &["order.ship"], "parcel_shipped", DoneBy::Shop),

@@ -48,6 +48,7 @@ pub(crate) fn routes(orders: &Orders, config: &mut web::ServiceConfig) {
         .route("/v1/orders/{id}/returns", web::get().to(returns::list))
         .route("/v1/orders/{id}/returns", web::post().to(returns::request))
         .route("/v1/orders/{id}/returns/{return_id}/withdraw", web::post().to(returns::withdraw))
+        .route("/v1/orders/{id}/returns/{return_id}/pay", web::post().to(returns::pay))
         .route("/v1/admin/returns", web::get().to(returns::search))
         .route("/v1/admin/returns/{id}/approve", web::post().to(returns::approve))
         .route("/v1/admin/returns/{id}/reject", web::post().to(returns::reject))
@@ -127,6 +128,7 @@ pub(crate) fn routes(orders: &Orders, config: &mut web::ServiceConfig) {
     returns::list,
     returns::request,
     returns::withdraw,
+    returns::pay,
     returns::search,
     returns::approve,
     returns::reject,

@@ -1,12 +1,15 @@
 //! Goods that come back: what customers ask for, and what the staff does with it.
 
+use actix_web::HttpResponse;
+use actix_web::http::header::RETRY_AFTER;
 use actix_web::web::{Data, Path};
 use kernel::id::{ChangeId, LineId, OrderId};
 use kernel::{Page, PageQuery, Problem};
 use platform::http::{
-    Answer, Body, Caller, Editor, OptionalKey, Params, RequiredKey, Staff, ok, stored,
+    Answer, Body, Caller, Editor, Failure, OptionalKey, Params, RequiredKey, Staff, ok, stored,
 };
 use platform::idempotency::Key;
+use platform::random;
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
@@ -16,11 +19,14 @@ use super::orders::own;
 use crate::Orders;
 use crate::domain::after_sale::{Change, Condition, Kind, Reason};
 use crate::domain::change_state::State;
+use crate::domain::edit::AddedLine;
 use crate::domain::inspection::Inspected;
 use crate::domain::shipment::ShipmentLine;
 use crate::error::OrderError;
 use crate::store::change as store;
 use crate::usecase::advance::By;
+use crate::usecase::place::PayWith;
+use crate::usecase::refund::Changed;
 use crate::usecase::returns::{ReturnStep, Wanted};
 
 #[derive(Deserialize, ToSchema)]
@@ -37,7 +43,10 @@ pub(super) struct ReturnLine {
 
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(example = json!({"lines": [{"line_id": "01890000-0000-7000-8000-000000000000", "quantity": 1, "reason": "damaged"}]}))]
+#[schema(example = json!({
+    "lines": [{"line_id": "01890000-0000-7000-8000-000000000000", "quantity": 1, "reason": "damaged"}],
+    "exchange_for": [{"product_id": "01890000-0000-7000-8000-000000000000", "quantity": 1}]
+}))]
 pub(super) struct NewReturn {
     /// What is to come back.
     #[schema(min_items = 1)]
@@ -46,6 +55,18 @@ pub(super) struct NewReturn {
     #[serde(default)]
     #[schema(min_length = 1, max_length = 200)]
     comment: Option<String>,
+    /// What is wanted instead of money. It is held and priced when the shop agrees, in an order of its own.
+    #[serde(default)]
+    #[schema(max_items = 1000)]
+    exchange_for: Vec<AddedLine>,
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"payment": {"token": "tok_4f1c"}}))]
+pub(super) struct PayDifference {
+    /// What it is paid with.
+    payment: PayWith,
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -93,7 +114,8 @@ pub(super) struct Search {
     cursor: Option<String>,
 }
 
-/// Asks to send units back that arrived, within the days that the shop gives for it.
+/// Asks to send units back that arrived, within the days that the shop gives for it, for their price or for
+/// other goods.
 #[utoipa::path(post, path = "/v1/orders/{id}/returns", tag = "orders", request_body = NewReturn,
     params(
         ("id" = Uuid, Path, description = "The order"),
@@ -111,7 +133,7 @@ pub(super) async fn request(
     body: Body<NewReturn>,
 ) -> Answer {
     let id: OrderId = id.parse().map_err(|_| OrderError::NotFound)?;
-    let NewReturn { lines, comment } = body.value;
+    let NewReturn { lines, comment, exchange_for } = body.value;
     short("comment", comment.as_deref())?;
     let wanted = |line: ReturnLine| Wanted {
         units: ShipmentLine { line_id: line.line_id, quantity: line.quantity },
@@ -120,7 +142,8 @@ pub(super) async fn request(
     let wanted: Vec<Wanted> = lines.into_iter().map(wanted).collect();
     let key = Key::new(caller.id, &format!("POST /v1/orders/{id}/returns"), &key.0, &body.raw);
     let comment = comment.as_deref();
-    let done = orders.request_return(id, caller.id, &wanted, comment, &key).await?;
+    let done =
+        orders.request_return(id, caller.id, &wanted, (comment, &exchange_for), &key).await?;
     Ok(stored(done.answer, done.replayed))
 }
 
@@ -153,11 +176,8 @@ pub(super) async fn withdraw(
     key: OptionalKey,
 ) -> Answer {
     let (order, id) = ids.into_inner();
-    let order = own(&orders, &caller, &order).await?;
-    let id = change_id(&id)?;
-    let known = store::find(&orders.inner.db, id).await.map_err(OrderError::from)?;
-    known.filter(|change| change.order_id == order.id).ok_or_else(unknown)?;
-    let route = format!("POST /v1/orders/{}/returns/{id}/withdraw", order.id);
+    let (order, id) = of_own(&orders, &caller, &order, &id).await?;
+    let route = format!("POST /v1/orders/{order}/returns/{id}/withdraw");
     let key = key.0.map(|key| Key::new(caller.id, &route, &key, b""));
     let by = By::Customer(caller.id);
     let done = orders.move_return(id, &ReturnStep::Withdraw, key.as_ref(), by).await?;
@@ -178,7 +198,8 @@ pub(super) async fn search(orders: Data<Orders>, _: Staff, query: Params<Search>
     ok(&Page::cut(found, limit, |change: &Change| change.id))
 }
 
-/// Agrees to a return: the goods may be sent.
+/// Agrees to a return: the goods may be sent. What is wanted instead is held, all of it, at the prices of
+/// today; if it cannot be had, nothing is agreed to.
 #[utoipa::path(post, path = "/v1/admin/returns/{id}/approve", tag = "admin",
     params(
         ("id" = Uuid, Path, description = "The return"),
@@ -186,7 +207,8 @@ pub(super) async fn search(orders: Data<Orders>, _: Staff, query: Params<Search>
     ),
     responses(
         (status = 200, description = "The return as it is now", body = Change),
-        (status = 409, description = "`order_state`: `change_state`, and what is `allowed`; or `conflict`, `idempotency_in_progress`", body = Problem),
+        (status = 202, description = "What is sent instead is still being set aside; look at the return", body = Change),
+        (status = 409, description = "`out_of_stock`, `not_sellable`: what is wanted instead cannot be had; `order_state`: `change_state`, and what is `allowed`; or `conflict`, `idempotency_in_progress`", body = Problem),
     ))]
 pub(super) async fn approve(
     orders: Data<Orders>,
@@ -194,7 +216,68 @@ pub(super) async fn approve(
     id: Path<String>,
     key: OptionalKey,
 ) -> Answer {
-    step(&orders, &editor, &id, ("approve", key, b""), ReturnStep::Approve).await
+    let known = store::find(&orders.inner.db, change_id(&id)?).await.map_err(OrderError::from)?;
+    let Some(change) = known.filter(|change| change.exchange.is_some()) else {
+        return step(&orders, &editor, &id, ("approve", key, b""), ReturnStep::Approve).await;
+    };
+    let route = format!("POST /v1/admin/returns/{}/approve", change.id);
+    let key = Key::new(editor.id, &route, &key.0.unwrap_or_else(random::token), b"");
+    let changed = orders.approve_exchange(change.id, &key, &editor.actor()).await?;
+    answer(&orders, changed, |change| change).await
+}
+
+/// Pays what goods cost more that are exchanged for others: once these were looked at, and until
+/// `pay_until`. A payment that is declined can be tried again with another token.
+#[utoipa::path(post, path = "/v1/orders/{id}/returns/{return_id}/pay", tag = "orders", request_body = PayDifference,
+    params(
+        ("id" = Uuid, Path, description = "The order"),
+        ("return_id" = Uuid, Path, description = "The return"),
+        ("Idempotency-Key" = String, Header, description = "New for each try"),
+    ),
+    responses(
+        (status = 200, description = "The return as it is now: what is sent instead is on", body = Change),
+        (status = 202, description = "The shopper has to confirm the payment first (`next_action`), or it is still at work; look at the return", body = crate::saga::exchange::Waiting),
+        (status = 402, description = "`payment_declined`: nothing was charged", body = Problem),
+        (status = 409, description = "`order_state`: nothing is to be paid, or no more; `change_state`; `shipping_failed`, `out_of_stock`: it cannot be sent any more, and the value goes back; or `conflict`, `idempotency_in_progress`", body = Problem),
+    ))]
+pub(super) async fn pay(
+    orders: Data<Orders>,
+    caller: Caller,
+    ids: Path<(String, String)>,
+    key: RequiredKey,
+    body: Body<PayDifference>,
+) -> Answer {
+    let (order, id) = ids.into_inner();
+    let (order, id) = of_own(&orders, &caller, &order, &id).await?;
+    let route = format!("POST /v1/orders/{order}/returns/{id}/pay");
+    let key = Key::new(caller.id, &route, &key.0, &body.raw);
+    let token = &body.value.payment.token;
+    let changed = orders.pay_difference(id, caller.id, token, &key).await?;
+    answer(&orders, changed, Change::for_the_customer).await
+}
+
+async fn answer(orders: &Orders, changed: Changed, shown: fn(Change) -> Change) -> Answer {
+    let id = match changed {
+        Changed::Answered { answer, replayed } => return Ok(stored(answer, replayed)),
+        Changed::Running(id) => id,
+    };
+    let found = store::find(&orders.inner.db, id).await.map_err(OrderError::from)?;
+    let change = shown(found.ok_or_else(unknown)?);
+    Ok(HttpResponse::Accepted().insert_header((RETRY_AFTER, "1")).json(change))
+}
+
+/// A return of one of the caller's orders.
+async fn of_own(
+    orders: &Data<Orders>,
+    caller: &Caller,
+    order: &str,
+    id: &str,
+) -> Result<(OrderId, ChangeId), Failure> {
+    let order = own(orders, caller, order).await?;
+    let id = change_id(id)?;
+    let known = store::find(&orders.inner.db, id).await.map_err(OrderError::from)?;
+    known.filter(|change| change.order_id == order.id).ok_or_else(unknown)?;
+    Ok((order.id, id))
 }
 
 /// Says no to a return, also after the goods came back and are not what was sold.

@@ -1,5 +1,5 @@
-//! The shopper has authenticated, or the payment ended otherwise: the checkout or the edit that waits for
-//! it goes on.
+//! The shopper has authenticated, or the payment ended otherwise: the checkout, the edit or the exchange that
+//! waits for it goes on.
 
 use async_trait::async_trait;
 use kernel::Envelope;
@@ -11,16 +11,19 @@ use platform::sql::Tx;
 
 use crate::saga::checkout::Checkout;
 use crate::saga::edit::Edit;
+use crate::saga::exchange::Exchange;
 
 /// What it hears of.
 pub const TOPICS: [Topic; 2] = [Topic::of::<PaymentAuthorized>(), Topic::of::<PaymentFailed>()];
 
-/// Nudges the checkout of the payment's order, or the edit that it pays.
+/// Nudges the checkout of the payment's order, or the edit or the exchange that it pays.
 pub struct PaymentSettled {
     /// Who runs the checkouts.
     pub checkouts: Coordinator<Checkout>,
     /// Who runs the edits.
     pub edits: Coordinator<Edit>,
+    /// Who runs the exchanges.
+    pub exchanges: Coordinator<Exchange>,
 }
 
 #[async_trait]
@@ -40,8 +43,11 @@ impl Reaction for PaymentSettled {
         }
         if let Some(change) = change {
             if saga::nudge(tx, change.uuid()).await? > 0 {
-                let edits = self.edits.clone();
-                tx.after_commit(move || edits.wake());
+                let (edits, exchanges) = (self.edits.clone(), self.exchanges.clone());
+                tx.after_commit(move || {
+                    edits.wake();
+                    exchanges.wake();
+                });
             }
         } else if saga::nudge(tx, order.uuid()).await? > 0 {
             let checkouts = self.checkouts.clone();

@@ -165,6 +165,7 @@ impl Checkout {
             code: why.code.clone(),
             detail: why.detail.clone(),
             compensation: compensation.map(|kind| kind.word().to_owned()),
+            replaces: None,
         };
         tx.emit(&event, order.version + 1)?;
         give_back(tx, &order).await?;
@@ -185,6 +186,7 @@ impl Checkout {
             reason: how.reason,
             was_confirmed: fault::bug("cancelled_checkout_was_sold"),
             refunded: None,
+            replaces: None,
         };
         tx.emit(&event, order.version + 1)?;
         give_back(tx, &order).await?;

@@ -19,8 +19,8 @@ use kernel::Money;
 use kernel::events::{OrderEditFailed, OrderEdited};
 use kernel::id::{ChangeId, OrderId, PaymentId};
 use kernel::ports::{
-    Authorization, ChargeMore, Destination, NextAction, PaymentError, PaymentView, Payments, Stock,
-    StockError,
+    Authorization, ChargeMore, DearerBy, Destination, NextAction, PaymentError, PaymentView,
+    Payments, Stock, StockError,
 };
 use kernel::problem::{Problem, code};
 use platform::fault;
@@ -236,6 +236,7 @@ impl Step<Edit> for SetMoreAside {
         let request = ChargeMore {
             order_id: saga.order_id,
             change: saga.change_id,
+            by: DearerBy::Edit,
             key: format!("{}/charge", saga.change_id),
             amount: saga.due,
             token: saga.token.clone().unwrap_or_default(),

@@ -44,6 +44,9 @@ pub struct Ports {
 #[derive(Clone, Serialize, Deserialize)]
 pub struct GiveBack {
     order_id: OrderId,
+    /// The order whose payments hold the money, when it is another one.
+    #[serde(default)]
+    account_id: Option<OrderId>,
     change_id: ChangeId,
     amount: Money,
     /// The command that is answered when it is done.
@@ -58,9 +61,10 @@ pub struct GiveBack {
 
 impl GiveBack {
     /// The refund that a change of an order decided on; the command of `key` is answered with its end.
-    pub fn of(change: &Change, key: Option<&Key>) -> Self {
+    pub fn of(order: &Order, change: &Change, key: Option<&Key>) -> Self {
         Self {
             order_id: change.order_id,
+            account_id: order.replaces.map(|replaces| replaces.account_id),
             change_id: change.id,
             amount: change.refund,
             key: key.cloned(),
@@ -102,7 +106,9 @@ impl GiveBack {
         let none = Money::zero(self.amount.currency());
         let given = if why.is_some() { self.given.unwrap_or(none) } else { self.amount };
         change.refund = given;
-        change.answer = why.map(|why| why.detail.clone());
+        if let Some(why) = why {
+            change.answer = Some(why.detail.clone());
+        }
         if !change::move_on(tx, from, &change).await? {
             return Err(Error::Inconsistent(format!("change {} moved", change.id)));
         }
@@ -191,7 +197,8 @@ impl GiveMoneyBack {
         if fault::bug("refund_takes_a_new_key") {
             key = ChangeId::new().to_string();
         }
-        ports.payments.refund(saga.order_id, &key, saga.amount).await
+        let account = saga.account_id.unwrap_or(saga.order_id);
+        ports.payments.refund(account, &key, saga.amount).await
     }
 }
 

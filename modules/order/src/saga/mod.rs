@@ -2,4 +2,6 @@
 
 pub mod checkout;
 pub mod edit;
+pub mod exchange;
 pub mod give_back;
+pub mod replacement;

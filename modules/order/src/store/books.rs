@@ -10,7 +10,7 @@ use uuid::Uuid;
 use crate::domain::status::Status;
 
 platform::statements! {
-    BRIEF = "select o.id, o.number, o.status, o.currency, o.updated_at, o.editing,
+    BRIEF = "select o.id, o.number, o.status, o.currency, o.updated_at, o.editing, o.account,
                     coalesce((select b.charged_minor from order_balance b
                                where b.order_id = o.id), o.total_minor) as charged_minor,
                     (select cast(coalesce(sum(-c.due_minor), 0) as bigint) from order_change c
@@ -26,6 +26,20 @@ platform::statements! {
                     cast(sum(l.shipped * coalesce(p.quantity, 1)) as bigint) as shipped
                from order_line l left join order_line_part p on p.order_line_id = l.id
               where l.order_id > $1 and l.order_id <= $2 group by 1, 2 order by 1, 2";
+    /// What replacements add to the money of the orders that were paid for them: what was charged beside
+    /// the value of goods, what they gave back, and whether one is being paid.
+    REPLACED = "select r.account,
+                       cast(sum(case when e.due_minor > 0 and e.replacement = r.id
+                                     then e.due_minor else 0 end) as bigint) as charged,
+                       cast(sum((select coalesce(sum(-c.due_minor), 0) from order_change c
+                                  where c.order_id = r.id and c.due_minor < 0
+                                    and c.state in ('done', 'failed'))) as bigint) as given,
+                       cast(sum((select coalesce(sum(-c.due_minor), 0) from order_change c
+                                  where c.order_id = r.id and c.due_minor < 0
+                                    and c.state = 'settling')) as bigint) as giving,
+                       cast(sum(case when e.paying then 1 else 0 end) as bigint) as paying
+                  from orders r join order_change e on e.id = r.replaces
+                 where r.account > $1 and r.account <= $2 group by r.account";
     SOLD =
         "select substr(o.confirmed_at, 1, 10) as day, o.currency,
                 sum(case when o.status = 'CANCELLED' then 0 else 1 end) as orders,
@@ -33,9 +47,11 @@ platform::statements! {
                 sum(case when o.status = 'CANCELLED' then 0 else coalesce(g.given, 0) end)
                 as refunds, max(o.updated_at) as updated_at
            from orders o
-           left join (select order_id, sum(-due_minor) as given from order_change
-                       where due_minor < 0 and kind <> 'edit' and state in ('done', 'failed')
-                       group by order_id) g on g.order_id = o.id
+           left join (select order_id,
+                             sum(credit_minor + case when due_minor < 0 and kind <> 'edit'
+                                                      and state in ('done', 'failed')
+                                                     then -due_minor else 0 end) as given
+                        from order_change group by order_id) g on g.order_id = o.id
           where o.confirmed_at is not null group by 1, 2 order by 1, 2",
         "select to_char(o.confirmed_at at time zone 'UTC', 'YYYY-MM-DD') as day, o.currency,
                 cast(sum(case when o.status = 'CANCELLED' then 0 else 1 end) as bigint) as orders,
@@ -44,9 +60,11 @@ platform::statements! {
                 cast(sum(case when o.status = 'CANCELLED' then 0 else coalesce(g.given, 0) end)
                 as bigint) as refunds, max(o.updated_at) as updated_at
            from orders o
-           left join (select order_id, sum(-due_minor) as given from order_change
-                       where due_minor < 0 and kind <> 'edit' and state in ('done', 'failed')
-                       group by order_id) g on g.order_id = o.id
+           left join (select order_id,
+                             sum(credit_minor + case when due_minor < 0 and kind <> 'edit'
+                                                      and state in ('done', 'failed')
+                                                     then -due_minor else 0 end) as given
+                        from order_change group by order_id) g on g.order_id = o.id
           where o.confirmed_at is not null group by 1, 2 order by 1, 2";
     COUNT = "select count(*) from orders";
     LINE_SUMS = "select o.number from orders o
@@ -71,7 +89,10 @@ platform::statements! {
                limit 20";
     UNATTENDED = "select number from orders o
                    where (status in ('PENDING', 'AWAITING_PAYMENT')
-                          and not exists (select 1 from saga s where s.subject = o.id
+                          and not exists (select 1 from order_change c where c.id = o.replaces
+                                             and c.state in ('approved', 'received', 'settling'))
+                          and not exists (select 1 from saga s
+                                           where s.subject in (o.id, o.replaces)
                                              and s.phase in ('forward', 'undoing', 'stuck')))
                       or (editing is not null
                           and not exists (select 1 from saga s where s.subject = o.editing
@@ -98,7 +119,7 @@ pub struct Brief {
     pub units: Vec<Units>,
     /// When it last changed.
     pub updated_at: Timestamp,
-    /// Whether it is being edited: it may hold what it has only then.
+    /// Whether it is being edited, or what replaces it is being paid: it may hold what it has only then.
     pub is_being_edited: bool,
 }
 
@@ -122,8 +143,18 @@ struct BriefRow {
     currency: String,
     updated_at: Timestamp,
     editing: Option<Uuid>,
+    account: Option<Uuid>,
     given: i64,
     giving: i64,
+}
+
+#[derive(Default, platform::sql::Record)]
+struct ReplacedRow {
+    account: Uuid,
+    charged: i64,
+    given: i64,
+    giving: i64,
+    paying: i64,
 }
 
 /// Orders after one, by id.
@@ -138,20 +169,26 @@ pub async fn briefs(db: &Db, after: OrderId, limit: u32) -> Result<Vec<Brief>> {
         let of_product = Units { product_id: product.into(), ordered, shipped };
         units.entry(order).or_default().push(of_product);
     }
+    let replaced: Vec<ReplacedRow> = db.query(REPLACED).bind(after.uuid()).bind(last).all().await?;
+    let mut replaced: HashMap<Uuid, ReplacedRow> =
+        replaced.into_iter().map(|row| (row.account, row)).collect();
     rows.into_iter()
         .map(|row| {
+            let more = replaced.remove(&row.id).unwrap_or_default();
+            // The money of a replacement is that of the order that was paid for it.
+            let own = if row.account.is_some() { 0 } else { 1 };
             let number = &row.number;
             let nonsense = || Error::Inconsistent(format!("order {number}: status or currency"));
             let currency = row.currency.parse().map_err(|_| nonsense())?;
             Ok(Brief {
                 id: row.id.into(),
                 status: Status::from_word(&row.status).ok_or_else(nonsense)?,
-                total: Money::from_minor(row.charged_minor, currency),
-                given: row.given,
-                giving: row.giving,
+                total: Money::from_minor((row.charged_minor + more.charged) * own, currency),
+                given: (row.given + more.given) * own,
+                giving: (row.giving + more.giving) * own,
                 units: units.remove(&row.id).unwrap_or_default(),
                 updated_at: row.updated_at,
-                is_being_edited: row.editing.is_some(),
+                is_being_edited: row.editing.is_some() || more.paying > 0,
                 number: row.number,
             })
         })

@@ -5,11 +5,14 @@ use std::collections::HashMap;
 use kernel::id::{ChangeId, LineId, OrderId};
 use kernel::{Currency, Money, Timestamp};
 use platform::sql::{Db, Error, Json, Result, Tx};
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 use uuid::Uuid;
 
 use crate::domain::after_sale::{ActorKind, Change, ChangeLine, Condition, Kind, Reason};
 use crate::domain::change_state::State;
+use crate::domain::edit::AddedLine;
+use crate::domain::exchange::Exchange;
 use crate::domain::order::Order;
 
 platform::guard! {
@@ -22,7 +25,8 @@ macro_rules! change {
     ($rest:literal) => {
         concat!(
             "select c.id, c.order_id, c.kind, c.state, c.actor_kind, c.actor, c.reason, c.answer, \
-             c.due_minor, o.currency, c.created_at, c.updated_at \
+             c.due_minor, c.detail, c.replacement, c.price_minor, c.credit_minor, c.pay_until, \
+             c.paying, o.currency, c.created_at, c.updated_at \
              from order_change c join orders o on o.id = c.order_id ",
             $rest
         )
@@ -38,8 +42,8 @@ platform::statements! {
                     on conflict (order_id) do nothing";
     LEFT = "select charged_minor - refunded_minor from order_balance where order_id = $1";
     INSERT = "insert into order_change (id, order_id, kind, state, actor_kind, actor, reason,
-                     due_minor, created_at, updated_at, ended_at)
-              values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9, $10)";
+                     due_minor, created_at, updated_at, ended_at, detail)
+              values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9, $10, $11)";
     INSERT_CHANGE_LINES =
         "insert into order_change_line (change_id, order_line_id, quantity, reason_code,
                 amount_minor)
@@ -114,10 +118,12 @@ platform::statements! {
             and order_line.returned + l.returned + order_line.refunded + l.refunded
                 <= order_line.shipped";
     BALANCES = "select count(*) from order_balance";
-    /// Orders that gave something else back than their changes say.
+    /// Orders that gave something else back than their changes say, by payments or by what was sent
+    /// instead.
     UNBALANCED = "select o.number from order_balance b join orders o on o.id = b.order_id
-                    left join (select order_id, sum(-due_minor) as given from order_change
-                                where due_minor < 0 and state in ('settling', 'done', 'failed')
+                    left join (select order_id, sum(credit_minor + case when due_minor < 0
+                                      then -due_minor else 0 end) as given from order_change
+                                where state in ('settling', 'done', 'failed')
                                 group by order_id) c on c.order_id = b.order_id
                    where b.refunded_minor <> coalesce(c.given, 0) limit 20";
     /// Lines whose counters are not what the changes say.
@@ -149,6 +155,12 @@ struct Row {
     reason: Option<String>,
     answer: Option<String>,
     due_minor: i64,
+    detail: Option<Json<Detail>>,
+    replacement: Option<Uuid>,
+    price_minor: Option<i64>,
+    credit_minor: i64,
+    pay_until: Option<Timestamp>,
+    paying: bool,
     currency: String,
     created_at: Timestamp,
     updated_at: Timestamp,
@@ -166,6 +178,13 @@ struct LineRow {
     amount_minor: i64,
 }
 
+/// What of a change is kept in one column.
+#[derive(Serialize, Deserialize)]
+struct Detail {
+    #[serde(rename = "for")]
+    wanted: Vec<AddedLine>,
+}
+
 impl Row {
     fn change(self, lines: Vec<LineRow>) -> Result<Change> {
         let nonsense = |what: &str| Error::Inconsistent(format!("change {}: {what}", self.id));
@@ -179,7 +198,21 @@ impl Row {
             restock: row.restock,
             refund: Money::from_minor(row.amount_minor, currency),
         };
+        let money = |minor| Money::from_minor(minor, currency);
+        let refund = (-self.due_minor).max(0);
+        let due = self.price_minor.map_or(0, |price| price - refund).max(0);
+        let exchange = self.detail.map(|detail| Exchange {
+            wanted: detail.0.wanted,
+            replacement_id: self.replacement.map(Into::into),
+            price: self.price_minor.map(money),
+            credit: money(self.credit_minor),
+            charged: money(self.due_minor.max(0)),
+            due: self.pay_until.map(|_| money(due)),
+            pay_until: self.pay_until,
+            is_paying: self.paying,
+        });
         Ok(Change {
+            exchange,
             lines: lines.into_iter().map(line).collect(),
             id: self.id.into(),
             order_id: self.order_id.into(),
@@ -189,7 +222,7 @@ impl Row {
             actor: self.actor.map(Into::into),
             reason: self.reason,
             answer: self.answer,
-            refund: Money::from_minor((-self.due_minor).max(0), currency),
+            refund: money(refund),
             created_at: self.created_at,
             updated_at: self.updated_at,
         })
@@ -223,6 +256,7 @@ pub async fn insert(tx: &mut Tx, change: &Change) -> Result<()> {
         .bind(-change.refund.minor())
         .bind(change.created_at)
         .bind(change.state.has_ended().then_some(change.created_at))
+        .bind(change.exchange.as_ref().map(|it| Json(Detail { wanted: it.wanted.clone() })))
         .execute()
         .await?;
     if change.lines.is_empty() {

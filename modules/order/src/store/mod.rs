@@ -5,6 +5,7 @@ pub mod carrier;
 pub mod cart;
 pub mod change;
 pub mod edit;
+pub mod exchange;
 pub mod invoice;
 pub mod orders;
 pub mod promotion;

@@ -9,6 +9,7 @@ use platform::sql::Json;
 use platform::sql::{Db, Error, Result, Tx};
 use uuid::Uuid;
 
+use crate::domain::exchange::Replaces;
 use crate::domain::order::{Line, Order, OrderFailure};
 use crate::domain::promotion::Told;
 use crate::domain::shipment::Shipment;
@@ -52,25 +53,25 @@ platform::statements! {
                    shipping_minor, tax_minor, included_tax_minor, total_minor, coupon, promotions,
                    shipping_address, billing_address, shipping_method, shipping_tax_minor,
                    shipping_tax_ppm, email, locale, failure, version, created_at, updated_at,
-                   confirmed_at, editing
+                   confirmed_at, editing, replaces, account
               from orders where id = $1";
     OF_CUSTOMER = "select id, number, customer_id, cart_id, status, currency, items_minor,
                    discount_minor, shipping_minor, tax_minor, included_tax_minor, total_minor,
                    coupon, promotions, shipping_address, billing_address, shipping_method, shipping_tax_minor,
                    shipping_tax_ppm, email, locale, failure, version,
-                   created_at, updated_at, confirmed_at, editing
+                   created_at, updated_at, confirmed_at, editing, replaces, account
               from orders where customer_id = $1 and id < $2 order by id desc limit $3";
     LIST = "select id, number, customer_id, cart_id, status, currency, items_minor,
                    discount_minor, shipping_minor, tax_minor, included_tax_minor, total_minor,
                    coupon, promotions, shipping_address, billing_address, shipping_method, shipping_tax_minor,
                    shipping_tax_ppm, email, locale, failure, version,
-                   created_at, updated_at, confirmed_at, editing
+                   created_at, updated_at, confirmed_at, editing, replaces, account
               from orders where id < $1 order by id desc limit $2";
     OF_STATUS = "select id, number, customer_id, cart_id, status, currency, items_minor,
                         discount_minor, shipping_minor, tax_minor, included_tax_minor, total_minor,
                         coupon, promotions, shipping_address, billing_address, shipping_method, shipping_tax_minor,
                         shipping_tax_ppm, email, locale, failure, version,
-                        created_at, updated_at, confirmed_at, editing
+                        created_at, updated_at, confirmed_at, editing, replaces, account
                    from orders where status = $1 and id < $2 order by id desc limit $3";
     LINES =
         "select id, order_id, product_id, sku, name, quantity, unit_minor, discount_minor,
@@ -93,13 +94,13 @@ platform::statements! {
                 shipping_minor, tax_minor, included_tax_minor, total_minor, coupon, promotions,
                 shipping_address, billing_address, shipping_method, shipping_tax_minor,
                 shipping_tax_ppm, email, locale, failure, version, created_at, updated_at,
-                confirmed_at, editing
+                confirmed_at, editing, replaces, account
            from orders where id in (select unhex(value, '-') from json_each($1))",
         "select id, number, customer_id, cart_id, status, currency, items_minor, discount_minor,
                 shipping_minor, tax_minor, included_tax_minor, total_minor, coupon, promotions,
                 shipping_address, billing_address, shipping_method, shipping_tax_minor,
                 shipping_tax_ppm, email, locale, failure, version, created_at, updated_at,
-                confirmed_at, editing
+                confirmed_at, editing, replaces, account
            from orders where id in (select cast(value as uuid) from jsonb_array_elements_text($1))";
     ADOPT = "update orders set customer_id = $2 where customer_id = $1";
     /// The version is the lock: of two who decide on the same state, one is refused.
@@ -138,6 +139,8 @@ struct Row {
     updated_at: Timestamp,
     confirmed_at: Option<Timestamp>,
     editing: Option<Uuid>,
+    replaces: Option<Uuid>,
+    account: Option<Uuid>,
 }
 
 #[derive(platform::sql::Record)]
@@ -224,6 +227,10 @@ impl Row {
             updated_at: self.updated_at,
             confirmed_at: self.confirmed_at,
             editing: self.editing.map(Into::into),
+            replaces: self.replaces.zip(self.account).map(|(change, account)| Replaces {
+                return_id: change.into(),
+                account_id: account.into(),
+            }),
         })
     }
 }

@@ -137,6 +137,9 @@ impl Orders {
         if let Advance::Cancel { reason } = advance
             && order.status.is_being_checked_out()
         {
+            if order.is_decided_by_its_exchange() {
+                return Err(OrderError::state(&order));
+            }
             return self.call_off(tx, &order, reason, key, by).await;
         }
         let from = order.status;
@@ -154,6 +157,9 @@ impl Orders {
             Advance::End { shipment, end } => {
                 ship::end(&mut tx, &mut order, *shipment, end).await?;
             }
+        }
+        if order.status == Status::Cancelled {
+            self.give_credit_back(&mut tx, &order, advance, by).await?;
         }
         order.updated_at = tx.now();
         if let By::Staff(staff) = by {
@@ -245,6 +251,7 @@ async fn cancel(tx: &mut Tx, order: &mut Order, reason: &str) -> Result<(), Orde
         reason: reason.to_owned(),
         was_confirmed: true,
         refunded: refunded(order, &changes),
+        replaces: None,
     };
     Ok(tx.emit(&event, order.version)?)
 }

@@ -229,16 +229,13 @@ impl Orders {
         let wanted: Vec<Wanted> = new.iter().map(CartLine::wanted).chain(old).collect();
         let buyer = Buyer { country: Some(&address.country), group: None };
         let offers = self.inner.catalog.offers(buyer, &wanted).await?;
-        let market = offers.first().map(|offer| offer.tax).unwrap_or_default();
-        let totals = &order.totals;
-        let is_told = totals.included_tax.minor() > 0 || totals.tax.minor() > 0;
-        let included = if is_told { totals.included_tax.minor() > 0 } else { market.included };
-        let terms = TaxTerms { included, ..market };
+        let terms = terms(order, &offers);
         let lines = self.new_lines(order, &new, &offers, terms).await?;
         Ok(edited(order, &request.asked(), lines, terms)?)
     }
 
-    async fn new_lines(
+    /// Lines of products that come to an order, at the prices and rates of today.
+    pub(super) async fn new_lines(
         &self,
         order: &Order,
         new: &[CartLine],
@@ -292,6 +289,15 @@ async fn take_its_place(tx: &mut Tx, order: &Order, due: Money) -> Result<(), Or
         .with("refundable", left)
         .with("allowed", without_edit(order))
         .into())
+}
+
+/// How the prices of an order stand to the tax: as they did when it was sold, where that can be told.
+pub(super) fn terms(order: &Order, offers: &[kernel::ports::Offer]) -> TaxTerms {
+    let market = offers.first().map(|offer| offer.tax).unwrap_or_default();
+    let totals = &order.totals;
+    let is_told = totals.included_tax.minor() > 0 || totals.tax.minor() > 0;
+    let included = if is_told { totals.included_tax.minor() > 0 } else { market.included };
+    TaxTerms { included, ..market }
 }
 
 /// What can be asked for of an order that cannot be edited.

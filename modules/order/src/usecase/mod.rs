@@ -6,6 +6,7 @@ pub mod cancel_lines;
 pub mod carrier;
 pub mod cart;
 pub mod edit;
+pub mod exchange;
 pub mod import_taxes;
 pub mod invoice;
 pub mod place;

@@ -284,6 +284,7 @@ fn new_order(
         failure: None,
         version: 1,
         editing: None,
+        replaces: None,
         created_at: now,
         updated_at: now,
         confirmed_at: None,

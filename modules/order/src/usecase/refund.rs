@@ -12,6 +12,7 @@ use platform::saga::Running;
 use platform::sql::Tx;
 use serde::Serialize;
 
+use super::advance::{Advance, By};
 use crate::Orders;
 use crate::domain::after_sale::{ActorKind, Change, ChangeLine, Kind};
 use crate::domain::change_state::State;
@@ -131,6 +132,33 @@ impl Orders {
         Ok(Tried::Begun(change.id, running))
     }
 
+    /// Gives back what a replacement cost that was called off: its money is that of another order, and no
+    /// payment of its own goes back for it.
+    pub(super) async fn give_credit_back(
+        &self,
+        tx: &mut Tx,
+        order: &Order,
+        advance: &Advance,
+        by: By<'_>,
+    ) -> Result<(), OrderError> {
+        let (Advance::Cancel { reason } | Advance::CancelLines { reason, .. }) = advance else {
+            return Ok(());
+        };
+        if order.replaces.is_none() {
+            return Ok(());
+        }
+        let amount = change::left(tx, order).await?;
+        if amount == 0 {
+            return Ok(());
+        }
+        let staff = if let By::Staff(staff) = by { staff } else { &Actor::SYSTEM };
+        let mut change = new_change(tx, order, Kind::Refund, amount, vec![], (staff, reason));
+        if let By::Customer(customer) = by {
+            (change.by, change.actor) = (ActorKind::Customer, Some(customer));
+        }
+        self.settle(tx, order, &change, None).await.map(drop)
+    }
+
     /// Writes a new change that is decided, takes what it gives back out of the order's balance, and
     /// starts what pays it. Nothing runs when nothing is given back.
     pub(super) async fn settle(
@@ -162,7 +190,7 @@ impl Orders {
             return Err(OrderError::Stale);
         }
         let deadline = tx.now() + DEADLINE;
-        let saga = crate::saga::give_back::GiveBack::of(change, key);
+        let saga = crate::saga::give_back::GiveBack::of(order, change, key);
         let running = self.inner.refunds.start(tx, order.id.uuid(), &saga, deadline).await?;
         Ok(Some(running))
     }
@@ -215,6 +243,7 @@ pub(super) fn new_change(
         reason: Some(reason.to_owned()),
         answer: None,
         refund: Money::from_minor(amount, order.totals.total.currency()),
+        exchange: None,
         lines,
         created_at: now,
         updated_at: now,

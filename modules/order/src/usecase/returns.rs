@@ -5,7 +5,7 @@ use chrono::TimeDelta;
 use kernel::Money;
 use kernel::events::{
     OrderReturnApproved, OrderReturnInspected, OrderReturnReceived, OrderReturnRejected,
-    OrderReturnRequested, OrderReturnWithdrawn,
+    OrderReturnRequested, OrderReturnWithdrawn, ParcelLine,
 };
 use kernel::id::{ChangeId, CustomerId, OrderId};
 use kernel::problem::{Problem, code};
@@ -16,16 +16,20 @@ use platform::sql::{Error, Tx};
 
 use super::advance::By;
 use super::cancel_lines::{move_on, tell};
+use super::exchange::due;
 use super::refund::Told;
 use super::ship::units;
 use crate::Orders;
 use crate::domain::after_sale::{ActorKind, Change, ChangeLine, Kind, Reason};
 use crate::domain::change_state::{Fact, State};
+use crate::domain::edit::AddedLine;
+use crate::domain::exchange::{self, Exchange};
 use crate::domain::inspection::{Inspected, accepted, came_back, note};
 use crate::domain::order::{Line, Order};
 use crate::domain::share::owed;
 use crate::domain::shipment::{ShipmentLine, taken};
 use crate::error::OrderError;
+use crate::saga::exchange::call_off;
 use crate::store::change::{self, Gone};
 use crate::store::orders;
 
@@ -90,13 +94,14 @@ pub struct Done {
 }
 
 impl Orders {
-    /// A customer asks to send units back, once for the key.
+    /// A customer asks to send units back, once for the key; `told` is what else is to be said, and what is
+    /// wanted instead of money.
     pub async fn request_return(
         &self,
         id: OrderId,
         customer: CustomerId,
         wanted: &[Wanted],
-        comment: Option<&str>,
+        told: (Option<&str>, &[AddedLine]),
         key: &Key,
     ) -> Result<Done, OrderError> {
         platform::sql::retry(|| async {
@@ -109,8 +114,8 @@ impl Orders {
             let order = orders::load(&mut tx, id).await?;
             let order = order.filter(|order| order.customer_id == customer);
             let order = order.ok_or(OrderError::NotFound)?;
-            let change = self.new_return(&mut tx, &order, wanted, comment).await?;
-            let told = one_event(&mut tx, &order).await?;
+            let change = self.new_return(&mut tx, &order, wanted, told).await?;
+            let version = one_event(&mut tx, &order).await?;
             change::insert(&mut tx, &change).await?;
             let asked: Vec<ShipmentLine> = wanted.iter().map(|one| one.units).collect();
             let event = OrderReturnRequested {
@@ -118,8 +123,9 @@ impl Orders {
                 change_id: change.id,
                 customer_id: customer,
                 lines: units(&order, &asked),
+                exchange_for: told.1.iter().map(parcel_line).collect(),
             };
-            tx.emit(&event, told)?;
+            tx.emit(&event, version)?;
             finish(tx, Some(key), 201, change.for_the_customer()).await
         })
         .await
@@ -130,11 +136,12 @@ impl Orders {
         tx: &mut Tx,
         order: &Order,
         wanted: &[Wanted],
-        comment: Option<&str>,
+        (comment, instead): (Option<&str>, &[AddedLine]),
     ) -> Result<Change, OrderError> {
         if wanted.is_empty() {
             return Err(Problem::invalid("lines", "must not be empty").into());
         }
+        exchange::check(instead)?;
         if !order.status.allowed().contains(&"return") {
             return Err(OrderError::state(order));
         }
@@ -178,6 +185,7 @@ impl Orders {
             reason: comment.map(str::to_owned),
             answer: None,
             refund: none,
+            exchange: (!instead.is_empty()).then(|| Exchange::of(instead.to_vec(), none)),
             lines: wanted.iter().map(line).collect(),
             created_at: now,
             updated_at: now,
@@ -258,7 +266,8 @@ impl Orders {
             }
         }
         change.refund = Money::from_minor(amount, currency);
-        if amount == 0 {
+        let how = due(change)?;
+        if amount == 0 && how.is_none() {
             change.apply(Fact::Settled)?;
         }
         let seen = order.clone();
@@ -267,7 +276,8 @@ impl Orders {
                 line.returned += unit.quantity;
             }
         }
-        let told = move_on(tx, &seen, order, 1).await?;
+        let events = 1 + i64::from(how.is_some_and(|how| how.due.minor() > 0));
+        let told = move_on(tx, &seen, order, events).await?;
         let gone = |unit: &ShipmentLine| {
             (unit.line_id, Gone { returned: unit.quantity, ..Gone::default() })
         };
@@ -285,7 +295,10 @@ impl Orders {
             refund: change.refund,
         };
         tx.emit(&event, told)?;
-        tell(tx, seen.status, order, told + 1)?;
+        tell(tx, seen.status, order, told + events)?;
+        if how.is_some() {
+            return self.settle_exchange(tx, order, change, told + 1).await;
+        }
         self.pay_back(tx, order, change, None).await?;
         Ok(())
     }
@@ -306,10 +319,22 @@ async fn simple(
         return Err(OrderError::Stale);
     }
     let told = one_event(tx, order).await?;
+    match step {
+        ReturnStep::Reject { reason } => call_off(tx, change, reason).await?,
+        ReturnStep::Withdraw => call_off(tx, change, "the return was withdrawn").await?,
+        _ => {}
+    }
     let (order_id, change_id, customer_id) = (order.id, change.id, order.customer_id);
     match step {
         ReturnStep::Approve => {
-            tx.emit(&OrderReturnApproved { order_id, change_id, customer_id }, told)?;
+            let event = OrderReturnApproved {
+                order_id,
+                change_id,
+                customer_id,
+                replacement_id: None,
+                replacement_total: None,
+            };
+            tx.emit(&event, told)?;
         }
         ReturnStep::Reject { reason } => {
             let reason = reason.clone();
@@ -325,6 +350,10 @@ async fn simple(
         ReturnStep::Inspect { .. } => {}
     }
     Ok(())
+}
+
+fn parcel_line(line: &AddedLine) -> ParcelLine {
+    ParcelLine { product_id: line.product_id, quantity: line.quantity }
 }
 
 /// Moves the order's version by an event that leaves it as it is.

@@ -20,7 +20,12 @@ impl Orders {
     /// Everything that happened to an order, as the staff may see it.
     pub async fn timeline(&self, order: &Order) -> Result<Vec<Happened>, OrderError> {
         let (db, id) = (&self.inner.db, order.id.uuid());
-        let steps = saga::history(db, id).await?.into_iter().map(|step| Happened {
+        let mut steps = saga::history(db, id).await?;
+        if let Some(replaces) = order.replaces {
+            // What it was made of was done for the return.
+            steps.extend(saga::history(db, replaces.return_id.uuid()).await?);
+        }
+        let steps = steps.into_iter().map(|step| Happened {
             outcome: step.outcome,
             detail: step.detail,
             ..happened(step.at, &step.step, DoneBy::Shop, None)

@@ -18,6 +18,8 @@ pub enum Pays {
     Order,
     /// What an edit of the order made it cost more.
     Edit(ChangeId),
+    /// What goods cost more that were sent for others.
+    Exchange(ChangeId),
 }
 
 impl Pays {
@@ -26,6 +28,7 @@ impl Pays {
         match self {
             Self::Order => "order",
             Self::Edit(_) => "edit",
+            Self::Exchange(_) => "exchange",
         }
     }
 
@@ -34,6 +37,7 @@ impl Pays {
         match word {
             "order" => Some(Self::Order),
             "edit" => Some(Self::Edit(id.into())),
+            "exchange" => Some(Self::Exchange(id.into())),
             _ => None,
         }
     }
@@ -42,7 +46,7 @@ impl Pays {
     pub const fn change(self) -> Option<ChangeId> {
         match self {
             Self::Order => None,
-            Self::Edit(id) => Some(id),
+            Self::Edit(id) | Self::Exchange(id) => Some(id),
         }
     }
 }

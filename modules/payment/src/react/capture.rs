@@ -1,5 +1,5 @@
 use async_trait::async_trait;
-use kernel::events::{OrderConfirmed, OrderEdited, OrderShipped, ShipmentShipped};
+use kernel::events::{OrderConfirmed, OrderEdited, OrderExchanged, OrderShipped, ShipmentShipped};
 use kernel::{Envelope, Event};
 use platform::bus::{Effect, HandlerError, Subscription, Topic};
 
@@ -8,20 +8,24 @@ use crate::usecase::capture::capture_order;
 use crate::{Payments, subject_order};
 
 /// Takes the authorized amount when the order is confirmed or became dearer, or all of it when its
-/// first parcel leaves.
+/// first parcel leaves. What an exchange costs more is taken when it is settled: that order has left.
 pub struct CapturePayment(Payments);
 
 impl CapturePayment {
     /// The subscription.
     pub fn subscription(payments: &Payments) -> Subscription {
         let topics = match payments.settings.capture {
-            CaptureAt::Confirmed => {
-                vec![Topic::of::<OrderConfirmed>(), Topic::of::<OrderEdited>()]
-            }
+            CaptureAt::Confirmed => vec![
+                Topic::of::<OrderConfirmed>(),
+                Topic::of::<OrderEdited>(),
+                Topic::of::<OrderExchanged>(),
+            ],
             // The second is of orders that were shipped before there were parcels.
-            CaptureAt::Shipped => {
-                vec![Topic::of::<ShipmentShipped>(), Topic::of::<OrderShipped>()]
-            }
+            CaptureAt::Shipped => vec![
+                Topic::of::<ShipmentShipped>(),
+                Topic::of::<OrderShipped>(),
+                Topic::of::<OrderExchanged>(),
+            ],
         };
         Subscription::effect("payment.capture", &payments.db, topics, Self(payments.clone()))
     }
@@ -30,6 +34,9 @@ impl CapturePayment {
 #[async_trait]
 impl Effect for CapturePayment {
     async fn perform(&self, event: &Envelope) -> Result<(), HandlerError> {
+        if let Some(exchanged) = event.open::<OrderExchanged>() {
+            return Ok(capture_order(&self.0, exchanged?.account_id).await?);
+        }
         let kind = event.kind.as_str();
         let is_wanted = match self.0.settings.capture {
             CaptureAt::Confirmed => [OrderConfirmed::TYPE, OrderEdited::TYPE].contains(&kind),

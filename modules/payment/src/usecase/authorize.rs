@@ -3,7 +3,7 @@
 
 use kernel::Money;
 use kernel::id::OrderId;
-use kernel::ports::{Authorization, Authorize, ChargeMore, PaymentError, Unavailable};
+use kernel::ports::{Authorization, Authorize, ChargeMore, DearerBy, PaymentError, Unavailable};
 use platform::idempotency;
 use platform::sql;
 
@@ -35,8 +35,12 @@ impl From<Authorize> for Request {
 
 impl From<ChargeMore> for Request {
     fn from(asked: ChargeMore) -> Self {
-        let ChargeMore { order_id, change, key, amount, token } = asked;
-        Self { order_id, pays: Pays::Edit(change), key, amount, token }
+        let ChargeMore { order_id, change, by, key, amount, token } = asked;
+        let pays = match by {
+            DearerBy::Edit => Pays::Edit(change),
+            DearerBy::Exchange => Pays::Exchange(change),
+        };
+        Self { order_id, pays, key, amount, token }
     }
 }
 

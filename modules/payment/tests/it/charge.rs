@@ -1,7 +1,7 @@
 //! What a change of an order makes it dearer is paid beside what was placed.
 
 use kernel::id::{ChangeId, OrderId, PaymentId};
-use kernel::ports::{Authorization, ChargeMore, PaymentError, Payments as _};
+use kernel::ports::{Authorization, ChargeMore, DearerBy, PaymentError, Payments as _};
 use platform::sql::Db;
 use tokio::task::JoinSet;
 
@@ -19,7 +19,7 @@ impl Shop {
     async fn more(&self, order: OrderId, minor: i64, card: &str) -> ChargeMore {
         let change = ChangeId::new();
         let (key, token) = (format!("{change}/charge"), self.token(card).await);
-        ChargeMore { order_id: order, change, key, amount: euros(minor), token }
+        ChargeMore { order_id: order, change, by: DearerBy::Edit, key, amount: euros(minor), token }
     }
 }
 
