@@ -73,7 +73,7 @@ fn signed(good: &str, file: &Path) -> Vec<(String, String)> {
         ("cty", json!("JWT")),
         ("zip", json!("DEF")),
     ] {
-        let head = encode(&with(&header, member, &value));
+        let head = encode(with(&header, member, &value));
         all.push((format!("header {member} {value}"), sealed(&head, &claims.to_string())));
     }
     let now = claims["iat"].as_i64().unwrap();
@@ -146,7 +146,7 @@ fn unsigned(good: &str, file: &Path) -> Vec<(String, String)> {
     };
     let mut admin = decode(body);
     admin["role"] = json!("admin");
-    let admin = encode(&admin.to_string());
+    let admin = encode(admin.to_string());
     let mut flipped = URL_SAFE_NO_PAD.decode(signature).unwrap();
     flipped[10] ^= 1;
     let flipped = URL_SAFE_NO_PAD.encode(flipped);

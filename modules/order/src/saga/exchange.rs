@@ -117,6 +117,7 @@ pub async fn call_off(tx: &mut Tx, change: &Change, reason: &str) -> Result<()> 
         confirmed_at: order.created_at,
         reason: reason.to_owned(),
         was_confirmed: false,
+        refunded: None,
         replaces: Some(change.id),
     };
     tx.emit(&event, order.version + 1)
