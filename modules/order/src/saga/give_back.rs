@@ -128,7 +128,7 @@ impl GiveBack {
                 confirmed_at: order.confirmed_at.unwrap_or(order.created_at),
                 is_sold: order.status != Status::Cancelled,
                 is_difference: change.kind == Kind::Edit,
-                lines: units_given(&order, &change),
+                lines: units_given(&order.lines, &change),
             };
             tx.emit(&event, told)?;
         }

@@ -250,7 +250,7 @@ async fn cancel(tx: &mut Tx, order: &mut Order, reason: &str) -> Result<(), Orde
         confirmed_at: order.confirmed_at.unwrap_or(order.created_at),
         reason: reason.to_owned(),
         was_confirmed: true,
-        refunded: refunded(order, &changes),
+        refunded: refunded(&order.lines, &changes),
         replaces: None,
     };
     Ok(tx.emit(&event, order.version)?)
