@@ -326,12 +326,11 @@ async fn an_exchange_that_comes_to_nothing_leaves_nothing(engine: Engine) {
         assert!(done == 1 && all.iter().all(|it| [200, 409].contains(&it.status)), "{all:?}");
         assert_eq!(scene.reserved("TWIN-1").await, 2);
         let change = scene.stands(order, &change).await;
-        let ended = match end {
-            "reject" => scene.step(&change, end, &json!({"reason": "worn"})).await,
-            _ => {
-                let path = format!("{}/{}/{end}", Scene::returns(order), text(&change["id"]));
-                ada.post(&path, &json!({})).await
-            }
+        let ended = if end == "reject" {
+            scene.step(&change, end, &json!({"reason": "worn"})).await
+        } else {
+            let path = format!("{}/{}/{end}", Scene::returns(order), text(&change["id"]));
+            ada.post(&path, &json!({})).await
         };
         assert_eq!(ended.status, 200, "{ended:?}");
         scene.instead(&change, "CANCELLED").await;

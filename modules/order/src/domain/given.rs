@@ -67,6 +67,7 @@ mod tests {
             cancelled: 0,
             returned: 0,
             refunded: 0,
+            parts: vec![],
         }
     }
 
@@ -91,6 +92,7 @@ mod tests {
             reason: None,
             answer: None,
             refund: euros(refund),
+            exchange: None,
             lines: lines.iter().zip([(2, 800), (1, 400)]).map(part).collect(),
             created_at: Timestamp::UNIX_EPOCH,
             updated_at: Timestamp::UNIX_EPOCH,
