@@ -115,6 +115,19 @@ fn after(schedule: &Schedule, products: usize) -> Vec<Somebody> {
     people
 }
 
+/// A carrier that tells what happens to a parcel twice, late and in any order.
+pub fn carrier(schedule: &Schedule) -> Somebody {
+    let mut acts = VecDeque::from([After::GoesOn, After::GoesOn]);
+    for _ in 0..schedule.draw(2..=5) {
+        acts.push_back(match schedule.draw(0..=3) {
+            0 => After::GoesOn,
+            _ => After::Tells { which: schedule.draw(0..=5) },
+        });
+    }
+    let acts = acts.into_iter().map(|what| Act::After { what, key: 0 }).collect();
+    Somebody { name: "carrier".to_owned(), who: principal(Role::Admin), acts }
+}
+
 /// What happens to an order, in an order in which it may go well.
 fn plot(schedule: &Schedule, products: usize) -> Vec<After> {
     let next = || After::MoveReturn {
