@@ -21,13 +21,12 @@ impl Somebody {
     }
 }
 
-/// The people of a seed, and whether all of it comes after the sale, as in every other one.
-pub fn draw(schedule: &Schedule, products: usize) -> (Vec<Somebody>, bool) {
-    if schedule.draw(0..=1) == 0 {
-        (sales(schedule, products), false)
-    } else {
-        (after(schedule, products), true)
-    }
+/// The people of a seed, and whether all of it comes after the sale, as in every other one that may be
+/// about that.
+pub fn draw(schedule: &Schedule, products: usize, may_be_after: bool) -> (Vec<Somebody>, bool) {
+    let is_after = schedule.draw(0..=1) == 1 && may_be_after;
+    let people = if is_after { after(schedule, products) } else { sales(schedule, products) };
+    (people, is_after)
 }
 
 /// A few shoppers, some of them with a second tab, and the staff.

@@ -16,6 +16,8 @@ use crate::world::{Answer, Beginning, Node, World};
 
 /// Of so many seeds the parcels of one go by a carrier.
 const CARRIED: u64 = 4;
+/// Of five seeds so many are never about what comes after a sale: such stories are long.
+const SALES: u64 = 2;
 /// What happens at most until nothing goes wrong any more.
 const MOVES_MAX: usize = 250;
 /// How many nodes a world has, one after the other. A start is what takes longest.
@@ -96,7 +98,8 @@ async fn live_here(beginning: &Beginning, seed: u64) -> Lived {
     let schedule = Schedule::new(seed);
     let carrier = (seed % CARRIED == CARRIED - 1).then(Carrier::default);
     let world = beginning.world(schedule.clone(), carrier).await;
-    let (mut people, is_after) = people::draw(&schedule, beginning.products.len());
+    let (mut people, is_after) =
+        people::draw(&schedule, beginning.products.len(), seed % 5 >= SALES);
     if world.carrier.is_some() {
         people.push(people::carrier(&schedule));
     }
