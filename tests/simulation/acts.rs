@@ -1,8 +1,10 @@
 //! What somebody does, and how they ask the shop for it.
 
+use kernel::Timestamp;
 use kernel::ports::{Principal, Role};
 use serde_json::{Value, json};
 
+use crate::carrier::Carrier;
 use crate::world::{Answer, COUPON, Node, principal};
 
 /// What somebody does.
@@ -27,20 +29,51 @@ pub enum Act {
 /// to it; the shopper may have to confirm what it costs more.
 #[derive(Debug, Clone, Copy)]
 pub enum After {
-    Parcel { line: usize, units: i64 },
+    Parcel {
+        line: usize,
+        units: i64,
+    },
     Rest,
     Deliver,
     Lose,
     Cancel,
-    CancelLines { line: usize, units: i64 },
-    RefundAmount { percent: i64 },
-    RefundLines { line: usize, units: i64 },
-    RefundPayment { percent: i64 },
-    Edit { line: usize, units: i64, add: Option<usize>, card: usize },
-    Confirm { approve: bool },
-    AskBack { line: usize, units: i64 },
-    MoveReturn { accept: bool, restock: bool },
+    CancelLines {
+        line: usize,
+        units: i64,
+    },
+    RefundAmount {
+        percent: i64,
+    },
+    RefundLines {
+        line: usize,
+        units: i64,
+    },
+    RefundPayment {
+        percent: i64,
+    },
+    Edit {
+        line: usize,
+        units: i64,
+        add: Option<usize>,
+        card: usize,
+    },
+    Confirm {
+        approve: bool,
+    },
+    AskBack {
+        line: usize,
+        units: i64,
+    },
+    MoveReturn {
+        accept: bool,
+        restock: bool,
+    },
     Withdraw,
+    /// The carrier moves its parcel, or tells one of the events that happened.
+    GoesOn,
+    Tells {
+        which: usize,
+    },
 }
 
 impl After {
@@ -71,12 +104,14 @@ pub struct Means {
     pub tokens: Vec<String>,
     /// The order that the act is about.
     pub order: Option<String>,
+    pub carrier: Option<Carrier>,
+    pub now: Timestamp,
 }
 
 impl Means {
     /// Does it. None when there is nothing that it could be about.
     pub async fn act(self, who: Principal, act: Act) -> Option<Answer> {
-        let Self { node, products, tokens, order } = self;
+        let Self { node, products, tokens, order, carrier, now } = self;
         let of_order = |rest: &str| order.as_ref().map(|id| format!("{id}{rest}"));
         let (path, key, body) = match act {
             Act::Fill { product, units } => {
@@ -128,6 +163,16 @@ impl Means {
                 (path, format!("adjust {key}"), json!({"delta": delta, "reason": "a test"}))
             }
             Act::Reprice { .. } => return None,
+            Act::After { what: After::GoesOn, .. } => {
+                carrier?.goes_on(order?.parse().ok()?);
+                return None;
+            }
+            Act::After { what: After::Tells { which }, .. } => {
+                let Some((id, event)) = carrier?.one_of(order?.parse().ok()?, which) else {
+                    return Some(Answer { status: 409, body: Value::Null });
+                };
+                return Some(node.told(&id, &event, now).await);
+            }
             Act::After { what, key } => {
                 let key = format!("after {key}");
                 let asked = what.asked(&node, &who, (&products, &tokens), order.as_ref()?).await;
@@ -213,6 +258,8 @@ impl After {
                 let changes = node.ask(&clerk, "GET", &path, "", Value::Null).await.body;
                 moved(&changes, accept, restock)?
             }
+            // The carrier does it elsewhere.
+            Self::GoesOn | Self::Tells { .. } => return None,
             Self::Withdraw => {
                 let path = format!("/v1/orders/{order}/returns");
                 let all = node.ask(who, "GET", &path, "", Value::Null).await.body;

@@ -11,6 +11,7 @@
 #![cfg(test)]
 
 mod acts;
+mod carrier;
 mod chaos;
 mod people;
 mod run;

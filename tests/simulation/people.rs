@@ -21,13 +21,12 @@ impl Somebody {
     }
 }
 
-/// The people of a seed, and whether all of it comes after the sale, as in every other one.
-pub fn draw(schedule: &Schedule, products: usize) -> (Vec<Somebody>, bool) {
-    if schedule.draw(0..=1) == 0 {
-        (sales(schedule, products), false)
-    } else {
-        (after(schedule, products), true)
-    }
+/// The people of a seed, and whether all of it comes after the sale, as in every other one that may be
+/// about that.
+pub fn draw(schedule: &Schedule, products: usize, may_be_after: bool) -> (Vec<Somebody>, bool) {
+    let is_after = schedule.draw(0..=1) == 1 && may_be_after;
+    let people = if is_after { after(schedule, products) } else { sales(schedule, products) };
+    (people, is_after)
 }
 
 /// A few shoppers, some of them with a second tab, and the staff.
@@ -113,6 +112,19 @@ fn after(schedule: &Schedule, products: usize) -> Vec<Somebody> {
         people.push(Somebody { name: name.to_owned(), who: principal(Role::Admin), acts });
     }
     people
+}
+
+/// A carrier that tells what happens to a parcel twice, late and in any order.
+pub fn carrier(schedule: &Schedule) -> Somebody {
+    let mut acts = VecDeque::from([After::GoesOn, After::GoesOn]);
+    for _ in 0..schedule.draw(2..=5) {
+        acts.push_back(match schedule.draw(0..=3) {
+            0 => After::GoesOn,
+            _ => After::Tells { which: schedule.draw(0..=5) },
+        });
+    }
+    let acts = acts.into_iter().map(|what| Act::After { what, key: 0 }).collect();
+    Somebody { name: "carrier".to_owned(), who: principal(Role::Admin), acts }
 }
 
 /// What happens to an order, in an order in which it may go well.

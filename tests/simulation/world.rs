@@ -16,7 +16,7 @@ use kernel::events::ProductCreated;
 use kernel::id::{EventId, ProductId};
 use kernel::ports::{Factor, Principal, Proof, Role};
 use kernel::{Clock, Currency, Envelope, Event, Money, Timestamp};
-use order::{ManualFulfilment, Orders, TaxTable};
+use order::{CarrierFulfilment, ManualFulfilment, Orders, TaxTable};
 use payment::{Payments, Sandbox};
 use platform::bus::{Bus, Handler};
 use platform::module::Schema;
@@ -27,6 +27,7 @@ use platform::verify::Check;
 use serde_json::{Value, json};
 use stoa::settings::Settings;
 
+use crate::carrier::{Carrier, SECRET};
 use crate::chaos::{Chaos, Nobody, Prices};
 use crate::schedule::Schedule;
 
@@ -96,6 +97,8 @@ pub struct World {
     pub clock: Clock,
     pub prices: Arc<Prices>,
     pub schedule: Schedule,
+    /// Who carries parcels, where the staff does not send them by hand.
+    pub carrier: Option<Carrier>,
     settings: Settings,
 }
 
@@ -140,8 +143,16 @@ impl Beginning {
         let schedule = Schedule::none();
         let products: Vec<_> = UNITS.iter().map(|_| ProductId::new()).collect();
         let (prices, settings) = (Arc::new(Prices(Mutex::default())), settings());
-        let world =
-            World { databases, folder: folder.clone(), hand, clock, prices, schedule, settings };
+        let world = World {
+            databases,
+            folder: folder.clone(),
+            hand,
+            clock,
+            prices,
+            schedule,
+            carrier: None,
+            settings,
+        };
         let node = world.node("first").await;
         node.inventory.prepare().await.unwrap();
         for (product, units) in products.iter().zip(UNITS) {
@@ -163,7 +174,7 @@ impl Beginning {
     }
 
     /// A world that begins like this.
-    pub async fn world(&self, schedule: Schedule) -> World {
+    pub async fn world(&self, schedule: Schedule, carrier: Option<Carrier>) -> World {
         let folder = folder();
         for file in std::fs::read_dir(&self.folder).unwrap() {
             let file = file.unwrap();
@@ -173,7 +184,7 @@ impl Beginning {
         let databases = open(&folder, &clock).await;
         let prices = self.products.iter().map(|product| (*product, 2_000)).collect();
         let prices = Arc::new(Prices(Mutex::new(prices)));
-        World { databases, folder, hand, clock, prices, schedule, settings: settings() }
+        World { databases, folder, hand, clock, prices, schedule, carrier, settings: settings() }
     }
 }
 
@@ -228,8 +239,14 @@ impl World {
             catalog: Chaos::around(self.prices.clone(), schedule),
             stock: Chaos::around(inventory.clone(), schedule),
             payments: Chaos::around(payments.clone(), schedule),
-            logistics: Chaos::around(ManualFulfilment::new(order.clone()), schedule),
-            carrier_secret: None,
+            logistics: match &self.carrier {
+                None => Chaos::around(ManualFulfilment::new(order.clone()), schedule),
+                Some(carrier) => {
+                    let carrier = Chaos::around(carrier.clone(), schedule);
+                    Arc::new(CarrierFulfilment::new(order.clone(), carrier, NEVER))
+                }
+            },
+            carrier_secret: self.carrier.is_some().then(|| SECRET.to_vec()),
             history: vec![],
             people: Arc::new(Nobody),
             tax: Arc::new(taxes.clone()),
@@ -322,6 +339,20 @@ impl Node {
         };
         let request = if body.is_null() { request } else { request.set_json(body) };
         (self.door)(request, who.clone()).await
+    }
+
+    /// Tells what a carrier tells, at this moment.
+    pub async fn told(&self, id: &str, event: &Value, now: Timestamp) -> Answer {
+        let (at, body) = (now.timestamp(), event.to_string().into_bytes());
+        let signature = platform::webhook::sign(&SECRET, id, at, &body).unwrap();
+        let request = TestRequest::with_uri("/v1/webhooks/carrier")
+            .method("POST".parse().unwrap())
+            .insert_header(("content-type", "application/json"))
+            .insert_header(("webhook-id", id))
+            .insert_header(("webhook-timestamp", at.to_string()))
+            .insert_header(("webhook-signature", signature))
+            .set_payload(body);
+        (self.door)(request, principal(Role::Customer)).await
     }
 
     /// Ends at once what the node was at, wherever it stood.
