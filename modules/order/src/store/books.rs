@@ -157,7 +157,7 @@ pub async fn briefs(db: &Db, after: OrderId, limit: u32) -> Result<Vec<Brief>> {
         .map(|row| {
             let more = replaced.remove(&row.id).unwrap_or_default();
             // The money of a replacement is that of the order that was paid for it.
-            let own = if row.account.is_some() { 0 } else { 1 };
+            let own = i64::from(row.account.is_none());
             let number = &row.number;
             let nonsense = || Error::Inconsistent(format!("order {number}: status or currency"));
             let currency = row.currency.parse().map_err(|_| nonsense())?;

@@ -157,7 +157,7 @@ impl Orders {
         Replacement {
             order_id: change.order_id,
             change_id: change.id,
-            replacement_id: instead.id,
+            instead_id: instead.id,
             lines: instead.lines.iter().map(line).collect(),
             to: Destination {
                 country: address.country.clone(),
