@@ -33,7 +33,7 @@ pub struct Replacement {
     /// The return.
     pub change_id: ChangeId,
     /// The order of what is sent instead.
-    pub sent_id: OrderId,
+    pub instead_id: OrderId,
     /// Its units.
     pub lines: Vec<StockLine>,
     /// Where they go.
@@ -72,7 +72,7 @@ impl Replacement {
             order_id: order.id,
             change_id: change.id,
             customer_id: order.customer_id,
-            replacement_id: Some(self.sent_id),
+            replacement_id: Some(self.instead_id),
             replacement_total: change.exchange.as_ref().and_then(|exchange| exchange.price),
         };
         tx.emit(&event, order.version + 1)?;
@@ -82,8 +82,8 @@ impl Replacement {
     /// There is nothing to send instead: the return waits as it did.
     async fn failed(&self, tx: &mut Tx, why: &Problem) -> Result<()> {
         change::lock_order(tx, self.order_id).await?;
-        let missing = || Error::Inconsistent(format!("{} is not there", self.sent_id));
-        let mut order = orders::load(tx, self.sent_id).await?.ok_or_else(missing)?;
+        let missing = || Error::Inconsistent(format!("{} is not there", self.instead_id));
+        let mut order = orders::load(tx, self.instead_id).await?.ok_or_else(missing)?;
         if let Some(to) = order.status.after(Move::Fail) {
             let compensation = Compensation::of(why);
             let (code, detail) = (why.code.clone(), why.detail.clone());
@@ -132,7 +132,7 @@ impl Step<Replacement> for Reserve {
 
     async fn run(&self, saga: &mut Replacement, ports: &Ports) -> Outcome {
         let (lines, to) = (&saga.lines, Some(&saga.to));
-        match ports.stock.reserve(saga.sent_id, lines, to, saga.until).await {
+        match ports.stock.reserve(saga.instead_id, lines, to, saga.until).await {
             Ok(()) => Outcome::Done,
             Err(StockError::OutOfStock(lines)) => {
                 let detail = "There is not enough of what is wanted instead; the return waits.";
@@ -147,7 +147,7 @@ impl Step<Replacement> for Reserve {
     }
 
     async fn undo(&self, saga: &mut Replacement, ports: &Ports) -> std::result::Result<(), String> {
-        let released = ports.stock.release(saga.sent_id).await;
+        let released = ports.stock.release(saga.instead_id).await;
         released.map_err(|error| error.to_string())
     }
 }

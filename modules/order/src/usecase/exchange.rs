@@ -157,7 +157,7 @@ impl Orders {
         Replacement {
             order_id: change.order_id,
             change_id: change.id,
-            sent_id: instead.id,
+            instead_id: instead.id,
             lines: exploded(instead.lines.iter().map(|line| line.units(line.quantity))),
             to: Destination {
                 country: address.country.clone(),
