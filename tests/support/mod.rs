@@ -57,6 +57,8 @@ impl Shop {
             ("STOA__EDGE__THROTTLE".to_owned(), "false".to_owned()),
             ("STOA__EDGE__QUEUE_TARGET_MS".to_owned(), "0".to_owned()),
             ("STOA__EDGE__GUEST_CHECKOUT".to_owned(), "true".to_owned()),
+            // Several shops share the machine, and a test wants the end of a checkout.
+            ("STOA__ORDER__ANSWER_WAIT_MS".to_owned(), "2000".to_owned()),
             ("STOA__SAGA__LEASE_MS".to_owned(), "20000".to_owned()),
             ("STOA__SAGA__POLL_MS".to_owned(), "100".to_owned()),
             ("STOA__BUS__POLL_MS".to_owned(), "100".to_owned()),
