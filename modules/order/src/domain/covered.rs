@@ -68,32 +68,12 @@ pub fn check_covered(
 
 #[cfg(test)]
 mod tests {
-    use kernel::{Currency, Money};
-
     use super::*;
 
     #[test]
     fn only_what_lies_there_can_leave() {
         let product_id = ProductId::new();
-        let none = Money::zero(Currency::EUR);
-        let line = Line {
-            id: LineId::new(),
-            product_id,
-            sku: "LAMP-1".to_owned(),
-            name: "Lamp".to_owned(),
-            quantity: 10,
-            unit_price: none,
-            total: none,
-            discount: none,
-            tax: None,
-            shipped: 3,
-            delivered: 0,
-            lost: 0,
-            cancelled: 0,
-            returned: 0,
-            refunded: 0,
-            parts: vec![],
-        };
+        let line = Line { product_id, shipped: 3, ..Line::lamps(10, 0) };
         let packed = |quantity| [ShipmentLine { line_id: line.id, quantity }];
         let covered = |units| [Covered { product_id, units, from: None }];
         let check = |quantity, units| {

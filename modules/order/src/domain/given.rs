@@ -40,7 +40,7 @@ pub fn refunded(lines: &[Line], changes: &[Change]) -> Option<Refunded> {
 
 #[cfg(test)]
 mod tests {
-    use kernel::id::{ChangeId, LineId, OrderId, ProductId};
+    use kernel::id::{ChangeId, OrderId};
     use kernel::{Currency, Timestamp};
 
     use super::super::after_sale::ActorKind;
@@ -51,24 +51,7 @@ mod tests {
     }
 
     fn line() -> Line {
-        Line {
-            id: LineId::new(),
-            product_id: ProductId::new(),
-            sku: "LAMP-1".to_owned(),
-            name: "Lamp".to_owned(),
-            quantity: 3,
-            unit_price: euros(400),
-            total: euros(1_200),
-            discount: euros(0),
-            tax: None,
-            shipped: 0,
-            delivered: 0,
-            lost: 0,
-            cancelled: 0,
-            returned: 0,
-            refunded: 0,
-            parts: vec![],
-        }
+        Line::lamps(3, 400)
     }
 
     /// A change that gave money back: two units of the first line, one of the second.

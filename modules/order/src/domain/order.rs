@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::bundle::Units;
+use super::cart::PricedLine;
 use super::exchange::Replaces;
 use super::promotion::Told;
 use super::shipment::{Fulfilment, Shipment, fulfilment};
@@ -62,6 +63,52 @@ pub struct Line {
 }
 
 impl Line {
+    /// What is ordered at this price, of which nothing has happened yet.
+    pub fn new(id: LineId, priced: &PricedLine) -> Self {
+        Self {
+            id,
+            product_id: priced.offer.product_id,
+            sku: priced.offer.sku.clone(),
+            name: priced.offer.name.clone(),
+            quantity: priced.line.quantity,
+            unit_price: priced.offer.price,
+            total: priced.total,
+            discount: priced.discount,
+            tax: Some(priced.tax.into()),
+            shipped: 0,
+            delivered: 0,
+            lost: 0,
+            cancelled: 0,
+            returned: 0,
+            refunded: 0,
+            parts: priced.offer.parts.clone(),
+        }
+    }
+
+    /// So many lamps at so many cents each, for tests.
+    #[cfg(test)]
+    pub fn lamps(quantity: i64, unit_minor: i64) -> Self {
+        let euros = |minor| Money::from_minor(minor, kernel::Currency::EUR);
+        Self {
+            id: LineId::new(),
+            product_id: ProductId::new(),
+            sku: "LAMP-1".to_owned(),
+            name: "Lamp".to_owned(),
+            quantity,
+            unit_price: euros(unit_minor),
+            total: euros(unit_minor * quantity),
+            discount: euros(0),
+            tax: None,
+            shipped: 0,
+            delivered: 0,
+            lost: 0,
+            cancelled: 0,
+            returned: 0,
+            refunded: 0,
+            parts: vec![],
+        }
+    }
+
     /// How many units can still leave.
     pub const fn left(&self) -> i64 {
         self.quantity - self.shipped - self.cancelled

@@ -52,7 +52,7 @@ fn worth(line: &Line, on_top: bool) -> i64 {
 
 #[cfg(test)]
 mod tests {
-    use kernel::id::{CartId, CustomerId, OrderId, ProductId};
+    use kernel::id::{CartId, CustomerId, OrderId};
     use kernel::ports::Taxed;
     use kernel::{Address, Currency, Money, Timestamp};
     use proptest::prelude::*;
@@ -68,24 +68,10 @@ mod tests {
 
     /// A line of so many units at a price, of which so many percent are taken off.
     fn line((quantity, unit, percent): (i64, i64, i64), tax: i64) -> Line {
-        let total = quantity * unit;
         Line {
-            id: LineId::new(),
-            product_id: ProductId::new(),
-            sku: "LAMP-1".to_owned(),
-            name: "Lamp".to_owned(),
-            quantity,
-            unit_price: euros(unit),
-            total: euros(total),
-            discount: euros(total * percent / 100),
+            discount: euros(quantity * unit * percent / 100),
             tax: Some(Taxed { rate_ppm: 190_000, tax: euros(tax) }.into()),
-            shipped: 0,
-            delivered: 0,
-            lost: 0,
-            cancelled: 0,
-            returned: 0,
-            refunded: 0,
-            parts: vec![],
+            ..Line::lamps(quantity, unit)
         }
     }
 

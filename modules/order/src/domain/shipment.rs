@@ -204,8 +204,6 @@ pub fn packed(
 
 #[cfg(test)]
 mod tests {
-    use kernel::id::ProductId;
-    use kernel::{Currency, Money};
     use proptest::prelude::*;
 
     use super::*;
@@ -213,25 +211,7 @@ mod tests {
     const FACTS: [Fact; 4] = [Fact::Left, Fact::Arrived, Fact::Lost, Fact::CalledOff];
 
     fn line(quantity: i64, shipped: i64) -> Line {
-        let price = Money::from_minor(100, "EUR".parse::<Currency>().unwrap());
-        Line {
-            id: LineId::new(),
-            product_id: ProductId::new(),
-            sku: "LAMP-1".to_owned(),
-            name: "Lamp".to_owned(),
-            quantity,
-            unit_price: price,
-            total: price.times(quantity).unwrap(),
-            discount: price.times(0).unwrap(),
-            tax: None,
-            shipped,
-            delivered: 0,
-            lost: 0,
-            cancelled: 0,
-            returned: 0,
-            refunded: 0,
-            parts: vec![],
-        }
+        Line { shipped, ..Line::lamps(quantity, 100) }
     }
 
     #[test]

@@ -19,6 +19,19 @@ use crate::domain::timeline::Moved;
 use crate::domain::totals::Totals;
 use crate::store::shipment;
 
+macro_rules! order {
+    ($rest:literal) => {
+        concat!(
+            "select id, number, customer_id, cart_id, status, currency, items_minor, discount_minor, \
+             shipping_minor, tax_minor, included_tax_minor, total_minor, coupon, promotions, \
+             shipping_address, billing_address, shipping_method, shipping_tax_minor, \
+             shipping_tax_ppm, email, locale, failure, version, created_at, updated_at, \
+             confirmed_at, editing, replaces, account from orders ",
+            $rest
+        )
+    };
+}
+
 platform::statements! {
     INSERT = "insert into orders (id, number, customer_id, cart_id, status, currency, items_minor,
                      discount_minor, shipping_minor, tax_minor, total_minor, included_tax_minor,
@@ -49,30 +62,10 @@ platform::statements! {
          select p.line_id, p.product_id, p.sku, p.name, p.quantity
            from jsonb_to_recordset($1) as p(line_id uuid, product_id uuid, sku text, name text,
                 quantity bigint)";
-    FIND = "select id, number, customer_id, cart_id, status, currency, items_minor, discount_minor,
-                   shipping_minor, tax_minor, included_tax_minor, total_minor, coupon, promotions,
-                   shipping_address, billing_address, shipping_method, shipping_tax_minor,
-                   shipping_tax_ppm, email, locale, failure, version, created_at, updated_at,
-                   confirmed_at, editing, replaces, account
-              from orders where id = $1";
-    OF_CUSTOMER = "select id, number, customer_id, cart_id, status, currency, items_minor,
-                   discount_minor, shipping_minor, tax_minor, included_tax_minor, total_minor,
-                   coupon, promotions, shipping_address, billing_address, shipping_method, shipping_tax_minor,
-                   shipping_tax_ppm, email, locale, failure, version,
-                   created_at, updated_at, confirmed_at, editing, replaces, account
-              from orders where customer_id = $1 and id < $2 order by id desc limit $3";
-    LIST = "select id, number, customer_id, cart_id, status, currency, items_minor,
-                   discount_minor, shipping_minor, tax_minor, included_tax_minor, total_minor,
-                   coupon, promotions, shipping_address, billing_address, shipping_method, shipping_tax_minor,
-                   shipping_tax_ppm, email, locale, failure, version,
-                   created_at, updated_at, confirmed_at, editing, replaces, account
-              from orders where id < $1 order by id desc limit $2";
-    OF_STATUS = "select id, number, customer_id, cart_id, status, currency, items_minor,
-                        discount_minor, shipping_minor, tax_minor, included_tax_minor, total_minor,
-                        coupon, promotions, shipping_address, billing_address, shipping_method, shipping_tax_minor,
-                        shipping_tax_ppm, email, locale, failure, version,
-                        created_at, updated_at, confirmed_at, editing, replaces, account
-                   from orders where status = $1 and id < $2 order by id desc limit $3";
+    FIND = order!("where id = $1");
+    OF_CUSTOMER = order!("where customer_id = $1 and id < $2 order by id desc limit $3");
+    LIST = order!("where id < $1 order by id desc limit $2");
+    OF_STATUS = order!("where status = $1 and id < $2 order by id desc limit $3");
     LINES =
         "select id, order_id, product_id, sku, name, quantity, unit_minor, discount_minor,
                 tax_minor, tax_ppm, shipped, delivered, lost, cancelled, returned, refunded,
@@ -90,18 +83,8 @@ platform::statements! {
           where order_id in (select cast(value as uuid) from jsonb_array_elements_text($1))
           order by id";
     OF_IDS =
-        "select id, number, customer_id, cart_id, status, currency, items_minor, discount_minor,
-                shipping_minor, tax_minor, included_tax_minor, total_minor, coupon, promotions,
-                shipping_address, billing_address, shipping_method, shipping_tax_minor,
-                shipping_tax_ppm, email, locale, failure, version, created_at, updated_at,
-                confirmed_at, editing, replaces, account
-           from orders where id in (select unhex(value, '-') from json_each($1))",
-        "select id, number, customer_id, cart_id, status, currency, items_minor, discount_minor,
-                shipping_minor, tax_minor, included_tax_minor, total_minor, coupon, promotions,
-                shipping_address, billing_address, shipping_method, shipping_tax_minor,
-                shipping_tax_ppm, email, locale, failure, version, created_at, updated_at,
-                confirmed_at, editing, replaces, account
-           from orders where id in (select cast(value as uuid) from jsonb_array_elements_text($1))";
+        order!("where id in (select unhex(value, '-') from json_each($1))"),
+        order!("where id in (select cast(value as uuid) from jsonb_array_elements_text($1))");
     ADOPT = "update orders set customer_id = $2 where customer_id = $1";
     /// The version is the lock: of two who decide on the same state, one is refused.
     MOVE = "update orders set status = $3, version = version + $4, failure = $5,
@@ -401,26 +384,4 @@ pub async fn move_on(tx: &mut Tx, order: &Order, to: Status, events: i64) -> Res
 /// The events of an order, in their order.
 pub async fn moves(db: &Db, order: OrderId) -> Result<Vec<Moved>> {
     db.query(TOLD).bind(order.uuid()).all().await
-}
-
-/// A line of a new order.
-pub fn new_line(id: LineId, priced: &crate::domain::cart::PricedLine) -> Line {
-    Line {
-        id,
-        product_id: priced.offer.product_id,
-        sku: priced.offer.sku.clone(),
-        name: priced.offer.name.clone(),
-        quantity: priced.line.quantity,
-        unit_price: priced.offer.price,
-        total: priced.total,
-        discount: priced.discount,
-        tax: Some(priced.tax.into()),
-        shipped: 0,
-        delivered: 0,
-        lost: 0,
-        cancelled: 0,
-        returned: 0,
-        refunded: 0,
-        parts: priced.offer.parts.clone(),
-    }
 }

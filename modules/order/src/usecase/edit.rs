@@ -268,7 +268,7 @@ impl Orders {
         for (line, tax) in lines.iter_mut().zip(taxed.lines) {
             line.tax = tax;
         }
-        Ok(lines.iter().map(|line| orders::new_line(line.line.id, line)).collect())
+        Ok(lines.iter().map(|line| Line::new(line.line.id, line)).collect())
     }
 }
 

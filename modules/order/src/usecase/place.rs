@@ -20,7 +20,7 @@ use crate::domain::cart::PricedLine;
 use crate::domain::contact;
 use crate::domain::difference::{Expected, ShownLine, difference};
 use crate::domain::number::number;
-use crate::domain::order::Order;
+use crate::domain::order::{Line, Order};
 use crate::domain::status::Status;
 use crate::error::OrderError;
 use crate::saga::checkout::Checkout;
@@ -270,7 +270,7 @@ fn new_order(
         customer_id: customer,
         cart_id: cart.id,
         status: Status::Pending,
-        lines: quote.lines.iter().map(|line| orders::new_line(LineId::new(), line)).collect(),
+        lines: quote.lines.iter().map(|line| Line::new(LineId::new(), line)).collect(),
         totals,
         coupon: quote.coupon.clone(),
         promotions: quote.promotions.clone(),

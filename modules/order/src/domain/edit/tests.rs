@@ -19,22 +19,9 @@ fn taxed(rate_ppm: i64) -> LineTax {
 
 fn line(quantity: i64, unit: i64, discount: i64, rate_ppm: i64) -> Line {
     Line {
-        id: LineId::new(),
-        product_id: ProductId::new(),
-        sku: "A".to_owned(),
-        name: "A".to_owned(),
-        quantity,
-        unit_price: euros(unit),
-        total: euros(unit * quantity),
         discount: euros(discount.min(unit * quantity)),
         tax: Some(taxed(rate_ppm)),
-        shipped: 0,
-        delivered: 0,
-        lost: 0,
-        cancelled: 0,
-        returned: 0,
-        refunded: 0,
-        parts: vec![],
+        ..Line::lamps(quantity, unit)
     }
 }
 
