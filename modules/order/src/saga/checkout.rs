@@ -15,17 +15,18 @@ use chrono::TimeDelta;
 use kernel::events::{OrderCancelled, OrderConfirmed, OrderFailed};
 use kernel::id::{OrderId, PaymentId};
 use kernel::ports::{
-    Authorization, Authorize, Booking, Destination, Logistics, LogisticsError, NextAction,
-    PaymentError, PaymentView, Payments, Stock, StockError, StockLine,
+    Authorization, Authorize, Booking, Destination, Logistics, NextAction, PaymentView, Payments,
+    Stock, StockError, StockLine,
 };
 use kernel::problem::{Problem, code};
 use kernel::{Address, Clock, Money, Timestamp};
 use platform::fault;
-use platform::idempotency::{self, Answer, Key};
+use platform::idempotency::Key;
 use platform::saga::{Outcome, Saga, Step};
 use platform::sql::{Error, Result, Tx};
 use serde::{Deserialize, Serialize};
 
+use super::{answer, outcome};
 use crate::domain::bundle::exploded;
 use crate::domain::order::{COMPENSATION, Compensation, Order, OrderFailure};
 use crate::domain::status::{Move, Status};
@@ -204,13 +205,6 @@ impl Checkout {
     }
 }
 
-/// Stores the answer of a command, if it has none yet.
-async fn answer(tx: &mut Tx, key: &Key, status: u16, body: &impl Serialize) -> Result<()> {
-    let body = serde_json::to_string(body)
-        .map_err(|error| Error::Inconsistent(format!("an answer: {error}")))?;
-    idempotency::finish(tx, &key.scope, &key.key, &Answer { status, body }).await
-}
-
 /// The cart can be ordered again, and what was claimed of promotions be used by others.
 async fn give_back(tx: &mut Tx, order: &Order) -> Result<()> {
     cart::let_go(tx, order.cart_id, order.id).await?;
@@ -341,10 +335,7 @@ impl Step<Checkout> for AuthorizePayment {
                     other => other,
                 }
             }
-            Err(PaymentError::Declined { code: reason, detail }) => Outcome::Reject(
-                Problem::new(code::PAYMENT_DECLINED, detail).with("decline_code", reason),
-            ),
-            Err(PaymentError::Unavailable(error)) => Outcome::Retry(error.to_string()),
+            Err(error) => outcome::unpaid(error),
         }
     }
 
@@ -371,20 +362,14 @@ impl Step<Checkout> for BookShipment {
             address: saga.address.clone(),
             method: saga.method.clone(),
         };
-        match ports.logistics.book(booking).await {
-            Ok(_) => Outcome::Done,
-            Err(LogisticsError::Refused(why)) => {
-                let detail = format!("The order cannot be shipped: {why}. Nothing was charged.");
-                Outcome::Reject(Problem::new(code::SHIPPING_FAILED, detail))
-            }
-            Err(LogisticsError::Unavailable(error)) => Outcome::Retry(error.to_string()),
-        }
+        outcome::book(ports.logistics.as_ref(), booking, |why| {
+            format!("The order cannot be shipped: {why}. Nothing was charged.")
+        })
+        .await
     }
 
     async fn undo(&self, saga: &mut Checkout, ports: &Ports) -> std::result::Result<(), String> {
-        let recall = ports.logistics.cancel(saga.order_id).await;
-        // A parcel that is gone is shown to the staff: the order comes to its end all the same.
-        recall.map(drop).map_err(|error| error.to_string())
+        outcome::recall(ports.logistics.as_ref(), saga.order_id).await
     }
 }
 

@@ -19,16 +19,16 @@ use kernel::Money;
 use kernel::events::{OrderEditFailed, OrderEdited};
 use kernel::id::{ChangeId, OrderId, PaymentId};
 use kernel::ports::{
-    Authorization, ChargeMore, DearerBy, Destination, NextAction, PaymentError, PaymentView,
-    Payments, Stock, StockError,
+    ChargeMore, DearerBy, Destination, NextAction, PaymentView, Payments, Stock, StockError,
 };
 use kernel::problem::{Problem, code};
 use platform::fault;
-use platform::idempotency::{self, Answer, Key};
+use platform::idempotency::Key;
 use platform::saga::{Outcome, Saga, Step};
 use platform::sql::{Error, Result, Tx};
 use serde::{Deserialize, Serialize};
 
+use super::{answer, outcome};
 use crate::domain::edit::Edited;
 use crate::domain::order::Order;
 use crate::domain::status::Status;
@@ -76,9 +76,7 @@ impl Edit {
 
     /// Stores what the command is answered, if it has no answer yet.
     async fn answer(&self, tx: &mut Tx, status: u16, body: &impl Serialize) -> Result<()> {
-        let body = serde_json::to_string(body)
-            .map_err(|error| Error::Inconsistent(format!("an answer: {error}")))?;
-        idempotency::finish(tx, &self.key.scope, &self.key.key, &Answer { status, body }).await
+        answer(tx, &self.key, status, body).await
     }
 
     async fn applied(&self, tx: &mut Tx) -> Result<()> {
@@ -241,20 +239,8 @@ impl Step<Edit> for SetMoreAside {
             amount: saga.due,
             token: saga.token.clone().unwrap_or_default(),
         };
-        match ports.payments.charge(request).await {
-            Ok(Authorization::Authorized(payment)) => {
-                saga.payment = Some(payment);
-                Outcome::Done
-            }
-            Ok(Authorization::ActionRequired { payment_id, url, until }) => {
-                (saga.payment, saga.challenge) = (Some(payment_id), Some(url));
-                Outcome::Wait(until)
-            }
-            Err(PaymentError::Declined { code: reason, detail }) => Outcome::Reject(
-                Problem::new(code::PAYMENT_DECLINED, detail).with("decline_code", reason),
-            ),
-            Err(PaymentError::Unavailable(error)) => Outcome::Retry(error.to_string()),
-        }
+        let told = (&mut saga.payment, &mut saga.challenge);
+        outcome::charge(ports.payments.as_ref(), request, told).await
     }
 
     async fn undo(&self, saga: &mut Edit, ports: &Ports) -> std::result::Result<(), String> {

@@ -17,16 +17,16 @@ use async_trait::async_trait;
 use kernel::events::{OrderCancelled, OrderConfirmed, OrderExchangeFailed, OrderExchanged};
 use kernel::id::{ChangeId, OrderId, PaymentId};
 use kernel::ports::{
-    Authorization, Booking, ChargeMore, DearerBy, Logistics, LogisticsError, NextAction,
-    PaymentError, Payments, Stock, StockError,
+    Booking, ChargeMore, DearerBy, Logistics, NextAction, Payments, Stock, StockError,
 };
 use kernel::problem::{Problem, code};
 use kernel::{Address, Money};
-use platform::idempotency::{self, Answer, Key};
+use platform::idempotency::Key;
 use platform::saga::{Outcome, Saga, Step};
 use platform::sql::{Error, Result, Tx};
 use serde::{Deserialize, Serialize};
 
+use super::{answer, outcome};
 use crate::domain::after_sale::Change;
 use crate::domain::change_state::State;
 use crate::domain::exchange::settle;
@@ -151,9 +151,7 @@ impl Exchange {
     /// Stores what the command is answered, if it has no answer yet.
     async fn answer(&self, tx: &mut Tx, status: u16, body: &impl Serialize) -> Result<()> {
         let Some(key) = &self.key else { return Ok(()) };
-        let body = serde_json::to_string(body)
-            .map_err(|error| Error::Inconsistent(format!("an answer: {error}")))?;
-        idempotency::finish(tx, &key.scope, &key.key, &Answer { status, body }).await
+        answer(tx, key, status, body).await
     }
 
     async fn exchanged(&self, tx: &mut Tx) -> Result<()> {
@@ -257,22 +255,10 @@ impl Step<Exchange> for ChargeDifference {
             amount: saga.due,
             token: saga.token.clone(),
         };
-        match ports.payments.charge(request).await {
-            Ok(Authorization::Authorized(payment)) => {
-                saga.payment = Some(payment);
-                Outcome::Done
-            }
-            Ok(Authorization::ActionRequired { payment_id, url, until }) => {
-                (saga.payment, saga.challenge) = (Some(payment_id), Some(url));
-                Outcome::Wait(until)
-            }
-            Err(PaymentError::Declined { code: reason, detail }) => {
-                saga.is_declined = true;
-                let problem = Problem::new(code::PAYMENT_DECLINED, detail);
-                Outcome::Reject(problem.with("decline_code", reason))
-            }
-            Err(PaymentError::Unavailable(error)) => Outcome::Retry(error.to_string()),
-        }
+        let told = (&mut saga.payment, &mut saga.challenge);
+        let outcome = outcome::charge(ports.payments.as_ref(), request, told).await;
+        saga.is_declined = matches!(outcome, Outcome::Reject(_));
+        outcome
     }
 
     async fn undo(&self, saga: &mut Exchange, ports: &Ports) -> std::result::Result<(), String> {
@@ -295,14 +281,10 @@ impl Step<Exchange> for BookShipment {
     async fn run(&self, saga: &mut Exchange, ports: &Ports) -> Outcome {
         let (address, method) = (saga.address.clone(), saga.method.clone());
         let booking = Booking { order_id: saga.replacement_id, address, method };
-        match ports.logistics.book(booking).await {
-            Ok(_) => Outcome::Done,
-            Err(LogisticsError::Refused(why)) => {
-                let detail = format!("What is sent instead cannot be shipped: {why}.");
-                Outcome::Reject(Problem::new(code::SHIPPING_FAILED, detail))
-            }
-            Err(LogisticsError::Unavailable(error)) => Outcome::Retry(error.to_string()),
-        }
+        outcome::book(ports.logistics.as_ref(), booking, |why| {
+            format!("What is sent instead cannot be shipped: {why}.")
+        })
+        .await
     }
 
     async fn undo(&self, saga: &mut Exchange, ports: &Ports) -> std::result::Result<(), String> {
@@ -310,9 +292,7 @@ impl Step<Exchange> for BookShipment {
         if saga.is_declined {
             return Ok(());
         }
-        let recall = ports.logistics.cancel(saga.replacement_id).await;
-        // A parcel that is gone is shown to the staff.
-        recall.map(drop).map_err(|error| error.to_string())
+        outcome::recall(ports.logistics.as_ref(), saga.replacement_id).await
     }
 }
 

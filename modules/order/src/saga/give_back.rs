@@ -13,11 +13,12 @@ use kernel::ports::{Payments, Refund};
 use kernel::problem::{Problem, code};
 use kernel::{Clock, Money};
 use platform::fault;
-use platform::idempotency::{self, Answer, Key};
+use platform::idempotency::Key;
 use platform::saga::{Outcome, Saga, Step};
 use platform::sql::{Error, Result, Tx};
 use serde::{Deserialize, Serialize};
 
+use super::answer;
 use crate::domain::after_sale::{Change, Kind};
 use crate::domain::change_state::Fact;
 use crate::domain::given::units_given;
@@ -91,9 +92,7 @@ impl GiveBack {
     /// Stores what the command is answered, if it has no answer yet.
     async fn answer(&self, tx: &mut Tx, status: u16, body: &impl Serialize) -> Result<()> {
         let Some(key) = &self.key else { return Ok(()) };
-        let body = serde_json::to_string(body)
-            .map_err(|error| Error::Inconsistent(format!("an answer: {error}")))?;
-        idempotency::finish(tx, &key.scope, &key.key, &Answer { status, body }).await
+        answer(tx, key, status, body).await
     }
 
     /// Keeps the end of the change and tells it.

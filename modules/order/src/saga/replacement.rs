@@ -13,11 +13,12 @@ use kernel::events::{OrderFailed, OrderReturnApproved};
 use kernel::id::{ChangeId, OrderId};
 use kernel::ports::{Destination, StockError, StockLine};
 use kernel::problem::{Problem, code};
-use platform::idempotency::{self, Answer, Key};
+use platform::idempotency::Key;
 use platform::saga::{Outcome, Saga, Step};
 use platform::sql::{Error, Result, Tx};
 use serde::{Deserialize, Serialize};
 
+use super::answer;
 use super::edit::Ports;
 use super::exchange::load;
 use crate::domain::change_state::Fact;
@@ -45,15 +46,9 @@ pub struct Replacement {
 }
 
 impl Replacement {
-    async fn answer(&self, tx: &mut Tx, status: u16, body: &impl Serialize) -> Result<()> {
-        let body = serde_json::to_string(body)
-            .map_err(|error| Error::Inconsistent(format!("an answer: {error}")))?;
-        idempotency::finish(tx, &self.key.scope, &self.key.key, &Answer { status, body }).await
-    }
-
     async fn refuse(&self, tx: &mut Tx, why: &Problem) -> Result<()> {
         let problem = why.clone().with("change_id", self.change_id);
-        self.answer(tx, problem.status, &problem).await
+        answer(tx, &self.key, problem.status, &problem).await
     }
 
     async fn approved(&self, tx: &mut Tx) -> Result<()> {
@@ -76,7 +71,7 @@ impl Replacement {
             replacement_total: change.exchange.as_ref().and_then(|exchange| exchange.price),
         };
         tx.emit(&event, order.version + 1)?;
-        self.answer(tx, 200, &change).await
+        answer(tx, &self.key, 200, &change).await
     }
 
     /// There is nothing to send instead: the return waits as it did.
