@@ -55,9 +55,9 @@ pub use domain::status::Status;
 pub use error::OrderError;
 pub use fulfilment::ManualFulfilment;
 pub use saga::checkout::Checkout;
+pub use store::balance::ORDER_REFUNDED;
 pub use store::books::{Brief, Sold, Units};
 pub use store::carrier::Carried;
-pub use store::change::ORDER_REFUNDED;
 pub use store::promotion::{PROMOTION_BUDGET, PROMOTION_CUSTOMER, PROMOTION_USES};
 pub use taxes::TaxTable;
 pub use usecase::import_taxes::{TaxesImported, TaxesRefused};
@@ -71,6 +71,7 @@ pub const SCHEMA: Schema = Schema {
     module: "order",
     migrations: MIGRATIONS,
     statements: &[
+        store::balance::STATEMENTS,
         store::books::STATEMENTS,
         store::carrier::STATEMENTS,
         store::cart::STATEMENTS,

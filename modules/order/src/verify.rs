@@ -6,7 +6,8 @@ use platform::saga;
 use platform::sql::{Db, Result, Sql};
 use platform::verify::{Check, by_query};
 
-use crate::store::change::{self, ORDER_REFUNDED};
+use crate::store::balance::{self, ORDER_REFUNDED};
+use crate::store::change;
 use crate::store::promotion::{PROMOTION_BUDGET, PROMOTION_CUSTOMER, PROMOTION_USES};
 use crate::store::{books, carrier, cart, exchange, invoice, promotion, shipment};
 
@@ -35,7 +36,7 @@ const INVARIANTS: [(&str, Sql, Sql); 20] = [
         carrier::EVENT_ROWS,
         carrier::ASTRAY,
     ),
-    ("what an order gave back is what its changes say", change::BALANCES, change::UNBALANCED),
+    ("what an order gave back is what its changes say", balance::BALANCES, balance::UNBALANCED),
     (
         "every unit that was called off, came back or was paid back has its change",
         books::COUNT,
@@ -46,7 +47,7 @@ const INVARIANTS: [(&str, Sql, Sql); 20] = [
         exchange::REPLACEMENTS,
         exchange::UNEXCHANGED,
     ),
-    (ORDER_REFUNDED.name, change::BALANCES, ORDER_REFUNDED.broken),
+    (ORDER_REFUNDED.name, balance::BALANCES, ORDER_REFUNDED.broken),
     ("the numbers of invoices are a series without gaps", invoice::INVOICES, invoice::NOT_A_SERIES),
     (PROMOTION_USES.name, promotion::COUNT, PROMOTION_USES.broken),
     (PROMOTION_BUDGET.name, promotion::COUNT, PROMOTION_BUDGET.broken),

@@ -18,7 +18,8 @@ use crate::domain::shipment::ShipmentLine;
 use crate::error::OrderError;
 use crate::store::change as store;
 use crate::usecase::advance::Advance;
-use crate::usecase::refund::{Changed, What};
+use crate::usecase::changed::Changed;
+use crate::usecase::refund::What;
 
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]

@@ -25,8 +25,8 @@ use crate::domain::shipment::ShipmentLine;
 use crate::error::OrderError;
 use crate::store::change as store;
 use crate::usecase::advance::By;
+use crate::usecase::changed::Changed;
 use crate::usecase::place::PayWith;
-use crate::usecase::refund::Changed;
 use crate::usecase::returns::{ReturnStep, Wanted};
 
 #[derive(Deserialize, ToSchema)]

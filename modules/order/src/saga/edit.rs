@@ -32,7 +32,8 @@ use super::{answer, outcome};
 use crate::domain::edit::Edited;
 use crate::domain::order::Order;
 use crate::domain::status::Status;
-use crate::store::change::{self, ORDER_REFUNDED};
+use crate::store::balance::ORDER_REFUNDED;
+use crate::store::change;
 use crate::store::{edit, orders};
 
 /// What the steps may touch.

@@ -24,7 +24,8 @@ use crate::domain::change_state::Fact;
 use crate::domain::given::units_given;
 use crate::domain::order::Order;
 use crate::domain::status::Status;
-use crate::store::change::{self, Gone, ORDER_REFUNDED};
+use crate::store::balance::ORDER_REFUNDED;
+use crate::store::change::{self, Gone};
 use crate::store::orders;
 
 /// When it is asked again first, of payments that did not answer or have not taken the money yet. It

@@ -1,4 +1,4 @@
-//! Changes of orders after the sale, and what of an order's money they gave back.
+//! Changes of orders after the sale.
 
 use std::collections::HashMap;
 
@@ -13,13 +13,6 @@ use crate::domain::after_sale::{ActorKind, Change, ChangeLine, Condition, Kind, 
 use crate::domain::change_state::State;
 use crate::domain::edit::AddedLine;
 use crate::domain::exchange::Exchange;
-use crate::domain::order::Order;
-
-platform::guard! {
-    /// What an order gives back never exceeds what was charged for it, refunds on their way included.
-    ORDER_REFUNDED: "order_balance.refunded", table "order_balance", key uuid "order_id",
-    used "refunded_minor", limit "charged_minor"
-}
 
 macro_rules! change {
     ($rest:literal) => {
@@ -38,9 +31,6 @@ platform::statements! {
     LOCK_ORDER =
         "select id from orders where id = $1",
         "select id from orders where id = $1 for update";
-    OPEN_BALANCE = "insert into order_balance (order_id, charged_minor) values ($1, $2)
-                    on conflict (order_id) do nothing";
-    LEFT = "select charged_minor - refunded_minor from order_balance where order_id = $1";
     INSERT = "insert into order_change (id, order_id, kind, state, actor_kind, actor, reason,
                      due_minor, created_at, updated_at, ended_at, detail)
               values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9, $10, $11)";
@@ -117,15 +107,6 @@ platform::statements! {
             and order_line.returned + l.returned <= order_line.delivered
             and order_line.returned + l.returned + order_line.refunded + l.refunded
                 <= order_line.shipped";
-    BALANCES = "select count(*) from order_balance";
-    /// Orders that gave something else back than their changes say, by payments or by what was sent
-    /// instead.
-    UNBALANCED = "select o.number from order_balance b join orders o on o.id = b.order_id
-                    left join (select order_id, sum(credit_minor + case when due_minor < 0
-                                      then -due_minor else 0 end) as given from order_change
-                                where state in ('settling', 'done', 'failed')
-                                group by order_id) c on c.order_id = b.order_id
-                   where b.refunded_minor <> coalesce(c.given, 0) limit 20";
     /// Lines whose counters are not what the changes say.
     UNCHANGED = "select o.number from order_line l join orders o on o.id = l.order_id
                    left join (select x.order_line_id,
@@ -233,14 +214,6 @@ impl Row {
 pub async fn lock_order(tx: &mut Tx, order: OrderId) -> Result<()> {
     let _: Option<(Uuid,)> = tx.query(LOCK_ORDER).bind(order.uuid()).optional().await?;
     Ok(())
-}
-
-/// What of an order's money can still be given back, in minor units.
-pub async fn left(tx: &mut Tx, order: &Order) -> Result<i64> {
-    let (id, charged) = (order.id.uuid(), order.totals.total.minor());
-    tx.query(OPEN_BALANCE).bind(id).bind(charged).execute().await?;
-    let (left,): (i64,) = tx.query(LEFT).bind(id).one().await?;
-    Ok(left)
 }
 
 /// Writes a new change with its lines.

@@ -1,5 +1,6 @@
 //! The module's rows.
 
+pub mod balance;
 pub mod books;
 pub mod carrier;
 pub mod cart;

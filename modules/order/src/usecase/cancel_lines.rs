@@ -15,7 +15,7 @@ use crate::domain::shipment::{Fulfilment, ShipmentLine, fulfilment, stands, take
 use crate::domain::status::Status;
 use crate::error::OrderError;
 use crate::store::change::{self, Gone};
-use crate::store::orders;
+use crate::store::{balance, orders};
 
 impl Orders {
     /// Calls units off and gives back what they cost. Whoever packs them at the same time moves the same
@@ -43,7 +43,7 @@ impl Orders {
         }
         change::lock_order(tx, order.id).await?;
         let owed = owed(order, asked);
-        let amount = owed.total(change::left(tx, order).await?);
+        let amount = owed.total(balance::left(tx, order).await?);
         let lines = lines(order, asked, &owed);
         let change = new_change(tx, order, Kind::CancelPart, amount, lines, (staff, reason));
         let seen = order.clone();

@@ -16,7 +16,7 @@ use platform::sql::{Error, Tx};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::place::Placed;
+use super::place::{Placed, check_token};
 use crate::Orders;
 use crate::domain::address;
 use crate::domain::bundle::{check_count, exploded};
@@ -25,11 +25,8 @@ use crate::domain::edit::{AddedLine, Asked, ChangedLine, Edited, check, edited};
 use crate::domain::order::{Line, Order};
 use crate::error::OrderError;
 use crate::saga::edit::Edit;
-use crate::store::change::{self, ORDER_REFUNDED};
+use crate::store::balance::{self, ORDER_REFUNDED};
 use crate::store::{edit, invoice, orders};
-
-/// The longest payment token, in bytes.
-const TOKEN_MAX: usize = 255;
 
 /// What is to become of an order.
 #[derive(Clone, Deserialize, ToSchema)]
@@ -278,7 +275,7 @@ async fn take_its_place(tx: &mut Tx, order: &Order, due: Money) -> Result<(), Or
     if less <= 0 {
         return Ok(());
     }
-    let left = change::left(tx, order).await?;
+    let left = balance::left(tx, order).await?;
     if ORDER_REFUNDED.take(tx, &[(order.id, less)]).await?.is_ok() {
         return Ok(());
     }
@@ -315,11 +312,9 @@ fn expect(request: &EditOrder, due: Money, after: &Edited) -> Result<(), Problem
             .with("difference", due)
             .with("totals", after.totals));
     }
-    let token = request.payment_token.as_deref();
-    if token.is_some_and(|token| token.is_empty() || token.len() > TOKEN_MAX) {
-        return Err(Problem::invalid("payment_token", "must be a token of /v1/payment-tokens"));
-    }
-    if due.minor() > 0 && token.is_none() {
+    if let Some(token) = &request.payment_token {
+        check_token("payment_token", token)?;
+    } else if due.minor() > 0 {
         let detail = format!("must be given: the order would cost {due} more");
         return Err(Problem::invalid("payment_token", detail).with("difference", due));
     }

@@ -10,15 +10,15 @@ use kernel::ports::{Buyer, Destination, Taxed, Wanted};
 use kernel::problem::{Problem, code};
 use kernel::{Money, Timestamp};
 use platform::audit::{self, Actor, Entry};
-use platform::idempotency::{self, Answer, Claim, Key};
+use platform::idempotency::{self, Claim, Key};
 use platform::random;
-use platform::saga::Running;
 use platform::sql::{Error, Tx};
 use platform::tasks::Tasks;
 use serde::Serialize;
 
+use super::changed::{Changed, Tried, claimed};
 use super::edit::terms;
-use super::refund::Changed;
+use super::place::check_token;
 use crate::Orders;
 use crate::domain::after_sale::{Change, Kind};
 use crate::domain::bundle::exploded;
@@ -33,11 +33,10 @@ use crate::domain::totals::{Priced, totals};
 use crate::error::OrderError;
 use crate::saga::exchange::{Exchange, give_up, load};
 use crate::saga::replacement::Replacement;
-use crate::store::change::{self, ORDER_REFUNDED};
+use crate::store::balance::ORDER_REFUNDED;
+use crate::store::change;
 use crate::store::{exchange, orders};
 
-/// The longest payment token, in bytes.
-const TOKEN_MAX: usize = 255;
 /// For how long it is tried to send something instead that nobody has to pay for.
 const PATIENCE: TimeDelta = TimeDelta::days(1);
 /// How often it is looked for exchanges that were not paid in time.
@@ -49,11 +48,6 @@ struct Noted {
     change: ChangeId,
     replacement: OrderId,
     price: Money,
-}
-
-enum Tried {
-    Begun(ChangeId, Running),
-    Replayed(Answer),
 }
 
 impl Orders {
@@ -80,25 +74,9 @@ impl Orders {
         token: &str,
         key: &Key,
     ) -> Result<Changed, OrderError> {
-        if token.is_empty() || token.len() > TOKEN_MAX {
-            let message = "must be a token of /v1/payment-tokens";
-            return Err(Problem::invalid("payment.token", message).into());
-        }
+        check_token("payment.token", token)?;
         let tried = platform::sql::retry(|| self.try_pay(id, customer, token, key)).await?;
         self.changed(tried, key).await
-    }
-
-    /// Waits a moment for what comes of it.
-    async fn changed(&self, tried: Tried, key: &Key) -> Result<Changed, OrderError> {
-        let (change, running) = match tried {
-            Tried::Replayed(answer) => return Ok(Changed::Answered { answer, replayed: true }),
-            Tried::Begun(change, running) => (change, running),
-        };
-        running.settled(self.inner.settings.answer_wait()).await;
-        match idempotency::find(&self.inner.db, key).await? {
-            Some(Claim::Done(answer)) => Ok(Changed::Answered { answer, replayed: false }),
-            _ => Ok(Changed::Running(change)),
-        }
     }
 
     async fn try_approve(
@@ -361,13 +339,5 @@ fn settling(
         payment: None,
         challenge: None,
         is_declined: false,
-    }
-}
-
-/// What a command was answered that had been done before.
-async fn claimed(tx: &mut Tx, key: &Key) -> Result<Option<Answer>, OrderError> {
-    match idempotency::claim(tx, key).await? {
-        Claim::Done(answer) => Ok(Some(answer)),
-        claim => claim.problem().map_or(Ok(None), |problem| Err(problem.into())),
     }
 }

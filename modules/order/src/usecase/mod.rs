@@ -5,6 +5,7 @@ pub mod call_off;
 pub mod cancel_lines;
 pub mod carrier;
 pub mod cart;
+pub mod changed;
 pub mod edit;
 pub mod exchange;
 pub mod import_taxes;

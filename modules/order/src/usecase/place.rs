@@ -206,14 +206,21 @@ impl Orders {
     }
 }
 
+/// Refuses what is no token for a payment, by the name of its field.
+pub(super) fn check_token(field: &str, token: &str) -> Result<(), Problem> {
+    if (1..=TOKEN_MAX).contains(&token.len()) {
+        return Ok(());
+    }
+    Err(Problem::invalid(field, "must be a token of /v1/payment-tokens"))
+}
+
 fn check(shopper: &Principal, request: &PlaceOrder, settings: &Settings) -> Result<(), Problem> {
     address::check(&request.shipping_address, "shipping_address")?;
     if let Some(address) = &request.billing_address {
         address::check(address, "billing_address")?;
     }
-    let token = request.payment.as_ref().map(|payment| payment.token.as_str());
-    if token.is_some_and(|token| token.is_empty() || token.len() > TOKEN_MAX) {
-        return Err(Problem::invalid("payment.token", "must be a token of /v1/payment-tokens"));
+    if let Some(payment) = &request.payment {
+        check_token("payment.token", &payment.token)?;
     }
     contact::check_email(request.email.as_deref())?;
     contact::check_locale(request.locale.as_deref())?;

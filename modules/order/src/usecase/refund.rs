@@ -7,12 +7,13 @@ use kernel::id::{ChangeId, OrderId};
 use kernel::problem::{Problem, code};
 use platform::audit::{self, Actor, Entry};
 use platform::fault;
-use platform::idempotency::{self, Answer, Claim, Key};
+use platform::idempotency::Key;
 use platform::saga::Running;
 use platform::sql::Tx;
 use serde::Serialize;
 
 use super::advance::{Advance, By};
+use super::changed::{Changed, Tried, claimed};
 use crate::Orders;
 use crate::domain::after_sale::{ActorKind, Change, ChangeLine, Kind};
 use crate::domain::change_state::State;
@@ -20,7 +21,8 @@ use crate::domain::order::{Line, Order};
 use crate::domain::share::{Owed, owed};
 use crate::domain::shipment::{ShipmentLine, taken};
 use crate::error::OrderError;
-use crate::store::change::{self, Gone, ORDER_REFUNDED};
+use crate::store::balance::{self, ORDER_REFUNDED};
+use crate::store::change::{self, Gone};
 use crate::store::orders;
 
 /// A refund is never given up, but it is looked at by the books in the end.
@@ -35,24 +37,6 @@ pub enum What {
     Lines(Vec<ShipmentLine>),
 }
 
-/// What came of a command about a change.
-pub enum Changed {
-    /// The answer is final: the change, or what was answered the first time.
-    Answered {
-        /// The answer.
-        answer: Answer,
-        /// Whether the command had been done before.
-        replayed: bool,
-    },
-    /// The money is on its way; look at the change.
-    Running(ChangeId),
-}
-
-enum Tried {
-    Begun(ChangeId, Running),
-    Replayed(Answer),
-}
-
 impl Orders {
     /// Gives money of an order back, once for the key.
     pub async fn refund(
@@ -64,16 +48,7 @@ impl Orders {
         staff: &Actor,
     ) -> Result<Changed, OrderError> {
         let tried = platform::sql::retry(|| self.try_refund(id, what, reason, key, staff)).await?;
-        let (change, running) = match tried {
-            Tried::Replayed(answer) => return Ok(Changed::Answered { answer, replayed: true }),
-            Tried::Begun(change, running) => (change, running),
-        };
-        // When it takes longer, the answer is that it goes on.
-        running.settled(self.inner.settings.answer_wait()).await;
-        match idempotency::find(&self.inner.db, key).await? {
-            Some(Claim::Done(answer)) => Ok(Changed::Answered { answer, replayed: false }),
-            _ => Ok(Changed::Running(change)),
-        }
+        self.changed(tried, key).await
     }
 
     async fn try_refund(
@@ -85,20 +60,16 @@ impl Orders {
         staff: &Actor,
     ) -> Result<Tried, OrderError> {
         let mut tx = self.inner.db.begin("order.refund").await?;
-        match idempotency::claim(&mut tx, key).await? {
-            Claim::Done(answer) => {
-                // It may be on its way to the disk in this very group.
-                tx.commit().await?;
-                return Ok(Tried::Replayed(answer));
-            }
-            claim => claim.problem().map_or(Ok(()), Err)?,
+        if let Some(answer) = claimed(&mut tx, key).await? {
+            tx.commit().await?;
+            return Ok(Tried::Replayed(answer));
         }
         change::lock_order(&mut tx, id).await?;
         let order = orders::load(&mut tx, id).await?.ok_or(OrderError::NotFound)?;
         if !order.status.is_sold() {
             return Err(OrderError::state(&order));
         }
-        let left = change::left(&mut tx, &order).await?;
+        let left = balance::left(&mut tx, &order).await?;
         let (amount, lines) = match what {
             What::Amount(amount) => (within(*amount, left, &order)?, vec![]),
             What::Lines(units) => {
@@ -147,7 +118,7 @@ impl Orders {
         if order.replaces.is_none() {
             return Ok(());
         }
-        let amount = change::left(tx, order).await?;
+        let amount = balance::left(tx, order).await?;
         if amount == 0 {
             return Ok(());
         }

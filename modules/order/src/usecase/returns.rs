@@ -11,11 +11,12 @@ use kernel::id::{ChangeId, CustomerId, OrderId};
 use kernel::problem::{Problem, code};
 use platform::audit::{self, Entry};
 use platform::fault;
-use platform::idempotency::{self, Answer, Claim, Key};
+use platform::idempotency::{self, Answer, Key};
 use platform::sql::{Error, Tx};
 
 use super::advance::By;
 use super::cancel_lines::{move_on, tell};
+use super::changed::claimed;
 use super::exchange::due;
 use super::refund::Told;
 use super::ship::units;
@@ -31,7 +32,7 @@ use crate::domain::shipment::{ShipmentLine, taken};
 use crate::error::OrderError;
 use crate::saga::exchange::call_off;
 use crate::store::change::{self, Gone};
-use crate::store::orders;
+use crate::store::{balance, orders};
 
 /// Units that a customer wants to send back.
 #[derive(Debug, Clone)]
@@ -106,9 +107,9 @@ impl Orders {
     ) -> Result<Done, OrderError> {
         platform::sql::retry(|| async {
             let mut tx = self.inner.db.begin("order.return_request").await?;
-            if let Some(done) = claimed(&mut tx, key).await? {
+            if let Some(answer) = claimed(&mut tx, key).await? {
                 tx.commit().await?;
-                return Ok(done);
+                return Ok(Done { answer, replayed: true });
             }
             change::lock_order(&mut tx, id).await?;
             let order = orders::load(&mut tx, id).await?;
@@ -204,10 +205,10 @@ impl Orders {
         platform::sql::retry(|| async {
             let mut tx = self.inner.db.begin("order.return").await?;
             if let Some(key) = key
-                && let Some(done) = claimed(&mut tx, key).await?
+                && let Some(answer) = claimed(&mut tx, key).await?
             {
                 tx.commit().await?;
-                return Ok(done);
+                return Ok(Done { answer, replayed: true });
             }
             change::lock_order(&mut tx, known.order_id).await?;
             let order = orders::load(&mut tx, known.order_id).await?;
@@ -258,7 +259,7 @@ impl Orders {
         }
         taken(&order.lines, &accepted, Line::returnable, "can come back and were not paid back")?;
         let owed = owed(order, &accepted);
-        let amount = owed.total(change::left(tx, order).await?);
+        let amount = owed.total(balance::left(tx, order).await?);
         let currency = order.totals.total.currency();
         for (unit, minor) in accepted.iter().zip(&owed.lines) {
             for line in change.lines.iter_mut().filter(|line| line.line_id == unit.line_id) {
@@ -362,14 +363,6 @@ async fn one_event(tx: &mut Tx, order: &Order) -> Result<i64, OrderError> {
         return Ok(order.version + 1);
     }
     Err(OrderError::Stale)
-}
-
-/// What a command was answered that had been done before.
-async fn claimed(tx: &mut Tx, key: &Key) -> Result<Option<Done>, OrderError> {
-    match idempotency::claim(tx, key).await? {
-        Claim::Done(answer) => Ok(Some(Done { answer, replayed: true })),
-        claim => claim.problem().map_or(Ok(None), |problem| Err(problem.into())),
-    }
 }
 
 /// Stores the answer, commits, and gives it.
