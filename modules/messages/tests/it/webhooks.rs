@@ -14,6 +14,7 @@ use crate::world::{World, in_both_worlds};
 
 in_both_worlds!(
     an_event_is_one_signed_call_for_each_webhook_that_wants_it,
+    a_webhook_hears_of_what_happens_right_after_it_was_made,
     a_call_that_fails_is_made_again_and_a_redirect_is_not_followed,
     one_that_does_not_answer_holds_up_itself_alone,
     one_that_fails_for_a_day_is_switched_off_and_the_staff_sees_it,
@@ -69,6 +70,25 @@ async fn an_event_is_one_signed_call_for_each_webhook_that_wants_it(world: World
     let kept = Sql::new("select secret from webhook order by id limit 1");
     let (kept,): (Vec<u8>,) = world.db.query(kept).one().await.unwrap();
     assert!(kept.len() > 32, "it is sealed");
+}
+
+/// A node that has just looked which webhooks there are looks again for an event that is newer than that.
+async fn a_webhook_hears_of_what_happens_right_after_it_was_made(world: World) {
+    let bus = world.bus("one").await;
+    let soon = TimeDelta::milliseconds(10);
+    world.confirm(&world.order(|_| ())).await;
+    world.advance(soon);
+    bus.drain().await.unwrap();
+    let receiver = Receiver::new(204).await;
+    world.webhook(&receiver.url, &["order.confirmed"]).await;
+    world.advance(soon);
+    for _ in 0..2 {
+        world.confirm(&world.order(|_| ())).await;
+        world.advance(soon);
+        bus.drain().await.unwrap();
+    }
+    world.call_all().await;
+    assert_eq!(receiver.calls().len(), 2);
 }
 
 async fn a_call_that_fails_is_made_again_and_a_redirect_is_not_followed(world: World) {

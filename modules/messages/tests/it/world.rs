@@ -136,14 +136,19 @@ impl World {
         Messages::open(self.db.clone(), &settings, "https://shop.example/", ports).unwrap()
     }
 
-    /// Lets the bus deliver everything, as one node.
-    pub async fn deliver(&self, node: &str) {
+    /// The bus of one node.
+    pub async fn bus(&self, node: &str) -> Bus {
         let settings = platform::bus::Settings { node: node.to_owned(), ..Default::default() };
         let publishers =
             vec![self.order_db.clone(), self.payment_db.clone(), self.stock_db.clone()];
         let bus = Bus::new(publishers, self.messages().subscriptions(), settings);
         bus.register().await.unwrap();
-        bus.drain().await.unwrap();
+        bus
+    }
+
+    /// Lets the bus deliver everything, as a node that has just begun.
+    pub async fn deliver(&self, node: &str) {
+        self.bus(node).await.drain().await.unwrap();
     }
 
     /// Sends all that is due.
