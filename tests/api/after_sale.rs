@@ -4,6 +4,7 @@ use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 use crate::support::{APPROVED, Answer, Customer, Engine, Shop, id_of, on_both_engines, product};
+use crate::words::{below, cents, euros, text, units};
 
 on_both_engines![
     money_goes_back_by_order_and_never_too_much,
@@ -26,31 +27,9 @@ async fn ordered(shop: &Shop, units: &[(&str, i64)]) -> (Customer, Value) {
     (ada, order)
 }
 
-fn text(value: &Value) -> String {
-    value.as_str().unwrap().to_owned()
-}
-
-fn below(order: &Value, step: &str) -> String {
-    format!("/v1/admin/orders/{}/{step}", text(&order["id"]))
-}
-
-fn units(order: &Value, sku: &str, quantity: i64) -> Value {
-    let lines = order["lines"].as_array().unwrap();
-    let line = lines.iter().find(|line| line["sku"] == sku).unwrap();
-    json!({"line_id": line["id"], "quantity": quantity})
-}
-
 fn counted(order: &Value, sku: &str, what: &str) -> i64 {
     let lines = order["lines"].as_array().unwrap();
     lines.iter().find(|line| line["sku"] == sku).unwrap()[what].as_i64().unwrap()
-}
-
-fn euros(amount: &str) -> Value {
-    json!({"amount": amount, "currency": "EUR"})
-}
-
-fn cents(money: &Value) -> i64 {
-    text(&money["amount"]).replace('.', "").parse().unwrap()
 }
 
 /// What the changes of an order gave back.

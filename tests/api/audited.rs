@@ -13,20 +13,13 @@ use serde_json::{Value, json};
 
 use self::scene::{About, Scene};
 use crate::support::{APPROVED, Customer, Engine, Shop, id_of, on_both_engines, product};
+use crate::words::{euros, text};
 
 on_both_engines![every_change_of_the_staff_is_in_the_log];
 
 /// A picture of eight by eight points.
 const PNG: &str = "89504e470d0a1a0a0000000d49484452000000080000000808020000004b6d29dc0000001149444154\
                    78da635068388015310c2d09003ac65801ffadcfc80000000049454e44ae426082";
-
-fn text(value: &Value) -> String {
-    value.as_str().unwrap().to_owned()
-}
-
-fn euros(amount: &str) -> Value {
-    json!({"amount": amount, "currency": "EUR"})
-}
 
 /// The endpoints under /v1/admin that change something.
 fn changing(shop: &Shop) -> BTreeSet<String> {

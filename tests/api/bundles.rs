@@ -5,25 +5,12 @@ use serde_json::{Value, json};
 
 use crate::documents::{paper, says};
 use crate::support::{APPROVED, Answer, Customer, Engine, Shop, id_of, on_both_engines, product};
+use crate::words::{below, text, units};
 
 on_both_engines![a_bundle_is_its_parts_wherever_stock_is_meant];
 
 /// How many shoppers want bundles of the same parts at once.
 const SHOPPERS: usize = 10;
-
-fn text(value: &Value) -> String {
-    value.as_str().unwrap().to_owned()
-}
-
-fn below(order: &Value, step: &str) -> String {
-    format!("/v1/admin/orders/{}/{step}", text(&order["id"]))
-}
-
-fn units(order: &Value, sku: &str, quantity: i64) -> Value {
-    let lines = order["lines"].as_array().unwrap();
-    let line = lines.iter().find(|line| line["sku"] == sku).unwrap();
-    json!({"line_id": line["id"], "quantity": quantity})
-}
 
 /// A shop of lamps, desks, and sets of them.
 struct World {

@@ -10,6 +10,7 @@ use crate::support::{
     APPROVED, Answer, CHALLENGED, Customer, Engine, Shop, id_of, on_both_engines, order_body,
     own_entries, product,
 };
+use crate::words::text;
 
 /// How often a race is run.
 const ROUNDS: u64 = 40;
@@ -23,10 +24,6 @@ on_both_engines![
     calling_off_twice_with_one_key_is_one_answer,
     an_order_moves_only_with_its_parcel,
 ];
-
-fn text(value: &Value) -> String {
-    value.as_str().unwrap().to_owned()
-}
 
 /// A shop that waits until a command is done, and its lamp, of which there are a hundred.
 async fn patient(engine: Engine) -> Option<(Shop, String)> {

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use crate::support::{
     APPROVED, Answer, CHALLENGED, Customer, DECLINED, Engine, Shop, id_of, on_both_engines, product,
 };
+use crate::words::cents;
 
 on_both_engines![
     an_edit_changes_the_order_its_stock_and_its_money,
@@ -54,10 +55,6 @@ async fn stock(staff: &Customer, sku: &str) -> (Value, Value) {
     let level = staff.get(&format!("/v1/admin/stock/{}", id_of(staff, sku).await)).await;
     let place = &level.body["locations"][0];
     (place["on_hand"].clone(), place["reserved"].clone())
-}
-
-fn cents(money: &Value) -> i64 {
-    money["amount"].as_str().unwrap().replace('.', "").parse().unwrap()
 }
 
 /// The payments of an order, oldest first: what each is for, how it stands and how much it is.

@@ -10,6 +10,7 @@ use crate::support::{
     APPROVED, Answer, CHALLENGED, Customer, DECLINED, Engine, Shop, WAIT_MAX, id_of,
     on_both_engines, product,
 };
+use crate::words::{cents, text};
 
 on_both_engines![
     goods_are_exchanged_for_others_of_any_price,
@@ -33,14 +34,6 @@ fn shop(engine: Engine, pay_days: &str) -> Option<Shop> {
     shop.set("STOA__ORDER__EXCHANGE_PAY_DAYS", pay_days);
     shop.start(&[]);
     Some(shop)
-}
-
-fn text(value: &Value) -> String {
-    value.as_str().unwrap().to_owned()
-}
-
-fn cents(money: &Value) -> i64 {
-    text(&money["amount"]).replace('.', "").parse().unwrap()
 }
 
 /// A shopper with lamps that arrived, and who may do what with them.

@@ -44,3 +44,4 @@ mod support;
 mod targeting;
 mod taxes;
 mod tls;
+mod words;

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use crate::support::{
     APPROVED, Customer, Engine, Shop, id_of, on_both_engines, order_body, product,
 };
+use crate::words::euros;
 
 on_both_engines![
     a_quote_lists_the_methods_that_go_there_and_says_why_others_do_not,
@@ -15,10 +16,6 @@ on_both_engines![
 
 const ZONES: &str = "/v1/admin/shipping/zones";
 const METHODS: &str = "/v1/admin/shipping/methods";
-
-fn euros(amount: &str) -> Value {
-    json!({"amount": amount, "currency": "EUR"})
-}
 
 async fn make(admin: &Customer, path: &str, body: Value) -> Value {
     let made = admin.post(path, &body).await;

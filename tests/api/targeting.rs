@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use crate::support::{
     APPROVED, Answer, Customer, Engine, Shop, id_of, on_both_engines, order_body, product,
 };
+use crate::words::euros;
 
 on_both_engines![
     a_changed_promotion_is_the_new_one_for_orders_that_come,
@@ -15,10 +16,6 @@ on_both_engines![
 ];
 
 const PROMOTIONS: &str = "/v1/admin/promotions";
-
-fn euros(amount: &str) -> Value {
-    json!({"amount": amount, "currency": "EUR"})
-}
 
 async fn issue(staff: &Customer, promotion: &Value) {
     let issued = staff.post(PROMOTIONS, promotion).await;

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use crate::support::{
     APPROVED, Customer, Engine, Shop, id_of, on_both_engines, order_body, product,
 };
+use crate::words::euros;
 
 on_both_engines![
     a_quote_and_its_order_tell_the_tax_by_rate,
@@ -15,10 +16,6 @@ on_both_engines![
 ];
 
 const RATES: &str = "/v1/admin/tax-rates";
-
-fn euros(amount: &str) -> Value {
-    json!({"amount": amount, "currency": "EUR"})
-}
 
 /// A lamp and a book, which is in a category of its own.
 fn lamp_and_book() -> [Value; 2] {

@@ -9,6 +9,23 @@ use uuid::Uuid;
 
 use crate::domain::status::Status;
 
+/// What orders gave back, in money and in what was sent instead. What an edit made an order cost less was not
+/// sold any more.
+macro_rules! with_given {
+    ($select:literal) => {
+        concat!(
+            $select,
+            " from orders o
+              left join (select order_id,
+                                sum(credit_minor + case when due_minor < 0 and kind <> 'edit'
+                                                         and state in ('done', 'failed')
+                                                        then -due_minor else 0 end) as given
+                           from order_change group by order_id) g on g.order_id = o.id
+             where o.confirmed_at is not null group by 1, 2 order by 1, 2"
+        )
+    };
+}
+
 platform::statements! {
     BRIEF = "select o.id, o.number, o.status, o.currency, o.updated_at, o.editing, o.account,
                     coalesce((select b.charged_minor from order_balance b
@@ -41,31 +58,17 @@ platform::statements! {
                   from orders r join order_change e on e.id = r.replaces
                  where r.account > $1 and r.account <= $2 group by r.account";
     SOLD =
-        "select substr(o.confirmed_at, 1, 10) as day, o.currency,
+        with_given!("select substr(o.confirmed_at, 1, 10) as day, o.currency,
                 sum(case when o.status = 'CANCELLED' then 0 else 1 end) as orders,
                 sum(case when o.status = 'CANCELLED' then 0 else o.total_minor end) as revenue,
                 sum(case when o.status = 'CANCELLED' then 0 else coalesce(g.given, 0) end)
-                as refunds, max(o.updated_at) as updated_at
-           from orders o
-           left join (select order_id,
-                             sum(credit_minor + case when due_minor < 0 and kind <> 'edit'
-                                                      and state in ('done', 'failed')
-                                                     then -due_minor else 0 end) as given
-                        from order_change group by order_id) g on g.order_id = o.id
-          where o.confirmed_at is not null group by 1, 2 order by 1, 2",
-        "select to_char(o.confirmed_at at time zone 'UTC', 'YYYY-MM-DD') as day, o.currency,
+                as refunds, max(o.updated_at) as updated_at"),
+        with_given!("select to_char(o.confirmed_at at time zone 'UTC', 'YYYY-MM-DD') as day, o.currency,
                 cast(sum(case when o.status = 'CANCELLED' then 0 else 1 end) as bigint) as orders,
                 cast(sum(case when o.status = 'CANCELLED' then 0 else o.total_minor end) as bigint)
                 as revenue,
                 cast(sum(case when o.status = 'CANCELLED' then 0 else coalesce(g.given, 0) end)
-                as bigint) as refunds, max(o.updated_at) as updated_at
-           from orders o
-           left join (select order_id,
-                             sum(credit_minor + case when due_minor < 0 and kind <> 'edit'
-                                                      and state in ('done', 'failed')
-                                                     then -due_minor else 0 end) as given
-                        from order_change group by order_id) g on g.order_id = o.id
-          where o.confirmed_at is not null group by 1, 2 order by 1, 2";
+                as bigint) as refunds, max(o.updated_at) as updated_at");
     COUNT = "select count(*) from orders";
     LINE_SUMS = "select o.number from orders o
                   where items_minor <> (select coalesce(cast(sum(l.total_minor) as bigint), 0)
