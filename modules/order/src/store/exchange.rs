@@ -9,6 +9,9 @@ use crate::domain::change_state::State;
 use crate::domain::exchange::Settlement;
 use crate::domain::order::Order;
 
+/// How many exchanges that were not paid in time are ended in one go.
+const LAPSED_MAX: i64 = 100;
+
 platform::statements! {
     LINK = "update orders set replaces = $2, account = $3 where id = $1";
     NAME_REPLACEMENT = "update order_change set replacement = $2, price_minor = $3 where id = $1";
@@ -26,7 +29,7 @@ platform::statements! {
                                updated_at = $4, ended_at = $5
                          where id = $1 and state = 'settling'";
     LAPSED = "select id, order_id from order_change
-               where pay_until <= $1 and not paying order by pay_until limit 100";
+               where pay_until <= $1 and not paying order by pay_until limit $2";
     REPLACEMENTS = "select count(*) from orders where replaces is not null";
     /// Replacements that cost something else than their exchange says was paid for them.
     UNEXCHANGED = "select o.number from orders o join order_change c on c.id = o.replaces
@@ -91,6 +94,6 @@ pub async fn give_up(tx: &mut Tx, change: ChangeId, owed: Money, why: &str) -> R
 /// Returns whose customers did not pay in time, with their orders.
 pub async fn lapsed(db: &Db) -> Result<Vec<(ChangeId, OrderId)>> {
     let now = db.clock().now();
-    let rows: Vec<(Uuid, Uuid)> = db.query(LAPSED).bind(now).all().await?;
+    let rows: Vec<(Uuid, Uuid)> = db.query(LAPSED).bind(now).bind(LAPSED_MAX).all().await?;
     Ok(rows.into_iter().map(|(id, order)| (id.into(), order.into())).collect())
 }
