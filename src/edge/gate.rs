@@ -22,7 +22,7 @@ use platform::http::{
     BodyGuard, BodyMax, ClientAddress, Failure, PUBLIC, TrustedOrigin, demand,
     demand_second_factor, demand_step_up, identify,
 };
-use platform::trace;
+use platform::{fault, trace};
 
 use super::Edge;
 use super::client::Proxies;
@@ -233,6 +233,7 @@ async fn pass(
         Ok(place) => place,
         Err(failure) => return Ok(request.error_response(failure)),
     };
+    fault::slow("request");
     let peer = request.peer_addr().map_or(Ipv4Addr::UNSPECIFIED.into(), |peer| peer.ip());
     let client = gate.proxies.client(peer, request.headers());
     request.extensions_mut().insert(ClientAddress(client));

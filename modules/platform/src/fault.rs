@@ -4,6 +4,7 @@
 //! its list from what the program really does. `STOA_FAULT=kill:NAME` ends the process with SIGKILL
 //! when it passes the point of that name. `STOA_FAULT=reject:STEP`, `lose:STEP` and `repeat:STEP`
 //! let a saga step be refused, lose its answer after it took effect, or run twice.
+//! `STOA_FAULT=slow:request` keeps the thread of every request busy for some milliseconds.
 //! `STOA_FAULT=from:FILE` does what the file says at that moment, or nothing while there is none.
 //! `STOA_BUG=NAME` switches a seeded bug on, so that a test can show that it would be found, and
 //! `STOA_BUG=NAME,NAME` several.
@@ -27,14 +28,23 @@ pub const fn armed(_kind: &str, _name: &str) -> bool {
     false
 }
 
+/// Keeps the thread busy for some milliseconds where work of that name is to be slow.
+#[cfg(not(feature = "faults"))]
+#[inline]
+pub fn slow(_name: &str) {}
+
 #[cfg(feature = "faults")]
-pub use active::{armed, bug, point};
+pub use active::{armed, bug, point, slow};
 
 #[cfg(feature = "faults")]
 mod active {
     use std::fs::OpenOptions;
     use std::io::Write;
     use std::sync::LazyLock;
+    use std::time::Duration;
+
+    /// How long slow work takes.
+    const BUSY: Duration = Duration::from_millis(5);
 
     #[derive(Clone)]
     enum Plan {
@@ -93,6 +103,13 @@ mod active {
     /// Whether a saga step is to fail.
     pub fn armed(kind: &str, name: &str) -> bool {
         matches!(Plan::now(), Plan::Step { kind: k, name: n } if k == kind && n == name)
+    }
+
+    /// Keeps the thread busy for some milliseconds where work of that name is to be slow.
+    pub fn slow(name: &str) {
+        if armed("slow", name) {
+            std::thread::sleep(BUSY);
+        }
     }
 
     fn kill_process() {
