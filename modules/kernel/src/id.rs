@@ -93,6 +93,12 @@ ids! {
     ChangeId;
     /// One attempt to pay for an order.
     PaymentId;
+    /// A gift card, or a customer's store credit in one currency.
+    CreditAccountId;
+    /// One amount that came to a gift card or store credit, or went.
+    CreditMovementId;
+    /// What was decided about one attempt to pay.
+    DecisionId;
     /// One consignment handed to a carrier.
     ShipmentId;
     /// A login that refresh tokens extend.

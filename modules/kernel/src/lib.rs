@@ -2,6 +2,7 @@
 //! event envelope, the events, and the ports through which modules ask things of each other.
 
 pub mod address;
+pub mod card;
 pub mod clock;
 pub mod currency;
 pub mod email;

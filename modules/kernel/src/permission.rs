@@ -54,6 +54,10 @@ permissions! {
     PaymentsRead = "payments.read";
     /// Capture and void payments.
     PaymentsWrite = "payments.write";
+    /// See gift cards and store credit.
+    CreditRead = "credit.read";
+    /// Issue, block and adjust gift cards; grant store credit.
+    CreditWrite = "credit.write";
     /// See accounts.
     CustomersRead = "customers.read";
     /// Change accounts.

@@ -50,6 +50,7 @@ pub mod code {
         CART_IN_CHECKOUT = "cart_in_checkout", 409, "The cart is being ordered";
         NOT_SELLABLE = "not_sellable", 409, "A product cannot be bought now";
         COUPON_REFUSED = "coupon_refused", 409, "The coupon cannot be used";
+        CREDIT_REFUSED = "credit_refused", 409, "The gift card or store credit cannot be used";
         SHIPPING_FAILED = "shipping_failed", 409, "The order cannot be shipped";
         SHIPPING_NOT_AVAILABLE = "shipping_not_available", 409, "The shipping method does not go there";
         ORDER_NOT_COMPLETED = "order_not_completed", 409, "The order could not be completed";
@@ -61,6 +62,7 @@ pub mod code {
         CODE_TAKEN = "code_taken", 409, "The code is in use";
         IDEMPOTENCY_IN_PROGRESS = "idempotency_in_progress", 409, "The same command is still running";
         LINK_INVALID = "link_invalid", 410, "The link opens nothing (any more)";
+        ERASED = "erased", 410, "The person was erased";
         VERSION_CONFLICT = "version_conflict", 412, "The resource was changed meanwhile";
         BODY_TOO_LARGE = "body_too_large", 413, "The body is too large";
         UNSUPPORTED_MEDIA_TYPE = "unsupported_media_type", 415, "The body is not JSON";

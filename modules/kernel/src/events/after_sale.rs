@@ -33,6 +33,12 @@ pub struct OrderRefunded {
     pub customer_id: CustomerId,
     /// How much.
     pub amount: Money,
+    /// What of it is tax; events of old do not tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tax: Option<Money>,
+    /// The order whose payments gave it, when that is another one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account_id: Option<OrderId>,
     /// When the order had been confirmed.
     pub confirmed_at: Timestamp,
     /// Whether the order still counts as sold: it was not called off meanwhile.
@@ -206,6 +212,9 @@ pub struct OrderExchanged {
     pub account_id: OrderId,
     /// What of the value of the goods paid what is sent instead.
     pub credit: Money,
+    /// What of that is tax; events of old do not tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub credit_tax: Option<Money>,
     /// What was charged beside that.
     pub charged: Money,
     /// What of the value is given back.

@@ -17,6 +17,15 @@ pub struct CustomerVerified {
     pub customer_id: CustomerId,
 }
 
+/// Somebody was erased: what was kept to serve them is to go, everywhere.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CustomerErased {
+    /// Who they were.
+    pub customer_id: CustomerId,
+    /// Whether what the law wants kept goes too.
+    pub with_records: bool,
+}
+
 /// A guest has logged in: what they have gathered belongs to their account.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GuestMerged {
@@ -48,6 +57,7 @@ pub struct SessionRevoked {
 publishes! { "stoa.auth":
     CustomerRegistered = "customer.registered" about customer_id;
     CustomerVerified = "customer.verified" about customer_id;
+    CustomerErased = "customer.erased" about customer_id;
     GuestMerged = "guest.merged" about guest_id;
     LetterWritten = "letter.written" about letter_id;
     SessionRevoked = "session.revoked" about session_id;

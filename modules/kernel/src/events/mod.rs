@@ -4,14 +4,18 @@ use crate::event::Event;
 
 mod after_sale;
 mod auth;
+mod breakdown;
 mod catalog;
+mod credit;
 mod inventory;
 mod order;
 mod payment;
 
 pub use after_sale::*;
 pub use auth::*;
+pub use breakdown::*;
 pub use catalog::*;
+pub use credit::*;
 pub use inventory::*;
 pub use order::*;
 pub use payment::*;
@@ -33,10 +37,18 @@ use publishes;
 
 /// The wire names of all events.
 pub fn types() -> impl Iterator<Item = &'static str> {
-    [after_sale::TYPES, auth::TYPES, catalog::TYPES, inventory::TYPES, order::TYPES, payment::TYPES]
-        .into_iter()
-        .flatten()
-        .copied()
+    [
+        after_sale::TYPES,
+        auth::TYPES,
+        catalog::TYPES,
+        credit::TYPES,
+        inventory::TYPES,
+        order::TYPES,
+        payment::TYPES,
+    ]
+    .into_iter()
+    .flatten()
+    .copied()
 }
 
 /// The wire name of an event type, for lists of subscriptions.

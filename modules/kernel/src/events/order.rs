@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-use super::{Refunded, publishes};
+use super::{Breakdown, Refunded, publishes};
 use crate::id::{ChangeId, CustomerId, OrderId, ProductId, ShipmentId};
 use crate::money::Money;
 
@@ -45,6 +45,12 @@ pub struct OrderConfirmed {
     pub lines: Vec<SoldLine>,
     /// What it costs.
     pub total: Money,
+    /// What that is made of; events of old do not tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub breakdown: Option<Breakdown>,
+    /// The order whose payments hold its money, when that is another one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account_id: Option<OrderId>,
 }
 
 /// The checkout did not succeed; stock and money were given back.
@@ -117,6 +123,12 @@ pub struct OrderEdited {
     pub total_before: Money,
     /// What it costs now.
     pub total: Money,
+    /// What it cost before was made of; events of old do not tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub breakdown_before: Option<Breakdown>,
+    /// What it costs now is made of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub breakdown: Option<Breakdown>,
     /// When it had been confirmed.
     pub confirmed_at: crate::clock::Timestamp,
     /// Why.

@@ -22,6 +22,12 @@ macro_rules! payment_events {
                 /// Why, where there is a reason: a decline code, a dispute's reason.
                 #[serde(default, skip_serializing_if = "Option::is_none")]
                 pub reason: Option<String>,
+                /// The processor's id of the charge; events of old do not tell.
+                #[serde(default, skip_serializing_if = "Option::is_none")]
+                pub charge: Option<String>,
+                /// Whether the staff asked for it at the payment itself: no order knows of it.
+                #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+                pub by_staff: bool,
             }
         )+
         publishes! { "stoa.payment": $($name = $kind about payment_id;)+ }
@@ -41,4 +47,8 @@ payment_events! {
     PaymentVoided = "payment.voided";
     /// A captured amount was given back, in whole or in part.
     PaymentRefunded = "payment.refunded";
+    /// The card's holder disputes what was taken; the reason is the processor's.
+    PaymentDisputed = "payment.disputed";
+    /// A dispute ended: the reason is `won`, and the shop keeps the amount, or `lost`, and it is gone.
+    PaymentDisputeClosed = "payment.dispute_closed";
 }

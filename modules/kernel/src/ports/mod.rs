@@ -1,26 +1,38 @@
 //! What modules ask of each other and of the world outside. Only the composition root knows what
 //! stands behind each trait.
 
+mod cards;
 mod catalog;
+mod credit;
 mod history;
 mod identity;
+mod keys;
 mod logistics;
 mod mailer;
 mod orders;
 mod payments;
 mod people;
+mod person_keys;
+mod personal_records;
+mod risk;
 mod stock;
 mod tax;
 mod vault;
 
+pub use cards::*;
 pub use catalog::*;
+pub use credit::*;
 pub use history::*;
 pub use identity::*;
+pub use keys::*;
 pub use logistics::*;
 pub use mailer::*;
 pub use orders::*;
 pub use payments::*;
 pub use people::*;
+pub use person_keys::*;
+pub use personal_records::*;
+pub use risk::*;
 pub use stock::*;
 pub use tax::*;
 pub use vault::*;

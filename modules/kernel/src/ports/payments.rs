@@ -2,7 +2,7 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::Unavailable;
+use super::{Payer, Unavailable};
 use crate::clock::Timestamp;
 use crate::id::{ChangeId, OrderId, PaymentId};
 use crate::money::Money;
@@ -18,6 +18,8 @@ pub struct Authorize {
     pub amount: Money,
     /// A token from `POST /v1/payment-tokens`.
     pub token: String,
+    /// Who pays; without it nobody can say how likely it is fraud.
+    pub payer: Option<Payer>,
 }
 
 /// What makes an order cost more than it did.
@@ -44,6 +46,8 @@ pub struct ChargeMore {
     pub amount: Money,
     /// A token from `POST /v1/payment-tokens`.
     pub token: String,
+    /// Who pays; without it nobody can say how likely it is fraud.
+    pub payer: Option<Payer>,
 }
 
 /// Where a payment stands after an authorization was asked for.
@@ -143,6 +147,10 @@ pub trait Payments: Send + Sync {
     /// of the order, if it has several. Repeated with the same key it answers how that stands now.
     async fn refund(&self, order: OrderId, key: &str, amount: Money)
     -> Result<Refund, Unavailable>;
+
+    /// What was taken for an order and its changes and could still be given back, in minor units: not what is
+    /// disputed, lost, or not taken yet.
+    async fn kept(&self, order: OrderId) -> Result<i64, Unavailable>;
 
     /// The payments of these orders as they were placed, newest attempt of each.
     async fn of_orders(
