@@ -6,10 +6,14 @@
 //! success and definite refusals, never a 5xx or a 429.
 
 use kernel::Timestamp;
+use kernel::id::CustomerId;
+use kernel::ports::PersonKey;
 use kernel::problem::{Problem, code};
 use sha2::{Digest, Sha256};
+use uuid::Uuid;
 
 use crate::fault;
+use crate::personal::{self, Kept};
 use crate::sql::{Db, Engine, Error, Result, Tx};
 
 /// The longest key, in characters.
@@ -46,6 +50,27 @@ pub struct Answer {
     pub status: u16,
     /// The body, as it was sent.
     pub body: String,
+}
+
+impl Answer {
+    /// The answer to a command, sealed for it under a key of whom it tells of. It is opened where it is found.
+    pub fn sealed(self, person: &PersonKey, scope: &str, key: &str) -> Result<Self> {
+        let body = personal::seal(person, &place(scope, key), &self.body)?;
+        Ok(Self { status: self.status, body })
+    }
+
+    /// [`Error::Erased`] when nobody can open it any more.
+    async fn opened(self, db: &Db, scope: &str, key: &str) -> Result<Self> {
+        if !personal::is_sealed(&self.body) {
+            return Ok(self);
+        }
+        let opened = db.people()?.open(&place(scope, key), Kept::Sealed(self.body)).await?;
+        Ok(Self { status: self.status, body: opened.ok_or(Error::Erased)? })
+    }
+}
+
+fn place(scope: &str, key: &str) -> String {
+    format!("answer:{scope}:{key}")
 }
 
 /// What is known of a command.
@@ -86,15 +111,14 @@ struct Row {
 }
 
 impl Row {
-    fn claim(self, key: &Key) -> Claim {
+    async fn claim(self, db: &Db, key: &Key) -> Result<Claim> {
         if self.fingerprint != key.fingerprint {
-            return Claim::Reused;
+            return Ok(Claim::Reused);
         }
         let status = self.status.and_then(|status| u16::try_from(status).ok());
-        match (status, self.body) {
-            (Some(status), Some(body)) => Claim::Done(Answer { status, body }),
-            _ => Claim::Running,
-        }
+        let Some((status, body)) = status.zip(self.body) else { return Ok(Claim::Running) };
+        let answer = Answer { status, body };
+        Ok(Claim::Done(answer.opened(db, &key.scope, &key.key).await?))
     }
 }
 
@@ -107,13 +131,24 @@ crate::statements! {
     FORGET = "delete from idempotency where (scope, key) in
                 (select scope, key from idempotency where started_at < $1 and status is not null
                   order by started_at limit $2)";
+    /// A range of the primary key, of which no collation makes less than it is; the rest tells what was meant.
+    FORGET_CALLER = "delete from idempotency
+                      where scope >= $1 and scope < $2
+                        and substr(scope, 1, length(cast($3 as text))) = $3";
 }
 
 /// What is known of a command, without claiming it.
 pub async fn find(db: &Db, key: &Key) -> Result<Option<Claim>> {
     let row: Option<Row> =
         db.query(FIND).bind(key.scope.as_str()).bind(key.key.as_str()).optional().await?;
-    Ok(row.map(|row| row.claim(key)))
+    known(db, key, row).await
+}
+
+async fn known(db: &Db, key: &Key, row: Option<Row>) -> Result<Option<Claim>> {
+    match row {
+        None => Ok(None),
+        Some(row) => row.claim(db, key).await.map(Some),
+    }
 }
 
 /// Claims a command in the unit of work that does it.
@@ -130,17 +165,17 @@ pub async fn claim(tx: &mut Tx, key: &Key) -> Result<Claim> {
     if claimed == 1 || fault::bug("claim_is_not_looked_at") {
         return Ok(Claim::Fresh);
     }
-    let known = match tx.db().engine() {
+    let claim = match tx.db().engine() {
         // A unit of the same group may have stored the answer without being on disk yet; what a
         // reader sees is on disk.
         Engine::Sqlite => find(tx.db(), key).await?,
         Engine::Postgres => {
             let row: Option<Row> =
                 tx.query(FIND).bind(key.scope.as_str()).bind(key.key.as_str()).optional().await?;
-            row.map(|row| row.claim(key))
+            known(tx.db(), key, row).await?
         }
     };
-    Ok(known.unwrap_or(Claim::Running))
+    Ok(claim.unwrap_or(Claim::Running))
 }
 
 /// Stores the answer of a claimed command, in the unit of work that makes it true.
@@ -160,6 +195,13 @@ pub async fn finish(tx: &mut Tx, scope: &str, key: &str, answer: &Answer) -> Res
         .execute()
         .await?;
     Ok(())
+}
+
+/// Forgets every answer to a caller, who was erased. What they did stays guarded by its business key.
+pub async fn forget(tx: &mut Tx, caller: CustomerId) -> Result<()> {
+    let next = CustomerId::from(Uuid::from_u128(caller.uuid().as_u128().wrapping_add(1)));
+    let query = tx.query(FORGET_CALLER).bind(caller.to_string()).bind(next.to_string());
+    query.bind(format!("{caller} ")).execute().await.map(drop)
 }
 
 /// How many answers are forgotten in one commit.

@@ -3,6 +3,7 @@
 // `#[derive(Record)]` names this crate, also inside of it.
 extern crate self as platform;
 
+pub mod aead;
 pub mod audit;
 pub mod backoff;
 pub mod bus;
@@ -11,11 +12,14 @@ pub mod fault;
 pub mod guard;
 pub mod http;
 pub mod idempotency;
+pub mod key_file;
 pub mod module;
 pub mod outbox;
+pub mod personal;
 pub mod queue;
 pub mod random;
 pub mod saga;
+pub mod seal;
 pub mod sql;
 pub mod tasks;
 #[cfg(feature = "testing")]
@@ -25,4 +29,5 @@ pub mod trace;
 pub mod verify;
 pub mod webhook;
 
-migrations! { "platform": "0001_platform", "0002_saga_steps", "0003_audit", "0004_audit_log" }
+migrations! { "platform": "0001_platform", "0002_saga_steps", "0003_audit", "0004_audit_log",
+"0005_unsealed", "0006_ended_sagas" }

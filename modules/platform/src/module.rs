@@ -40,4 +40,5 @@ pub const STATEMENTS: &[&[(&str, Sql)]] = &[
     crate::idempotency::STATEMENTS,
     crate::outbox::STATEMENTS,
     crate::saga::STATEMENTS,
+    crate::seal::STATEMENTS,
 ];

@@ -1,16 +1,23 @@
 //! Databases for tests: a file in a folder of its own, a schema of its own on a real server.
 
 mod attack;
+mod copies;
+mod person_keys;
 
-use kernel::Clock;
+use std::sync::Arc;
+
 use kernel::clock::Timestamp;
-use kernel::id::{CustomerId, SessionId};
+use kernel::id::{CustomerId, EventId, SessionId};
 use kernel::ports::{Factor, Principal, Proof, Role};
+use kernel::{Clock, Envelope, Event};
 
 use crate::module::Schema;
+use crate::personal::People;
 use crate::sql::{Db, Engine, Postgres, Sqlite};
 
 pub use attack::attack;
+pub use copies::{copy, drop_copy};
+pub use person_keys::TestKeys;
 
 /// The variable that names a PostgreSQL server for tests; `scripts/with-postgres` sets it.
 pub const POSTGRES: &str = "STOA_TEST_POSTGRES";
@@ -33,20 +40,51 @@ pub fn principal(role: Role) -> Principal {
 /// # Panics
 /// When the database cannot be made, or PostgreSQL is missing under `CI=true`.
 pub async fn database(engine: Engine, schema: &Schema, clock: Clock) -> Option<Db> {
+    database_under(Arc::default(), engine, schema, clock).await
+}
+
+/// The same, with what is personal in it under these keys.
+///
+/// # Panics
+/// As [`database`] does.
+pub async fn database_under(
+    keys: Arc<TestKeys>,
+    engine: Engine,
+    schema: &Schema,
+    clock: Clock,
+) -> Option<Db> {
     let db = match engine {
         Engine::Sqlite => {
             let file = folder().join(format!("{}.db", schema.module));
             Db::sqlite(schema.module, &Sqlite { file, readers: 4 }, clock).await
         }
         Engine::Postgres => {
-            let schema_name = format!("t{}", kernel::id::EventId::new().uuid().simple());
+            let schema_name = format!("t{}", EventId::new().uuid().simple());
             let at = Postgres { url: postgres()?, schema: schema_name, connections: 16 };
             Db::postgres(schema.module, &at, clock).await
         }
     };
     let db = db.expect("the test database opens");
+    db.keep_people(People::new(keys));
     schema.migrate(&db).await.expect("the migrations run");
     Some(db)
+}
+
+/// An event as the bus tells it, that happened at `time`.
+///
+/// # Panics
+/// When the event cannot be written as JSON.
+pub fn told<E: Event>(event: &E, time: Timestamp) -> Envelope {
+    Envelope {
+        id: EventId::new(),
+        source: E::SOURCE.to_owned(),
+        kind: E::TYPE.to_owned(),
+        version: 1,
+        time,
+        subject: event.subject(),
+        trace: String::new(),
+        data: serde_json::to_value(event).expect("an event is JSON"),
+    }
 }
 
 /// The address of the PostgreSQL server for tests, if there is one.
@@ -69,7 +107,7 @@ pub fn postgres() -> Option<String> {
 /// # Panics
 /// When it cannot be made.
 pub fn folder() -> std::path::PathBuf {
-    let name = format!("stoa-test-{}", kernel::id::EventId::new());
+    let name = format!("stoa-test-{}", EventId::new());
     let folder = std::env::temp_dir().join(name);
     std::fs::create_dir_all(&folder).expect("a temporary folder can be made");
     folder

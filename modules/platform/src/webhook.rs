@@ -1,6 +1,13 @@
 //! How calls between systems are signed: Standard Webhooks 1.0, HMAC-SHA256 over
 //! `{id}.{timestamp}.{body}`.
 
+pub mod queue;
+mod signed;
+mod target;
+
+pub use signed::Signed;
+pub use target::{CallError, Target, TargetError};
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit, Mac};

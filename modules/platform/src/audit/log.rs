@@ -14,7 +14,7 @@ use crate::sql::{Db, Json, Result, Sql};
 macro_rules! entries {
     ($found:expr, $family:literal, $order:expr) => {
         concat!(
-            "select seq, at, actor, actor_kind, key_made_by, address, trace, action, subject,
+            "select seq, id, at, actor, actor_kind, key_made_by, address, trace, action, subject,
                     before, after from audit where ",
             $found,
             " and (cast($5 as uuid) is null or actor = $5)
@@ -176,6 +176,10 @@ impl Sought {
 pub struct Recorded {
     /// Its place in the log of its module.
     pub seq: i64,
+    /// Its name, by which its receipt is asked for; absent in entries of before there was the
+    /// tamper-evident log.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id: Option<Uuid>,
     /// When.
     #[schema(value_type = String, format = DateTime)]
     pub at: Timestamp,
@@ -217,6 +221,7 @@ impl Recorded {
 #[derive(platform::sql::Record)]
 struct Row {
     seq: i64,
+    id: Option<Uuid>,
     at: Timestamp,
     actor: Option<Uuid>,
     actor_kind: Option<String>,
@@ -235,6 +240,7 @@ impl TryFrom<Row> for Recorded {
     fn try_from(row: Row) -> Result<Self> {
         Ok(Self {
             seq: row.seq,
+            id: row.id,
             at: row.at,
             actor: row.actor,
             actor_kind: row.actor_kind.as_deref().map(ActorKind::of_word).transpose()?,

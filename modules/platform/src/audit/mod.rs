@@ -4,11 +4,15 @@
 //! left out of `before` and `after`, so an entry reads as the change it tells of. An action is two
 //! words around a dot: the family it is sought by, and what was done. Whoever moves money names the
 //! amount; secrets, cards and passwords are in no entry.
+//!
+//! Each entry is noted for the tamper-evident log in the same unit of work, as the source `audit` and with
+//! the subject of the entry.
 
 mod actor;
 mod log;
+mod sealing;
 
-use kernel::id::CustomerId;
+use kernel::id::{CustomerId, EventId};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use uuid::Uuid;
@@ -17,22 +21,24 @@ pub use actor::{Actor, ActorKind, Who};
 pub use log::{
     Action, Place, Recorded, STATEMENTS as LOG_STATEMENTS, Sought, history, newest, oldest,
 };
+pub use sealing::SOURCE;
 
 use crate::sql::{Error, Json, Result, Tx};
 
 crate::statements! {
     RECORD =
         concat!(crate::json_rows!(),
-        "insert into audit (at, actor, actor_kind, key_made_by, address, trace, action, subject,
+        "insert into audit (at, actor, actor_kind, key_made_by, address, trace, id, action, subject,
                             before, after)
-         select $2, $3, $4, $5, $6, $7, value->>'action', unhex(value->>'subject', '-'),
-                value->'before', value->'after'
+         select $2, $3, $4, $5, $6, $7, unhex(value->>'id', '-'), value->>'action',
+                unhex(value->>'subject', '-'), value->'before', value->'after'
            from given order by key"),
-        "insert into audit (at, actor, actor_kind, key_made_by, address, trace, action, subject,
+        "insert into audit (at, actor, actor_kind, key_made_by, address, trace, id, action, subject,
                             before, after)
-         select $2, $3, $4, $5, $6, $7, e.action, e.subject, e.before, e.after
-           from rows from (jsonb_to_recordset($1) as (action text, subject uuid, before jsonb,
-                after jsonb)) with ordinality as e(action, subject, before, after, n)
+         select $2, $3, $4, $5, $6, $7, e.id, e.action, e.subject, e.before, e.after
+           from rows from (jsonb_to_recordset($1) as (id uuid, action text, subject uuid,
+                before jsonb, after jsonb)) with ordinality
+                as e(id, action, subject, before, after, n)
           order by e.n";
 }
 
@@ -107,6 +113,14 @@ fn differences(before: Value, after: Value) -> (Value, Value) {
     }
 }
 
+/// An entry with the name it has in the log.
+#[derive(Serialize)]
+struct Named<'e> {
+    id: Uuid,
+    #[serde(flatten)]
+    entry: &'e Entry,
+}
+
 /// Writes entries of one actor; they become visible with the unit of work or not at all.
 pub async fn record(tx: &mut Tx, actor: &Actor, entries: &[Entry]) -> Result<()> {
     if entries.is_empty() {
@@ -114,8 +128,12 @@ pub async fn record(tx: &mut Tx, actor: &Actor, entries: &[Entry]) -> Result<()>
     }
     // Not the beginning of the unit: of two that change one thing the later one held its row later.
     let (now, trace) = (tx.db().clock().now(), crate::trace::current());
+    let named = entries.iter().map(|entry| Named { id: EventId::new().uuid(), entry });
+    let named: Vec<Named<'_>> = named.collect();
+    let notes =
+        named.iter().map(|named| sealing::note(named, actor, now, &trace)).collect::<Vec<_>>();
     tx.query(RECORD)
-        .bind(Json(entries))
+        .bind(Json(&named))
         .bind(now)
         .bind(actor.id().map(CustomerId::uuid))
         .bind(actor.kind().word())
@@ -123,8 +141,8 @@ pub async fn record(tx: &mut Tx, actor: &Actor, entries: &[Entry]) -> Result<()>
         .bind(actor.address.map(|address| address.to_string()))
         .bind(trace)
         .execute()
-        .await
-        .map(drop)
+        .await?;
+    crate::seal::note(tx, SOURCE, &notes).await
 }
 
 #[cfg(test)]

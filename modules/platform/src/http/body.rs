@@ -48,7 +48,7 @@ pub struct Body<T> {
 impl Body<IgnoredAny> {
     /// The value, read once it is known who wrote it.
     pub fn signed<T: DeserializeOwned>(&self) -> Result<T, Problem> {
-        parse(&self.raw)
+        from_slice(&self.raw)
     }
 }
 
@@ -68,7 +68,40 @@ impl<T: DeserializeOwned> FromRequest for Body<T> {
             if let Some(guard) = guard_of(&request) {
                 guard.check_json(&request, &raw)?;
             }
-            Ok(Self { value: parse(&raw)?, raw })
+            Ok(Self { value: from_slice(&raw)?, raw })
+        })
+    }
+}
+
+/// A JSON body that may be left out.
+#[derive(Debug)]
+pub struct OptionalBody<T> {
+    /// The value, if there is a body.
+    pub value: Option<T>,
+    /// The body as it came; commands are told apart by it.
+    pub raw: Bytes,
+}
+
+impl<T: DeserializeOwned> FromRequest for OptionalBody<T> {
+    type Error = Failure;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, Failure>>>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let mut payload = payload.take();
+        let request = request.clone();
+        Box::pin(async move {
+            refuse_other_types(&request)?;
+            let raw = read(&request, &mut payload).await?;
+            if raw.is_empty() {
+                return Ok(Self { value: None, raw });
+            }
+            if !request.headers().contains_key(CONTENT_TYPE) {
+                return Err(not_json().into());
+            }
+            if let Some(guard) = guard_of(&request) {
+                guard.check_json(&request, &raw)?;
+            }
+            Ok(Self { value: Some(from_slice(&raw)?), raw })
         })
     }
 }
@@ -140,7 +173,8 @@ async fn collect(payload: &mut Payload, most: usize) -> Result<Bytes, Problem> {
     Ok(raw.into())
 }
 
-fn parse<T: DeserializeOwned>(raw: &[u8]) -> Result<T, Problem> {
+/// Reads a JSON body, or says which field is not as it should be.
+pub fn from_slice<T: DeserializeOwned>(raw: &[u8]) -> Result<T, Problem> {
     let mut json = serde_json::Deserializer::from_slice(raw);
     let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
         let field = error.path().to_string();
@@ -280,7 +314,7 @@ mod tests {
     }
 
     fn refused(body: &str) -> Problem {
-        parse::<Order>(body.as_bytes()).unwrap_err()
+        from_slice::<Order>(body.as_bytes()).unwrap_err()
     }
 
     #[test]
@@ -301,8 +335,8 @@ mod tests {
 
     #[test]
     fn an_object_does_not_come_as_a_list() {
-        assert!(parse::<Line>(br#"{"quantity":1}"#).is_ok());
-        assert_eq!(parse::<Line>(b" [1]").unwrap_err().code, "invalid_value");
+        assert!(from_slice::<Line>(br#"{"quantity":1}"#).is_ok());
+        assert_eq!(from_slice::<Line>(b" [1]").unwrap_err().code, "invalid_value");
     }
 
     #[test]

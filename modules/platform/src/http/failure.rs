@@ -69,6 +69,10 @@ impl From<Problem> for Failure {
 
 impl From<sql::Error> for Failure {
     fn from(error: sql::Error) -> Self {
+        if matches!(error, sql::Error::Erased) {
+            let detail = "What was kept about this person is gone; nothing can be kept about them.";
+            return Problem::new(code::ERASED, detail).into();
+        }
         if error.is_transient() { Self::unavailable(error) } else { Self::internal(error) }
     }
 }

@@ -11,13 +11,14 @@ mod download;
 mod failure;
 mod form;
 mod key;
+mod outbound;
 mod page;
 mod version;
 
 pub use answer::{PUBLIC, accepted, answer, created, no_content, ok, stored};
 pub use body::{
-    BODY_MAX, Body, BodyGuard, BodyMax, Params, check_query, from_json, from_query,
-    refuse_other_types,
+    BODY_MAX, Body, BodyGuard, BodyMax, OptionalBody, Params, check_query, from_json, from_query,
+    from_slice, refuse_other_types,
 };
 pub use cached::CachedBody;
 pub use caller::{Caller, Editor, Staff, demand, demand_second_factor, demand_step_up};
@@ -29,6 +30,7 @@ pub use download::download;
 pub use failure::{Failure, PROBLEM_JSON};
 pub use form::{Form, says_form};
 pub use key::{OptionalKey, RequiredKey};
+pub use outbound::outbound;
 pub use page::{Nonce, page};
 pub use version::{IfMatch, etag, knows};
 

@@ -298,7 +298,9 @@ impl<S: Saga> Coordinator<S> {
             }
             _ => {}
         }
-        let state = to_json(saga)?;
+        // Nobody goes on with one that has ended, and what it knew may be about somebody.
+        let has_ended = matches!(next.phase, Phase::Done | Phase::Undone);
+        let state = if has_ended { serde_json::json!({}) } else { to_json(saga)? };
         let record = Record {
             turns,
             next,

@@ -1,7 +1,7 @@
 //! A module's database: where it is and how to reach it.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use kernel::Clock;
@@ -14,6 +14,7 @@ use super::query::Target;
 use super::sqlite::{self, Readers};
 use super::unit::Conn;
 use super::{Engine, Error, Query, Result, Sql, Tx};
+use crate::personal::People;
 use crate::queue::QueueDelay;
 
 /// How long a connection may be waited for.
@@ -63,6 +64,7 @@ struct Inner {
     /// Counts when events became readable: the commit itself on SQLite, the sequencer's afterwards
     /// on PostgreSQL.
     readable: watch::Sender<u64>,
+    people: OnceLock<People>,
 }
 
 enum Pool {
@@ -125,8 +127,8 @@ impl Db {
 
     fn new(module: &'static str, pool: Pool, clock: Clock) -> Self {
         let (published, readable) = (watch::channel(0).0, watch::channel(0).0);
-        let queue = Arc::default();
-        Self { inner: Arc::new(Inner { module, pool, clock, queue, published, readable }) }
+        let (queue, people) = (Arc::default(), OnceLock::new());
+        Self { inner: Arc::new(Inner { module, pool, clock, queue, published, readable, people }) }
     }
 
     /// The module whose database this is, e.g. `order`.
@@ -145,6 +147,17 @@ impl Db {
     /// The clock of the house.
     pub fn clock(&self) -> &Clock {
         &self.inner.clock
+    }
+
+    /// Says under whose keys what is personal in it is sealed. What was said first stays.
+    pub fn keep_people(&self, people: People) {
+        let _ = self.inner.people.set(people);
+    }
+
+    /// The keys under which what is personal in it is sealed.
+    pub fn people(&self) -> Result<&People> {
+        let missing = || Error::Unusable(format!("{} has no keys of people", self.module()));
+        self.inner.people.get().ok_or_else(missing)
     }
 
     /// How long units of work wait until they begin: for SQLite's writer, or for a connection.

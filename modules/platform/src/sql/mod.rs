@@ -95,6 +95,12 @@ pub enum Error {
     /// The database was closed, because the program stops.
     #[error("storage: closed")]
     Closed,
+    /// The keys of people could not be asked.
+    #[error("storage: the keys of people")]
+    Keys(#[source] kernel::ports::Unavailable),
+    /// It is about somebody who was erased, and whose keys are destroyed.
+    #[error("storage: the person was erased")]
+    Erased,
     /// A stored row makes no sense to this program.
     #[error("storage: {0}")]
     Inconsistent(String),
@@ -142,7 +148,7 @@ impl Error {
     /// may succeed later.
     pub fn is_transient(&self) -> bool {
         match self {
-            Self::Busy | Self::Closed | Self::NotDurable | Self::Aborted(_) => true,
+            Self::Busy | Self::Closed | Self::NotDurable | Self::Aborted(_) | Self::Keys(_) => true,
             Self::Engine { source: Driver::Sqlite(error), .. } => sqlite::is_transient(error),
             Self::Engine { source: Driver::Postgres(error), .. } => match error {
                 sqlx::Error::Database(error) => {
@@ -151,7 +157,7 @@ impl Error {
                 sqlx::Error::Io(_) | sqlx::Error::WorkerCrashed | sqlx::Error::Protocol(_) => true,
                 _ => false,
             },
-            Self::Inconsistent(_) | Self::Unusable(_) => false,
+            Self::Inconsistent(_) | Self::Unusable(_) | Self::Erased => false,
         }
     }
 }

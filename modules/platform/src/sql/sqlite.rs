@@ -46,6 +46,9 @@ pub(super) fn open_writer(file: &Path) -> Result<Connection> {
         conn.pragma_update(None, "journal_mode", "wal")?;
         conn.pragma_update(None, "synchronous", "full")?;
         conn.pragma_update(None, "foreign_keys", true)?;
+        // What was deleted or changed is overwritten, also in pages that are free then: a destroyed key is gone,
+        // and so is what was plain before it was sealed.
+        conn.pragma_update(None, "secure_delete", "on")?;
         conn.pragma_update(None, "journal_size_limit", WAL_KEPT)?;
         conn.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
         conn.pragma_update(None, "cache_size", -WRITER_CACHE_KIB)?;
