@@ -1,0 +1,4 @@
+//! The promises of the vault, on both engines.
+#![cfg(test)]
+
+mod vault;
