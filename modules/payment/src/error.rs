@@ -1,7 +1,7 @@
 //! Why payments do not do what they are asked.
 
 use kernel::Money;
-use kernel::id::PaymentId;
+use kernel::id::{OrderId, PaymentId};
 use kernel::ports::Unavailable;
 use kernel::problem::Problem;
 use platform::sql;
@@ -22,9 +22,17 @@ pub enum Refusal {
         /// What was asked.
         wanted: Kind,
     },
+    /// It pays for something that stands: who lets it go leaves an order that nobody pays.
+    #[error("the payment is what order {0} is paid with")]
+    OrderStands(OrderId),
+    /// The dispute was answered before, which is done once.
+    #[error("the dispute was answered before")]
+    Answered,
     /// More than there is.
-    #[error("at most {left} can be refunded")]
+    #[error("not more than {left} is left to {}", wanted.word())]
     TooMuch {
+        /// What was asked.
+        wanted: Kind,
         /// What is left.
         left: Money,
     },

@@ -4,16 +4,22 @@
 //! - An order has at most one live payment of what was placed, and one of each change that makes it
 //!   dearer, by a unique index. A key authorizes at most once, here
 //!   and at the processor, however often and after whatever delay it comes again.
-//! - Captured never exceeds authorized and refunded never exceeds captured, amounts on their way to
-//!   the processor included: guards, with CHECK constraints behind them.
+//! - Captured and let go never exceed authorized, and refunded and lost to disputes never exceed
+//!   captured, amounts on their way to the processor included: guards, with CHECK constraints behind
+//!   them.
 //! - Every call to the processor is written down before it is made, made outside of any unit of
 //!   work, and recorded in one commit with its event. A lost answer is "unknown", never a failure;
 //!   whoever meets it next, at the latest a task, asks the processor by the same key.
+//! - What a processor tells by itself is kept before it is answered, and then the processor is asked
+//!   how the payment stands: whatever comes late, twice or in another order comes to the same. Money of a
+//!   payment that was given up is given back.
+//! - What is kept about whoever pays is sealed under a key of theirs, and says nothing once they were
+//!   erased; the books do without it.
 //! - After [`cancel`](kernel::ports::Payments::cancel) nothing can be authorized for the order, even
 //!   by a request that was under way.
 //!
 //! The built-in processor is the [`sandbox`]: a party of its own with books of its own, so that one
-//! can always ask what was really charged.
+//! can always ask what was really charged. Beside it stands [`stripe`], behind the same port.
 
 mod domain;
 mod error;
@@ -22,37 +28,59 @@ mod http;
 mod port;
 mod processor;
 mod react;
+mod records;
 pub mod sandbox;
 mod settings;
 mod store;
+pub mod stripe;
 mod usecase;
 mod verify;
 mod view;
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
 use std::time::Duration;
 
 use kernel::id::OrderId;
-use kernel::{Envelope, Money};
+use kernel::ports::Risk;
+use kernel::{Envelope, Money, Timestamp};
 use platform::bus::Subscription;
 use platform::module::Schema;
 use platform::sql::{self, Db};
 use platform::tasks::Tasks;
+use tokio::sync::watch;
 
-pub use domain::card::{Card, CardFault, CardNumber};
-pub use processor::{Charge, NewCharge, Outcome, Processor, Token};
+pub use domain::authentication::{
+    Authentication, Exemption, Exemptions, Liability, LowRisk, LowValue,
+};
+pub use domain::dispute::State as DisputeState;
+pub use processor::{
+    AUTHENTICATION_REQUIRED, Answer, Charge, Disputed, NewCharge, News, NoNews, Outcome, Processor,
+};
 pub use sandbox::{SANDBOX_SCHEMA, Sandbox};
-pub use settings::{CaptureAt, Settings};
-pub use store::{CAPTURABLE, GIFT_CARD, REFUNDABLE};
+pub use settings::{CaptureAt, ProcessorName, Settings};
+pub use store::{CAPTURABLE, REFUNDABLE};
 
-platform::migrations! { "payment": "0001_payment", "0002_several_payments" }
+platform::migrations! {
+    "payment": "0001_payment", "0002_several_payments", "0003_whole_life", "0004_challenge",
+    "0005_authentication", "0006_no_gift_cards", "0007_personal"
+}
 
 /// The tables of payments.
 pub const SCHEMA: Schema = Schema {
     module: "payment",
     migrations: MIGRATIONS,
-    statements: &[store::STATEMENTS, store::OPERATIONS, verify::STATEMENTS],
-    guards: &[CAPTURABLE, REFUNDABLE, GIFT_CARD],
+    statements: &[
+        store::STATEMENTS,
+        store::OPERATIONS,
+        store::DISPUTES,
+        store::EVENTS,
+        store::EXEMPTED,
+        store::LISTS,
+        store::PERSONAL,
+        verify::STATEMENTS,
+    ],
+    guards: &[CAPTURABLE, REFUNDABLE],
 };
 
 /// The payments of the shop.
@@ -62,6 +90,16 @@ pub struct Payments {
     processor: Arc<dyn Processor>,
     sandbox: Arc<Sandbox>,
     settings: Arc<Settings>,
+    risk: Option<Arc<dyn Risk>>,
+    heard: Arc<Heard>,
+}
+
+/// What processors tell this node.
+struct Heard {
+    /// Wakes who looks into it.
+    wake: watch::Sender<u64>,
+    /// When a forged call was noted last, in seconds since 1970.
+    forged_at: AtomicI64,
 }
 
 /// What an order was paid with, for checks across modules: the newest attempt to pay what was placed and
@@ -76,6 +114,10 @@ pub struct PaymentRow {
     pub amount: Money,
     /// What is set aside now: neither taken nor let go.
     pub held: Money,
+    /// What of it an open dispute is about.
+    pub disputed: Money,
+    /// What of it disputes took away.
+    pub lost: Money,
     /// What was set aside, also after it was let go again.
     pub authorized: Money,
     /// What was taken, captures on their way included.
@@ -84,19 +126,34 @@ pub struct PaymentRow {
     pub refunded: Money,
     /// What the order's payments gave back for good because the order asked for it.
     pub asked_by_order: Money,
+    /// When one of them last changed.
+    pub updated_at: Timestamp,
 }
 
 impl Payments {
     /// Payments over their database, processed by the sandbox.
     pub fn new(db: Db, sandbox: Arc<Sandbox>, settings: Settings) -> Self {
         let processor: Arc<dyn Processor> = sandbox.clone();
-        Self { db, processor, sandbox, settings: Arc::new(settings) }
+        let heard = Heard { wake: watch::Sender::new(0), forged_at: AtomicI64::new(0) };
+        let (settings, heard) = (Arc::new(settings), Arc::new(heard));
+        Self { db, processor, sandbox, settings, risk: None, heard }
     }
 
     /// The same payments behind another processor.
     #[must_use]
     pub fn behind(self, processor: Arc<dyn Processor>) -> Self {
         Self { processor, ..self }
+    }
+
+    /// Whether they are processed by the sandbox in this process.
+    pub(crate) fn is_in_sandbox(&self) -> bool {
+        self.processor.name() == self.sandbox.name()
+    }
+
+    /// The same payments, with what orders pay decided about before the processor hears of it.
+    #[must_use]
+    pub fn scored(self, risk: Arc<dyn Risk>) -> Self {
+        Self { risk: Some(risk), ..self }
     }
 
     /// Registers the routes of this module.
@@ -109,13 +166,32 @@ impl Payments {
         http::openapi()
     }
 
-    /// What payments do when something happens to an order.
+    /// What payments do when something happens to an order or a person.
     pub fn subscriptions(&self) -> Vec<Subscription> {
-        vec![react::CapturePayment::subscription(self), react::CancelPayment::subscription(self)]
+        vec![
+            react::CapturePayment::subscription(self),
+            react::CancelPayment::subscription(self),
+            react::People::subscription(self),
+        ]
     }
 
-    /// Starts the task that finishes calls nobody finished and gives unanswered challenges up.
+    /// Lets the sandbox send its webhooks to the shop at `origin`.
+    pub fn serve(&self, origin: &str) {
+        self.sandbox.serve(origin);
+    }
+
+    /// Starts the tasks that finish what nobody finished and look into what the processor tells, and the
+    /// sandbox's own.
     pub fn start(&self, tasks: &Tasks) {
+        if self.is_in_sandbox() {
+            self.sandbox.start(tasks);
+        }
+        let payments = self.clone();
+        let poll = Duration::from_millis(self.settings.webhook_poll_ms);
+        tasks.every("payment.hear", poll, Some(self.heard.wake.subscribe()), move || {
+            let payments = payments.clone();
+            async move { payments.hear().await }
+        });
         let payments = self.clone();
         let every = Duration::from_millis(self.settings.resolve_every_ms);
         tasks.every("payment.resolve", every, None, move || {
@@ -161,12 +237,15 @@ impl PaymentRow {
     /// Adds what a change of the order was paid with.
     fn add(&mut self, payment: &domain::payment::Payment) -> sql::Result<()> {
         let other = Self::from(payment);
+        self.updated_at = self.updated_at.max(other.updated_at);
         let sums = [
             (&mut self.amount, other.amount),
             (&mut self.held, other.held),
             (&mut self.authorized, other.authorized),
             (&mut self.captured, other.captured),
             (&mut self.refunded, other.refunded),
+            (&mut self.disputed, other.disputed),
+            (&mut self.lost, other.lost),
         ];
         for (sum, more) in sums {
             *sum = sum
@@ -184,14 +263,14 @@ impl From<&domain::payment::Payment> for PaymentRow {
             order_id: payment.order_id,
             status: payment.status.word(),
             amount: payment.amount,
-            held: money(match payment.status {
-                domain::status::Status::Authorized => payment.authorized - payment.captured,
-                _ => 0,
-            }),
+            held: money(payment.held()),
+            disputed: money(payment.disputed),
+            lost: money(payment.lost),
             authorized: money(payment.authorized),
             captured: money(payment.captured),
             refunded: money(payment.refunded),
             asked_by_order: money(0),
+            updated_at: payment.updated_at,
         }
     }
 }

@@ -10,6 +10,7 @@ use kernel::ports::{
 
 use crate::Payments;
 use crate::domain::payment::Payment;
+use crate::domain::refund::refundable;
 use crate::domain::status::Status;
 use crate::{store, usecase};
 
@@ -38,6 +39,12 @@ impl ports::Payments for Payments {
         amount: Money,
     ) -> Result<Refund, Unavailable> {
         Ok(usecase::refund::refund(self, order, key, amount).await?)
+    }
+
+    async fn kept(&self, order: OrderId) -> Result<i64, Unavailable> {
+        let live = store::live_of_order(&self.db, order).await;
+        let live = live.map_err(|error| Unavailable::new("payments", error))?;
+        Ok(live.iter().map(refundable).sum())
     }
 
     async fn of_orders(

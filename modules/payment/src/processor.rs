@@ -1,28 +1,20 @@
 //! What a payment processor is to us. Every command carries our key, and the processor does what it
 //! says at most once for each key.
 
+use actix_web::HttpRequest;
 use async_trait::async_trait;
-use kernel::Money;
 use kernel::id::PaymentId;
 use kernel::ports::Unavailable;
+use kernel::problem::Problem;
+use kernel::{Money, Timestamp};
+use platform::webhook::Signed;
 use serde::{Deserialize, Serialize};
 
-use crate::domain::card::Card;
+use crate::domain::authentication::{Authentication, Exemption};
+use crate::domain::dispute::State;
 
-/// What stands for a card from now on.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Token {
-    /// Unguessable.
-    pub token: String,
-    /// The card's scheme, e.g. `visa`.
-    pub brand: String,
-    /// The last four digits.
-    pub last4: String,
-    /// The month it expires, 1 to 12.
-    pub exp_month: i64,
-    /// The year it expires.
-    pub exp_year: i64,
-}
+/// The code of a refusal that asks for authentication: an exemption was not granted.
+pub const AUTHENTICATION_REQUIRED: &str = "authentication_required";
 
 /// A charge in the processor's books. Amounts are in minor units.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,6 +33,15 @@ pub struct Charge {
     pub captured: i64,
     /// What of it was given back.
     pub refunded: i64,
+    /// What of it disputes took away.
+    #[serde(default)]
+    pub lost: i64,
+    /// When what is set aside is let go by itself.
+    #[serde(default)]
+    pub authorized_until: Option<Timestamp>,
+    /// How the card's holder was authenticated.
+    #[serde(default)]
+    pub authentication: Authentication,
     /// The card's scheme.
     pub brand: String,
     /// The card's last four digits.
@@ -68,6 +69,34 @@ pub enum Outcome {
     },
 }
 
+/// A dispute in the processor's books.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Disputed {
+    /// The processor's own id of it.
+    pub id: String,
+    /// What it is about, in minor units.
+    pub amount: i64,
+    /// Why, as the processor puts it.
+    pub reason: String,
+    /// Where it stands.
+    pub state: State,
+    /// Until when the merchant may say something.
+    pub respond_by: Timestamp,
+    /// When it was opened.
+    pub opened_at: Timestamp,
+    /// When it ended.
+    pub closed_at: Option<Timestamp>,
+}
+
+/// What a merchant says to a dispute.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Answer<'a> {
+    /// That it is wrong, and why.
+    Evidence(&'a str),
+    /// That it is right.
+    Accept,
+}
+
 /// An authorization to be made.
 #[derive(Clone)]
 pub struct NewCharge {
@@ -77,14 +106,53 @@ pub struct NewCharge {
     pub amount: Money,
     /// The card.
     pub token: String,
+    /// Whether the shopper has to authenticate, whatever the processor thinks of the card.
+    pub challenge: bool,
+    /// Why authentication may be left out. Whoever does not grant it declines with [`AUTHENTICATION_REQUIRED`]; Stripe is
+    /// not told, and claims exemptions by itself.
+    pub exemption: Option<Exemption>,
+}
+
+/// What a processor tells by itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct News {
+    /// The event; the same each time it is told.
+    pub id: String,
+    /// What happened, in a word of the house where there is one.
+    pub kind: String,
+    /// Our payment.
+    pub reference: PaymentId,
+}
+
+/// Why it is not known what a processor tells.
+#[derive(Debug, thiserror::Error)]
+pub enum NoNews {
+    /// It is signed, and says nothing that can be read.
+    #[error("{0}")]
+    Unreadable(Problem),
+    /// The processor has to be asked which payment it means, and does not answer.
+    #[error(transparent)]
+    Unavailable(#[from] Unavailable),
+}
+
+impl From<Problem> for NoNews {
+    fn from(problem: Problem) -> Self {
+        Self::Unreadable(problem)
+    }
 }
 
 /// A payment processor. [`Unavailable`] always means that the outcome is unknown: the command may
 /// have taken effect, so ask [`Processor::find`] or repeat it with the same key.
 #[async_trait]
 pub trait Processor: Send + Sync {
-    /// Keeps a card and gives a token for it.
-    async fn tokenize(&self, card: Card) -> Result<Token, Unavailable>;
+    /// What it is called in the path of its webhooks.
+    fn name(&self) -> &'static str;
+
+    /// What tells the card behind a token again: the same for the same number, and nothing that the number could be
+    /// made of. None when the token is not known or the processor does not say that.
+    async fn fingerprint(&self, _token: &str) -> Result<Option<String>, Unavailable> {
+        Ok(None)
+    }
 
     /// Sets an amount aside.
     async fn authorize(&self, key: &str, charge: NewCharge) -> Result<Outcome, Unavailable>;
@@ -99,8 +167,34 @@ pub trait Processor: Send + Sync {
     /// Gives back an amount that was taken.
     async fn refund(&self, key: &str, charge: &str, amount: Money) -> Result<Outcome, Unavailable>;
 
-    /// How the command with this key stands now; None when there is no final answer to it yet.
-    async fn find(&self, key: &str) -> Result<Option<Outcome>, Unavailable>;
+    /// Answers the open dispute of a charge.
+    async fn answer(
+        &self,
+        key: &str,
+        charge: &str,
+        answer: Answer<'_>,
+    ) -> Result<Outcome, Unavailable>;
+
+    /// A charge as it stands now; None when there is none with this id.
+    async fn charge(&self, id: &str) -> Result<Option<Charge>, Unavailable>;
+
+    /// The newest dispute of a charge.
+    async fn dispute(&self, charge: &str) -> Result<Option<Disputed>, Unavailable>;
+
+    /// What a call that came to the shop says of its signature; None when it is not signed at all.
+    fn signed<'a>(&self, request: &'a HttpRequest, body: &'a [u8]) -> Option<Signed<'a>> {
+        Signed::of(request, body)
+    }
+
+    /// Whether a call that came to the shop is signed by the processor.
+    async fn has_signed(&self, call: Signed<'_>) -> Result<bool, Unavailable>;
+
+    /// What a call tells that the processor has signed; None when it is about no payment of the shop.
+    async fn news(&self, call: Signed<'_>) -> Result<Option<News>, NoNews>;
+
+    /// How the command with this key stands now; None when there is no final answer to it yet, or none
+    /// that can be found but by its repetition. `charge` is the charge it was made for, once it is known.
+    async fn find(&self, key: &str, charge: Option<&str>) -> Result<Option<Outcome>, Unavailable>;
 
     /// The charges for payments after this one, in the order of the payments' ids.
     async fn charges(

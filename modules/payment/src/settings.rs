@@ -1,6 +1,11 @@
 use std::time::Duration;
 
+use chrono::TimeDelta;
+use kernel::Timestamp;
 use serde::Deserialize;
+
+use crate::domain::authentication::Exemptions;
+use crate::http::Needs;
 
 /// How payments work: section `[payment]`.
 #[derive(Debug, Clone, Deserialize)]
@@ -16,8 +21,34 @@ pub struct Settings {
     pub resolve_every_ms: u64,
     /// How long nobody must have touched a call before it is finished, in milliseconds.
     pub resolve_after_ms: u32,
+    /// How often a capture that the processor refuses is tried before the staff has to decide.
+    pub capture_tries_max: i64,
+    /// The pause before the second of these tries, in milliseconds; it doubles, up to a day.
+    pub capture_retry_ms: u64,
+    /// How long before its end an authorization is among those that need a capture, in hours.
+    pub expiring_h: u32,
+    /// How long money may be held that no order stands for before the staff sees it, in minutes.
+    pub unordered_min: u32,
+    /// How often it is looked for what the processor told, in milliseconds; a call of it wakes it earlier.
+    pub webhook_poll_ms: u64,
+    /// Who processes payments.
+    pub processor: ProcessorName,
+    /// Stripe.
+    pub stripe: crate::stripe::Settings,
+    /// When authentication is asked to be left out.
+    pub exemptions: Exemptions,
     /// The built-in processor.
     pub sandbox: crate::sandbox::Settings,
+}
+
+/// Who processes payments.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ProcessorName {
+    /// The built-in one.
+    Sandbox,
+    /// Stripe, or whoever speaks its API.
+    Stripe,
 }
 
 /// When an authorized amount is taken.
@@ -35,11 +66,20 @@ impl Settings {
         Duration::from_millis(self.processor_wait_ms)
     }
 
-    pub(crate) fn challenge_wait(&self) -> chrono::TimeDelta {
-        chrono::TimeDelta::seconds(self.challenge_wait_s.into())
+    pub(crate) fn challenge_wait(&self) -> TimeDelta {
+        TimeDelta::seconds(self.challenge_wait_s.into())
     }
 
-    pub(crate) fn resolve_after(&self) -> chrono::TimeDelta {
-        chrono::TimeDelta::milliseconds(self.resolve_after_ms.into())
+    /// What was to happen by then counts among the payments that need this.
+    pub(crate) fn needs_by(&self, needs: Needs, now: Timestamp) -> Timestamp {
+        match needs {
+            Needs::Expiring => now + TimeDelta::hours(self.expiring_h.into()),
+            Needs::PaidWithoutOrder => now - TimeDelta::minutes(self.unordered_min.into()),
+            Needs::Unknown | Needs::Unpaid | Needs::CaptureFailed | Needs::Disputed => now,
+        }
+    }
+
+    pub(crate) fn resolve_after(&self) -> TimeDelta {
+        TimeDelta::milliseconds(self.resolve_after_ms.into())
     }
 }

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use kernel::Timestamp;
 use kernel::id::PaymentId;
 use platform::sql::{Error, Result};
 use platform::verify::{Check, by_query};
 
 use crate::domain::payment::Payment;
-use crate::domain::status::Status;
 use crate::processor::Charge;
 use crate::{Payments, store};
 
@@ -21,11 +21,13 @@ platform::statements! {
     OPERATIONS = "select count(*) from payment_operation";
     OUT_OF_BOUNDS =
         "select lower(hex(id)) from payment
-          where refunded_minor < 0 or refunded_minor > captured_minor
-             or captured_minor > authorized_minor or authorized_minor > amount_minor limit 20",
+          where refunded_minor < 0 or refunded_minor + lost_minor > captured_minor
+             or captured_minor + released_minor > authorized_minor
+             or authorized_minor > amount_minor limit 20",
         "select cast(id as text) from payment
-          where refunded_minor < 0 or refunded_minor > captured_minor
-             or captured_minor > authorized_minor or authorized_minor > amount_minor limit 20";
+          where refunded_minor < 0 or refunded_minor + lost_minor > captured_minor
+             or captured_minor + released_minor > authorized_minor
+             or authorized_minor > amount_minor limit 20";
     NOT_THE_SUM =
         "select lower(hex(p.id)) from payment p
            left join (select payment_id,
@@ -43,6 +45,20 @@ platform::statements! {
              on o.payment_id = p.id
           where p.captured_minor <> coalesce(o.taken, 0)
              or p.refunded_minor <> coalesce(o.given, 0) limit 20";
+    DISPUTES = "select count(*) from dispute";
+    MISJUDGED =
+        "select lower(hex(p.id)) from payment p
+           left join (select payment_id,
+                             sum(case when state = 'lost' then amount_minor else 0 end) as lost,
+                             sum(case when closed_at is null then amount_minor else 0 end) as open
+                        from dispute group by payment_id) d on d.payment_id = p.id
+          where p.lost_minor <> coalesce(d.lost, 0) or p.disputed_minor <> coalesce(d.open, 0) limit 20",
+        "select cast(p.id as text) from payment p
+           left join (select payment_id,
+                             sum(case when state = 'lost' then amount_minor else 0 end) as lost,
+                             sum(case when closed_at is null then amount_minor else 0 end) as open
+                        from dispute group by payment_id) d on d.payment_id = p.id
+          where p.lost_minor <> coalesce(d.lost, 0) or p.disputed_minor <> coalesce(d.open, 0) limit 20";
     UNTOLD =
         "select lower(hex(id)) from payment where events <>
            (select coalesce(max(version), 0) from outbox where subject = payment.id) limit 20",
@@ -56,7 +72,7 @@ pub async fn verify(payments: &Payments) -> Result<Vec<Check>> {
     Ok(vec![
         by_query(
             db,
-            "refunded <= captured <= authorized <= amount, for every payment",
+            "refunded + lost <= captured <= authorized <= amount, for every payment",
             PAYMENTS,
             OUT_OF_BOUNDS,
         )
@@ -66,6 +82,13 @@ pub async fn verify(payments: &Payments) -> Result<Vec<Check>> {
             "what a payment captured and refunded is the sum of its calls",
             PAYMENTS,
             NOT_THE_SUM,
+        )
+        .await?,
+        by_query(
+            db,
+            "what is disputed and lost of a payment is what its disputes are about",
+            DISPUTES,
+            MISJUDGED,
         )
         .await?,
         by_query(db, "every change of a payment was told", PAYMENTS, UNTOLD).await?,
@@ -90,6 +113,7 @@ async fn processor(payments: &Payments) -> Result<Check> {
     let mut check = Check::new("the processor's books and ours say the same of every payment");
     let mut after = None;
     loop {
+        let now = payments.db.clock().now();
         let ours = store::by_id(&payments.db, after, PAGE).await?;
         let theirs =
             payments.processor.charges(after, PAGE).await.map_err(|error| unreadable(&error))?;
@@ -103,13 +127,12 @@ async fn processor(payments: &Payments) -> Result<Check> {
         .flatten()
         .min();
         let within = |id: PaymentId| bound.is_none_or(|bound| id <= bound);
-        let charges: BTreeMap<PaymentId, &Charge> = theirs
-            .iter()
-            .filter(|charge| within(charge.reference))
-            .map(|charge| (charge.reference, charge))
-            .collect();
+        let (charges, twice) = one_of_each(theirs.iter().filter(|charge| within(charge.reference)));
+        for payment in twice {
+            check.broken(format!("payment {payment}: it was charged twice"));
+        }
         for payment in ours.iter().filter(|payment| within(payment.id)) {
-            let same = agree(payment, charges.get(&payment.id).copied())
+            let same = agree(payment, charges.get(&payment.id).copied(), now)
                 || is_moving(payments, payment).await?;
             check.row(same, || format!("payment {}: the amounts differ", payment.id));
         }
@@ -126,14 +149,41 @@ async fn processor(payments: &Payments) -> Result<Check> {
     }
 }
 
-fn agree(payment: &Payment, charge: Option<&Charge>) -> bool {
+/// The charge of each payment, and the payments that have two with money. One that was refused stays beside the one
+/// that was made after it.
+fn one_of_each<'a>(
+    charges: impl Iterator<Item = &'a Charge>,
+) -> (BTreeMap<PaymentId, &'a Charge>, Vec<PaymentId>) {
+    let has_money = |charge: &Charge| charge.held || charge.captured > 0;
+    let mut one: BTreeMap<PaymentId, &Charge> = BTreeMap::new();
+    let mut twice = Vec::new();
+    for charge in charges {
+        let other = one.entry(charge.reference).or_insert(charge);
+        if other.id == charge.id {
+            continue;
+        }
+        if has_money(other) && has_money(charge) {
+            twice.push(charge.reference);
+        }
+        if (has_money(charge), charge.authorized) > (has_money(other), other.authorized) {
+            *other = charge;
+        }
+    }
+    (one, twice)
+}
+
+/// What an open dispute may have come to is told by a webhook, or found by whoever looks; and whether an
+/// amount is still held whose time is over, by the next round.
+fn agree(payment: &Payment, charge: Option<&Charge>, now: Timestamp) -> bool {
     match charge {
         Some(charge) => {
+            let is_over = payment.authorized_until.is_some_and(|until| until <= now);
             charge.currency == payment.currency().code()
                 && charge.authorized == payment.authorized
-                && charge.held == (payment.status == Status::Authorized)
+                && (charge.held == (payment.held() > 0) || is_over)
                 && charge.captured == payment.captured
                 && charge.refunded == payment.refunded
+                && (charge.lost == payment.lost || payment.disputed > 0)
         }
         None => payment.authorized == 0,
     }
@@ -149,4 +199,43 @@ async fn is_moving(payments: &Payments, payment: &Payment) -> Result<bool> {
 
 fn unreadable(error: &kernel::ports::Unavailable) -> Error {
     Error::Unusable(format!("the processor's books cannot be read: {}", error.source))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::authentication::Authentication;
+
+    fn charge(id: &str, reference: PaymentId, authorized: i64, captured: i64) -> Charge {
+        Charge {
+            id: id.to_owned(),
+            reference,
+            currency: "EUR".to_owned(),
+            authorized,
+            held: authorized > captured,
+            captured,
+            refunded: 0,
+            lost: 0,
+            authentication: Authentication::None,
+            authorized_until: None,
+            brand: String::new(),
+            last4: String::new(),
+        }
+    }
+
+    #[test]
+    fn a_refused_charge_hides_no_other_and_two_with_money_are_told() {
+        let (once, twice) = (PaymentId::new(), PaymentId::new());
+        let all = [
+            charge("paid", once, 1_000, 1_000),
+            charge("refused", once, 0, 0),
+            charge("refused too", twice, 0, 0),
+            charge("held", twice, 1_000, 0),
+            charge("taken", twice, 1_000, 1_000),
+        ];
+        for order in [all.iter().collect::<Vec<_>>(), all.iter().rev().collect()] {
+            let (one, charged_twice) = one_of_each(order.into_iter());
+            assert_eq!((one[&once].id.as_str(), charged_twice), ("paid", vec![twice]));
+        }
+    }
 }

@@ -1,15 +1,14 @@
-//! A payment, the calls made for it, and what their outcomes do to it.
+//! A payment, its amounts, and the calls made for it.
 
-use kernel::id::{ChangeId, OrderId, PaymentId};
+use kernel::id::{ChangeId, CustomerId, OrderId, PaymentId};
 use kernel::{Currency, Money, Timestamp};
+use platform::personal::Kept;
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::status::{Fact, Kind, Progress, Status};
+use super::authentication::{Authentication, Exemption, Liability};
+use super::status::{Fact, Kind, Progress, Standing, Status};
 use crate::error::Refusal;
-use crate::processor::{Charge, Outcome};
-
-/// Why a payment whose shopper never authenticated was given up.
-const ABANDONED: (&str, &str) = ("abandoned", "The payment was not authenticated in time.");
 
 /// What a payment pays.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,6 +57,8 @@ pub struct Payment {
     pub id: PaymentId,
     /// The order it pays.
     pub order_id: OrderId,
+    /// Who pays, if that was told.
+    pub customer: Option<CustomerId>,
     /// What of it.
     pub pays: Pays,
     /// Which attempt of the order it is, from 1.
@@ -68,24 +69,42 @@ pub struct Payment {
     pub status: Status,
     /// How much was set aside, in minor units.
     pub authorized: i64,
+    /// How much of it was let go again.
+    pub released: i64,
     /// How much was or is being taken.
     pub captured: i64,
     /// How much of it was or is being given back.
     pub refunded: i64,
+    /// How much of it an open dispute is about.
+    pub disputed: i64,
+    /// How much of it disputes took away.
+    pub lost: i64,
     /// Moves with every change.
     pub version: i64,
     /// How many events told of it.
     pub events: i64,
     /// The card, as the processor knows it.
     pub token: String,
+    /// What tells the card again behind whatever token, if the processor says that.
+    pub fingerprint: Option<String>,
+    /// How its holder was authenticated.
+    pub authentication: Authentication,
     /// The processor's id of the charge.
     pub processor_ref: Option<String>,
-    /// The card, as people know it.
-    pub card: Option<CardShown>,
+    /// The card, as people know it. What was just learnt of it is plain until it is sealed.
+    pub card: Option<Kept<CardShown>>,
     /// Why it was declined or given up.
     pub decline: Option<Decline>,
     /// What the shopper has to do.
     pub action: Option<Action>,
+    /// When the processor lets go by itself of what was not taken.
+    pub authorized_until: Option<Timestamp>,
+    /// Since when what it pays stands: its order is confirmed and was not called off.
+    pub confirmed_at: Option<Timestamp>,
+    /// How often what was refused was tried.
+    pub tries: i64,
+    /// When it is tried again without anybody's asking.
+    pub due_at: Option<Timestamp>,
     /// When it was begun.
     pub created_at: Timestamp,
     /// When it last changed.
@@ -93,7 +112,7 @@ pub struct Payment {
 }
 
 /// What may be shown of a card.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CardShown {
     /// Its scheme.
     pub brand: String,
@@ -132,27 +151,14 @@ pub struct Operation {
     pub key: String,
     /// How much it is about, in minor units.
     pub amount: i64,
+    /// Whether the processor is asked to let the shopper authenticate.
+    pub challenge: bool,
+    /// Why the processor is asked to leave authentication out, if it is.
+    pub exemption: Option<Exemption>,
     /// How far it is.
     pub progress: Progress,
     /// The command whose stored answer is written at its end: scope and key.
     pub answers: Option<(String, String)>,
-}
-
-/// What is told of a payment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Told {
-    /// `payment.action_required`
-    ActionRequired,
-    /// `payment.authorized`
-    Authorized,
-    /// `payment.captured`
-    Captured,
-    /// `payment.failed`
-    Failed,
-    /// `payment.voided`
-    Voided,
-    /// `payment.refunded`
-    Refunded,
 }
 
 impl Payment {
@@ -161,98 +167,62 @@ impl Payment {
         self.amount.currency()
     }
 
+    /// Who bears it when the card's holder says that they did not pay.
+    pub const fn liability(&self) -> Liability {
+        self.authentication.liability()
+    }
+
+    /// The card, as people know it, where it is plain.
+    pub const fn shown(&self) -> Option<&CardShown> {
+        match &self.card {
+            Some(Kept::Plain(card)) => Some(card),
+            Some(Kept::Sealed(_)) | None => None,
+        }
+    }
+
+    /// What its card is counted by.
+    pub fn card_key(&self) -> &str {
+        self.fingerprint.as_deref().unwrap_or(&self.token)
+    }
+
+    /// How much is set aside and could still be taken, in minor units.
+    pub const fn held(&self) -> i64 {
+        self.authorized - self.captured - self.released
+    }
+
     /// How much could still be refunded, in minor units.
     pub const fn refundable(&self) -> i64 {
-        self.captured - self.refunded
+        self.captured - self.refunded - self.lost
+    }
+
+    /// What its amounts say. `refunded` is what was given back for good; nothing is being taken.
+    pub const fn standing(&self, refunded: i64) -> Standing {
+        match (self.captured, self.held() > 0) {
+            (0, true) => Standing::Held,
+            (0, false) => Standing::LetGo,
+            (captured, false) if refunded + self.lost >= captured => Standing::Given,
+            _ if refunded > 0 => Standing::PartlyGiven,
+            (_, true) => Standing::PartlyTaken,
+            (_, false) => Standing::Taken,
+        }
     }
 
     /// Moves it to where it stands while a call of this kind is made, or refuses. The amounts are
     /// moved by their guards.
     pub fn start(&mut self, kind: Kind) -> Result<(), Refusal> {
+        let stays = |may: bool| may.then_some(self.status);
         let started = match kind {
-            Kind::Authorize => (self.status == Status::Authorizing).then_some(self.status),
-            Kind::Approve | Kind::Decline => {
-                (self.status == Status::ActionRequired).then_some(self.status)
+            Kind::Authorize => stays(self.status == Status::Authorizing),
+            Kind::Approve | Kind::Decline => stays(self.status == Status::ActionRequired),
+            Kind::Capture if self.held() > 0 => self.status.after(Fact::CaptureStarted),
+            Kind::Void if self.held() > 0 || self.status == Status::ActionRequired => {
+                self.status.after(Fact::VoidStarted)
             }
-            Kind::Capture => self.status.after(Fact::CaptureStarted),
-            Kind::Void => self.status.after(Fact::VoidStarted),
-            Kind::Refund => self.status.is_refundable().then_some(self.status),
+            Kind::Capture | Kind::Void => None,
+            Kind::Refund => stays(self.status.is_refundable()),
+            Kind::Evidence | Kind::Accept => stays(self.status == Status::Disputed),
         };
         self.status = started.ok_or(Refusal::State { status: self.status, wanted: kind })?;
         Ok(())
-    }
-
-    /// Applies the processor's answer to a call. `refunded` is what has been given back for good,
-    /// this call included; `until` is how long a shopper may take to authenticate. Returns what is
-    /// to be told, or None when the answer changes nothing.
-    pub fn record(
-        &mut self,
-        kind: Kind,
-        outcome: &Outcome,
-        refunded: i64,
-        until: Timestamp,
-    ) -> Option<Told> {
-        let fact = self.fact(kind, outcome, refunded)?;
-        self.status = self.status.after(fact)?;
-        match (fact, outcome) {
-            (Fact::Lapsed, _) => {
-                let (code, detail) = ABANDONED;
-                self.decline = Some(Decline { code: code.to_owned(), detail: detail.to_owned() });
-            }
-            (Fact::Declined, Outcome::Declined { code, detail }) => {
-                self.decline = Some(Decline { code: code.clone(), detail: detail.clone() });
-            }
-            (_, Outcome::Approved(charge)) => self.charged(charge),
-            (Fact::ActionRequired, Outcome::RequiresAction { charge, url }) => {
-                self.charged(charge);
-                self.action = Some(Action { url: url.clone(), until });
-            }
-            _ => {}
-        }
-        told(fact)
-    }
-
-    fn fact(&self, kind: Kind, outcome: &Outcome, refunded: i64) -> Option<Fact> {
-        let charge = match outcome {
-            Outcome::Approved(charge) => Some(charge),
-            Outcome::RequiresAction { .. } | Outcome::Declined { .. } => None,
-        };
-        Some(match (kind, charge) {
-            (Kind::Authorize | Kind::Approve | Kind::Decline, Some(_)) => Fact::Approved,
-            (Kind::Authorize | Kind::Approve | Kind::Decline, None) => match outcome {
-                Outcome::RequiresAction { .. } => Fact::ActionRequired,
-                Outcome::Approved(_) | Outcome::Declined { .. } => Fact::Declined,
-            },
-            (Kind::Capture, Some(_)) => Fact::Captured,
-            (Kind::Capture, None) => Fact::CaptureFailed,
-            (Kind::Void, Some(charge)) if charge.authorized > 0 => Fact::Voided,
-            (Kind::Void, Some(_)) => Fact::Lapsed,
-            (Kind::Void, None) => Fact::VoidFailed { held: self.authorized > 0 },
-            (Kind::Refund, Some(_)) => Fact::Refunded { all: refunded >= self.captured },
-            (Kind::Refund, None) => return None,
-        })
-    }
-
-    /// Amounts that only grow are taken over from the charge; the others belong to their guards.
-    fn charged(&mut self, charge: &Charge) {
-        self.authorized = self.authorized.max(charge.authorized);
-        self.processor_ref = Some(charge.id.clone());
-        self.card = Some(CardShown { brand: charge.brand.clone(), last4: charge.last4.clone() });
-    }
-}
-
-const fn told(fact: Fact) -> Option<Told> {
-    match fact {
-        Fact::ActionRequired => Some(Told::ActionRequired),
-        Fact::Approved => Some(Told::Authorized),
-        Fact::Declined | Fact::Lapsed => Some(Told::Failed),
-        Fact::Captured => Some(Told::Captured),
-        Fact::Voided => Some(Told::Voided),
-        Fact::Refunded { .. } => Some(Told::Refunded),
-        Fact::Lost
-        | Fact::CaptureStarted
-        | Fact::CaptureFailed
-        | Fact::VoidStarted
-        | Fact::VoidFailed { .. } => None,
     }
 }

@@ -10,6 +10,8 @@ pub enum Plan {
     Spread(Vec<(usize, i64)>),
     /// Later: there is not enough yet, and a payment is still to be taken.
     NotTaken,
+    /// Not now: the rest of what was taken is disputed.
+    Disputed,
     /// Not at all: there is only so much left.
     TooMuch {
         /// In minor units.
@@ -17,15 +19,26 @@ pub enum Plan {
     },
 }
 
+/// What can still be given back of a payment, in minor units.
+pub fn refundable(payment: &Payment) -> i64 {
+    let may = payment.status.is_refundable() && payment.status != Status::Reversing;
+    if may { payment.refundable() } else { 0 }
+}
+
 /// Spreads an amount over the payments of an order, the first ones first, all of it or none.
 pub fn plan(payments: &[Payment], amount: i64) -> Plan {
-    let refundable = |payment: &Payment| {
-        if payment.status.is_refundable() { payment.refundable() } else { 0 }
-    };
     let left: i64 = payments.iter().map(refundable).sum();
     if left < amount {
-        let is_coming = payments.iter().any(|payment| will_be_taken(payment.status));
-        return if is_coming { Plan::NotTaken } else { Plan::TooMuch { left } };
+        let is_coming = payments.iter().any(|payment| {
+            let is_held = payment.status.is_live() && payment.held() > 0;
+            will_be_taken(payment.status) || is_held && payment.status != Status::Disputed
+        });
+        let is_disputed = payments.iter().any(|payment| payment.status == Status::Disputed);
+        return match (is_coming, is_disputed) {
+            (true, _) => Plan::NotTaken,
+            (false, true) => Plan::Disputed,
+            (false, false) => Plan::TooMuch { left },
+        };
     }
     let mut missing = amount;
     let mut parts = Vec::new();
@@ -41,20 +54,16 @@ pub fn plan(payments: &[Payment], amount: i64) -> Plan {
 
 /// Whether money may still be taken by a payment that stands so.
 const fn will_be_taken(status: Status) -> bool {
-    match status {
+    matches!(
+        status,
         Status::Authorizing
-        | Status::Unknown
-        | Status::ActionRequired
-        | Status::Authorized
-        | Status::Capturing => true,
-        Status::Captured
-        | Status::PartiallyRefunded
-        | Status::Refunded
-        | Status::Voiding
-        | Status::Voided
-        | Status::Declined
-        | Status::Expired => false,
-    }
+            | Status::Unknown
+            | Status::ActionRequired
+            | Status::Authorized
+            | Status::Capturing
+            | Status::CaptureFailed
+            | Status::PartiallyCaptured
+    )
 }
 
 #[cfg(test)]
@@ -64,18 +73,24 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::domain::authentication::Authentication;
 
     fn payment(status: Status, captured: i64, refunded: i64) -> Payment {
         Payment {
             pays: crate::domain::payment::Pays::Order,
             id: PaymentId::new(),
             order_id: OrderId::new(),
+            customer: None,
             attempt: 1,
             amount: Money::from_minor(1_000, Currency::EUR),
             status,
-            authorized: 1_000,
+            // What is captured as a whole has no rest.
+            authorized: if matches!(status, Status::Captured) { captured } else { 1_000 },
+            released: 0,
             captured,
             refunded,
+            disputed: 0,
+            lost: 0,
             version: 1,
             events: 1,
             token: String::new(),
@@ -83,6 +98,12 @@ mod tests {
             card: None,
             decline: None,
             action: None,
+            authorized_until: None,
+            confirmed_at: None,
+            fingerprint: None,
+            authentication: Authentication::default(),
+            tries: 0,
+            due_at: None,
             created_at: Timestamp::default(),
             updated_at: Timestamp::default(),
         }
@@ -95,8 +116,13 @@ mod tests {
         let voided = payment(Status::Voided, 0, 0);
         assert_eq!(plan(&[taken.clone(), voided.clone()], 601), Plan::TooMuch { left: 600 });
         assert_eq!(plan(&[taken.clone(), held.clone()], 601), Plan::NotTaken);
-        assert_eq!(plan(&[held, taken], 600), Plan::Spread(vec![(1, 600)]));
+        assert_eq!(plan(&[held, taken.clone()], 600), Plan::Spread(vec![(1, 600)]));
         assert_eq!(plan(&[voided], 1), Plan::TooMuch { left: 0 });
+        let rest = payment(Status::PartiallyRefunded, 400, 100);
+        assert_eq!(plan(&[rest], 301), Plan::NotTaken, "a rest is set aside");
+        let disputed = payment(Status::Disputed, 1_000, 0);
+        assert_eq!(plan(&[disputed.clone(), taken.clone()], 601), Plan::Disputed);
+        assert_eq!(plan(&[disputed, taken], 600), Plan::Spread(vec![(1, 600)]));
     }
 
     proptest! {

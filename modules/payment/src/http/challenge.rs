@@ -4,6 +4,7 @@
 use actix_web::HttpResponse;
 use actix_web::web::{Data, Path};
 use kernel::id::PaymentId;
+use kernel::problem::Problem;
 use platform::http::{self, Answer, Body, Form, Nonce, ok};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -49,6 +50,7 @@ pub struct ChallengeBody {
     responses((status = 200, description = "The page", body = String, content_type = "text/html"))
 )]
 pub async fn page(payments: Data<Payments>, id: Path<String>) -> Answer {
+    is_here(&payments)?;
     let payment = operate::load(&payments, payment_id(&id)?).await?;
     Ok(html(&payment))
 }
@@ -80,11 +82,17 @@ pub async fn submit(
     Ok(html(&end(&payments, &id, form.0.outcome).await?))
 }
 
+/// Another processor has a page of its own, and its challenge is ended nowhere else.
+fn is_here(payments: &Payments) -> Result<(), Problem> {
+    if payments.is_in_sandbox() { Ok(()) } else { Err(Problem::not_found("such page")) }
+}
+
 async fn end(
     payments: &Payments,
     id: &str,
     outcome: ChallengeOutcome,
 ) -> Result<Payment, platform::http::Failure> {
+    is_here(payments)?;
     let approve = outcome == ChallengeOutcome::Approve;
     Ok(challenge::answer(payments, payment_id(id)?, approve).await?)
 }

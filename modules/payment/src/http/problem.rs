@@ -4,6 +4,7 @@ use kernel::id::PaymentId;
 use kernel::problem::{Problem, code};
 use platform::http::Failure;
 
+use crate::domain::status::Kind;
 use crate::error::{Error, Refusal};
 
 impl From<Refusal> for Problem {
@@ -18,7 +19,22 @@ impl From<Refusal> for Problem {
                 );
                 Self::new(code::CONFLICT, detail).with("payment_status", status.word())
             }
-            Refusal::TooMuch { left } => {
+            Refusal::OrderStands(order) => {
+                let detail = format!(
+                    "The payment is what order {order} is paid with. Cancel the order \
+                     (POST /v1/admin/orders/{order}/cancel), which lets the payment go."
+                );
+                Self::new(code::CONFLICT, detail).with("order_id", order)
+            }
+            Refusal::Answered => {
+                let detail = "The dispute was answered before; the bank reads one answer.";
+                Self::new(code::CONFLICT, detail)
+            }
+            Refusal::TooMuch { wanted: Kind::Capture, left } => {
+                let detail = format!("At most {left} is set aside and can be captured.");
+                Self::new(code::CONFLICT, detail).with("capturable", left)
+            }
+            Refusal::TooMuch { left, .. } => {
                 let detail = format!("At most {left} can be refunded.");
                 Self::new(code::CONFLICT, detail).with("refundable", left)
             }

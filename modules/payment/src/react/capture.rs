@@ -4,7 +4,7 @@ use kernel::{Envelope, Event};
 use platform::bus::{Effect, HandlerError, Subscription, Topic};
 
 use crate::settings::CaptureAt;
-use crate::usecase::capture::capture_order;
+use crate::usecase::capture::{capture_order, confirm};
 use crate::{Payments, subject_order};
 
 /// Takes the authorized amount when the order is confirmed or became dearer, or all of it when its
@@ -22,6 +22,8 @@ impl CapturePayment {
             ],
             // The second is of orders that were shipped before there were parcels.
             CaptureAt::Shipped => vec![
+                Topic::of::<OrderConfirmed>(),
+                Topic::of::<OrderEdited>(),
                 Topic::of::<ShipmentShipped>(),
                 Topic::of::<OrderShipped>(),
                 Topic::of::<OrderExchanged>(),
@@ -38,12 +40,13 @@ impl Effect for CapturePayment {
             return Ok(capture_order(&self.0, exchanged?.account_id).await?);
         }
         let kind = event.kind.as_str();
-        let is_wanted = match self.0.settings.capture {
-            CaptureAt::Confirmed => [OrderConfirmed::TYPE, OrderEdited::TYPE].contains(&kind),
-            CaptureAt::Shipped => [ShipmentShipped::TYPE, OrderShipped::TYPE].contains(&kind),
-        };
-        if is_wanted {
-            capture_order(&self.0, subject_order(event)).await?;
+        let stands = [OrderConfirmed::TYPE, OrderEdited::TYPE].contains(&kind);
+        let left = [ShipmentShipped::TYPE, OrderShipped::TYPE].contains(&kind);
+        match self.0.settings.capture {
+            CaptureAt::Confirmed if stands => capture_order(&self.0, subject_order(event)).await?,
+            CaptureAt::Shipped if left => capture_order(&self.0, subject_order(event)).await?,
+            CaptureAt::Shipped if stands => confirm(&self.0, subject_order(event)).await?,
+            CaptureAt::Confirmed | CaptureAt::Shipped => {}
         }
         Ok(())
     }

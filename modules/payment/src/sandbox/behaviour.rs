@@ -2,6 +2,7 @@
 
 use kernel::Money;
 
+use crate::domain::authentication::{Authentication, Exemption};
 pub use crate::domain::status::UnknownWord;
 
 /// How often a card with a processing error is tried before it is refused.
@@ -18,7 +19,28 @@ pub enum Behaviour {
     Challenge,
     /// Approved; its holder will dispute the charge.
     Dispute,
+    /// Approved; its bank does not let the amount be taken.
+    CaptureDeclined,
     ProcessingError,
+    /// Approved; its bank takes no part in authentication.
+    Attempted,
+    /// Approved without authentication: nobody can be asked; refused where it must be.
+    Unavailable,
+    /// Approved; its bank grants no exemption.
+    NoExemption,
+}
+
+/// What comes of authentication before an amount is set aside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Check {
+    /// The amount may be set aside.
+    Done(Authentication),
+    /// The shopper is asked.
+    Challenge,
+    /// It cannot be left out.
+    NotExempt,
+    /// It cannot be done, and must be.
+    Unavailable,
 }
 
 /// The answer to an authorization.
@@ -39,7 +61,11 @@ const BEHAVIOURS: &[(Behaviour, &str, &str)] = &[
     (Behaviour::InsufficientFunds, "insufficient_funds", "4000000000009995"),
     (Behaviour::Challenge, "challenge", "4000002760003184"),
     (Behaviour::Dispute, "dispute", "4000000000000259"),
+    (Behaviour::CaptureDeclined, "capture_declined", "4000000000000341"),
     (Behaviour::ProcessingError, "processing_error", "4000000000000119"),
+    (Behaviour::Attempted, "attempted", "4000000000003055"),
+    (Behaviour::Unavailable, "unavailable", "4000000000003097"),
+    (Behaviour::NoExemption, "no_exemption", "4000002500003155"),
     (Behaviour::Approve, "approve", "4242424242424242"),
 ];
 
@@ -57,7 +83,12 @@ impl Behaviour {
     /// The answer to the `tries`-th request, from 1.
     pub const fn respond(self, tries: i64) -> Response {
         match self {
-            Self::Approve | Self::Dispute => Response::Approve,
+            Self::Approve
+            | Self::Dispute
+            | Self::CaptureDeclined
+            | Self::Attempted
+            | Self::Unavailable
+            | Self::NoExemption => Response::Approve,
             Self::Challenge => Response::Challenge,
             Self::Decline => {
                 Response::Decline { code: "card_declined", detail: "The card was declined." }
@@ -71,6 +102,24 @@ impl Behaviour {
                 code: "processing_error",
                 detail: "The card could not be processed.",
             },
+        }
+    }
+}
+
+impl Behaviour {
+    /// What comes of authentication with a card that is approved, when the merchant insists on a challenge or asks to
+    /// leave it out.
+    pub const fn check(self, challenge: bool, exemption: Option<Exemption>) -> Check {
+        match (self, challenge, exemption) {
+            (Self::NoExemption, _, Some(_)) => Check::NotExempt,
+            (Self::Attempted, true, _) | (Self::Attempted, false, None) => {
+                Check::Done(Authentication::Attempted)
+            }
+            (Self::Unavailable, true, _) => Check::Unavailable,
+            (_, true, _) => Check::Challenge,
+            (_, false, Some(exemption)) => Check::Done(exemption.granted()),
+            (Self::Unavailable, false, None) => Check::Done(Authentication::None),
+            (_, false, None) => Check::Done(Authentication::Frictionless),
         }
     }
 }

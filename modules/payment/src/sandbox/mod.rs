@@ -7,30 +7,49 @@
 //! An amount that ends in .51 takes effect, but its first answer is lost.
 
 mod behaviour;
+mod commands;
+mod dispute;
+pub mod http;
+mod notify;
+mod port;
+mod settlement;
 mod store;
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use async_trait::async_trait;
-use kernel::Money;
+use chrono::TimeDelta;
 use kernel::id::PaymentId;
 use kernel::ports::Unavailable;
+use kernel::{Money, Timestamp};
 use platform::module::Schema;
-use platform::sql::{self, Db, Tx};
+use platform::sql::{self, Db};
+use platform::tasks::Tasks;
+use platform::webhook::{Target, TargetError};
+use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
+use tokio::sync::{OnceCell, watch};
 
-use crate::domain::card::Card;
-use crate::processor::{Charge, NewCharge, Outcome, Processor, Token};
-use behaviour::{Behaviour, Response, amount_loses_its_answer};
-use store::{ChargeRow, SANDBOX_CAPTURABLE, SANDBOX_REFUNDABLE, Status};
+use crate::domain::authentication::Exemption;
+use crate::processor::Outcome;
+use behaviour::amount_loses_its_answer;
+use commands::{Asked, authorize, capture, no, refund, void};
+pub use notify::{Fault, Told};
+pub use settlement::Terms;
+use store::{SANDBOX_CAPTURABLE, SANDBOX_REFUNDABLE};
 
-platform::migrations! { "sandbox": "0001_sandbox" }
+/// What it is called, also in the path of its webhooks below the shop's own address.
+const NAME: &str = "sandbox";
+const PATH: &str = "/v1/webhooks/sandbox";
+const AGENT: &str = "stoa-sandbox-processor/1";
+
+platform::migrations! { "sandbox": "0001_sandbox", "0002_disputes", "0003_http", "0004_authentication" }
 
 /// The tables of the sandbox.
 pub const SANDBOX_SCHEMA: Schema = Schema {
     module: "sandbox",
     migrations: MIGRATIONS,
-    statements: &[store::STATEMENTS],
+    statements: &[store::STATEMENTS, store::DISPUTES, store::NOTICES, store::INTENTS],
     guards: &[SANDBOX_CAPTURABLE, SANDBOX_REFUNDABLE],
 };
 
@@ -40,24 +59,66 @@ pub const SANDBOX_SCHEMA: Schema = Schema {
 pub struct Settings {
     /// How long it takes for an answer, in milliseconds.
     pub latency_ms: u64,
+    /// How long an amount stays set aside that nobody takes, in seconds.
+    pub authorized_s: u32,
+    /// How long after the capture the holder of a card that is made for it disputes, in milliseconds.
+    pub dispute_after_ms: u32,
+    /// How long the merchant may take to answer a dispute, in seconds.
+    pub respond_s: u32,
+    /// Where webhooks go; empty is this process.
+    pub webhook_url: String,
+    /// How often it is looked for what is due, in milliseconds.
+    pub poll_ms: u64,
+    /// How long a webhook is held back that comes late, or at most one out of its order, in milliseconds.
+    pub late_ms: u32,
+    /// What goes wrong with every webhook.
+    pub faults: Vec<Fault>,
 }
 
 /// The sandbox processor.
 #[derive(Clone)]
 pub struct Sandbox {
     db: Db,
-    latency: Duration,
+    settings: Arc<Settings>,
+    target: Arc<Target>,
+    secret: Arc<OnceCell<Vec<u8>>>,
+    /// What webhooks in Stripe's shape are signed with, if they have that shape.
+    stripe_secret: Option<Arc<SecretString>>,
+    wake: Arc<watch::Sender<u64>>,
 }
 
 /// What a merchant asks for; its text is how the sandbox knows a repetition.
 #[derive(Serialize)]
 #[serde(tag = "command", rename_all = "snake_case")]
 enum Command<'a> {
-    Authorize { reference: PaymentId, amount: Money, token: &'a str },
-    Challenge { charge: &'a str, approve: bool },
-    Capture { charge: &'a str, amount: Money },
-    Void { charge: &'a str },
-    Refund { charge: &'a str, amount: Money },
+    Authorize {
+        reference: PaymentId,
+        amount: Money,
+        token: &'a str,
+        #[serde(skip_serializing_if = "std::ops::Not::not")]
+        challenge: bool,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        exemption: Option<Exemption>,
+    },
+    Challenge {
+        charge: &'a str,
+        approve: bool,
+    },
+    Capture {
+        charge: &'a str,
+        amount: Money,
+    },
+    Void {
+        charge: &'a str,
+    },
+    Refund {
+        charge: &'a str,
+        amount: Money,
+    },
+    Dispute {
+        charge: &'a str,
+        evidence: Option<&'a str>,
+    },
 }
 
 /// Why the sandbox gives no answer.
@@ -83,15 +144,49 @@ impl Command<'_> {
             Self::Authorize { amount, .. }
             | Self::Capture { amount, .. }
             | Self::Refund { amount, .. } => amount_loses_its_answer(*amount),
-            Self::Challenge { .. } | Self::Void { .. } => false,
+            Self::Challenge { .. } | Self::Void { .. } | Self::Dispute { .. } => false,
         }
     }
 }
 
 impl Sandbox {
     /// A sandbox over its own database.
-    pub fn new(db: Db, settings: &Settings) -> Self {
-        Self { db, latency: Duration::from_millis(settings.latency_ms) }
+    pub fn new(db: Db, settings: &Settings) -> Result<Self, TargetError> {
+        Ok(Self {
+            db,
+            settings: Arc::new(settings.clone()),
+            target: Arc::new(Target::new(&settings.webhook_url, PATH, AGENT)?),
+            secret: Arc::default(),
+            stripe_secret: None,
+            wake: Arc::new(watch::Sender::new(0)),
+        })
+    }
+
+    /// The same sandbox, whose webhooks are Stripe's events, signed with this secret.
+    #[must_use]
+    pub fn telling_as_stripe(self, secret: &str) -> Self {
+        Self { stripe_secret: Some(Arc::new(secret.into())), ..self }
+    }
+
+    /// Sends webhooks to the shop at `origin` unless the settings say where they go.
+    pub fn serve(&self, origin: &str) {
+        self.target.default_to(origin);
+        self.wake.send_modify(|times| *times += 1);
+    }
+
+    /// Starts the clock that lets disputes happen and end, and the sending of webhooks.
+    pub fn start(&self, tasks: &Tasks) {
+        let poll = Duration::from_millis(self.settings.poll_ms);
+        let sandbox = self.clone();
+        tasks.every("sandbox.webhooks", poll, Some(self.wake.subscribe()), move || {
+            let sandbox = sandbox.clone();
+            async move { sandbox.notify().await }
+        });
+        let sandbox = self.clone();
+        tasks.every("sandbox.clock", poll, None, move || {
+            let sandbox = sandbox.clone();
+            async move { sandbox.tick().await }
+        });
     }
 
     /// The shopper's answer on the 3-D Secure page of the sandbox.
@@ -106,8 +201,17 @@ impl Sandbox {
 
     async fn run(&self, key: &str, command: &Command<'_>) -> Result<Outcome, NoAnswer> {
         let answered = self.commit(key, command).await;
-        tokio::time::sleep(self.latency).await;
+        self.wait().await;
         answered
+    }
+
+    async fn wait(&self) {
+        tokio::time::sleep(Duration::from_millis(self.settings.latency_ms)).await;
+    }
+
+    /// Until when an amount stays set aside that is set aside now.
+    fn authorized_until(&self, now: Timestamp) -> Timestamp {
+        now + TimeDelta::seconds(self.settings.authorized_s.into())
     }
 
     async fn commit(&self, key: &str, command: &Command<'_>) -> Result<Outcome, NoAnswer> {
@@ -125,19 +229,35 @@ impl Sandbox {
         }
         let mut made = None;
         let outcome = match command {
-            Command::Authorize { reference, amount, token } => {
-                let tries = opened.tries;
-                authorize(&mut tx, (*reference, *amount, token), tries, &mut made).await?
+            Command::Authorize { reference, amount, token, challenge, exemption } => {
+                let asked = Asked {
+                    reference: *reference,
+                    amount: *amount,
+                    token,
+                    challenge: *challenge,
+                    exemption: *exemption,
+                    until: self.authorized_until(tx.now()),
+                };
+                authorize(&mut tx, &asked, opened.tries, &mut made).await?
             }
             Command::Challenge { charge, approve } => {
-                Some(challenge(&mut tx, charge, *approve).await?)
+                Some(self.challenged(&mut tx, charge, *approve).await?)
             }
-            Command::Capture { charge, amount } => Some(capture(&mut tx, charge, *amount).await?),
+            Command::Capture { charge, amount } => {
+                let dispute_after = self.settings.dispute_after_ms;
+                Some(capture(&mut tx, charge, *amount, dispute_after).await?)
+            }
+            Command::Dispute { charge, evidence } => {
+                Some(self.judge(&mut tx, charge, *evidence).await?)
+            }
             Command::Void { charge } => Some(void(&mut tx, charge).await?),
             Command::Refund { charge, amount } => Some(refund(&mut tx, charge, *amount).await?),
         };
         if let Some(outcome) = &outcome {
             store::answer(&mut tx, key, outcome, made.as_deref()).await?;
+        }
+        if matches!(command, Command::Challenge { .. } | Command::Dispute { .. }) {
+            self.wake_after(&mut tx);
         }
         tx.commit().await?;
         match outcome {
@@ -145,185 +265,5 @@ impl Sandbox {
             Some(outcome) => Ok(outcome),
             None => Err(NoAnswer::ProcessingError),
         }
-    }
-}
-
-fn no(code: &str, detail: &str) -> Outcome {
-    Outcome::Declined { code: code.to_owned(), detail: detail.to_owned() }
-}
-
-fn challenge_url(reference: PaymentId) -> String {
-    format!("/v1/payments/{reference}/challenge")
-}
-
-/// None when the card cannot be processed now and the merchant should try again. The charge that was
-/// `made` belongs to the answer, a refusal too.
-async fn authorize(
-    tx: &mut Tx,
-    (reference, amount, token): (PaymentId, Money, &str),
-    tries: i64,
-    made: &mut Option<String>,
-) -> Result<Option<Outcome>, NoAnswer> {
-    let Some(card) = store::card(tx, token).await? else {
-        return Ok(Some(no("invalid_token", "The card's token is not known.")));
-    };
-    let behaviour: Behaviour = card
-        .behaviour
-        .parse()
-        .map_err(|error: behaviour::UnknownWord| sql::Error::Inconsistent(error.to_string()))?;
-    let response = behaviour.respond(tries);
-    let (status, authorized) = match &response {
-        Response::TryAgain => return Ok(None),
-        Response::Approve => (Status::Authorized, amount.minor()),
-        Response::Challenge => (Status::RequiresAction, 0),
-        Response::Decline { .. } => (Status::Declined, 0),
-    };
-    let new = store::NewChargeRow { reference, amount, card: &card, status, authorized };
-    let charge = store::insert_charge(tx, &new, behaviour == Behaviour::Dispute).await?;
-    let Some(charge) = charge else {
-        return Ok(Some(no("duplicate_reference", "The payment has a charge already.")));
-    };
-    *made = Some(charge.id.clone());
-    Ok(Some(match response {
-        Response::Decline { code, detail } => no(code, detail),
-        Response::Challenge => {
-            Outcome::RequiresAction { url: challenge_url(reference), charge: charge.into() }
-        }
-        Response::Approve | Response::TryAgain => Outcome::Approved(charge.into()),
-    }))
-}
-
-async fn challenge(tx: &mut Tx, id: &str, approve: bool) -> Result<Outcome, NoAnswer> {
-    let Some(mut charge) = store::lock(tx, id).await? else { return Ok(unknown_charge()) };
-    if charge.status()? != Status::RequiresAction {
-        return Ok(no("charge_state", "The charge does not wait for the shopper."));
-    }
-    if approve {
-        charge.authorized_minor = charge.amount_minor;
-        store::save(tx, &mut charge, Status::Authorized).await?;
-        return Ok(Outcome::Approved(charge.into()));
-    }
-    store::save(tx, &mut charge, Status::Declined).await?;
-    Ok(no("authentication_failed", "The card's holder did not authenticate."))
-}
-
-async fn capture(tx: &mut Tx, id: &str, amount: Money) -> Result<Outcome, NoAnswer> {
-    let Some(mut charge) = store::lock(tx, id).await? else { return Ok(unknown_charge()) };
-    if charge.status()? != Status::Authorized || charge.currency != amount.currency().code() {
-        return Ok(no("charge_state", "There is nothing to capture in this currency."));
-    }
-    if amount.minor() <= 0 || SANDBOX_CAPTURABLE.take(tx, &[(id, amount.minor())]).await?.is_err() {
-        return Ok(no("amount_too_large", "Not more than was authorized can be captured."));
-    }
-    charge.captured_minor += amount.minor();
-    store::save(tx, &mut charge, Status::Captured).await?;
-    Ok(Outcome::Approved(charge.into()))
-}
-
-async fn void(tx: &mut Tx, id: &str) -> Result<Outcome, NoAnswer> {
-    let Some(mut charge) = store::lock(tx, id).await? else { return Ok(unknown_charge()) };
-    match charge.status()? {
-        Status::RequiresAction | Status::Authorized => {
-            store::save(tx, &mut charge, Status::Voided).await?;
-        }
-        Status::Voided | Status::Declined => {}
-        Status::Captured => return Ok(no("charge_state", "The charge was captured; refund it.")),
-    }
-    Ok(Outcome::Approved(charge.into()))
-}
-
-async fn refund(tx: &mut Tx, id: &str, amount: Money) -> Result<Outcome, NoAnswer> {
-    let Some(mut charge) = store::lock(tx, id).await? else { return Ok(unknown_charge()) };
-    if charge.status()? != Status::Captured || charge.currency != amount.currency().code() {
-        return Ok(no("charge_state", "There is nothing to refund in this currency."));
-    }
-    if amount.minor() <= 0 || SANDBOX_REFUNDABLE.take(tx, &[(id, amount.minor())]).await?.is_err() {
-        return Ok(no("amount_too_large", "Not more than was captured can be refunded."));
-    }
-    charge.refunded_minor += amount.minor();
-    Ok(Outcome::Approved(charge.into()))
-}
-
-fn unknown_charge() -> Outcome {
-    no("invalid_charge", "There is no such charge.")
-}
-
-/// An authorization stands as its charge does: the shopper may have answered a challenge since.
-fn stands(answer: Outcome, charge: Option<ChargeRow>) -> Result<Outcome, NoAnswer> {
-    let Some(charge) = charge else { return Ok(answer) };
-    Ok(match (charge.status()?, answer) {
-        (Status::Authorized | Status::Captured | Status::Voided, _) => {
-            Outcome::Approved(charge.into())
-        }
-        (Status::RequiresAction, _) => Outcome::RequiresAction {
-            url: challenge_url(charge.reference.into()),
-            charge: charge.into(),
-        },
-        (Status::Declined, declined @ Outcome::Declined { .. }) => declined,
-        (Status::Declined, Outcome::Approved(_) | Outcome::RequiresAction { .. }) => {
-            no("authentication_failed", "The card's holder did not authenticate.")
-        }
-    })
-}
-
-#[async_trait]
-impl Processor for Sandbox {
-    async fn tokenize(&self, card: Card) -> Result<Token, Unavailable> {
-        let kept = store::CardRow {
-            token: format!("tok_{}", platform::random::token()),
-            brand: card.number.brand().to_owned(),
-            last4: card.number.last4(),
-            exp_month: card.exp_month,
-            exp_year: card.exp_year,
-            behaviour: Behaviour::of(card.number.digits()).word().to_owned(),
-        };
-        drop(card);
-        store::insert_card(&self.db, &kept).await.map_err(NoAnswer::Storage)?;
-        tokio::time::sleep(self.latency).await;
-        Ok(Token {
-            token: kept.token,
-            brand: kept.brand,
-            last4: kept.last4,
-            exp_month: kept.exp_month,
-            exp_year: kept.exp_year,
-        })
-    }
-
-    async fn authorize(&self, key: &str, charge: NewCharge) -> Result<Outcome, Unavailable> {
-        let NewCharge { reference, amount, token } = &charge;
-        let command = Command::Authorize { reference: *reference, amount: *amount, token };
-        Ok(self.run(key, &command).await?)
-    }
-
-    async fn capture(
-        &self,
-        key: &str,
-        charge: &str,
-        amount: Money,
-    ) -> Result<Outcome, Unavailable> {
-        Ok(self.run(key, &Command::Capture { charge, amount }).await?)
-    }
-
-    async fn void(&self, key: &str, charge: &str) -> Result<Outcome, Unavailable> {
-        Ok(self.run(key, &Command::Void { charge }).await?)
-    }
-
-    async fn refund(&self, key: &str, charge: &str, amount: Money) -> Result<Outcome, Unavailable> {
-        Ok(self.run(key, &Command::Refund { charge, amount }).await?)
-    }
-
-    async fn find(&self, key: &str) -> Result<Option<Outcome>, Unavailable> {
-        let found = store::find(&self.db, key).await.map_err(NoAnswer::Storage)?;
-        let Some((answer, charge)) = found else { return Ok(None) };
-        Ok(Some(stands(answer, charge)?))
-    }
-
-    async fn charges(
-        &self,
-        after: Option<PaymentId>,
-        limit: u32,
-    ) -> Result<Vec<Charge>, Unavailable> {
-        let rows = store::charges(&self.db, after, limit).await.map_err(NoAnswer::Storage)?;
-        Ok(rows.into_iter().map(Charge::from).collect())
     }
 }

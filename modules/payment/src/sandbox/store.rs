@@ -1,12 +1,24 @@
 //! The sandbox's tables.
 
+mod disputes;
+pub mod intents;
+mod notices;
+
 use kernel::id::PaymentId;
 use kernel::{Money, Timestamp};
 use platform::sql::Json;
 use platform::sql::{Db, Error, Result, Tx};
 use uuid::Uuid;
 
+use super::behaviour::{Behaviour, UnknownWord};
+use crate::domain::authentication::Authentication;
 use crate::processor::{Charge, Outcome};
+pub use disputes::{
+    LostRow, STATEMENTS as DISPUTES, close, dispute, dispute_in, due_charge, insert_dispute, lost,
+    overdue, review,
+};
+pub use intents::STATEMENTS as INTENTS;
+pub use notices::{Notice, STATEMENTS as NOTICES, any_due, claim, delivered, failed, secret, tell};
 
 platform::guard! {
     /// The processor takes no more than it set aside.
@@ -14,16 +26,17 @@ platform::guard! {
     used "captured_minor", limit "authorized_minor"
 }
 platform::guard! {
-    /// The processor gives back no more than it took.
+    /// The processor gives back no more than it took and has not lost.
     SANDBOX_REFUNDABLE: "sandbox.refunded", table "charge", key text "id",
-    used "refunded_minor", limit "captured_minor"
+    used "refunded_minor", limit "captured_minor - lost_minor"
 }
 
 macro_rules! charge {
     ($rest:literal) => {
         concat!(
             "select c.id, c.reference, c.amount_minor, c.currency, c.status, c.authorized_minor, \
-             c.captured_minor, c.refunded_minor, t.brand, t.last4 \
+             c.captured_minor, c.refunded_minor, c.lost_minor, c.authorized_until, c.dispute_at, c.authentication, \
+             t.behaviour, t.brand, t.last4 \
              from charge c join card_token t on t.token = c.token ",
             $rest
         )
@@ -32,8 +45,11 @@ macro_rules! charge {
 
 platform::statements! {
     INSERT_CARD = "insert into card_token (token, brand, last4, exp_month, exp_year, behaviour,
-                                           created_at) values ($1, $2, $3, $4, $5, $6, $7)";
-    CARD = "select token, brand, last4, exp_month, exp_year, behaviour from card_token
+                                           created_at, fingerprint)
+                   values ($1, $2, $3, $4, $5, $6, $7, $8)
+                   on conflict do nothing";
+    FINGERPRINT = "select fingerprint from card_token where token = $1";
+    CARD = "select token, fingerprint, brand, last4, exp_month, exp_year, behaviour from card_token
              where token = $1";
     /// Holds the key's row to the end of the unit of work.
     OPEN = "insert into operation (key, parameters, tries, created_at) values ($1, $2, 1, $3)
@@ -42,13 +58,17 @@ platform::statements! {
     ANSWER = "update operation set answer = $2, charge_id = $3 where key = $1";
     FIND = "select answer, charge_id from operation where key = $1 and answer is not null";
     INSERT_CHARGE = "insert into charge (id, reference, token, amount_minor, currency, status,
-                                         authorized_minor, to_be_disputed, version, created_at)
-                     values ($1, $2, $3, $4, $5, $6, $7, $8, 1, $9) on conflict do nothing";
+                                         authorized_minor, to_be_disputed, version, created_at,
+                                         authorized_until, authentication)
+                     values ($1, $2, $3, $4, $5, $6, $7, $8, 1, $9, $10, $11) on conflict do nothing";
     CHARGE = charge!("where c.id = $1");
     /// SQLite has one writer: whoever is in a unit of work holds every row.
     LOCK = charge!("where c.id = $1"), charge!("where c.id = $1 for update of c");
-    SAVE = "update charge set status = $2, authorized_minor = $3, version = version + 1
+    SAVE = "update charge set status = $2, authorized_minor = $3, lost_minor = $4,
+                   authorized_until = $5, dispute_at = $6, authentication = $7, version = version + 1
              where id = $1";
+    COMMANDS = "select key, parameters, answer, created_at from operation
+                 where key > $1 order by key limit $2";
     CHARGES = charge!("where cast($1 as uuid) is null or c.reference > $1
                        order by c.reference limit $2");
 }
@@ -83,6 +103,7 @@ statuses! {
 #[derive(platform::sql::Record)]
 pub struct CardRow {
     pub token: String,
+    pub fingerprint: Option<String>,
     pub brand: String,
     pub last4: String,
     pub exp_month: i64,
@@ -101,6 +122,11 @@ pub struct ChargeRow {
     pub authorized_minor: i64,
     pub captured_minor: i64,
     pub refunded_minor: i64,
+    pub lost_minor: i64,
+    pub authorized_until: Option<Timestamp>,
+    pub dispute_at: Option<Timestamp>,
+    pub authentication: String,
+    behaviour: String,
     brand: String,
     last4: String,
 }
@@ -110,20 +136,33 @@ impl ChargeRow {
     pub fn status(&self) -> Result<Status> {
         Status::parse(&self.status)
     }
-}
 
-impl From<ChargeRow> for Charge {
-    fn from(row: ChargeRow) -> Self {
-        Self {
-            id: row.id,
-            reference: row.reference.into(),
-            currency: row.currency,
-            authorized: row.authorized_minor,
-            held: row.status == Status::Authorized.word(),
-            captured: row.captured_minor,
-            refunded: row.refunded_minor,
-            brand: row.brand,
-            last4: row.last4,
+    /// What its card does.
+    pub fn behaviour(&self) -> Result<Behaviour> {
+        self.behaviour.parse().map_err(|error: UnknownWord| Error::Inconsistent(error.to_string()))
+    }
+
+    /// Whether some of it is set aside.
+    pub fn is_held(&self, now: Timestamp) -> bool {
+        self.status == Status::Authorized.word()
+            && self.authorized_until.is_none_or(|until| now < until)
+    }
+
+    /// What the merchant is told of it.
+    pub fn stands(self, now: Timestamp) -> Charge {
+        Charge {
+            held: self.is_held(now),
+            id: self.id,
+            reference: self.reference.into(),
+            currency: self.currency,
+            authorized: self.authorized_minor,
+            captured: self.captured_minor,
+            refunded: self.refunded_minor,
+            lost: self.lost_minor,
+            authorized_until: self.authorized_until,
+            authentication: self.authentication.parse().unwrap_or_default(),
+            brand: self.brand,
+            last4: self.last4,
         }
     }
 }
@@ -136,6 +175,20 @@ pub struct Opened {
     pub answer: Option<Json<Outcome>>,
 }
 
+/// A command with its final answer, if there is one.
+#[derive(platform::sql::Record)]
+pub struct CommandRow {
+    pub key: String,
+    pub parameters: String,
+    pub answer: Option<Json<Outcome>>,
+    pub created_at: Timestamp,
+}
+
+/// Commands after one, by their keys.
+pub async fn commands(db: &Db, after: &str, limit: i64) -> Result<Vec<CommandRow>> {
+    db.query(COMMANDS).bind(after).bind(limit).all().await
+}
+
 /// A charge to be written.
 pub struct NewChargeRow<'a> {
     pub reference: PaymentId,
@@ -143,6 +196,8 @@ pub struct NewChargeRow<'a> {
     pub card: &'a CardRow,
     pub status: Status,
     pub authorized: i64,
+    pub authentication: Authentication,
+    pub until: Option<Timestamp>,
 }
 
 pub async fn insert_card(db: &Db, card: &CardRow) -> Result<()> {
@@ -156,9 +211,16 @@ pub async fn insert_card(db: &Db, card: &CardRow) -> Result<()> {
         .bind(card.exp_year)
         .bind(card.behaviour.as_str())
         .bind(now)
+        .bind(card.fingerprint.as_deref())
         .execute()
         .await?;
     tx.commit().await
+}
+
+/// What tells a card again.
+pub async fn fingerprint(db: &Db, token: &str) -> Result<Option<String>> {
+    let found: Option<(Option<String>,)> = db.query(FINGERPRINT).bind(token).optional().await?;
+    Ok(found.and_then(|(fingerprint,)| fingerprint))
 }
 
 pub async fn card(tx: &mut Tx, token: &str) -> Result<Option<CardRow>> {
@@ -202,6 +264,11 @@ pub async fn insert_charge(
         authorized_minor: new.authorized,
         captured_minor: 0,
         refunded_minor: 0,
+        lost_minor: 0,
+        authorized_until: new.until,
+        dispute_at: None,
+        authentication: new.authentication.word().to_owned(),
+        behaviour: new.card.behaviour.clone(),
         brand: new.card.brand.clone(),
         last4: new.card.last4.clone(),
     };
@@ -217,6 +284,8 @@ pub async fn insert_charge(
         .bind(charge.authorized_minor)
         .bind(to_be_disputed)
         .bind(now)
+        .bind(charge.authorized_until)
+        .bind(charge.authentication.as_str())
         .execute()
         .await?;
     Ok((inserted == 1).then_some(charge))
@@ -233,9 +302,18 @@ pub async fn save(tx: &mut Tx, charge: &mut ChargeRow, status: Status) -> Result
         .bind(charge.id.as_str())
         .bind(status.word())
         .bind(charge.authorized_minor)
+        .bind(charge.lost_minor)
+        .bind(charge.authorized_until)
+        .bind(charge.dispute_at)
+        .bind(charge.authentication.as_str())
         .execute()
         .await
         .map(drop)
+}
+
+/// A charge.
+pub async fn charge(db: &Db, id: &str) -> Result<Option<ChargeRow>> {
+    db.query(CHARGE).bind(id).optional().await
 }
 
 pub async fn charges(db: &Db, after: Option<PaymentId>, limit: u32) -> Result<Vec<ChargeRow>> {

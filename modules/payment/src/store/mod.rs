@@ -1,47 +1,68 @@
 //! The tables of payments.
 
-mod operations;
-
-use kernel::id::{ChangeId, OrderId, PaymentId};
-use kernel::{Currency, Money, Timestamp};
-use platform::sql::Json;
-use platform::sql::{Db, Error, Result, Tx};
-use uuid::Uuid;
-
-use crate::domain::payment::{Action, CardShown, Decline, Payment, Pays};
-pub use operations::{
-    NewOperation, OfOrder, STATEMENTS as OPERATIONS, asked_by_orders, end_operation,
-    insert_operation, lose_operation, open_of_payment, open_since, operation_by_answer,
-    operation_by_key, operation_by_key_in, operations_of_order, refund_key, refunded, refunds,
-    refunds_in,
-};
-
-platform::guard! {
-    /// What is captured never exceeds what is authorized, captures on their way included.
-    CAPTURABLE: "payment.captured", table "payment", key uuid "id",
-    used "captured_minor", limit "authorized_minor"
-}
-platform::guard! {
-    /// What is refunded never exceeds what is captured, refunds on their way included.
-    REFUNDABLE: "payment.refunded", table "payment", key uuid "id",
-    used "refunded_minor", limit "captured_minor"
-}
-platform::guard! {
-    /// What is spent of a gift card never exceeds what is loaded on it.
-    GIFT_CARD: "gift_card.spent", table "gift_card", key uuid "id",
-    used "spent_minor", limit "balance_minor"
-}
-
 macro_rules! payment {
     ($rest:literal) => {
         concat!(
-            "select id, order_id, purpose, pays, attempt, amount_minor, currency, status, authorized_minor, \
-             captured_minor, refunded_minor, version, events, token, processor_ref, card_brand, \
-             card_last4, decline_code, decline_detail, action_url, action_until, created_at, \
+            "select id, order_id, customer_id, purpose, pays, attempt, amount_minor, currency, status, authorized_minor, \
+             released_minor, captured_minor, refunded_minor, disputed_minor, lost_minor, version, \
+             events, token, fingerprint, authentication, processor_ref, card_brand, card_last4, card_sealed, \
+             decline_code, decline_detail, \
+             action_url, action_until, authorized_until, confirmed_at, tries, due_at, created_at, \
              updated_at from payment ",
             $rest
         )
     };
+}
+
+mod disputes;
+mod events;
+mod exempted;
+mod lists;
+mod operations;
+mod personal;
+mod row;
+
+use kernel::Timestamp;
+use kernel::id::{ChangeId, CustomerId, OrderId, PaymentId};
+use platform::personal::Kept;
+use platform::sql::{Db, Error, Json, Result, Tx};
+use uuid::Uuid;
+
+use crate::domain::payment::{Payment, Pays};
+pub use disputes::{
+    STATEMENTS as DISPUTES, evidence, insert_dispute, move_dispute, newest_dispute,
+    newest_dispute_in, of_order as disputes_of_order, say_evidence,
+};
+pub use events::{
+    KeptEvent, NewEvent, STATEMENTS as EVENTS, Waiting, again, due_events, end_event, event,
+    list as list_events, receive, retry as retry_event,
+};
+pub use exempted::{STATEMENTS as EXEMPTED, forget_exempted, is_exempted};
+pub use lists::{STATEMENTS as LISTS, due, needing, unheld};
+pub use operations::{
+    NewOperation, OfOrder, STATEMENTS as OPERATIONS, asked_by_orders, authorization, end_operation,
+    insert_operation, lose_operation, note_capture, open_of_payment, open_since,
+    operation_by_answer, operation_by_key, operation_by_key_in, operations_of_order, refund_key,
+    refunded, refunds, refunds_in,
+};
+
+pub use personal::{
+    STATEMENTS as PERSONAL, adopt, erase, evidence as kept_evidence, key, of_customer, open,
+    open_answer, seal, seal_body,
+};
+
+use row::PaymentRow;
+
+platform::guard! {
+    /// What is captured never exceeds what is authorized, captures on their way included.
+    CAPTURABLE: "payment.captured", table "payment", key uuid "id",
+    used "captured_minor", limit "authorized_minor - released_minor"
+}
+platform::guard! {
+    /// What is refunded never exceeds what is captured and not lost to a dispute, refunds on their way
+    /// included.
+    REFUNDABLE: "payment.refunded", table "payment", key uuid "id",
+    used "refunded_minor", limit "captured_minor - lost_minor"
 }
 
 /// Of each order and each change the newest attempt. If one is live it is that: none begins beside it.
@@ -75,8 +96,9 @@ platform::statements! {
                      on conflict (id) do update set cancelled_at = $3
                       where payable_change.cancelled_at is null";
     INSERT = "insert into payment (id, order_id, purpose, attempt, amount_minor, currency, status,
-                                   version, token, created_at, updated_at, pays)
-              values ($1, $2, $9, $3, $4, $5, $6, 1, $7, $8, $8, $10) on conflict do nothing";
+                                   version, token, created_at, updated_at, pays, fingerprint,
+                                   customer_id)
+              values ($1, $2, $9, $3, $4, $5, $6, 1, $7, $8, $8, $10, $11, $12) on conflict do nothing";
     FIND = payment!("where id = $1");
     /// SQLite has one writer: whoever is in a unit of work holds every row.
     LOCK = payment!("where id = $1"), payment!("where id = $1 for update");
@@ -87,7 +109,8 @@ platform::statements! {
         payment!("where order_id = $1 order by id"),
         payment!("where order_id = $1 order by id for update");
     LIVE_OF_ORDER = payment!("where order_id = $1
-                               and status not in ('declined', 'voided', 'refunded', 'expired')
+                               and status not in ('declined', 'voided', 'refunded', 'expired', 'lost',
+                                                  'reversing')
                               order by attempt");
     OF_ORDERS =
         newest!("purpose = 'order' and order_id in (select unhex(value, '-') from json_each($1))"),
@@ -105,74 +128,28 @@ platform::statements! {
                                 order by action_until limit $2");
     SAVE = "update payment set status = $2, authorized_minor = $3, events = $4, processor_ref = $5,
                    card_brand = $6, card_last4 = $7, decline_code = $8, decline_detail = $9,
-                   action_url = $10, action_until = $11, updated_at = $12, version = version + 1
+                   action_url = $10, action_until = $11, updated_at = $12, released_minor = $13,
+                   disputed_minor = $14, lost_minor = $15, authorized_until = $16,
+                   confirmed_at = $17, tries = $18, due_at = $19, authentication = $20,
+                   card_sealed = $21,
+                   version = version + 1
              where id = $1";
-}
-
-#[derive(platform::sql::Record)]
-struct PaymentRow {
-    id: Uuid,
-    order_id: Uuid,
-    purpose: String,
-    pays: Uuid,
-    attempt: i64,
-    amount_minor: i64,
-    currency: String,
-    status: String,
-    authorized_minor: i64,
-    captured_minor: i64,
-    refunded_minor: i64,
-    version: i64,
-    events: i64,
-    token: String,
-    processor_ref: Option<String>,
-    card_brand: Option<String>,
-    card_last4: Option<String>,
-    decline_code: Option<String>,
-    decline_detail: Option<String>,
-    action_url: Option<String>,
-    action_until: Option<Timestamp>,
-    created_at: Timestamp,
-    updated_at: Timestamp,
+    /// What an order or a change of it pays stands, or does not any more.
+    STANDS = "update payment set confirmed_at = $2, version = version + 1
+               where order_id = $1 and confirmed_at is null
+                 and exists (select 1 from payable o
+                              where o.order_id = $1 and o.cancelled_at is null)";
+    FALLS = "update payment set confirmed_at = null, version = version + 1
+              where order_id = $1 and confirmed_at is not null";
+    IS_CANCELLED =
+        "select o.cancelled_at is not null or c.cancelled_at is not null from payable o
+           left join payable_change c on c.id = $2 where o.order_id = $1",
+        "select o.cancelled_at is not null or c.cancelled_at is not null from payable o
+           left join payable_change c on c.id = $2 where o.order_id = $1 for update of o";
 }
 
 fn inconsistent(error: impl std::fmt::Display) -> Error {
     Error::Inconsistent(error.to_string())
-}
-
-impl TryFrom<PaymentRow> for Payment {
-    type Error = Error;
-
-    fn try_from(row: PaymentRow) -> Result<Self> {
-        let currency: Currency = row.currency.parse().map_err(inconsistent)?;
-        let pays = Pays::from_word(&row.purpose, row.pays);
-        Ok(Self {
-            id: row.id.into(),
-            order_id: row.order_id.into(),
-            pays: pays.ok_or_else(|| inconsistent(format!("{:?} pays nothing", row.purpose)))?,
-            attempt: row.attempt,
-            amount: Money::from_minor(row.amount_minor, currency),
-            status: row.status.parse().map_err(inconsistent)?,
-            authorized: row.authorized_minor,
-            captured: row.captured_minor,
-            refunded: row.refunded_minor,
-            version: row.version,
-            events: row.events,
-            token: row.token,
-            processor_ref: row.processor_ref,
-            card: row
-                .card_brand
-                .zip(row.card_last4)
-                .map(|(brand, last4)| CardShown { brand, last4 }),
-            decline: row
-                .decline_code
-                .zip(row.decline_detail)
-                .map(|(code, detail)| Decline { code, detail }),
-            action: row.action_url.zip(row.action_until).map(|(url, until)| Action { url, until }),
-            created_at: row.created_at,
-            updated_at: row.updated_at,
-        })
-    }
 }
 
 fn each<R, T: TryFrom<R, Error = Error>>(rows: Vec<R>) -> Result<Vec<T>> {
@@ -188,7 +165,21 @@ pub async fn next_attempt(tx: &mut Tx, order: OrderId) -> Result<Option<i64>> {
 /// Remembers that nothing may be authorized for the order any more.
 pub async fn cancel_order(tx: &mut Tx, order: OrderId) -> Result<()> {
     let now = tx.now();
-    tx.query(CANCEL_ORDER).bind(order.uuid()).bind(now).execute().await.map(drop)
+    tx.query(CANCEL_ORDER).bind(order.uuid()).bind(now).execute().await?;
+    tx.query(FALLS).bind(order.uuid()).execute().await.map(drop)
+}
+
+/// Remembers that what the payments of an order pay stands.
+pub async fn confirm(tx: &mut Tx, order: OrderId) -> Result<()> {
+    let now = tx.now();
+    tx.query(STANDS).bind(order.uuid()).bind(now).execute().await.map(drop)
+}
+
+/// Whether what a payment pays was called off, with the order's row held.
+pub async fn is_cancelled(tx: &mut Tx, order: OrderId, pays: Pays) -> Result<bool> {
+    let query = tx.query(IS_CANCELLED).bind(order.uuid()).bind(pays.change().map(ChangeId::uuid));
+    let row: Option<(bool,)> = query.optional().await?;
+    Ok(row.is_some_and(|(is_cancelled,)| is_cancelled))
 }
 
 /// Holds a change of the order that is to be paid; false when it came to nothing.
@@ -219,6 +210,8 @@ pub async fn insert(tx: &mut Tx, payment: &Payment) -> Result<bool> {
         .bind(payment.created_at)
         .bind(payment.pays.word())
         .bind(payment.pays.change().map_or(payment.order_id.uuid(), ChangeId::uuid))
+        .bind(payment.fingerprint.as_deref())
+        .bind(payment.customer.map(CustomerId::uuid))
         .execute()
         .await?;
     Ok(inserted == 1)
@@ -296,7 +289,10 @@ pub async fn overdue_actions(db: &Db, now: Timestamp, limit: i64) -> Result<Vec<
 /// Saves a payment that is held. What is captured and refunded belongs to the guards.
 pub async fn save(tx: &mut Tx, payment: &Payment) -> Result<()> {
     let now = tx.now();
-    let card = payment.card.as_ref();
+    let (card, sealed) = (payment.shown(), payment.card.as_ref().and_then(Kept::sealed));
+    if card.is_some() && payment.customer.is_some() {
+        return Err(inconsistent(format!("payment {}: its card is not sealed", payment.id)));
+    }
     let decline = payment.decline.as_ref();
     let action = payment.action.as_ref();
     tx.query(SAVE)
@@ -312,6 +308,15 @@ pub async fn save(tx: &mut Tx, payment: &Payment) -> Result<()> {
         .bind(action.map(|action| action.url.as_str()))
         .bind(action.map(|action| action.until))
         .bind(now)
+        .bind(payment.released)
+        .bind(payment.disputed)
+        .bind(payment.lost)
+        .bind(payment.authorized_until)
+        .bind(payment.confirmed_at)
+        .bind(payment.tries)
+        .bind(payment.due_at)
+        .bind(payment.authentication.word())
+        .bind(sealed)
         .execute()
         .await
         .map(drop)

@@ -10,13 +10,15 @@ use platform::sql::{Db, Error, Result, Tx};
 use uuid::Uuid;
 
 use super::{each, inconsistent};
+use crate::domain::authentication::Exemption;
 use crate::domain::payment::{Operation, Payment};
 use crate::domain::status::{Kind, Progress};
 
 macro_rules! operation {
     ($rest:literal) => {
         concat!(
-            "select id, payment_id, kind, key, amount_minor, state, answer_scope, answer_key \
+            "select id, payment_id, kind, key, amount_minor, challenge, exemption, state, \
+             answer_scope, answer_key \
              from payment_operation ",
             $rest
         )
@@ -26,8 +28,8 @@ macro_rules! operation {
 platform::statements! {
     INSERT_OPERATION =
         "insert into payment_operation (id, payment_id, kind, key, amount_minor, state, answer_scope,
-                                        answer_key, started_at, updated_at)
-         values ($1, $2, $3, $4, $5, 'started', $6, $7, $8, $8) on conflict do nothing";
+                                        answer_key, started_at, updated_at, challenge, exemption)
+         values ($1, $2, $3, $4, $5, 'started', $6, $7, $8, $8, $9, $10) on conflict do nothing";
     /// An operation ends once, whoever learns its outcome first.
     END_OPERATION = "update payment_operation set state = $2, error = $3, updated_at = $4,
                             ended_at = $4
@@ -54,6 +56,13 @@ platform::statements! {
                         where p.order_id >= $1 and p.order_id <= $2 and o.kind = 'refund'
                           and o.state = 'succeeded' and o.key like 'order:%'
                         group by p.order_id";
+    /// The newest: one whose exemption was not granted is made again without it.
+    AUTHORIZATION = operation!("where payment_id = $1 and kind = 'authorize'
+                                order by id desc limit 1");
+    /// A capture that somebody made at the processor, and not the shop.
+    NOTE_CAPTURE = "insert into payment_operation (id, payment_id, kind, key, amount_minor, state,
+                                                   started_at, updated_at, ended_at)
+                    values ($1, $2, 'capture', $3, $4, 'succeeded', $5, $5, $5)";
     REFUNDED = "select cast(coalesce(sum(amount_minor), 0) as bigint) from payment_operation
                  where payment_id = $1 and kind = 'refund' and state = 'succeeded'";
 }
@@ -65,6 +74,8 @@ struct OperationRow {
     kind: String,
     key: String,
     amount_minor: i64,
+    challenge: bool,
+    exemption: Option<String>,
     state: String,
     answer_scope: Option<String>,
     answer_key: Option<String>,
@@ -97,6 +108,13 @@ impl TryFrom<OperationRow> for Operation {
             kind: row.kind.parse().map_err(inconsistent)?,
             key: row.key,
             amount: row.amount_minor,
+            challenge: row.challenge,
+            exemption: row
+                .exemption
+                .as_deref()
+                .map(str::parse)
+                .transpose()
+                .map_err(inconsistent)?,
             progress: row.state.parse().map_err(inconsistent)?,
             answers: row.answer_scope.zip(row.answer_key),
         })
@@ -113,6 +131,10 @@ pub struct NewOperation<'a> {
     pub key: String,
     /// How much it is about.
     pub amount: i64,
+    /// Whether the shopper has to authenticate.
+    pub challenge: bool,
+    /// Why authentication is asked to be left out.
+    pub exemption: Option<Exemption>,
     /// The command that is answered at its end.
     pub answers: Option<&'a idempotency::Key>,
 }
@@ -125,6 +147,8 @@ pub async fn insert_operation(tx: &mut Tx, new: NewOperation<'_>) -> Result<Opti
         kind: new.kind,
         key: new.key,
         amount: new.amount,
+        challenge: new.challenge,
+        exemption: new.exemption,
         progress: Progress::Started,
         answers: new.answers.map(|key| (key.scope.clone(), key.key.clone())),
     };
@@ -139,6 +163,8 @@ pub async fn insert_operation(tx: &mut Tx, new: NewOperation<'_>) -> Result<Opti
         .bind(operation.answers.as_ref().map(|(scope, _)| scope.as_str()))
         .bind(operation.answers.as_ref().map(|(_, key)| key.as_str()))
         .bind(now)
+        .bind(operation.challenge)
+        .bind(operation.exemption.map(Exemption::word))
         .execute()
         .await?;
     Ok((inserted == 1).then_some(operation))
@@ -226,6 +252,20 @@ pub async fn asked_by_orders(
     let query = db.query(ASKED_BY_ORDERS).bind(first.uuid()).bind(last.uuid());
     let rows: Vec<(Uuid, i64)> = query.all().await?;
     Ok(rows.into_iter().map(|(order, sum)| (order.into(), sum)).collect())
+}
+
+/// The call that a payment was authorized with.
+pub async fn authorization(db: &Db, id: PaymentId) -> Result<Option<Operation>> {
+    let row: Option<OperationRow> = db.query(AUTHORIZATION).bind(id.uuid()).optional().await?;
+    row.map(Operation::try_from).transpose()
+}
+
+/// Notes what was taken at the processor without a call of the shop.
+pub async fn note_capture(tx: &mut Tx, payment: &Payment, amount: i64) -> Result<()> {
+    let (id, now) = (kernel::id::EventId::new().uuid(), tx.now());
+    let key = format!("found:{}:{}", payment.id, payment.version);
+    let query = tx.query(NOTE_CAPTURE).bind(id).bind(payment.id.uuid()).bind(key);
+    query.bind(amount).bind(now).execute().await.map(drop)
 }
 
 /// What has been refunded for good, in minor units.

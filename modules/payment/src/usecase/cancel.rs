@@ -6,7 +6,7 @@ use kernel::ports::Unavailable;
 use super::operate;
 use crate::Payments;
 use crate::domain::payment::Payment;
-use crate::domain::status::{Kind, Status};
+use crate::domain::status::{Fact, Kind, Status};
 use crate::error::{Error, Refusal, Result};
 use crate::store;
 
@@ -33,10 +33,12 @@ pub async fn cancel_charge(payments: &Payments, order: OrderId, change: ChangeId
 
 /// Lets go of the live payments of an order, one after the other; only of those of a change when one is
 /// named.
-async fn let_all_go(payments: &Payments, order: OrderId, only: Option<ChangeId>) -> Result<()> {
+pub async fn let_all_go(payments: &Payments, order: OrderId, only: Option<ChangeId>) -> Result<()> {
     for _ in 0..MOVES_MAX {
         let mut live = store::live_of_order(&payments.db, order).await?;
         live.retain(|payment| only.is_none() || payment.pays.change() == only);
+        // Who gave back what is disputed would pay it twice. It is given back when the shop has won.
+        live.retain(|payment| payment.status != Status::Disputed);
         if live.is_empty() {
             return Ok(());
         }
@@ -55,7 +57,7 @@ async fn let_all_go(payments: &Payments, order: OrderId, only: Option<ChangeId>)
     Err(Unavailable::new("payments", "the payment could not be cancelled yet").into())
 }
 
-/// Voids what is set aside, or refunds the rest of what was taken. Nothing is done when the payment
+/// Voids what is set aside, or else refunds the rest of what was taken. Nothing is done when the payment
 /// has moved since it was `seen`: a shopper who authenticated in time is not to lose the payment.
 pub async fn let_go(payments: &Payments, seen: &Payment) -> Result<()> {
     let mut tx = payments.db.begin("payment.let_go").await?;
@@ -65,21 +67,15 @@ pub async fn let_go(payments: &Payments, seen: &Payment) -> Result<()> {
     }
     let (kind, amount) = match payment.status {
         Status::ActionRequired => (Kind::Void, 0),
-        Status::Authorized => (Kind::Void, payment.authorized),
-        Status::Captured | Status::PartiallyRefunded if payment.refundable() > 0 => {
+        status if payment.held() > 0 && status.after(Fact::VoidStarted).is_some() => {
+            (Kind::Void, payment.held())
+        }
+        status if payment.refundable() > 0 && status.is_refundable() => {
             (Kind::Refund, payment.refundable())
         }
-        Status::Captured
-        | Status::PartiallyRefunded
-        | Status::Authorizing
-        | Status::Unknown
-        | Status::Capturing
-        | Status::Voiding
-        | Status::Refunded
-        | Status::Voided
-        | Status::Declined
-        | Status::Expired => return Ok(()),
+        _ => return Ok(()),
     };
+    payment.confirmed_at = None;
     let operation = operate::begin(&mut tx, &mut payment, kind, amount, None).await?;
     tx.commit().await?;
     operate::first(payments, &payment, &operation).await.map(drop)

@@ -25,6 +25,8 @@ pub async fn answer(payments: &Payments, id: PaymentId, approve: bool) -> Result
         kind,
         key: key.clone(),
         amount: payment.amount.minor(),
+        challenge: false,
+        exemption: None,
         answers: None,
     };
     if let Some(operation) = store::insert_operation(&mut tx, new).await? {

@@ -5,23 +5,29 @@ use kernel::id::PaymentId;
 use kernel::problem::{Problem, code};
 use platform::audit::Actor;
 use platform::idempotency::{self, Answer, Claim, Key};
+use platform::personal::Kept;
+use platform::sql::Tx;
 
-use super::{noted, operate};
+use super::{look, noted, operate};
 use crate::Payments;
 use crate::domain::payment::{Operation, Payment};
-use crate::domain::status::Kind;
+use crate::domain::status::{Kind, Status};
 use crate::error::{Refusal, Result};
 use crate::store;
 
 /// A command of the staff.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Command {
-    /// Take the whole of what is set aside.
-    Capture,
+    /// Take this much of what is set aside, or all of it.
+    Capture(Option<Money>),
     /// Let it go.
     Void,
     /// Give a part of what was taken back.
     Refund(Money),
+    /// Say this to the open dispute.
+    Evidence(String),
+    /// Give the open dispute up.
+    Accept,
 }
 
 /// An answer, and whether it is that of an earlier request with the same key.
@@ -42,11 +48,20 @@ pub async fn command(
     key: &Key,
     actor: &Actor,
 ) -> Result<Answered> {
+    let seen = match command {
+        Command::Void => Some(operate::load(payments, id).await?),
+        _ => None,
+    };
+    let said = match &command {
+        Command::Evidence(text) => Some(evidence(payments, id, text).await?),
+        _ => None,
+    };
     let mut tx = payments.db.begin("payment.command").await?;
     let begun = match idempotency::claim(&mut tx, key).await? {
         Claim::Done(answer) => {
             // Who stored it may share this unit's group: only the commit makes it durable.
             tx.commit().await?;
+            let answer = store::open_answer(&payments.db, key, answer).await?;
             return Ok(Answered { answer, replayed: true });
         }
         claim @ Claim::Reused => return Err(refused(&claim)),
@@ -55,22 +70,44 @@ pub async fn command(
             None
         }
         Claim::Fresh => {
+            if let Some(seen) = &seen {
+                may_be_let_go(&mut tx, seen).await?;
+            }
             let mut payment = operate::lock(&mut tx, id).await?;
-            let (kind, amount) = asked(&payment, command)?;
+            let (kind, amount) = asked(&payment, &command)?;
             let before = payment.status;
             let begun = operate::begin(&mut tx, &mut payment, kind, amount, Some(key)).await?;
+            if let Some(said) = &said
+                && !store::say_evidence(&mut tx, id, said).await?
+            {
+                return Err(Refusal::Answered.into());
+            }
             noted::asked(&mut tx, actor, before, &payment, &begun).await?;
             tx.commit().await?;
             Some((payment, begun))
         }
     };
     let replayed = begun.is_none();
+    let is_judged = begun.as_ref().is_some_and(|(_, it)| it.kind.is_of_dispute());
     finish(payments, begun, key).await?;
+    if is_judged && let Err(error) = look::look(payments, id).await {
+        tracing::info!(payment = %id, %error, "what became of a dispute will be told");
+    }
     match idempotency::find(&payments.db, key).await? {
-        Some(Claim::Done(answer)) => Ok(Answered { answer, replayed }),
+        Some(Claim::Done(answer)) => {
+            let answer = store::open_answer(&payments.db, key, answer).await?;
+            Ok(Answered { answer, replayed })
+        }
         Some(claim) => Err(refused(&claim)),
         None => Err(refused(&Claim::Running)),
     }
+}
+
+/// What the staff says to a dispute may name whoever paid.
+async fn evidence(payments: &Payments, id: PaymentId, text: &str) -> Result<Kept<String>> {
+    let payment = operate::load(payments, id).await?;
+    let key = store::key(&payments.db, payment.customer).await?;
+    Ok(store::kept_evidence(text, &payment, key.as_deref())?)
 }
 
 async fn finish(payments: &Payments, begun: Option<(Payment, Operation)>, key: &Key) -> Result<()> {
@@ -83,16 +120,29 @@ async fn finish(payments: &Payments, begun: Option<(Payment, Operation)>, key: &
     Ok(())
 }
 
-fn asked(payment: &Payment, command: Command) -> Result<(Kind, i64)> {
+/// Nobody lets go of what an order that stands is paid with. The order's row is taken before that of the
+/// payment, as whoever calls the order off does.
+async fn may_be_let_go(tx: &mut Tx, seen: &Payment) -> Result<()> {
+    seen.clone().start(Kind::Void)?;
+    if seen.status == Status::Reversing || store::is_cancelled(tx, seen.order_id, seen.pays).await?
+    {
+        return Ok(());
+    }
+    Err(Refusal::OrderStands(seen.order_id).into())
+}
+
+fn asked(payment: &Payment, command: &Command) -> Result<(Kind, i64)> {
+    let within = |amount: &Money| {
+        let is_good = amount.currency() == payment.currency() && amount.minor() > 0;
+        if is_good { Ok(amount.minor()) } else { Err(Refusal::Amount) }
+    };
     Ok(match command {
-        Command::Capture => (Kind::Capture, payment.authorized),
-        Command::Void => (Kind::Void, payment.authorized),
-        Command::Refund(amount) => {
-            if amount.currency() != payment.currency() || amount.minor() <= 0 {
-                return Err(Refusal::Amount.into());
-            }
-            (Kind::Refund, amount.minor())
-        }
+        Command::Capture(None) => (Kind::Capture, payment.held()),
+        Command::Capture(Some(amount)) => (Kind::Capture, within(amount)?),
+        Command::Void => (Kind::Void, payment.held()),
+        Command::Refund(amount) => (Kind::Refund, within(amount)?),
+        Command::Evidence(_) => (Kind::Evidence, payment.disputed),
+        Command::Accept => (Kind::Accept, payment.disputed),
     })
 }
 

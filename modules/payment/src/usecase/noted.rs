@@ -24,6 +24,8 @@ const fn actions(kind: Kind) -> Option<(&'static str, &'static str)> {
         Kind::Capture => Some(("payment.capture", "payment.capture_refused")),
         Kind::Void => Some(("payment.void", "payment.void_refused")),
         Kind::Refund => Some(("payment.refund", "payment.refund_refused")),
+        Kind::Evidence => Some(("payment.dispute_evidence", "payment.dispute_evidence_refused")),
+        Kind::Accept => Some(("payment.dispute_accept", "payment.dispute_accept_refused")),
         Kind::Authorize | Kind::Approve | Kind::Decline => None,
     }
 }

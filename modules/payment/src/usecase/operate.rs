@@ -3,24 +3,30 @@
 
 use std::time::Duration;
 
-use kernel::Money;
-use kernel::id::PaymentId;
-use kernel::ports::Unavailable;
+use chrono::TimeDelta;
+use kernel::id::{CustomerId, PaymentId};
+use kernel::ports::{PersonKey, Unavailable};
 use kernel::problem::{Problem, code};
+use kernel::{Money, Timestamp};
+use platform::guard::Guard;
+use platform::personal::Kept;
 use platform::sql::Tx;
-use platform::{fault, idempotency, sql};
+use platform::{backoff, fault, idempotency, sql};
 
-use super::noted;
+use super::{authenticate, noted};
 use crate::Payments;
-use crate::domain::payment::{Operation, Payment, Told};
+use crate::domain::outcome::{Telling, Times, Told};
+use crate::domain::payment::{Operation, Payment};
 use crate::domain::status::{Fact, Kind, Progress};
 use crate::error::{Error, Refusal, Result};
-use crate::processor::{NewCharge, Outcome};
+use crate::processor::{Answer, NewCharge, Outcome};
 use crate::store::{self, CAPTURABLE, NewOperation, REFUNDABLE};
 use crate::view::PaymentBody;
 
 /// The calls of a payment that are finished in one go.
 pub const OPEN_MAX: i64 = 64;
+/// The longest pause before a capture that was refused is tried again, in milliseconds: a day.
+const CAPTURE_RETRY_MAX_MS: u64 = 86_400_000;
 /// The pause before a payment that somebody else moved is looked at again.
 const LOST_RACE_PAUSE: Duration = Duration::from_millis(5);
 
@@ -49,20 +55,16 @@ pub async fn begin_as(
     answers: Option<&idempotency::Key>,
 ) -> Result<Operation> {
     payment.start(kind)?;
-    let guard = match kind {
-        Kind::Capture => Some(CAPTURABLE),
-        Kind::Refund => Some(REFUNDABLE),
-        Kind::Authorize | Kind::Approve | Kind::Decline | Kind::Void => None,
-    };
-    if let Some(guard) = guard
+    if let Some((guard, left)) = bound(payment, kind)
         && !(kind == Kind::Refund && fault::bug("refund_is_not_bounded"))
         && guard.take(tx, &[(payment.id, amount)]).await?.is_err()
     {
-        let left = Money::from_minor(payment.refundable(), payment.currency());
-        return Err(Refusal::TooMuch { left }.into());
+        let left = Money::from_minor(left, payment.currency());
+        return Err(Refusal::TooMuch { wanted: kind, left }.into());
     }
     store::save(tx, payment).await?;
-    let new = NewOperation { payment, kind, key, amount, answers };
+    let new =
+        NewOperation { payment, kind, key, amount, challenge: false, exemption: None, answers };
     // The key of a command stays used after its stored answer was forgotten.
     let used = || {
         Refusal::Key(Box::new(Problem::new(
@@ -71,6 +73,20 @@ pub async fn begin_as(
         )))
     };
     Ok(store::insert_operation(tx, new).await?.ok_or_else(used)?)
+}
+
+/// What limits a call of this kind, and how much of it is left.
+const fn bound(payment: &Payment, kind: Kind) -> Option<(Guard, i64)> {
+    match kind {
+        Kind::Capture => Some((CAPTURABLE, payment.held())),
+        Kind::Refund => Some((REFUNDABLE, payment.refundable())),
+        Kind::Authorize
+        | Kind::Approve
+        | Kind::Decline
+        | Kind::Void
+        | Kind::Evidence
+        | Kind::Accept => None,
+    }
 }
 
 /// Waits a moment after somebody else moved a payment, so that their commit can be read.
@@ -111,17 +127,26 @@ async fn run(
     operation: &Operation,
     ask: bool,
 ) -> Result<Payment> {
-    let called = call(payments, payment, operation, ask);
-    let outcome = match tokio::time::timeout(payments.settings.processor_wait(), called).await {
-        Ok(answered) => answered,
-        Err(late) => Err(Unavailable::new("the payment processor", late)),
-    };
-    match outcome {
-        Ok(outcome) => record(payments, operation, &outcome).await,
+    match in_time(payments, call(payments, payment, operation, ask)).await {
+        Ok(outcome) => match record(payments, payment.customer, operation, &outcome).await? {
+            (payment, None) => Ok(payment),
+            (payment, Some(again)) => Box::pin(first(payments, &payment, &again)).await,
+        },
         Err(error) => {
             record_lost(payments, operation, &error).await?;
             Err(error.into())
         }
+    }
+}
+
+/// An answer of the processor that does not come in time is none.
+pub async fn in_time<T>(
+    payments: &Payments,
+    call: impl Future<Output = std::result::Result<T, Unavailable>>,
+) -> std::result::Result<T, Unavailable> {
+    match tokio::time::timeout(payments.settings.processor_wait(), call).await {
+        Ok(answered) => answered,
+        Err(late) => Err(Unavailable::new("the payment processor", late)),
     }
 }
 
@@ -139,17 +164,19 @@ async fn call(
     let processor = &payments.processor;
     let key = operation.key.as_str();
     let key = if ask && fault::bug("retry_takes_a_new_key") { "again" } else { key };
-    if ask && let Some(outcome) = processor.find(key).await? {
+    let known = payment.processor_ref.as_deref();
+    if ask && let Some(outcome) = processor.find(key, known).await? {
         return Ok(outcome);
     }
     let amount = Money::from_minor(operation.amount, payment.currency());
-    let charge = payment.processor_ref.as_deref().unwrap_or_default();
+    let charge = known.unwrap_or_default();
     let what = match operation.kind {
         Kind::Authorize => "sandbox.authorize",
         Kind::Approve | Kind::Decline => "sandbox.challenge",
         Kind::Capture => "sandbox.capture",
         Kind::Void => "sandbox.void",
         Kind::Refund => "sandbox.refund",
+        Kind::Evidence | Kind::Accept => "sandbox.dispute",
     };
     let uncalled = (operation.kind == Kind::Void && fault::bug("void_is_not_called"))
         || (operation.kind == Kind::Capture && fault::bug("capture_is_not_called"));
@@ -159,22 +186,41 @@ async fn call(
     fault::point("before call of", what);
     let outcome = match operation.kind {
         Kind::Authorize => {
-            let token = payment.token.clone();
-            processor.authorize(key, NewCharge { reference: payment.id, amount, token }).await
+            let charge = NewCharge {
+                reference: payment.id,
+                amount,
+                token: payment.token.clone(),
+                challenge: operation.challenge,
+                exemption: operation.exemption,
+            };
+            processor.authorize(key, charge).await
         }
         Kind::Approve => payments.sandbox.challenge(key, charge, true).await,
         Kind::Decline => payments.sandbox.challenge(key, charge, false).await,
         Kind::Capture => processor.capture(key, charge, amount).await,
         Kind::Void => processor.void(key, charge).await,
         Kind::Refund => processor.refund(key, charge, amount).await,
+        Kind::Evidence => {
+            let said = store::evidence(&payments.db, payment.id).await;
+            let said = said.map_err(|error| Unavailable::new("payments", error))?;
+            processor.answer(key, charge, Answer::Evidence(&said)).await
+        }
+        Kind::Accept => processor.answer(key, charge, Answer::Accept).await,
     };
     fault::point("after call of", what);
     outcome
 }
 
 /// Ends the call with its outcome: the payment, the event, the amount that was not needed and the
-/// stored answer, in one commit. Whoever comes second changes nothing.
-async fn record(payments: &Payments, operation: &Operation, outcome: &Outcome) -> Result<Payment> {
+/// stored answer, in one commit. Whoever comes second changes nothing. What the outcome asks to be called
+/// next is written down in the same commit.
+async fn record(
+    payments: &Payments,
+    customer: Option<CustomerId>,
+    operation: &Operation,
+    outcome: &Outcome,
+) -> Result<(Payment, Option<Operation>)> {
+    let key = store::key(&payments.db, customer).await?;
     let mut tx = payments.db.begin("payment.record").await?;
     let mut payment = lock(&mut tx, operation.payment_id).await?;
     let refused = match outcome {
@@ -186,7 +232,12 @@ async fn record(payments: &Payments, operation: &Operation, outcome: &Outcome) -
     if !store::end_operation(&mut tx, operation.id, progress, code).await? {
         // Who ended it may share this unit's group: only the commit makes what was read durable.
         tx.commit().await?;
-        return Ok(payment);
+        return Ok((payment, None));
+    }
+    if operation.is_to_be_authenticated(outcome, payment.status) {
+        let again = authenticate::again(&mut tx, &payment, operation).await?;
+        tx.commit().await?;
+        return Ok((payment, again));
     }
     if refused.is_some() {
         give_back(&mut tx, &mut payment, operation).await?;
@@ -194,24 +245,26 @@ async fn record(payments: &Payments, operation: &Operation, outcome: &Outcome) -
     // The guard counts refunds that are on their way too: without any, none was given for good.
     let refunded =
         if payment.refunded == 0 { 0 } else { store::refunded(&mut tx, payment.id).await? };
-    let until = tx.now() + payments.settings.challenge_wait();
-    let told = payment.record(operation.kind, outcome, refunded, until);
-    if let Some(told) = told {
-        payment.events += 1;
-        if !fault::bug("payment_is_not_told") {
-            tell(&mut tx, &payment, told, operation)?;
-        }
+    let times = times(payments, &payment, tx.now());
+    let before = payment.authentication;
+    if let Some(telling) = payment.record(operation, outcome, refunded, &times) {
+        tell(&mut tx, &mut payment, telling, operation.answers.is_some())?;
     }
+    store::seal(&mut payment, key.as_deref())?;
     store::save(&mut tx, &payment).await?;
-    if let Some((scope, key)) = &operation.answers {
+    authenticate::done(&mut tx, before, &payment).await?;
+    if let Some((scope, name)) = &operation.answers {
         if let Some((code, _)) = refused {
             noted::refused(&mut tx, &payment, operation, code).await?;
         }
-        let answer = answer(&payment, refused);
-        idempotency::finish(&mut tx, scope, key, &answer).await?;
+        let mut answer = answer(&payment, key.as_deref(), outcome);
+        if let Some(key) = &key {
+            answer.body = store::seal_body(key, scope, name, &answer.body)?;
+        }
+        idempotency::finish(&mut tx, scope, name, &answer).await?;
     }
     tx.commit().await?;
-    Ok(payment)
+    Ok((payment, None))
 }
 
 async fn record_lost(
@@ -225,7 +278,7 @@ async fn record_lost(
         return Ok(());
     }
     if operation.kind == Kind::Authorize
-        && let Some(status) = payment.status.after(Fact::Lost)
+        && let Some(status) = payment.status.after(Fact::AnswerLost)
     {
         payment.status = status;
         store::save(&mut tx, &payment).await?;
@@ -233,42 +286,66 @@ async fn record_lost(
     Ok(tx.commit().await?)
 }
 
+/// A payment that must be there, with its card to be shown.
+pub async fn load_shown(payments: &Payments, id: PaymentId) -> Result<Payment> {
+    let mut payment = load(payments, id).await?;
+    store::open(&payments.db, std::slice::from_mut(&mut payment)).await?;
+    Ok(payment)
+}
+
 /// A payment that must be there, held to the end of the unit of work.
 pub async fn lock(tx: &mut Tx, id: PaymentId) -> Result<Payment> {
     Ok(store::lock(tx, id).await?.ok_or(Refusal::NotFound(id))?)
 }
 
+/// What follows an answer that is recorded now.
+pub fn times(payments: &Payments, payment: &Payment, now: Timestamp) -> Times {
+    let settings = &payments.settings;
+    let tries = payment.tries + 1;
+    let pause = backoff::pause(
+        u32::try_from(tries).unwrap_or(u32::MAX),
+        settings.capture_retry_ms,
+        CAPTURE_RETRY_MAX_MS,
+    );
+    let pause = TimeDelta::from_std(pause).unwrap_or(TimeDelta::MAX);
+    Times {
+        now,
+        challenge_until: now + settings.challenge_wait(),
+        retry_at: (tries < settings.capture_tries_max).then(|| now + pause),
+    }
+}
+
 async fn give_back(tx: &mut Tx, payment: &mut Payment, operation: &Operation) -> Result<()> {
-    let guard = match operation.kind {
-        Kind::Capture => CAPTURABLE,
-        Kind::Refund => REFUNDABLE,
-        Kind::Authorize | Kind::Approve | Kind::Decline | Kind::Void => return Ok(()),
-    };
+    let Some((guard, _)) = bound(payment, operation.kind) else { return Ok(()) };
     let given = guard.give(tx, &[(payment.id, operation.amount)]).await?;
     let lost =
         |_| Error::Storage(sql::Error::Inconsistent(format!("{}: less was taken", guard.name)));
     given.map_err(lost)?;
-    match operation.kind {
-        Kind::Capture => payment.captured -= operation.amount,
-        Kind::Refund => payment.refunded -= operation.amount,
-        Kind::Authorize | Kind::Approve | Kind::Decline | Kind::Void => {}
+    if operation.kind == Kind::Capture {
+        payment.captured -= operation.amount;
+    } else {
+        payment.refunded -= operation.amount;
     }
     Ok(())
 }
 
-fn tell(tx: &mut Tx, payment: &Payment, told: Told, operation: &Operation) -> sql::Result<()> {
-    let amount = match told {
-        Told::Captured | Told::Refunded => Money::from_minor(operation.amount, payment.currency()),
-        Told::ActionRequired | Told::Authorized | Told::Failed | Told::Voided => payment.amount,
-    };
-    let reason = match told {
-        Told::Failed => payment.decline.as_ref().map(|decline| decline.code.clone()),
-        Told::ActionRequired
-        | Told::Authorized
-        | Told::Captured
-        | Told::Voided
-        | Told::Refunded => None,
-    };
+/// Tells what happened to a payment that is held and about to be saved. `by_staff` is whether the staff
+/// asked for it at the payment itself.
+pub fn tell(
+    tx: &mut Tx,
+    payment: &mut Payment,
+    telling: Telling,
+    by_staff: bool,
+) -> sql::Result<()> {
+    payment.events += 1;
+    if fault::bug("payment_is_not_told") {
+        return Ok(());
+    }
+    let Telling { told, mut amount, reason } = telling;
+    if told == Told::Captured && fault::bug("part_is_told_as_whole") {
+        amount = payment.authorized;
+    }
+    let amount = Money::from_minor(amount, payment.currency());
     macro_rules! emit {
         ($event:ident) => {
             tx.emit(
@@ -278,6 +355,8 @@ fn tell(tx: &mut Tx, payment: &Payment, told: Told, operation: &Operation) -> sq
                     change_id: payment.pays.change(),
                     amount,
                     reason,
+                    charge: payment.processor_ref.clone(),
+                    by_staff,
                 },
                 payment.events,
             )
@@ -290,13 +369,21 @@ fn tell(tx: &mut Tx, payment: &Payment, told: Told, operation: &Operation) -> sq
         Told::Failed => emit!(PaymentFailed),
         Told::Voided => emit!(PaymentVoided),
         Told::Refunded => emit!(PaymentRefunded),
+        Told::Disputed => emit!(PaymentDisputed),
+        Told::DisputeClosed => emit!(PaymentDisputeClosed),
     }
 }
 
-fn answer(payment: &Payment, refused: Option<(&str, &str)>) -> idempotency::Answer {
-    let (status, body) = match refused {
-        None => (200, serde_json::to_string(&PaymentBody::from(payment))),
-        Some((code, detail)) => {
+/// The answer to a command. It shows the card that the processor names, unless nothing may be kept of whose it is.
+fn answer(payment: &Payment, key: Option<&PersonKey>, outcome: &Outcome) -> idempotency::Answer {
+    let (status, body) = match outcome {
+        Outcome::Approved(charge) | Outcome::RequiresAction { charge, .. } => {
+            let may_be_kept = key.is_some() || payment.customer.is_none();
+            let card = may_be_kept.then(|| Kept::Plain(charge.card()));
+            let shown = Payment { card, ..payment.clone() };
+            (200, serde_json::to_string(&PaymentBody::from(&shown)))
+        }
+        Outcome::Declined { code, detail } => {
             let detail = format!("The processor refused it ({code}): {detail}");
             let problem = Problem::new(code::CONFLICT, detail);
             (problem.status, serde_json::to_string(&problem))

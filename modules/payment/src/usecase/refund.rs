@@ -85,6 +85,10 @@ async fn begin(payments: &Payments, order: OrderId, key: &str, amount: Money) ->
     let parts = match plan(&all, amount.minor()) {
         Plan::Spread(parts) => parts,
         Plan::NotTaken => return Ok(Begun::Answer(Refund::NotTaken)),
+        Plan::Disputed => {
+            let detail = "The rest of what was taken is disputed; wait for the end of the dispute.";
+            return Ok(refused("disputed", detail.to_owned()));
+        }
         Plan::TooMuch { left } => {
             let left = Money::from_minor(left, amount.currency());
             let detail = format!("Of the order's payments only {left} can still be given back.");

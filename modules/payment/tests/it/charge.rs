@@ -16,10 +16,11 @@ platform::on_both_engines!(payment::SCHEMA =>
     with_capture_at_shipping_the_parcel_takes_all_of_it,
 );
 impl Shop {
-    async fn more(&self, order: OrderId, minor: i64, card: &str) -> ChargeMore {
+    pub async fn more(&self, order: OrderId, minor: i64, card: &str) -> ChargeMore {
         let change = ChangeId::new();
         let (key, token) = (format!("{change}/charge"), self.token(card).await);
-        ChargeMore { order_id: order, change, by: DearerBy::Edit, key, amount: euros(minor), token }
+        let (amount, by) = (euros(minor), DearerBy::Edit);
+        ChargeMore { order_id: order, change, by, key, amount, token, payer: None }
     }
 }
 

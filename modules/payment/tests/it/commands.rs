@@ -1,11 +1,6 @@
-use actix_web::App;
-use actix_web::HttpMessage as _;
-use actix_web::dev::Service as _;
-use actix_web::test::{TestRequest, call_service, init_service};
-use kernel::ports::Role;
 use platform::sql::Db;
-use serde_json::json;
 
+use crate::http::{at_once, refund};
 use crate::shop::{Shop, open};
 
 platform::on_both_engines!(payment::SCHEMA =>
@@ -16,37 +11,7 @@ platform::on_both_engines!(payment::SCHEMA =>
 /// Sends refunds of 10.00 at once, each from its own connection, and returns their statuses.
 async fn refunds(shop: &Shop, keys: Vec<String>) -> Vec<u16> {
     let (_, id) = shop.captured(10_000).await;
-    let staff = platform::testing::principal(Role::Staff);
-    let app = App::new().configure(|config| shop.payments.routes(config)).wrap_fn(
-        move |request, next| {
-            request.extensions_mut().insert(staff.clone());
-            next.call(request)
-        },
-    );
-    let service = init_service(app).await;
-    let mut calls: Vec<_> = keys
-        .into_iter()
-        .map(|key| {
-            let request = TestRequest::post()
-                .uri(&format!("/v1/admin/payments/{id}/refund"))
-                .insert_header(("idempotency-key", key))
-                .set_json(json!({"amount": {"amount": "10.00", "currency": "EUR"}}));
-            Box::pin(call_service(&service, request.to_request()))
-        })
-        .collect();
-    // All are under way before the first is waited for.
-    let mut done = Vec::new();
-    std::future::poll_fn(|context| {
-        calls.retain_mut(|call| match call.as_mut().poll(context) {
-            std::task::Poll::Ready(response) => {
-                done.push(response.status().as_u16());
-                false
-            }
-            std::task::Poll::Pending => true,
-        });
-        if calls.is_empty() { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
-    })
-    .await;
+    let mut done = at_once(shop, keys.iter().map(|key| refund(id, key, "10.00")).collect()).await;
     let refunded = shop.charges().await[&id].refunded;
     done.push(u16::try_from(refunded / 1_000).unwrap());
     done

@@ -90,12 +90,7 @@ async fn a_killed_capture_is_finished_by_the_resolver(db: Db) {
     let shop = open(db).await;
     for how in KILLS {
         let (order, id) = shop.authorized(3_000).await;
-        let dying = Shop {
-            payments: shop.failing(how),
-            sandbox: shop.sandbox.clone(),
-            db: shop.db.clone(),
-            books: shop.books.clone(),
-        };
+        let dying = shop.with(how);
         let work = async move {
             let _ = dying.deliver("payment.capture", "order.confirmed", order).await;
         };

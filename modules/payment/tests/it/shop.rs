@@ -2,16 +2,21 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
+use kernel::card::Card;
 use kernel::id::{OrderId, PaymentId};
-use kernel::ports::{Authorization, Authorize, PaymentError, Payments as _, Unavailable};
+use kernel::ports::{
+    Authorization, Authorize, CardAcceptor as _, PaymentError, Payments as _, Unavailable,
+};
 use kernel::{Clock, Currency, Envelope, Money};
 use payment::{
-    CaptureAt, Card, Charge, NewCharge, Outcome, PaymentRow, Payments, Processor, SANDBOX_SCHEMA,
-    Sandbox, Settings, Token,
+    Answer, CaptureAt, Charge, Disputed, Exemptions, LowRisk, LowValue, NewCharge, News, NoNews,
+    Outcome, PaymentRow, Payments, Processor, ProcessorName, SANDBOX_SCHEMA, Sandbox, Settings,
 };
 use platform::sql::Db;
+use platform::webhook::Signed;
 
 pub const APPROVED: &str = "4242424242424242";
 pub const CHALLENGE: &str = "4000002760003184";
@@ -30,7 +35,32 @@ pub fn settings() -> Settings {
         processor_wait_ms: 5_000,
         resolve_every_ms: 50,
         resolve_after_ms: 0,
-        sandbox: payment::sandbox::Settings { latency_ms: 0 },
+        capture_tries_max: 3,
+        capture_retry_ms: 0,
+        expiring_h: 48,
+        unordered_min: 15,
+        webhook_poll_ms: 50,
+        processor: ProcessorName::Sandbox,
+        stripe: crate::stripe::settings("http://127.0.0.1:1"),
+        exemptions: Exemptions {
+            ask_for: vec![],
+            low_value: LowValue {
+                payment_max: euros(3_000),
+                sum_max: euros(10_000),
+                payments_max: 5,
+            },
+            low_risk: LowRisk { payment_max: euros(25_000), score_max_ppm: 20_000 },
+        },
+        sandbox: payment::sandbox::Settings {
+            latency_ms: 0,
+            authorized_s: 604_800,
+            dispute_after_ms: 0,
+            respond_s: 3_600,
+            webhook_url: String::new(),
+            poll_ms: 50,
+            late_ms: 50,
+            faults: vec![],
+        },
     }
 }
 
@@ -41,7 +71,7 @@ pub async fn open(db: Db) -> Shop {
 pub async fn open_with(db: Db, settings: Settings) -> Shop {
     let books = platform::testing::database(db.engine(), &SANDBOX_SCHEMA, Clock::system());
     let books = books.await.expect("the engine was there for the first database");
-    let sandbox = Arc::new(Sandbox::new(books.clone(), &settings.sandbox));
+    let sandbox = Arc::new(Sandbox::new(books.clone(), &settings.sandbox).unwrap());
     let payments = Payments::new(db.clone(), sandbox.clone(), settings);
     Shop { payments, sandbox, db, books }
 }
@@ -53,12 +83,17 @@ pub fn euros(minor: i64) -> Money {
 impl Shop {
     pub async fn token(&self, number: &str) -> String {
         let card = Card::new(number, 12, 2030, "123", self.db.clock().now()).ok().unwrap();
-        self.sandbox.tokenize(card).await.unwrap().token
+        let token = format!("tok_{}", platform::random::token());
+        // The same for the same card, and not its number.
+        let fingerprint: String = number.chars().rev().collect();
+        self.sandbox.accept(&token, &fingerprint, &card).await.unwrap();
+        token
     }
 
     pub async fn ask(&self, order: OrderId, minor: i64, number: &str) -> Authorize {
         let token = self.token(number).await;
-        Authorize { order_id: order, key: format!("pay:{order}"), amount: euros(minor), token }
+        let key = format!("pay:{order}");
+        Authorize { order_id: order, key, amount: euros(minor), token, payer: None }
     }
 
     /// An order whose amount is set aside.
@@ -76,6 +111,23 @@ impl Shop {
         let (order, id) = self.authorized(minor).await;
         self.deliver("payment.capture", "order.confirmed", order).await.unwrap();
         (order, id)
+    }
+
+    /// The same shop whose own calls fail.
+    pub fn with(&self, how: Failing) -> Self {
+        let (sandbox, db, books) = (self.sandbox.clone(), self.db.clone(), self.books.clone());
+        Self { payments: self.failing(how), sandbox, db, books }
+    }
+
+    /// What is done by itself, until nothing is left to do for a while.
+    pub async fn settle(&self) {
+        for _ in 0..8 {
+            while self.sandbox.tick().await.unwrap() {}
+            self.payments.resolve().await.unwrap();
+            self.payments.hear().await.unwrap();
+            // What was refused is due again after a millisecond, which a round may not take.
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
     }
 
     pub async fn row(&self, order: OrderId) -> PaymentRow {
@@ -160,6 +212,14 @@ pub enum Failing {
     HangsBefore,
     /// It does what it is asked, and the caller waits for ever.
     HangsAfter,
+    /// It takes nothing and lets nothing go.
+    Refuses,
+    /// It says that it has let go, and has not.
+    VoidLies,
+}
+
+fn refused() -> Outcome {
+    Outcome::Declined { code: "no".to_owned(), detail: "The test's processor says no.".to_owned() }
 }
 
 pub struct FailingProcessor {
@@ -174,6 +234,7 @@ impl FailingProcessor {
     ) -> Result<T, Unavailable> {
         match self.how {
             Failing::Unreachable => {}
+            Failing::Refuses | Failing::VoidLies => return call.await,
             Failing::AnswerLost => drop(call.await),
             Failing::HangsBefore => std::future::pending::<()>().await,
             Failing::HangsAfter => {
@@ -187,8 +248,8 @@ impl FailingProcessor {
 
 #[async_trait]
 impl Processor for FailingProcessor {
-    async fn tokenize(&self, card: Card) -> Result<Token, Unavailable> {
-        self.inner.tokenize(card).await
+    async fn fingerprint(&self, token: &str) -> Result<Option<String>, Unavailable> {
+        self.inner.fingerprint(token).await
     }
 
     async fn authorize(&self, key: &str, charge: NewCharge) -> Result<Outcome, Unavailable> {
@@ -201,19 +262,61 @@ impl Processor for FailingProcessor {
         charge: &str,
         amount: Money,
     ) -> Result<Outcome, Unavailable> {
+        if self.how == Failing::Refuses {
+            return Ok(refused());
+        }
         self.fail(self.inner.capture(key, charge, amount)).await
     }
 
     async fn void(&self, key: &str, charge: &str) -> Result<Outcome, Unavailable> {
-        self.fail(self.inner.void(key, charge)).await
+        match self.how {
+            Failing::Refuses => Ok(refused()),
+            Failing::VoidLies => {
+                let charge = self.inner.charge(charge).await?.unwrap();
+                Ok(Outcome::Approved(Charge { held: false, ..charge }))
+            }
+            _ => self.fail(self.inner.void(key, charge)).await,
+        }
     }
 
     async fn refund(&self, key: &str, charge: &str, amount: Money) -> Result<Outcome, Unavailable> {
         self.fail(self.inner.refund(key, charge, amount)).await
     }
 
-    async fn find(&self, key: &str) -> Result<Option<Outcome>, Unavailable> {
-        self.inner.find(key).await
+    async fn find(&self, key: &str, charge: Option<&str>) -> Result<Option<Outcome>, Unavailable> {
+        self.inner.find(key, charge).await
+    }
+
+    async fn news(&self, call: Signed<'_>) -> Result<Option<News>, NoNews> {
+        self.inner.news(call).await
+    }
+
+    fn name(&self) -> &'static str {
+        self.inner.name()
+    }
+
+    async fn answer(
+        &self,
+        key: &str,
+        charge: &str,
+        answer: Answer<'_>,
+    ) -> Result<Outcome, Unavailable> {
+        self.fail(self.inner.answer(key, charge, answer)).await
+    }
+
+    async fn charge(&self, id: &str) -> Result<Option<Charge>, Unavailable> {
+        if self.how == Failing::Unreachable {
+            return Err(Unavailable::new("the test's processor", "it is out of reach"));
+        }
+        self.inner.charge(id).await
+    }
+
+    async fn dispute(&self, charge: &str) -> Result<Option<Disputed>, Unavailable> {
+        self.inner.dispute(charge).await
+    }
+
+    async fn has_signed(&self, call: Signed<'_>) -> Result<bool, Unavailable> {
+        self.inner.has_signed(call).await
     }
 
     async fn charges(

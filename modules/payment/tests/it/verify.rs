@@ -15,12 +15,17 @@ async fn broken(shop: &Shop) -> Vec<String> {
     checks.into_iter().flat_map(|check| check.broken).collect()
 }
 
+fn orphan(token: String) -> NewCharge {
+    let (reference, amount) = (PaymentId::new(), euros(100));
+    NewCharge { reference, amount, token, challenge: false, exemption: None }
+}
+
 async fn a_charge_nobody_knows_is_found(db: Db) {
     let shop = open(db).await;
     shop.captured(1_000).await;
     shop.books_hold().await;
     let token = shop.token(APPROVED).await;
-    let orphan = NewCharge { reference: PaymentId::new(), amount: euros(100), token };
+    let orphan = orphan(token);
     shop.sandbox.authorize("nobody's", orphan).await.unwrap();
     let broken = broken(&shop).await;
     assert!(broken.len() == 1 && broken[0].starts_with("charge"), "{broken:?}");
@@ -46,9 +51,7 @@ async fn more_payments_than_a_page_are_compared(db: Db) {
     let shop = open(db).await;
     let token = shop.token(APPROVED).await;
     for n in 0..501 {
-        let reference = PaymentId::new();
-        let orphan = NewCharge { reference, amount: euros(100), token: token.clone() };
-        shop.sandbox.authorize(&format!("orphan {n}"), orphan).await.unwrap();
+        shop.sandbox.authorize(&format!("orphan {n}"), orphan(token.clone())).await.unwrap();
     }
     shop.authorized(700).await;
     let checks = shop.payments.verify().await.unwrap();
