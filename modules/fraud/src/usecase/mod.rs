@@ -1,0 +1,5 @@
+//! Load, decide, save, commit.
+
+pub mod assess;
+pub mod judge;
+pub mod trim;
