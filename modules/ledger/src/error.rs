@@ -1,0 +1,34 @@
+//! Why the ledger does not do what it is asked.
+
+use platform::sql;
+
+use crate::domain::InvalidFile;
+
+/// Why a use case did not succeed; nothing was changed.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The file is none that can be read.
+    #[error(transparent)]
+    File(#[from] InvalidFile),
+    /// There is no such difference.
+    #[error("there is no such difference")]
+    NoDifference,
+    /// Somebody has resolved it.
+    #[error("the difference is resolved already")]
+    Resolved,
+    /// It is none whose line could be posted as it is.
+    #[error("only a difference of an amount or a fee whose payment is not settled can be accepted")]
+    NotAcceptable,
+    /// The note says nothing or too much.
+    #[error("a note has 1 to {NOTE_MAX} characters")]
+    Note,
+    /// Storage said so.
+    #[error(transparent)]
+    Storage(#[from] sql::Error),
+}
+
+/// How long a note may be, in characters.
+pub(crate) const NOTE_MAX: usize = 1_000;
+
+/// The result of a use case.
+pub(crate) type Result<T> = std::result::Result<T, Error>;
