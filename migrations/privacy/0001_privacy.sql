@@ -1,0 +1,14 @@
+-- Keys that what is kept about people is sealed under, each wrapped by a key that is kept elsewhere. The
+-- row of one that was destroyed stays, so that no other is made for somebody who was erased.
+create table person_key (
+    id           uuid        primary key,
+    made_for     uuid        not null,
+    purpose      text        not null check (purpose in ('service', 'records')),
+    person       uuid        not null, -- who it is about today: a guest may have logged in since
+    wrapped      bytea,
+    made_at      timestamptz not null,
+    destroyed_at timestamptz,
+    unique (made_for, purpose),
+    check ((wrapped is null) = (destroyed_at is not null))
+);
+create index person_key_person on person_key (person);

@@ -1,0 +1,108 @@
+//! Keys of people. What other modules keep about somebody is sealed under a key of theirs
+//! (`platform::personal`), which lies here and nowhere else, wrapped by a key that is kept outside of the
+//! databases. Whoever is erased loses the key: from then on what is sealed says nothing, in the databases
+//! and in every backup of them. So the backups of this one database are to be kept short.
+//!
+//! What the law wants kept has a key of its own and outlives the erasure.
+
+mod error;
+mod keys;
+mod react;
+mod store;
+mod verify;
+
+use std::sync::Arc;
+
+use kernel::id::{CustomerId, EventId};
+use kernel::ports::{Keys, Purpose};
+use platform::bus::Subscription;
+use platform::module::Schema;
+use platform::sql::{Db, Tx};
+use platform::verify::Check;
+use uuid::Uuid;
+
+use crate::keys::AtHand;
+
+pub use error::Error;
+
+platform::migrations! { "privacy": "0001_privacy" }
+
+/// The tables of this module and the statements over them.
+pub const SCHEMA: Schema = Schema {
+    module: "privacy",
+    migrations: MIGRATIONS,
+    statements: &[store::STATEMENTS],
+    guards: &[],
+};
+
+/// The keys of people. Cheap to clone.
+#[derive(Clone)]
+pub struct Privacy(Arc<Inner>);
+
+struct Inner {
+    db: Db,
+    wrapping: Arc<dyn Keys>,
+    at_hand: AtHand,
+}
+
+impl Privacy {
+    /// Over a database, with what wraps the keys in it. It is refused when a key that is there cannot be
+    /// unwrapped: a shop that went on would have sealed under two, and could read only half of it.
+    pub async fn open(db: Db, wrapping: Arc<dyn Keys>) -> Result<Self, Error> {
+        let privacy = Self(Arc::new(Inner { db, wrapping, at_hand: AtHand::default() }));
+        for (id, wrapped) in store::live_after(privacy.db(), Uuid::nil(), 1).await? {
+            let unwrapped = privacy.unwrapped(id, &wrapped).await;
+            unwrapped.map_err(|error| Error::OtherKeys(Box::new(error)))?;
+        }
+        Ok(privacy)
+    }
+
+    /// What the module does with events: who is erased loses their keys, and who logs in takes along
+    /// those of the guest they were.
+    pub fn subscriptions(&self) -> Vec<Subscription> {
+        let react = react::Erased { privacy: self.clone() };
+        vec![Subscription::reaction("privacy.keys", self.db(), react::TOPICS, react)]
+    }
+
+    /// Destroys the keys of somebody, and those of what the law wants kept if that is wanted too. Other
+    /// nodes may have a key at hand for a minute more.
+    pub async fn erase(&self, person: CustomerId, with_records: bool) -> Result<(), Error> {
+        let mut tx = self.db().begin("privacy.erase").await?;
+        let destroyed = self.erase_in(&mut tx, person, with_records).await?;
+        tx.commit().await?;
+        self.forget(&destroyed);
+        Ok(())
+    }
+
+    /// Checks that every key can be unwrapped.
+    pub async fn verify(&self) -> Result<Vec<Check>, Error> {
+        verify::all(self).await
+    }
+
+    async fn erase_in(
+        &self,
+        tx: &mut Tx,
+        person: CustomerId,
+        with_records: bool,
+    ) -> Result<Vec<Uuid>, Error> {
+        let mut destroyed = Vec::new();
+        let purposes = [(Purpose::Service, true), (Purpose::Records, with_records)];
+        for (purpose, _) in purposes.into_iter().filter(|(_, is_wanted)| *is_wanted) {
+            let closing = EventId::new().uuid();
+            destroyed.extend(store::destroy(tx, closing, person, purpose).await?);
+        }
+        Ok(destroyed)
+    }
+
+    fn forget(&self, keys: &[Uuid]) {
+        self.0.at_hand.forget(keys);
+    }
+
+    fn db(&self) -> &Db {
+        &self.0.db
+    }
+
+    fn wrapping(&self) -> &dyn Keys {
+        &*self.0.wrapping
+    }
+}

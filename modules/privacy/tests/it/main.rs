@@ -1,0 +1,172 @@
+//! Keys of people, on both engines.
+#![cfg(test)]
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use kernel::Event;
+use kernel::events::{CustomerErased, GuestMerged};
+use kernel::id::CustomerId;
+use kernel::ports::{DataKey, Keys, PersonKeys, Purpose, Unavailable};
+use platform::aead;
+use platform::bus::Handler;
+use platform::sql::{Db, Sql};
+use platform::testing::told;
+use privacy::{Privacy, SCHEMA};
+use secrecy::{ExposeSecret, SecretBox};
+use uuid::Uuid;
+
+platform::on_both_engines!(privacy::SCHEMA =>
+    every_statement_prepares,
+    somebody_has_one_key_whoever_asks,
+    a_key_lies_here_wrapped_for_its_row_alone,
+    whoever_is_erased_loses_the_key_and_gets_no_other,
+    what_the_law_wants_kept_outlives_the_erasure,
+    a_guest_s_key_goes_with_the_account,
+    a_key_that_another_node_destroyed_is_not_found,
+    keys_are_not_opened_with_what_did_not_wrap_them,
+);
+
+/// What wraps, in memory.
+struct Wrapping(DataKey);
+
+#[async_trait]
+impl Keys for Wrapping {
+    async fn wrap(&self, purpose: &str, key: &DataKey) -> Result<Vec<u8>, Unavailable> {
+        Ok(aead::seal(&self.0, purpose.as_bytes(), key.expose_secret()).unwrap())
+    }
+
+    async fn unwrap(&self, purpose: &str, wrapped: &[u8]) -> Result<DataKey, Unavailable> {
+        let opened = aead::open(&self.0, purpose.as_bytes(), wrapped);
+        let opened = opened.ok_or_else(|| Unavailable::new("wrapping", "it was changed"))?;
+        Ok(SecretBox::new(Box::new(opened.as_slice().try_into().unwrap())))
+    }
+}
+
+async fn opened(db: &Db, by: u8) -> Result<Privacy, privacy::Error> {
+    Privacy::open(db.clone(), Arc::new(Wrapping(SecretBox::new(Box::new([by; 32]))))).await
+}
+
+async fn privacy(db: &Db) -> Privacy {
+    opened(db, 7).await.unwrap()
+}
+
+async fn hears(privacy: &Privacy, db: &Db, event: &impl Event) {
+    let Handler::Reaction(reaction) = &privacy.subscriptions()[0].handler else {
+        panic!("an effect")
+    };
+    let mut tx = db.begin("test").await.unwrap();
+    let now = tx.now();
+    reaction.apply(&mut tx, &told(event, now)).await.unwrap();
+    tx.commit().await.unwrap();
+}
+
+async fn key_of(privacy: &Privacy, person: CustomerId, purpose: Purpose) -> Option<Uuid> {
+    privacy.of(person, purpose).await.unwrap().map(|key| key.id)
+}
+
+async fn every_statement_prepares(db: Db) {
+    let mut tx = db.begin("test").await.unwrap();
+    for (name, sql) in SCHEMA.statements.iter().copied().flatten() {
+        tx.prepare(*sql).await.unwrap_or_else(|error| panic!("{name}: {error}"));
+    }
+}
+
+async fn somebody_has_one_key_whoever_asks(db: Db) {
+    let person = CustomerId::new();
+    // As many nodes, since one would find the key at hand.
+    let asks = (0..8).map(|_| {
+        let db = db.clone();
+        tokio::spawn(async move {
+            privacy(&db).await.of(person, Purpose::Service).await.unwrap().unwrap()
+        })
+    });
+    let mut keys = Vec::new();
+    for ask in asks.collect::<Vec<_>>() {
+        keys.push(ask.await.unwrap());
+    }
+    assert!(keys.iter().all(|key| key.id == keys[0].id));
+    assert!(keys.iter().all(|key| key.key.expose_secret() == keys[0].key.expose_secret()));
+    let other = privacy(&db).await.of(CustomerId::new(), Purpose::Service).await.unwrap().unwrap();
+    assert_ne!(other.key.expose_secret(), keys[0].key.expose_secret());
+    let found = privacy(&db).await.by_ids(&[other.id, keys[0].id, Uuid::now_v7()]).await.unwrap();
+    assert_eq!(found.len(), 2);
+}
+
+async fn a_key_lies_here_wrapped_for_its_row_alone(db: Db) {
+    let node = privacy(&db).await;
+    let key = node.of(CustomerId::new(), Purpose::Service).await.unwrap().unwrap();
+    let other = node.of(CustomerId::new(), Purpose::Service).await.unwrap().unwrap();
+    let query = db.query(Sql::new("select wrapped from person_key where id = $1"));
+    let (wrapped,): (Vec<u8>,) = query.bind(key.id).one().await.unwrap();
+    assert!(!wrapped.windows(32).any(|bytes| bytes == key.key.expose_secret()));
+    assert!(node.verify().await.unwrap().iter().all(|check| check.holds() && check.rows == 2));
+
+    let mut tx = db.begin("test").await.unwrap();
+    let swap = Sql::new("update person_key set wrapped = $2 where id = $1");
+    tx.query(swap).bind(other.id).bind(wrapped.as_slice()).execute().await.unwrap();
+    tx.commit().await.unwrap();
+    assert!(privacy(&db).await.by_ids(&[other.id]).await.is_err(), "another's key");
+    let broken = &node.verify().await.unwrap()[0].broken;
+    assert_eq!(*broken, [other.id.to_string()]);
+}
+
+async fn whoever_is_erased_loses_the_key_and_gets_no_other(db: Db) {
+    let (node, ada, bob) = (privacy(&db).await, CustomerId::new(), CustomerId::new());
+    let key = key_of(&node, ada, Purpose::Service).await.unwrap();
+    let kept = key_of(&node, bob, Purpose::Service).await.unwrap();
+    for _ in 0..2 {
+        hears(&node, &db, &CustomerErased { customer_id: ada, with_records: false }).await;
+        assert_eq!(key_of(&node, ada, Purpose::Service).await, None);
+        assert!(node.by_ids(&[key]).await.unwrap().is_empty(), "also of those at hand");
+    }
+    let left = "select count(*) from person_key where made_for = $1 and wrapped is not null";
+    let (left,): (i64,) = db.query(Sql::new(left)).bind(ada.uuid()).one().await.unwrap();
+    assert_eq!(left, 0);
+    assert_eq!(key_of(&node, bob, Purpose::Service).await, Some(kept));
+    // Also of whom nothing was ever kept.
+    let nobody = CustomerId::new();
+    node.erase(nobody, false).await.unwrap();
+    assert_eq!(key_of(&node, nobody, Purpose::Service).await, None);
+}
+
+async fn what_the_law_wants_kept_outlives_the_erasure(db: Db) {
+    let (node, ada) = (privacy(&db).await, CustomerId::new());
+    let records = key_of(&node, ada, Purpose::Records).await.unwrap();
+    node.erase(ada, false).await.unwrap();
+    assert_eq!(key_of(&privacy(&db).await, ada, Purpose::Records).await, Some(records));
+    node.erase(ada, true).await.unwrap();
+    assert!(node.by_ids(&[records]).await.unwrap().is_empty());
+    assert_eq!(key_of(&node, ada, Purpose::Records).await, None);
+}
+
+async fn a_guest_s_key_goes_with_the_account(db: Db) {
+    let (node, guest, ada) = (privacy(&db).await, CustomerId::new(), CustomerId::new());
+    let key = key_of(&node, guest, Purpose::Service).await.unwrap();
+    hears(&node, &db, &GuestMerged { guest_id: guest, customer_id: ada }).await;
+    assert_eq!(node.by_ids(&[key]).await.unwrap().len(), 1, "what was sealed still opens");
+    node.erase(ada, false).await.unwrap();
+    assert!(node.by_ids(&[key]).await.unwrap().is_empty());
+
+    let late = CustomerId::new();
+    let key = key_of(&node, late, Purpose::Service).await.unwrap();
+    hears(&node, &db, &GuestMerged { guest_id: late, customer_id: ada }).await;
+    assert!(node.by_ids(&[key]).await.unwrap().is_empty(), "the account was erased before");
+}
+
+async fn a_key_that_another_node_destroyed_is_not_found(db: Db) {
+    let ada = CustomerId::new();
+    let key = key_of(&privacy(&db).await, ada, Purpose::Service).await.unwrap();
+    privacy(&db).await.erase(ada, false).await.unwrap();
+    let other = privacy(&db).await;
+    assert!(other.by_ids(&[key]).await.unwrap().is_empty());
+    assert_eq!(key_of(&other, ada, Purpose::Service).await, None);
+}
+
+async fn keys_are_not_opened_with_what_did_not_wrap_them(db: Db) {
+    assert!(opened(&db, 8).await.is_ok(), "there is none yet");
+    key_of(&privacy(&db).await, CustomerId::new(), Purpose::Service).await.unwrap();
+    let refused = opened(&db, 8).await.err().unwrap();
+    assert!(matches!(refused, privacy::Error::OtherKeys(_)), "{refused}");
+    assert!(opened(&db, 7).await.is_ok());
+}
