@@ -72,6 +72,9 @@ pub enum AccountError {
     /// The customer group of the account was changed at the same time.
     #[error("the customer group of the account was changed meanwhile")]
     GroupChanged,
+    /// A shop without an admin could not make one.
+    #[error("it is the last admin")]
+    LastAdmin,
     /// Nobody gives away what they may not do.
     #[error("it needs more than the caller may: {0}")]
     Beyond(Permissions),
@@ -95,6 +98,12 @@ pub enum AccountError {
     /// Storage did not do what it was asked.
     #[error(transparent)]
     Storage(#[from] sql::Error),
+}
+
+impl sql::AsConflict for AccountError {
+    fn is_conflict(&self) -> bool {
+        matches!(self, Self::Storage(error) if error.is_conflict())
+    }
 }
 
 /// What is wrong with an answer is for the log of whoever made the authenticator.
@@ -136,6 +145,12 @@ pub enum OpenError {
     /// The file of the module's secret holds something else.
     #[error("key file {file} must hold 32 bytes in hex")]
     Secret {
+        /// The file.
+        file: PathBuf,
+    },
+    /// The module's secret is not the one that the accounts of this database are found by.
+    #[error("key file {file} is not the one of this database: no account would be found by it")]
+    OtherSecret {
         /// The file.
         file: PathBuf,
     },

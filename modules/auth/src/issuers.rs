@@ -9,6 +9,7 @@ use chrono::TimeDelta;
 use jsonwebtoken::jwk::JwkSet;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
 use kernel::Timestamp;
+use platform::http::outbound;
 use reqwest::redirect::Policy;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -86,9 +87,7 @@ struct Discovered {
 
 impl Issuers {
     pub(crate) fn new(settings: &[Issuer]) -> Result<Self, OpenError> {
-        // Whoever was faster has installed the same one.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let client = reqwest::Client::builder().timeout(ANSWER_WAIT_MAX).redirect(Policy::none());
+        let client = outbound().timeout(ANSWER_WAIT_MAX).redirect(Policy::none());
         let client = client.build().map_err(OpenError::Client)?;
         let trusted = |settings: &Issuer| Trusted {
             settings: settings.clone(),

@@ -14,10 +14,10 @@ use chrono::{DateTime, TimeDelta};
 use jsonwebtoken::jwk::{Jwk, JwkSet, PublicKeyUse, ThumbprintHash};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header};
 use kernel::Timestamp;
+use platform::key_file;
 use secrecy::zeroize::Zeroizing;
 
 use crate::error::OpenError;
-use crate::key_file;
 
 /// What comes before the 32 secret bytes of an Ed25519 key in PKCS #8 (RFC 8410).
 const PKCS8_HEAD: &[u8] = &[

@@ -6,6 +6,9 @@
 //! either party uses it again; and that an access token is checked without the database and still
 //! refused at once after a logout here, and within `revocation_poll_ms` after one elsewhere.
 //!
+//! No e-mail address, name or device stands plain in its tables: they are sealed under a key of whoever
+//! they are about, and go with it. An account is found by a keyed name of its address.
+//!
 //! The commands take no `Idempotency-Key`: what is stored for one would hold a fast hash of a
 //! password. A registration that is sent again is refused by its e-mail address.
 
@@ -16,9 +19,10 @@ mod error;
 mod hasher;
 mod http;
 mod issuers;
-mod key_file;
 mod keys;
+mod ports;
 mod react;
+mod records;
 mod revocations;
 mod secrets;
 mod settings;
@@ -26,17 +30,13 @@ mod store;
 mod usecase;
 mod verify;
 
-use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::web::ServiceConfig;
-use async_trait::async_trait;
-use kernel::id::{ApiKeyId, CustomerId, SessionId};
-use kernel::ports::{
-    Contact, Identity, IdentityError, Mailer, People, Principal, Proof, Role, Unavailable, Vault,
-};
+use kernel::id::{ApiKeyId, CustomerId};
+use kernel::ports::{Mailer, PersonKey, Purpose, Role};
 use kernel::{Permissions, Timestamp};
 use platform::audit::Actor;
 use platform::bus::Subscription;
@@ -51,12 +51,12 @@ pub use error::{AccountError, Invalid, OpenError};
 pub use settings::{Issuer, Settings};
 pub use store::attempts::LOGIN_ATTEMPTS;
 
-use access_token::{AccessTokens, Told};
-use authority::{Authority, KeyGrant};
+use access_token::AccessTokens;
+use authority::Authority;
 use domain::Email;
-use domain::api_key::{KEY_HEAD, NewApiKey, RATE_MAX};
+use domain::api_key::{NewApiKey, RATE_MAX};
 use hasher::Hasher;
-use issuers::{Introduced, Issuers};
+use issuers::Issuers;
 use keys::Keys;
 use revocations::Revocations;
 use secrets::Secrets;
@@ -69,11 +69,8 @@ const ENSURE_PAUSE: Duration = Duration::from_millis(20);
 /// The secret's file in the folder of keys.
 const SECRET_FILE: &str = "root.key";
 
-/// What the role of a caller by API key is called.
-const KEY_ROLE: &str = "api_key";
-
 platform::migrations! { "auth": "0001_auth", "0002_roles_and_keys", "0003_letters", "0004_second_factors",
-"0005_groups" }
+"0005_groups", "0006_personal" }
 
 /// The module's schema.
 pub const SCHEMA: Schema = Schema {
@@ -83,9 +80,11 @@ pub const SCHEMA: Schema = Schema {
         store::accounts::STATEMENTS,
         store::api_keys::STATEMENTS,
         store::attempts::STATEMENTS,
+        store::erase::STATEMENTS,
         store::factors::STATEMENTS,
         store::letters::STATEMENTS,
         store::passkeys::STATEMENTS,
+        store::plain::STATEMENTS,
         store::roles::STATEMENTS,
         store::sessions::STATEMENTS,
         verify::STATEMENTS,
@@ -119,7 +118,8 @@ struct Inner {
 }
 
 impl Accounts {
-    /// Opens the accounts of a migrated database. The folder holds the keys that sign access tokens
+    /// Opens the accounts of a migrated database, and seals what an older program left plain in it. The
+    /// database knows the keys of people by then. The folder holds the keys that sign access tokens
     /// and the secret that everything else is derived from; nodes share it, and what is missing in it
     /// is made.
     pub async fn open(
@@ -129,7 +129,12 @@ impl Accounts {
         mailer: Arc<dyn Mailer>,
     ) -> Result<Self, OpenError> {
         settings.check()?;
-        let (keys, secrets) = (Keys::open(keys)?, Secrets::open(&keys.join(SECRET_FILE))?);
+        let file = keys.join(SECRET_FILE);
+        let (keys, secrets) = (Keys::open(keys)?, Secrets::open(&file)?);
+        usecase::seal_plain(&db, &secrets).await.map_err(AccountError::from)?;
+        if !usecase::finds_accounts(&db, &secrets).await? {
+            return Err(OpenError::OtherSecret { file });
+        }
         let tokens = AccessTokens::new(&settings);
         let issuers = Issuers::new(&settings.issuers)?;
         let passkeys = settings.passkeys().map_err(AccountError::from)?;
@@ -213,7 +218,7 @@ impl Accounts {
     ) -> Result<CustomerId, AccountError> {
         let address = Email::new(email)?;
         for _ in 0..ENSURE_TRIES_MAX {
-            if let Some(id) = store::accounts::id_of_email(self.db(), &address).await? {
+            if let Some(id) = self.of_email(&address).await? {
                 return Ok(id);
             }
             match self.create(email, password.clone(), name, role, actor).await {
@@ -223,6 +228,29 @@ impl Accounts {
             }
         }
         Err(AccountError::EmailTaken)
+    }
+
+    /// Somebody by their id or by the e-mail address of their account. An id is taken as it is: guests and
+    /// people of another issuer have no address. None for an address that has no account.
+    pub async fn find(&self, who: &str) -> Result<Option<CustomerId>, AccountError> {
+        match who.parse() {
+            Ok(id) => Ok(Some(id)),
+            Err(_) => Ok(self.of_email(&Email::new(who)?).await?),
+        }
+    }
+
+    /// Erases somebody, whoever they are here: their sessions end, and what was kept to serve them goes.
+    /// Others hear of it by [`kernel::events::CustomerErased`]. What the law wants kept goes when
+    /// `with_records`, now or by a later call. False when there was nothing left to erase.
+    ///
+    /// The last admin is refused with [`AccountError::LastAdmin`].
+    pub async fn erase(
+        &self,
+        person: CustomerId,
+        with_records: bool,
+        actor: &Actor,
+    ) -> Result<bool, AccountError> {
+        usecase::erase(self, person, with_records, actor).await
     }
 
     /// Makes an API key for a program of the operator, in the name of an account; it ends at
@@ -273,6 +301,20 @@ impl Accounts {
         Ok(sessions.max(attempts).max(letters).max(asked) >= store::PRUNE_MAX.unsigned_abs())
     }
 
+    async fn of_email(&self, address: &Email) -> sql::Result<Option<CustomerId>> {
+        let index = self.secrets().email_index(address.as_str());
+        store::accounts::id_of_email(self.db(), &index).await
+    }
+
+    /// The key that what is kept about somebody is sealed under.
+    pub(crate) async fn key(&self, person: CustomerId) -> sql::Result<Arc<PersonKey>> {
+        self.db().people()?.key(person, Purpose::Service).await
+    }
+
+    pub(crate) fn issuers(&self) -> &Issuers {
+        &self.0.issuers
+    }
+
     pub(crate) fn db(&self) -> &Db {
         &self.0.db
     }
@@ -311,78 +353,5 @@ impl Accounts {
 
     pub(crate) fn authority(&self) -> &Authority {
         &self.0.authority
-    }
-
-    async fn person(&self, token: &str) -> sql::Result<Option<Principal>> {
-        let told = self.tokens().check(self.keys(), token, self.db().clock().now());
-        let Some(Told { id, role, session, proof, group }) = told else {
-            return self.foreigner(token).await;
-        };
-        if self.revocations().contains(session) {
-            return Ok(None);
-        }
-        let permissions = self.authority().permissions(self.db(), &role).await?;
-        Ok(permissions.map(|permissions| Principal { id, role, permissions, proof, group }))
-    }
-
-    /// Somebody whom another issuer knows has no session and no account here.
-    async fn foreigner(&self, token: &str) -> sql::Result<Option<Principal>> {
-        let introduced = self.0.issuers.check(token, self.db().clock().now()).await;
-        let Some(Introduced { claims, role }) = introduced else { return Ok(None) };
-        let role = role.unwrap_or_else(|| Role::Customer.word().to_owned());
-        let permissions = self.authority().permissions(self.db(), &role).await?;
-        let (id, amr, auth_time) = (claims.id(), claims.amr(), claims.auth_time());
-        let proof = Proof::Login { session: None, amr, auth_time };
-        Ok(permissions.map(|permissions| Principal { id, role, permissions, proof, group: None }))
-    }
-
-    async fn program(&self, key: &str) -> sql::Result<Option<Principal>> {
-        let now = self.db().clock().now();
-        let grant = self.authority().key(self.db(), &domain::api_key::hash(key)).await?;
-        let grant = grant.filter(|grant| grant.expires_at.is_none_or(|end| now < end));
-        Ok(grant.map(|KeyGrant { id, made_by, permissions, rate_per_s, .. }| {
-            self.authority().used(id, now);
-            let (id, role) = (CustomerId::from(id.uuid()), KEY_ROLE.to_owned());
-            let proof = Proof::Key { made_by, rate_per_s };
-            Principal { id, role, permissions, proof, group: None }
-        }))
-    }
-}
-
-#[async_trait]
-impl Identity for Accounts {
-    async fn authenticate(&self, token: &str) -> Result<Principal, IdentityError> {
-        let found = if token.starts_with(KEY_HEAD) {
-            self.program(token).await
-        } else {
-            self.person(token).await
-        };
-        found.map_err(|error| Unavailable::new("auth", error))?.ok_or(IdentityError::Refused)
-    }
-
-    fn csrf_token(&self, session: SessionId) -> String {
-        self.secrets().csrf_token(session)
-    }
-}
-
-#[async_trait]
-impl People for Accounts {
-    async fn contacts(
-        &self,
-        people: &[CustomerId],
-    ) -> Result<HashMap<CustomerId, Contact>, Unavailable> {
-        let found = store::accounts::contacts(self.db(), people).await;
-        let found = found.map_err(|error| Unavailable::new("auth", error))?;
-        Ok(found.into_iter().map(|(id, email)| (id.into(), Contact { email })).collect())
-    }
-}
-
-impl Vault for Accounts {
-    fn seal(&self, owner: &[u8], value: &[u8]) -> Option<Vec<u8>> {
-        self.secrets().seal(owner, value)
-    }
-
-    fn unseal(&self, owner: &[u8], sealed: &[u8]) -> Option<Vec<u8>> {
-        self.secrets().unseal(owner, sealed).map(|value| value.to_vec())
     }
 }

@@ -3,20 +3,16 @@
 
 use std::path::Path;
 
-use aes_gcm::Aes256Gcm;
-use aes_gcm::aead::{Aead, Payload};
 use hmac::{Hmac, KeyInit, Mac};
 use kernel::id::{LetterId, SessionId};
+use kernel::ports::DataKey;
+use platform::{aead, key_file};
 use secrecy::zeroize::Zeroizing;
 use secrecy::{ExposeSecret, SecretBox};
 use sha2::Sha256;
 
-use crate::domain::{LetterToken, RefreshToken};
+use crate::domain::{EmailIndex, LetterToken, RefreshToken};
 use crate::error::OpenError;
-use crate::key_file;
-
-/// How many bytes of nonce stand before what was sealed.
-const NONCE_BYTES: usize = 12;
 
 /// Derives and seals. It has no `Debug`.
 pub(crate) struct Secrets(SecretBox<[u8; 32]>);
@@ -24,7 +20,9 @@ pub(crate) struct Secrets(SecretBox<[u8; 32]>);
 impl Secrets {
     /// Reads the file, which holds 32 bytes in hex, and makes it first when it is missing.
     pub(crate) fn open(file: &Path) -> Result<Self, OpenError> {
-        let text = key_file::read_or_make(file, || Zeroizing::new(platform::random::token()))?;
+        let unreadable = |source| OpenError::KeyFile { file: file.to_owned(), source };
+        let text = key_file::read_or_make(file, || Zeroizing::new(platform::random::token()));
+        let text = text.map_err(unreadable)?;
         let mut root = Box::new([0; 32]);
         let unusable = |_| OpenError::Secret { file: file.to_owned() };
         hex::decode_to_slice(text.trim(), &mut *root).map_err(unusable)?;
@@ -42,6 +40,16 @@ impl Secrets {
         hex::encode(self.derive(b"pseudonym", of.as_bytes()))
     }
 
+    /// By what an account is found that has an address, spelled as [`crate::domain::Email`] does.
+    pub(crate) fn email_index(&self, address: &str) -> EmailIndex {
+        EmailIndex::new(hex::encode(self.derive(b"email", address.as_bytes())))
+    }
+
+    /// The same as a pseudonym for another module; what it names is never what is derived here for other ends.
+    pub(crate) fn name(&self, purpose: &[u8], value: &[u8]) -> [u8; 32] {
+        self.derive(&[b"name:", purpose].concat(), value)
+    }
+
     /// What a letter opens: made when it is written and again when it is sent, and stored nowhere.
     pub(crate) fn letter_token(&self, letter: LetterId) -> LetterToken {
         LetterToken::from_bytes(self.derive(b"letter", letter.uuid().as_bytes()))
@@ -54,21 +62,16 @@ impl Secrets {
 
     /// Seals a value for one owner: opened for another, or changed, it is refused.
     pub(crate) fn seal(&self, owner: &[u8], value: &[u8]) -> Option<Vec<u8>> {
-        let nonce: [u8; NONCE_BYTES] = platform::random::bytes();
-        let sealed = self.cipher().encrypt(&nonce.into(), Payload { msg: value, aad: owner });
-        sealed.ok().map(|sealed| [nonce.as_slice(), &sealed].concat())
+        aead::seal(&self.sealing_key(), owner, value)
     }
 
     /// What was sealed for an owner.
     pub(crate) fn unseal(&self, owner: &[u8], sealed: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
-        let (nonce, sealed) = sealed.split_first_chunk::<NONCE_BYTES>()?;
-        let payload = Payload { msg: sealed, aad: owner };
-        self.cipher().decrypt(&(*nonce).into(), payload).ok().map(Zeroizing::new)
+        aead::open(&self.sealing_key(), owner, sealed)
     }
 
-    fn cipher(&self) -> Aes256Gcm {
-        let key = Zeroizing::new(self.derive(b"seal", b""));
-        Aes256Gcm::new(&(*key).into())
+    fn sealing_key(&self) -> DataKey {
+        SecretBox::new(Box::new(self.derive(b"seal", b"")))
     }
 
     /// HMAC-SHA-256 over a purpose and a value.
@@ -102,6 +105,11 @@ mod tests {
         assert_ne!(child.hash(), others.successor(&parent).hash());
         assert_ne!(own.pseudonym("a"), own.pseudonym("b"));
         assert_ne!(own.pseudonym("a"), others.pseudonym("a"));
+        assert_eq!(own.email_index("a"), own.email_index("a"));
+        assert_ne!(own.email_index("a"), others.email_index("a"));
+        assert_ne!(own.email_index("a").as_str(), hex::encode(own.name(b"email", b"a")));
+        assert_ne!(own.name(b"a", b"b"), own.name(b"b", b"b"));
+        assert_ne!(own.name(b"a", b"b"), others.name(b"a", b"b"));
         let (letter, session) = (LetterId::new(), SessionId::new());
         assert_ne!(own.letter_token(letter).hash(), others.letter_token(letter).hash());
         assert_ne!(own.csrf_token(session), own.csrf_token(SessionId::new()));

@@ -28,10 +28,33 @@ platform::statements! {
     GUESTS_UNTOLD =
         "select lower(hex(c.id)) from customer c where c.role = 'guest' and c.version > 0
             and not exists (select 1 from outbox o where o.subject = c.id and o.version = 1
-                and o.kind = 'guest.merged') limit 20",
+                and o.kind in ('guest.merged', 'customer.erased')) limit 20",
         "select cast(c.id as text) from customer c where c.role = 'guest' and c.version > 0
             and not exists (select 1 from outbox o where o.subject = c.id and o.version = 1
-                and o.kind = 'guest.merged') limit 20";
+                and o.kind in ('guest.merged', 'customer.erased')) limit 20";
+    ERASED = "select count(*) from customer where erased_at is not null";
+    ERASED_UNTOLD =
+        "select lower(hex(c.id)) from customer c where c.erased_at is not null and not exists
+            (select 1 from outbox o where o.subject = c.id and o.kind = 'customer.erased') limit 20",
+        "select cast(c.id as text) from customer c where c.erased_at is not null and not exists
+            (select 1 from outbox o where o.subject = c.id and o.kind = 'customer.erased') limit 20";
+    ERASED_LEFT =
+        "select lower(hex(c.id)) from customer c where c.erased_at is not null
+            and (c.personal <> 'erased' or c.password_hash is not null
+                 or c.role not in ('guest', 'customer')
+                 or exists (select 1 from passkey p where p.customer_id = c.id)
+                 or exists (select 1 from totp t where t.customer_id = c.id)
+                 or exists (select 1 from session s where s.customer_id = c.id
+                             and (s.device is not null
+                                  or (s.revoked_at is null and s.expires_at > c.erased_at)))) limit 20",
+        "select cast(c.id as text) from customer c where c.erased_at is not null
+            and (c.personal <> 'erased' or c.password_hash is not null
+                 or c.role not in ('guest', 'customer')
+                 or exists (select 1 from passkey p where p.customer_id = c.id)
+                 or exists (select 1 from totp t where t.customer_id = c.id)
+                 or exists (select 1 from session s where s.customer_id = c.id
+                             and (s.device is not null
+                                  or (s.revoked_at is null and s.expires_at > c.erased_at)))) limit 20";
     LETTERS = "select count(*) from letter";
     LETTERS_UNTOLD =
         "select lower(hex(l.id)) from letter l where not exists
@@ -58,6 +81,8 @@ pub(crate) async fn all(db: &Db) -> Result<Vec<Check>> {
         ("every opened account was told of", ACCOUNTS, ACCOUNTS_UNTOLD),
         ("every ended session was told of", ENDED, ENDED_UNTOLD),
         ("every guest who logged in was told of", GUESTS_LEFT, GUESTS_UNTOLD),
+        ("everybody who was erased was told of", ERASED, ERASED_UNTOLD),
+        ("nothing is left of who was erased", ERASED, ERASED_LEFT),
         ("every letter was handed to the bus", LETTERS, LETTERS_UNTOLD),
     ];
     let mut done = Vec::with_capacity(checks.len());

@@ -1,10 +1,12 @@
 use std::net::IpAddr;
 
+use serde::{Deserialize, Serialize};
+
 /// The most characters of a browser's name that are kept.
 const USER_AGENT_CHARS_MAX: usize = 200;
 
 /// What a login came from, as its owner sees it in the list of sessions.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Device {
     /// What the browser calls itself; empty when it says nothing.
     pub user_agent: String,

@@ -16,6 +16,21 @@ impl Email {
     }
 }
 
+/// A keyed name of an address: by it an account is found, and nobody without the key can tell whose it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct EmailIndex(String);
+
+impl EmailIndex {
+    /// As it was derived, or stored.
+    pub(crate) fn new(name: String) -> Self {
+        Self(name)
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use kernel::email::EMAIL_MAX;

@@ -14,7 +14,7 @@ pub(crate) mod totp;
 
 pub(crate) use account::{Account, Name};
 pub(crate) use device::Device;
-pub(crate) use email::Email;
+pub(crate) use email::{Email, EmailIndex};
 pub(crate) use letter::{LetterKind, LetterToken};
 pub(crate) use password::Password;
 pub(crate) use refresh::RefreshToken;

@@ -79,6 +79,10 @@ impl From<AccountError> for Failure {
                 let detail = "Somebody else has to change your role.";
                 Problem::new(code::FORBIDDEN, detail).into()
             }
+            AccountError::LastAdmin => {
+                let detail = "A shop needs an admin: make somebody else one first.";
+                Problem::new(code::CONFLICT, detail).into()
+            }
             AccountError::Beyond(permissions) => {
                 let detail = format!("You may not do this yourself: {permissions}.");
                 Problem::new(code::FORBIDDEN, detail).with("permissions", permissions).into()

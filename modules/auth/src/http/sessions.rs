@@ -10,8 +10,9 @@ use utoipa::{OpenApi, ToSchema};
 
 use super::cookie;
 use crate::Accounts;
+use crate::domain::Device;
 use crate::store;
-use crate::store::sessions::LiveSession;
+use crate::store::sessions::OwnSession;
 use crate::usecase::sessions;
 
 /// How many sessions are listed at most.
@@ -37,9 +38,9 @@ pub(super) fn routes(config: &mut ServiceConfig) {
 struct SessionLine {
     /// The session.
     id: SessionId,
-    /// What the browser called itself.
+    /// What the browser called itself; empty for a guest.
     user_agent: String,
-    /// Where it was.
+    /// Where it was; empty for a guest.
     address: String,
     /// How its owner proved who they are.
     amr: Vec<Factor>,
@@ -57,10 +58,11 @@ struct SessionLine {
 }
 
 impl SessionLine {
-    fn new(session: LiveSession, asks: Option<SessionId>) -> Self {
+    fn new(session: OwnSession, asks: Option<SessionId>) -> Self {
         let current = Some(session.id) == asks;
-        let LiveSession { id, user_agent, address, amr, started_at, last_used_at, expires_at } =
-            session;
+        let OwnSession { id, device, amr, started_at, last_used_at, expires_at } = session;
+        let device = device.map(|Device { user_agent, address }| (user_agent, address.to_string()));
+        let (user_agent, address) = device.unwrap_or_default();
         Self { id, user_agent, address, amr, started_at, last_used_at, expires_at, current }
     }
 }

@@ -31,7 +31,8 @@ impl Effect for SendLetters {
         let site = &accounts.settings().site_url;
         let Some((subject, text)) = compose(letter.kind, site, &token) else { return Ok(()) };
         let kind = letter.kind.word().to_owned();
-        let (id, to) = (id.uuid(), letter.address);
+        let Some(to) = letter.address else { return Ok(()) };
+        let id = id.uuid();
         let mail = Mail { id, kind, to, subject, text, html: None };
         Ok(accounts.mailer().send(&mail).await?)
     }

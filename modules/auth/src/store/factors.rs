@@ -4,9 +4,16 @@ use kernel::id::CustomerId;
 use platform::sql::{Db, Json, Result, Tx};
 
 platform::statements! {
-    /// A device that was never confirmed is replaced.
+    /// A device that was never confirmed is replaced. Whoever erases somebody holds their row, so that
+    /// nothing is left of them; SQLite has one writer.
     PUT_TOTP =
-        "insert into totp (customer_id, seed, made_at) values ($1, $2, $3)
+        "insert into totp (customer_id, seed, made_at)
+         select c.id, $2, $3 from customer c where c.id = $1 and c.erased_at is null
+             on conflict (customer_id) do update
+             set seed = excluded.seed, made_at = excluded.made_at, last_step = 0
+           where totp.confirmed_at is null",
+        "insert into totp (customer_id, seed, made_at)
+         select c.id, $2, $3 from customer c where c.id = $1 and c.erased_at is null for key share
              on conflict (customer_id) do update
              set seed = excluded.seed, made_at = excluded.made_at, last_step = 0
            where totp.confirmed_at is null";
@@ -56,7 +63,8 @@ pub(crate) async fn enrolled(db: &Db, customer: CustomerId) -> Result<Enrolled> 
     Ok(Enrolled { totp: totp > 0, recovery_codes, passkeys })
 }
 
-/// Keeps the sealed seed of a device that is to be confirmed. False when there is a confirmed one.
+/// Keeps the sealed seed of a device that is to be confirmed. False when there is a confirmed one, or
+/// its owner was erased.
 pub(crate) async fn put_totp(tx: &mut Tx, customer: CustomerId, seed: &[u8]) -> Result<bool> {
     let now = tx.now();
     let query = tx.query(PUT_TOTP).bind(customer.uuid()).bind(seed).bind(now);

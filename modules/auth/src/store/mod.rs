@@ -3,9 +3,12 @@
 pub(crate) mod accounts;
 pub(crate) mod api_keys;
 pub(crate) mod attempts;
+pub(crate) mod erase;
 pub(crate) mod factors;
 pub(crate) mod letters;
 pub(crate) mod passkeys;
+pub(crate) mod personal;
+pub(crate) mod plain;
 pub(crate) mod roles;
 pub(crate) mod sessions;
 

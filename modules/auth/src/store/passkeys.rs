@@ -8,10 +8,17 @@ use serde::de::DeserializeOwned;
 use uuid::Uuid;
 use webauthn_rs::prelude::Passkey;
 
+use super::personal;
+
 platform::statements! {
+    /// Whoever erases somebody holds their row, so that nothing is left of them; SQLite has one writer.
     INSERT =
         "insert into passkey (id, customer_id, credential_id, name, credential, made_at)
-         values ($1, $2, $3, $4, $5, $6) on conflict (credential_id) do nothing";
+         select $1, c.id, $3, $4, $5, $6 from customer c where c.id = $2 and c.erased_at is null
+             on conflict (credential_id) do nothing",
+        "insert into passkey (id, customer_id, credential_id, name, credential, made_at)
+         select $1, c.id, $3, $4, $5, $6 from customer c where c.id = $2 and c.erased_at is null
+            for key share on conflict (credential_id) do nothing";
     OF_OWNER =
         "select id, name, made_at, last_used_at, credential from passkey
           where customer_id = $1 order by id limit $2";
@@ -32,6 +39,7 @@ platform::statements! {
 /// A passkey as its owner knows it.
 pub(crate) struct StoredPasskey {
     pub id: PasskeyId,
+    /// What its owner calls it.
     pub name: String,
     pub made_at: Timestamp,
     pub last_used_at: Option<Timestamp>,
@@ -54,7 +62,8 @@ pub(crate) struct Signer {
     pub credential: Passkey,
 }
 
-/// Stores a passkey. False when it is known, to whomever it belongs.
+/// Stores a passkey with its name sealed. False when it is known, to whomever it belongs, or its owner was
+/// erased.
 pub(crate) async fn insert(
     tx: &mut Tx,
     id: PasskeyId,
@@ -74,14 +83,16 @@ pub(crate) async fn of_owner(
     most: i64,
 ) -> Result<Vec<StoredPasskey>> {
     let rows: Vec<Row> = db.query(OF_OWNER).bind(customer.uuid()).bind(most).all().await?;
-    let stored = |row: Row| StoredPasskey {
-        id: row.id.into(),
-        name: row.name,
-        made_at: row.made_at,
-        last_used_at: row.last_used_at,
-        credential: row.credential.0,
+    let ring = db.people()?.ring(rows.iter().map(|row| row.name.as_str())).await?;
+    let stored = |row: Row| {
+        let id = row.id.into();
+        let name: Option<String> =
+            personal::opened(&ring, &personal::of_passkey(id), Some(&row.name))?;
+        let (made_at, last_used_at) = (row.made_at, row.last_used_at);
+        let (name, credential) = (name.unwrap_or_default(), row.credential.0);
+        Ok(StoredPasskey { id, name, made_at, last_used_at, credential })
     };
-    Ok(rows.into_iter().map(stored).collect())
+    rows.into_iter().map(stored).collect()
 }
 
 pub(crate) async fn count(tx: &mut Tx, customer: CustomerId) -> Result<i64> {

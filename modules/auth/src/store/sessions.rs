@@ -6,28 +6,36 @@ use kernel::ports::Factor;
 use platform::sql::{Db, Json, Result, Tx};
 use uuid::Uuid;
 
-use super::accounts::AccountRow;
-use crate::domain::{Account, Device, RefreshToken};
+use super::accounts::{AccountRow, Stored};
+use super::personal;
+use crate::domain::{Device, RefreshToken};
 
 platform::statements! {
+    /// Whoever erases somebody holds their row until their sessions have ended, so that none begins
+    /// meanwhile; SQLite has one writer.
     INSERT =
-        "insert into session (id, customer_id, amr, auth_time, user_agent, address, started_at,
-                              expires_at, generation, rotated_at, version)
-         values ($1, $2, $3, $4, $5, $6, $4, $7, 1, $4, 0)";
+        "insert into session (id, customer_id, amr, auth_time, device, started_at, expires_at,
+                              generation, rotated_at, version)
+         select $1, c.id, $3, $4, $5, $4, $6, 1, $4, 0
+           from customer c where c.id = $2 and c.erased_at is null",
+        "insert into session (id, customer_id, amr, auth_time, device, started_at, expires_at,
+                              generation, rotated_at, version)
+         select $1, c.id, $3, $4, $5, $4, $6, 1, $4, 0
+           from customer c where c.id = $2 and c.erased_at is null for key share";
     INSERT_REFRESH = "insert into refresh_token (hash, session_id, generation) values ($1, $2, $3)";
     /// PostgreSQL locks the session, so that one of many concurrent refreshes decides; SQLite has
     /// one writer.
     LOCK_LOGIN =
         "select t.generation as presented, s.id as session_id, s.amr, s.auth_time, s.expires_at,
-                s.generation, s.rotated_at, s.revoked_at, c.id, c.email,
-                c.email_verified_at is not null as verified, c.name,
+                s.generation, s.rotated_at, s.revoked_at, c.id, c.personal,
+                c.email_verified_at is not null as verified,
                 coalesce(c.own_role, c.role) as role, c.customer_group
            from refresh_token t join session s on s.id = t.session_id
                                 join customer c on c.id = s.customer_id
           where t.hash = $1",
         "select t.generation as presented, s.id as session_id, s.amr, s.auth_time, s.expires_at,
-                s.generation, s.rotated_at, s.revoked_at, c.id, c.email,
-                c.email_verified_at is not null as verified, c.name,
+                s.generation, s.rotated_at, s.revoked_at, c.id, c.personal,
+                c.email_verified_at is not null as verified,
                 coalesce(c.own_role, c.role) as role, c.customer_group
            from refresh_token t join session s on s.id = t.session_id
                                 join customer c on c.id = s.customer_id
@@ -44,18 +52,22 @@ platform::statements! {
           where id = $1 and revoked_at is null and expires_at > $2 for update";
     SET_FACTORS = "update session set amr = $2, auth_time = $3 where id = $1";
     REVOKE =
-        "update session set revoked_at = $1, revoked_reason = $2, version = version + 1
+        "update session set revoked_at = $1, revoked_reason = $2, device = null, version = version + 1
           where id = $3 and revoked_at is null returning customer_id, version";
     /// All of an account but one; expired ones need no end.
     REVOKE_OTHERS =
-        "update session set revoked_at = $1, revoked_reason = $2, version = version + 1
+        "update session set revoked_at = $1, revoked_reason = $2, device = null, version = version + 1
           where customer_id = $3 and id <> $4 and revoked_at is null and expires_at > $1
          returning id, version";
     OWNER = "select customer_id from session where id = $1";
     OF_OWNER =
-        "select id, user_agent, address, amr, started_at, rotated_at, expires_at from session
+        "select id, device, amr, started_at, rotated_at, expires_at from session
           where customer_id = $1 and revoked_at is null and expires_at > $2
           order by id desc limit $3";
+    /// Those that have ended too.
+    ALL_OF_OWNER =
+        "select id, device, amr, started_at, rotated_at, expires_at from session
+          where customer_id = $1 order by id desc limit $2";
     REVOKED_SINCE =
         "select revoked_at, id from session
           where revoked_at is not null and (revoked_at > $1 or (revoked_at = $1 and id > $2))
@@ -70,7 +82,7 @@ const REVOKED_PAGE: i64 = 1_000;
 
 /// A session as a refresh token finds it.
 pub(crate) struct StoredLogin {
-    pub account: Account,
+    pub account: Stored,
     pub session: SessionId,
     pub factors: Vec<Factor>,
     pub auth_time: Timestamp,
@@ -97,11 +109,11 @@ struct LoginRow {
     account: AccountRow,
 }
 
-/// A session that has not ended.
-pub(crate) struct LiveSession {
+/// A session as its owner sees it.
+pub(crate) struct OwnSession {
     pub id: SessionId,
-    pub user_agent: String,
-    pub address: String,
+    /// None for a guest, for who was erased, and when the session has ended.
+    pub device: Option<Device>,
     pub amr: Vec<Factor>,
     pub started_at: Timestamp,
     pub last_used_at: Timestamp,
@@ -109,37 +121,39 @@ pub(crate) struct LiveSession {
 }
 
 #[derive(platform::sql::Record)]
-struct LiveRow {
+struct OwnRow {
     id: Uuid,
-    user_agent: String,
-    address: String,
+    device: Option<String>,
     amr: Json<Vec<Factor>>,
     started_at: Timestamp,
     rotated_at: Timestamp,
     expires_at: Timestamp,
 }
 
-/// Stores a session that begins now.
-pub(crate) async fn insert(
-    tx: &mut Tx,
-    id: SessionId,
-    customer: CustomerId,
-    factors: &[Factor],
-    device: &Device,
-    expires_at: Timestamp,
-) -> Result<()> {
+/// A session that begins now.
+pub(crate) struct New<'a> {
+    pub id: SessionId,
+    pub customer: CustomerId,
+    pub factors: &'a [Factor],
+    /// [`Device`], sealed.
+    pub device: Option<&'a str>,
+    pub expires_at: Timestamp,
+}
+
+/// Stores a session. False when whoever it is of was erased.
+pub(crate) async fn insert(tx: &mut Tx, new: &New<'_>) -> Result<bool> {
     let now = tx.now();
-    tx.query(INSERT)
-        .bind(id.uuid())
-        .bind(customer.uuid())
-        .bind(Json(factors))
+    let rows = tx
+        .query(INSERT)
+        .bind(new.id.uuid())
+        .bind(new.customer.uuid())
+        .bind(Json(new.factors))
         .bind(now)
-        .bind(device.user_agent.as_str())
-        .bind(device.address.to_string())
-        .bind(expires_at)
+        .bind(new.device)
+        .bind(new.expires_at)
         .execute()
-        .await
-        .map(drop)
+        .await?;
+    Ok(rows == 1)
 }
 
 pub(crate) async fn insert_refresh(
@@ -239,20 +253,31 @@ pub(crate) async fn owner(db: &Db, id: SessionId) -> Result<Option<CustomerId>> 
 }
 
 /// The live sessions of somebody, the newest first, so many at most.
-pub(crate) async fn of_owner(db: &Db, owner: CustomerId, most: i64) -> Result<Vec<LiveSession>> {
+pub(crate) async fn of_owner(db: &Db, owner: CustomerId, most: i64) -> Result<Vec<OwnSession>> {
     let now = db.clock().now();
-    let rows: Vec<LiveRow> =
-        db.query(OF_OWNER).bind(owner.uuid()).bind(now).bind(most).all().await?;
-    let live = |row: LiveRow| LiveSession {
-        id: row.id.into(),
-        user_agent: row.user_agent,
-        address: row.address,
-        amr: row.amr.0,
-        started_at: row.started_at,
-        last_used_at: row.rotated_at,
-        expires_at: row.expires_at,
+    opened(db, db.query(OF_OWNER).bind(owner.uuid()).bind(now).bind(most).all().await?).await
+}
+
+/// All sessions of somebody that are still known, the newest first, so many at most.
+pub(crate) async fn all_of_owner(db: &Db, owner: CustomerId, most: i64) -> Result<Vec<OwnSession>> {
+    opened(db, db.query(ALL_OF_OWNER).bind(owner.uuid()).bind(most).all().await?).await
+}
+
+async fn opened(db: &Db, rows: Vec<OwnRow>) -> Result<Vec<OwnSession>> {
+    let ring = db.people()?.ring(rows.iter().filter_map(|row| row.device.as_deref())).await?;
+    let own = |row: OwnRow| {
+        let id = row.id.into();
+        let device = personal::opened(&ring, &personal::of_session(id), row.device.as_deref())?;
+        Ok(OwnSession {
+            id,
+            device,
+            amr: row.amr.0,
+            started_at: row.started_at,
+            last_used_at: row.rotated_at,
+            expires_at: row.expires_at,
+        })
     };
-    Ok(rows.into_iter().map(live).collect())
+    rows.into_iter().map(own).collect()
 }
 
 /// The sessions that were ended since, with when.

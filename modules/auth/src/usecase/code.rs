@@ -114,7 +114,8 @@ pub(crate) async fn ask_by_letter(
     let address = account.email.unwrap_or_default();
     let mut tx = accounts.db().begin("auth.code.ask").await?;
     super::email::count_letter(accounts, &mut tx, &address).await?;
-    letters::write(accounts, &mut tx, account.id, LetterKind::LoginCode, &address).await?;
+    let own = accounts.secrets().email_index(&address);
+    letters::write(accounts, &mut tx, account.id, LetterKind::LoginCode, &own).await?;
     Ok(tx.commit().await?)
 }
 

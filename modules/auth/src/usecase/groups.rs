@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::Accounts;
 use crate::domain::Account;
 use crate::error::{AccountError, Invalid};
-use crate::store::accounts as stored;
+use crate::store::accounts::{self as stored, Stored};
 
 /// What the audit log keeps of a change of group.
 #[derive(Serialize)]
@@ -30,9 +30,9 @@ pub(crate) async fn give_group(
     }
     let mut tx = accounts.db().begin("auth.give_group").await?;
     let before = stored::by_id(&mut tx, id).await?;
-    let before = before.filter(|account| account.email.is_some());
+    let before = before.filter(Stored::is_open);
     let before = before.ok_or(AccountError::Absent("account"))?;
-    let was = before.group.as_deref();
+    let was = before.bare.group.as_deref();
     if was != group {
         if !stored::set_group(&mut tx, id, was, group).await? {
             return Err(AccountError::GroupChanged);
@@ -41,5 +41,6 @@ pub(crate) async fn give_group(
         record(&mut tx, actor, &[Entry::changed("account.group", id.uuid(), &was, &is)?]).await?;
     }
     tx.commit().await?;
+    let before = before.open(accounts.db()).await?;
     Ok(Account { group: group.map(str::to_owned), ..before })
 }

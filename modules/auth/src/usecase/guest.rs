@@ -1,7 +1,7 @@
 use kernel::id::CustomerId;
 use kernel::ports::Role;
 
-use super::session::{self, Granted, Visitor};
+use super::session::{self, Beginning, Granted, Visitor};
 use crate::Accounts;
 use crate::domain::Account;
 use crate::error::AccountError;
@@ -14,7 +14,8 @@ pub(crate) async fn guest(accounts: &Accounts, visitor: &Visitor) -> Result<Gran
     let account = Account { id, role, email: None, verified: false, name: None, group: None };
     let mut tx = accounts.db().begin("auth.guest").await?;
     store::accounts::insert_guest(&mut tx, account.id).await?;
-    let granted = session::begin(accounts, &mut tx, account, &[], visitor).await?;
+    let granted =
+        session::begin(accounts, &mut tx, account, &[], Beginning::of_guest(), visitor).await?;
     tx.commit().await?;
     Ok(granted)
 }

@@ -9,6 +9,13 @@ use serde::Serialize;
 
 use crate::domain::Account;
 
+/// What the log keeps of what has a secret or something personal for its content: by what its owner was
+/// known.
+#[derive(Serialize)]
+pub(super) struct By {
+    pub by: &'static str,
+}
+
 /// Notes what an owner did to an account, with what may be told of it.
 pub(super) async fn note(
     tx: &mut Tx,
@@ -29,19 +36,6 @@ pub(super) async fn note_removed(
     factor: &impl Serialize,
 ) -> Result<()> {
     let entry = || Entry::deleted("account.factor_remove", owner.id.uuid(), factor);
-    write(tx, owner, client, entry).await
-}
-
-/// Notes another e-mail address of an account.
-pub(super) async fn note_email(
-    tx: &mut Tx,
-    owner: &Account,
-    client: IpAddr,
-    email: &str,
-) -> Result<()> {
-    let has = |email: Option<&str>| serde_json::json!({"email": email});
-    let (before, after) = (has(owner.email.as_deref()), has(Some(email)));
-    let entry = || Entry::changed("account.email", owner.id.uuid(), &before, &after);
     write(tx, owner, client, entry).await
 }
 

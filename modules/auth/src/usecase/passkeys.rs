@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use chrono::TimeDelta;
 use kernel::id::{CustomerId, PasskeyId};
 use kernel::ports::Factor;
+use platform::personal;
 use serde_json::Value;
 use uuid::Uuid;
 use webauthn_rs::prelude::{
@@ -15,13 +16,14 @@ use webauthn_rs::prelude::{
 
 use super::guess::{self, Limit};
 use super::noted;
-use super::session::{self, Granted, Visitor};
+use super::session::{self, Beginning, Granted, Visitor};
 use super::totp::{FactorNoted, tell};
 use crate::Accounts;
 use crate::domain::{Account, LetterKind, attempt};
 use crate::error::{AccountError, Invalid};
 use crate::store::accounts as stored;
 use crate::store::passkeys::{self, StoredPasskey};
+use crate::store::personal::of_passkey;
 
 /// The most passkeys of an account.
 pub(crate) const PASSKEYS_MAX: i64 = 20;
@@ -79,16 +81,17 @@ pub(crate) async fn finish_registration(
         return Err(AccountError::PasskeyRefused);
     }
     let credential = accounts.passkeys().finish_passkey_registration(answer, &state)?;
-    let id = PasskeyId::new();
+    let (id, key) = (PasskeyId::new(), accounts.key(account.id).await?);
+    let sealed = personal::seal(&key, &of_passkey(id), &name)?;
     let mut tx = accounts.db().begin("auth.passkey").await?;
     if passkeys::count(&mut tx, account.id).await? >= PASSKEYS_MAX {
         return Err(AccountError::TooMany { what: "passkeys of an account", most: PASSKEYS_MAX });
     }
-    if !passkeys::insert(&mut tx, id, account.id, name, &credential).await? {
+    if !passkeys::insert(&mut tx, id, account.id, &sealed, &credential).await? {
         return Err(AccountError::FactorThere);
     }
     tell(accounts, &mut tx, account, LetterKind::FactorAdded).await?;
-    let made = FactorNoted { factor: "passkey", passkey: Some(id), name: Some(name) };
+    let made = FactorNoted { factor: "passkey", passkey: Some(id) };
     noted::note(&mut tx, account, client, "account.factor_add", &made).await?;
     let made_at = tx.now();
     tx.commit().await?;
@@ -134,13 +137,17 @@ pub(crate) async fn finish_login(
     let mut after = signer.credential.clone();
     after.update_credential(&result);
 
+    let account = stored::find(accounts.db(), signer.customer).await?;
+    let account = account.filter(|account| account.email.is_some());
+    let account = account.ok_or(AccountError::PasskeyRefused)?;
+    let beginning = Beginning::of(accounts, account.id, &visitor.device).await?;
+
     let mut tx = accounts.db().begin("auth.passkey.login").await?;
     if !passkeys::used(&mut tx, signer.id, &signer.credential, &after).await? {
         return Err(AccountError::PasskeyRefused);
     }
-    let account = stored::by_id(&mut tx, signer.customer).await?;
-    let account = account.ok_or(AccountError::PasskeyRefused)?;
-    let granted = session::begin(accounts, &mut tx, account, &[Factor::Webauthn], visitor).await?;
+    let factors = [Factor::Webauthn];
+    let granted = session::begin(accounts, &mut tx, account, &factors, beginning, visitor).await?;
     tx.commit().await?;
     Ok(granted)
 }
@@ -157,7 +164,7 @@ pub(crate) async fn remove(
         return Err(AccountError::Absent("passkey of yours"));
     }
     tell(accounts, &mut tx, account, LetterKind::FactorRemoved).await?;
-    let gone = FactorNoted { factor: "passkey", passkey: Some(id), name: None };
+    let gone = FactorNoted { factor: "passkey", passkey: Some(id) };
     noted::note_removed(&mut tx, account, client, &gone).await?;
     Ok(tx.commit().await?)
 }

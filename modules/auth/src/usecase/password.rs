@@ -4,22 +4,17 @@ use std::net::IpAddr;
 
 use kernel::id::SessionId;
 use secrecy::SecretString;
-use serde::Serialize;
 
 use super::guess::{self, Limit};
+use super::letters;
+use super::noted::{self, By};
 use super::session::{self, Ended};
-use super::{letters, noted};
 use crate::Accounts;
 use crate::domain::{Account, Email, LetterKind, LetterToken, Password, attempt};
 use crate::error::AccountError;
 use crate::hasher::Checked;
-use crate::store::{accounts as stored, letters as stored_letters};
-
-/// What the audit log keeps of a new password: by what its owner was known.
-#[derive(Serialize)]
-struct By {
-    by: &'static str,
-}
+use crate::store::accounts as stored;
+use crate::store::letters::{self as stored_letters, Opened};
 
 /// Writes a letter that lets an account choose a new password. Whether there is one, nobody learns:
 /// for a strange address the same statements run.
@@ -36,16 +31,10 @@ pub(crate) async fn ask_reset(
     ];
     let mut tx = accounts.db().begin("auth.reset.ask").await?;
     guess::count_in(accounts, &mut tx, &limits).await?;
-    match stored::by_email(&mut tx, &email).await? {
-        Some(account) => {
-            letters::write(
-                accounts,
-                &mut tx,
-                account.id,
-                LetterKind::ResetPassword,
-                email.as_str(),
-            )
-            .await?;
+    let own = accounts.secrets().email_index(email.as_str());
+    match stored::by_email(&mut tx, &own).await? {
+        Some(id) => {
+            letters::write(accounts, &mut tx, id, LetterKind::ResetPassword, &own).await?;
         }
         None => letters::write_nothing(accounts, &mut tx).await?,
     }
@@ -62,21 +51,23 @@ pub(crate) async fn reset(
     let token = LetterToken::parse(token).ok_or(AccountError::LinkInvalid)?;
     let kind = LetterKind::ResetPassword;
     let opened = stored_letters::opened_by(accounts.db(), &token, kind).await?;
-    let address = Email::new(&opened.ok_or(AccountError::LinkInvalid)?.address)?;
+    let address = opened.and_then(|letter| letter.address).ok_or(AccountError::LinkInvalid)?;
+    let address = Email::new(&address)?;
     let password = Password::chosen(password, &address)?;
     let hash = accounts.hasher().hash(password).await?;
 
     let mut tx = accounts.db().begin("auth.reset").await?;
     let opened = stored_letters::take(&mut tx, &token, kind).await?;
-    let id = opened.ok_or(AccountError::LinkInvalid)?.customer;
-    if !stored::reset_password(&mut tx, id, &address, &hash).await? {
+    let Opened { customer: id, to: own } = opened.ok_or(AccountError::LinkInvalid)?;
+    if !stored::reset_password(&mut tx, id, &own, &hash).await? {
         return Err(AccountError::LinkInvalid);
     }
     if let Some(account) = stored::by_id(&mut tx, id).await? {
-        noted::note(&mut tx, &account, client, "account.password", &By { by: "letter" }).await?;
+        noted::note(&mut tx, &account.bare, client, "account.password", &By { by: "letter" })
+            .await?;
     }
-    super::email::note_verified(&mut tx, id, address.as_str()).await?;
-    letters::write(accounts, &mut tx, id, LetterKind::PasswordChanged, address.as_str()).await?;
+    super::email::note_verified(&mut tx, id, &own).await?;
+    letters::write(accounts, &mut tx, id, LetterKind::PasswordChanged, &own).await?;
     session::end_others(accounts, &mut tx, id, None, Ended::PasswordChanged).await?;
     Ok(tx.commit().await?)
 }
@@ -100,8 +91,8 @@ pub(crate) async fn change(
     }
     noted::note(&mut tx, &account, client, "account.password", &By { by: "password" }).await?;
     stored_letters::supersede(&mut tx, account.id, LetterKind::ResetPassword).await?;
-    letters::write(accounts, &mut tx, account.id, LetterKind::PasswordChanged, email.as_str())
-        .await?;
+    let own = accounts.secrets().email_index(email.as_str());
+    letters::write(accounts, &mut tx, account.id, LetterKind::PasswordChanged, &own).await?;
     session::end_others(accounts, &mut tx, account.id, Some(session), Ended::PasswordChanged)
         .await?;
     Ok(tx.commit().await?)
@@ -117,7 +108,8 @@ pub(super) async fn confirm(
 ) -> Result<String, AccountError> {
     let password = Password::presented(password)?;
     let counted = guess::count(accounts, email.as_str(), client).await?;
-    let found = stored::credentials(accounts.db(), email).await?;
+    let index = accounts.secrets().email_index(email.as_str());
+    let found = stored::credentials(accounts.db(), &index).await?;
     let hash = found.and_then(|found| found.password_hash);
     match (accounts.hasher().check(password, hash.clone()).await, hash) {
         (Ok(Checked::Right | Checked::RightAt(_)), Some(hash)) => {

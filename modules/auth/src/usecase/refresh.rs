@@ -36,7 +36,7 @@ pub(crate) async fn refresh(
         }
     }
     tx.commit().await?;
-    grant(accounts, login, successor, now)
+    grant(accounts, login, successor, now).await
 }
 
 /// The session is locked, so nobody else can have rotated it.
@@ -52,20 +52,16 @@ async fn rotate(
     Ok(())
 }
 
-fn grant(
+async fn grant(
     accounts: &Accounts,
     stored: StoredLogin,
     refresh_token: RefreshToken,
     now: kernel::Timestamp,
 ) -> Result<Granted, AccountError> {
-    let login = Login {
-        session: stored.session,
-        account: &stored.account,
-        factors: &stored.factors,
-        at: stored.auth_time,
-    };
+    let StoredLogin { account, session, expires_at, factors, auth_time, .. } = stored;
+    let account = account.open(accounts.db()).await?;
+    let login = Login { session, account: &account, factors: &factors, at: auth_time };
     let access_token = accounts.tokens().issue(&accounts.keys().signer(now), &login, now)?;
-    let StoredLogin { account, session, expires_at, .. } = stored;
     let refresh_token = Some(refresh_token);
     Ok(Granted { access_token, refresh_token, session, account, expires_at, now })
 }

@@ -11,7 +11,8 @@ use crate::Accounts;
 use crate::domain::Account;
 use crate::domain::role::{NewRole, OwnRole, ROLES_MAX, check_name};
 use crate::error::{AccountError, Invalid};
-use crate::store::{accounts as stored, roles};
+use crate::store::accounts::{self as stored, Stored};
+use crate::store::roles;
 
 const ROLE: &str = "role";
 
@@ -117,21 +118,23 @@ pub(crate) async fn give_role(
     let message = "must be the name of a role; /v1/admin/roles lists them";
     within(wanted.ok_or(Invalid { field: "role", message })?, caller.permissions)?;
     let before = stored::by_id(&mut tx, id).await?;
-    let before = before.filter(|account| account.email.is_some());
+    let before = before.filter(Stored::is_open);
     let before = before.ok_or(AccountError::Absent("account"))?;
-    let had = accounts.authority().permissions(accounts.db(), &before.role).await?;
+    let has = before.bare.role.as_str();
+    let had = accounts.authority().permissions(accounts.db(), has).await?;
     within(had.unwrap_or_default(), caller.permissions)?;
-    if before.role == role {
-        return Ok(before);
+    if has == role {
+        drop(tx);
+        return Ok(before.open(accounts.db()).await?);
     }
-    if !stored::set_role(&mut tx, id, &before.role, role).await? {
+    if !stored::set_role(&mut tx, id, has, role).await? {
         return Err(AccountError::RoleChanged);
     }
-    let entry =
-        Entry::changed("account.role", id.uuid(), &Has { role: &before.role }, &Has { role })?;
+    let entry = Entry::changed("account.role", id.uuid(), &Has { role: has }, &Has { role })?;
     record(&mut tx, actor, &[entry]).await?;
     session::end_others(accounts, &mut tx, id, None, Ended::RoleChanged).await?;
     tx.commit().await?;
+    let before = before.open(accounts.db()).await?;
     Ok(Account { role: role.to_owned(), ..before })
 }
 

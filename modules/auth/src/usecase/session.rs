@@ -2,12 +2,14 @@ use kernel::Timestamp;
 use kernel::events::{GuestMerged, SessionRevoked};
 use kernel::id::{CustomerId, SessionId};
 use kernel::ports::Factor;
+use platform::personal;
 use platform::sql::{self, Tx};
 
 use crate::Accounts;
 use crate::access_token::Login;
 use crate::domain::{Account, Device, RefreshToken};
 use crate::error::AccountError;
+use crate::store::personal::of_session;
 use crate::store::{accounts as stored, sessions};
 
 /// Why a session ended.
@@ -20,6 +22,7 @@ pub(super) enum Ended {
     EmailChanged,
     Merged,
     Revoked,
+    Erased,
 }
 
 impl Ended {
@@ -32,6 +35,7 @@ impl Ended {
             Self::EmailChanged => "email_changed",
             Self::Merged => "merged",
             Self::Revoked => "revoked",
+            Self::Erased => "erased",
         }
     }
 }
@@ -61,18 +65,49 @@ pub(crate) struct Granted {
     pub now: Timestamp,
 }
 
+/// A session that is about to begin.
+pub(super) struct Beginning {
+    id: SessionId,
+    /// Sealed; None where it is not kept.
+    device: Option<String>,
+}
+
+impl Beginning {
+    /// Of somebody with an account. It is made before the unit of work, since it needs their key.
+    pub(super) async fn of(
+        accounts: &Accounts,
+        owner: CustomerId,
+        device: &Device,
+    ) -> sql::Result<Self> {
+        let (id, key) = (SessionId::new(), accounts.key(owner).await?);
+        let device = personal::seal(&key, &of_session(id), device)?;
+        Ok(Self { id, device: Some(device) })
+    }
+
+    /// Of a guest. Nobody but the guest would be shown the device, and a key for each guest would cost
+    /// a commit.
+    pub(super) fn of_guest() -> Self {
+        Self { id: SessionId::new(), device: None }
+    }
+}
+
 /// Begins a session in the unit of work of its login. What a guest has gathered goes along.
 pub(super) async fn begin(
     accounts: &Accounts,
     tx: &mut Tx,
     account: Account,
     factors: &[Factor],
+    beginning: Beginning,
     visitor: &Visitor,
 ) -> Result<Granted, AccountError> {
-    let (session, now) = (SessionId::new(), tx.now());
+    let (Beginning { id: session, device }, now) = (beginning, tx.now());
     let expires_at = now + accounts.settings().session();
     let refresh_token = RefreshToken::from_bytes(platform::random::bytes());
-    sessions::insert(tx, session, account.id, factors, &visitor.device, expires_at).await?;
+    let (customer, device) = (account.id, device.as_deref());
+    let new = sessions::New { id: session, customer, factors, device, expires_at };
+    if !sessions::insert(tx, &new).await? {
+        return Err(AccountError::NoSession);
+    }
     sessions::insert_refresh(tx, session, &refresh_token, 1).await?;
     if let Some(guest) = &visitor.guest {
         take_in(accounts, tx, guest, account.id).await?;

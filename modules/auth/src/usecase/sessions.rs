@@ -58,7 +58,7 @@ async fn note(
     ends: &Ends,
 ) -> sql::Result<()> {
     match stored::by_id(tx, owner).await? {
-        Some(owner) => noted::note(tx, &owner, client, action, ends).await,
+        Some(owner) => noted::note(tx, &owner.bare, client, action, ends).await,
         None => Ok(()),
     }
 }

@@ -16,17 +16,14 @@ use crate::store::factors;
 
 /// What the audit log keeps of a second factor.
 #[derive(Serialize)]
-pub(super) struct FactorNoted<'a> {
+pub(super) struct FactorNoted {
     pub factor: &'static str,
     /// The passkey.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub passkey: Option<PasskeyId>,
-    /// What its owner calls it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub name: Option<&'a str>,
 }
 
-const DEVICE: FactorNoted<'static> = FactorNoted { factor: "totp", passkey: None, name: None };
+const DEVICE: FactorNoted = FactorNoted { factor: "totp", passkey: None };
 
 /// What a device is set up with, shown once.
 pub(crate) struct Setup {
@@ -133,6 +130,6 @@ pub(super) async fn tell(
     account: &Account,
     kind: LetterKind,
 ) -> Result<(), AccountError> {
-    let address = account.email.as_deref().unwrap_or_default();
-    letters::write(accounts, tx, account.id, kind, address).await
+    let own = accounts.secrets().email_index(account.email.as_deref().unwrap_or_default());
+    letters::write(accounts, tx, account.id, kind, &own).await
 }

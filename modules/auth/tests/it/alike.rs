@@ -1,6 +1,7 @@
 //! What strangers cannot tell: who has an account, neither by what they are answered nor by the work
 //! that was done for the answer.
 
+use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, Once};
 
@@ -12,7 +13,7 @@ use serde_json::{Value, json};
 use tracing::field::{Field, Visit};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 
-use crate::shop::{Browser, EMAIL, PASSWORD, Reply, cheap, open};
+use crate::shop::{Browser, EMAIL, PASSWORD, Reply, cheap, keys, open_at};
 
 platform::on_both_engines!(super::SCHEMA =>
     every_refused_login_is_the_same_work_and_the_same_answer,
@@ -86,16 +87,18 @@ async fn guess(browser: &Browser, email: &str) -> Reply {
 }
 
 async fn settled(db: &Db, settings: &Settings) -> Browser {
-    let accounts = open(db, settings.clone()).await;
-    for (email, name) in [(EMAIL, "Ada"), (KEYHOLDER, "Bob")] {
-        accounts
-            .ensure(email, PASSWORD.into(), name, Role::Customer, &Actor::SYSTEM)
-            .await
-            .unwrap();
-    }
+    settled_at(db, settings, &keys()).await
+}
+
+async fn settled_at(db: &Db, settings: &Settings, folder: &Path) -> Browser {
+    let accounts = open_at(db, settings.clone(), folder).await;
+    let ensure =
+        |email, name| accounts.ensure(email, PASSWORD.into(), name, Role::Customer, &Actor::SYSTEM);
+    ensure(EMAIL, "Ada").await.unwrap();
+    let keyholder = ensure(KEYHOLDER, "Bob").await.unwrap();
     let mut tx = db.begin("test.no_password").await.unwrap();
-    let gone = Sql::new("update customer set password_hash = null where email = $1");
-    tx.query(gone).bind(KEYHOLDER).execute().await.unwrap();
+    let gone = Sql::new("update customer set password_hash = null where id = $1");
+    tx.query(gone).bind(keyholder.uuid()).execute().await.unwrap();
     tx.commit().await.unwrap();
     computed(settings);
     Browser::new(&accounts).await
@@ -137,10 +140,10 @@ async fn a_locked_address_is_answered_alike_and_without_work(db: Db) {
 }
 
 async fn a_stranger_costs_what_passwords_cost_today(db: Db) {
-    let before = marked();
-    settled(&db, &before).await;
+    let (before, folder) = (marked(), keys());
+    settled_at(&db, &before, &folder).await;
     let after = Settings { argon2_passes: 3, ..before.clone() };
-    let browser = settled(&db, &after).await;
+    let browser = settled_at(&db, &after, &folder).await;
     for email in [STRANGER, KEYHOLDER] {
         assert_eq!((guess(&browser, email).await.status, computed(&after)), (401, vec![3]));
     }

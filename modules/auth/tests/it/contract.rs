@@ -65,11 +65,11 @@ async fn what_was_there_before_roles_is_there_after() {
 
         let ran = SCHEMA.migrate(&db).await.unwrap();
         assert_eq!(ran.len(), SCHEMA.migrations.len() - 1);
-        let kept = "select c.role, c.email, s.auth_time = s.started_at, t.hash
+        let kept = "select c.role, c.email_index, s.auth_time = s.started_at, t.hash
                       from customer c join session s on s.customer_id = c.id
                                       join refresh_token t on t.session_id = s.id";
         let kept: (String, String, bool, String) = db.query(Sql::new(kept)).one().await.unwrap();
-        assert_eq!(kept, ("staff".into(), "sam@example.com".into(), true, "h".into()));
+        assert_eq!(kept, ("staff".into(), "plain:sam@example.com".into(), true, "h".into()));
         let orphan = "insert into refresh_token (hash, session_id, generation) values ('i', $1, 2)";
         let mut tx = db.begin("orphan").await.unwrap();
         let orphan = tx.query(Sql::new(orphan)).bind(who).execute().await;

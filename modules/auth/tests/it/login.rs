@@ -7,7 +7,9 @@ use platform::http::ClientAddress;
 use platform::sql::Db;
 use serde_json::json;
 
-use crate::shop::{Browser, EMAIL, PASSWORD, assert_books, at_a_standstill, cheap, open};
+use crate::shop::{
+    Browser, EMAIL, PASSWORD, assert_books, at_a_standstill, cheap, keys, open, open_at,
+};
 
 platform::on_both_engines!(super::SCHEMA =>
     a_wrong_password_and_an_unknown_account_look_the_same,
@@ -45,9 +47,10 @@ async fn right_passwords_use_nothing_up(db: Db) {
 }
 
 async fn a_changed_cost_reaches_the_account_at_login(db: Db) {
-    let before = open(&db, cheap()).await;
+    let folder = keys();
+    let before = open_at(&db, cheap(), &folder).await;
     Browser::new(&before).await.enter().await;
-    let after = open(&db, Settings { argon2_passes: 2, ..cheap() }).await;
+    let after = open_at(&db, Settings { argon2_passes: 2, ..cheap() }, &folder).await;
     let browser = Browser::new(&after).await;
     assert_eq!(browser.login("a wrong password").await.status, 401);
     let cost = |db: Db| async move {

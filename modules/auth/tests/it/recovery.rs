@@ -229,7 +229,7 @@ async fn what_letters_open_is_stored_and_told_nowhere(db: Db) {
     assert_eq!(tokens.len(), 2);
     platform::outbox::sequence(&db).await.unwrap();
     let told = format!("{:?}", platform::outbox::read_after(&db, 0, 100).await.unwrap());
-    let stored = "select token_hash, address from letter";
+    let stored = "select token_hash, email_index from letter";
     let stored: Vec<(String, String)> = db.query(Sql::new(stored)).all().await.unwrap();
     for token in &tokens {
         assert!(!told.contains(token) && !told.contains(EMAIL), "{told}");
