@@ -17,6 +17,7 @@ mod http;
 mod paper;
 mod react;
 mod saga;
+mod settings;
 mod store;
 mod taxes;
 mod told;
@@ -24,21 +25,20 @@ mod usecase;
 mod verify;
 mod watchers;
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::TimeDelta;
 use kernel::id::OrderId;
-use kernel::ports::{Catalog, History, Logistics, PaymentView, Payments, People, Stock, Tax};
+use kernel::ports::{
+    Catalog, Credit, History, Logistics, PaymentView, Payments, People, Stock, Tax,
+};
 use platform::bus::Subscription;
 use platform::module::Schema;
 use platform::saga::Coordinator;
 use platform::sql::Db;
 use platform::tasks::Tasks;
 use platform::verify::Check;
-use rust_decimal::Decimal;
-use serde::Deserialize;
 use tokio::sync::watch;
 use usecase::remembered::Remembered;
 use watchers::Watchers;
@@ -55,6 +55,7 @@ pub use domain::status::Status;
 pub use error::OrderError;
 pub use fulfilment::ManualFulfilment;
 pub use saga::checkout::Checkout;
+pub use settings::{CarrierName, ExpectedTotal, GuestEmail, Settings, ShippingMethod};
 pub use store::balance::ORDER_REFUNDED;
 pub use store::books::{Brief, Sold, Units};
 pub use store::carrier::Carried;
@@ -64,7 +65,7 @@ pub use usecase::import_taxes::{TaxesImported, TaxesRefused};
 
 platform::migrations! { "order": "0001_orders", "0002_included_tax", "0003_promotions", "0004_tax", "0005_shipping",
 "0006_promotion_changes", "0007_saved_carts", "0008_parcels", "0009_contact", "0010_invoices", "0011_after_sale", "0012_exchanges", "0013_edits",
-"0014_carrier", "0015_bundles" }
+"0014_carrier", "0015_bundles", "0016_line_category", "0017_credit", "0018_personal" }
 
 /// The module's tables, statements and guards.
 pub const SCHEMA: Schema = Schema {
@@ -79,7 +80,9 @@ pub const SCHEMA: Schema = Schema {
         store::edit::STATEMENTS,
         store::exchange::STATEMENTS,
         store::invoice::STATEMENTS,
+        store::lines::STATEMENTS,
         store::orders::STATEMENTS,
+        store::personal::STATEMENTS,
         store::promotion::STATEMENTS,
         store::saved::STATEMENTS,
         store::shipment::STATEMENTS,
@@ -88,87 +91,6 @@ pub const SCHEMA: Schema = Schema {
     ],
     guards: &[ORDER_REFUNDED, PROMOTION_BUDGET, PROMOTION_CUSTOMER, PROMOTION_USES],
 };
-
-/// A way goods can go.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ShippingMethod {
-    /// What the API calls it.
-    pub id: String,
-    /// What it costs, in the currency of the order.
-    pub price: Decimal,
-}
-
-/// Whether an order must say what the shopper was shown.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ExpectedTotal {
-    /// It may.
-    Optional,
-    /// It must.
-    Required,
-}
-
-/// Whether somebody without an account must say where letters about their order go.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum GuestEmail {
-    /// They may; else nobody writes to them.
-    Optional,
-    /// They must.
-    Required,
-}
-
-/// Who carries parcels.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum CarrierName {
-    /// The shop's own staff say what leaves and what arrives.
-    Manual,
-    /// The built-in sandbox carrier.
-    Sandbox,
-}
-
-/// How the module works.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Settings {
-    /// How long `POST /v1/orders` waits for the checkout before it answers 202, in milliseconds.
-    pub answer_wait_ms: u64,
-    /// How long stock is promised to an order that is not confirmed, in seconds.
-    pub hold_s: i64,
-    /// After how many seconds a checkout that has not ended is given up.
-    pub checkout_deadline_s: i64,
-    /// Whether an order must say what the shopper was shown.
-    pub expected_total: ExpectedTotal,
-    /// Whether somebody without an account must say where letters about their order go.
-    pub guest_email: GuestEmail,
-    /// For how many days after the last parcel arrived a customer may ask to send goods back.
-    pub return_days: i64,
-    /// For how many days what is sent instead of goods is held until they have come back.
-    pub exchange_hold_days: i64,
-    /// For how many days a customer may pay what that costs more, once the goods were looked at.
-    pub exchange_pay_days: i64,
-    /// The shipping methods of a shop that keeps none itself.
-    pub shipping: Vec<ShippingMethod>,
-    /// Tax by ISO 3166-1 country, in percent, where the table of taxes says nothing of the country;
-    /// countries left out have none.
-    pub tax_percent: HashMap<String, Decimal>,
-    /// Who carries the parcel that is booked with an order.
-    pub carrier: CarrierName,
-    /// How long an answer of the carrier is waited for, in milliseconds.
-    pub carrier_wait_ms: u64,
-    /// How often it is looked for what the carrier told, in milliseconds; a call of it wakes it earlier.
-    pub carrier_poll_ms: u64,
-    /// Who sells, line by line, as invoices and packing slips tell it.
-    pub seller: Vec<String>,
-}
-
-impl Settings {
-    fn answer_wait(&self) -> Duration {
-        Duration::from_millis(self.answer_wait_ms)
-    }
-}
 
 /// Whom the module asks.
 #[derive(Clone)]
@@ -179,6 +101,8 @@ pub struct Ports {
     pub stock: Arc<dyn Stock>,
     /// Payments.
     pub payments: Arc<dyn Payments>,
+    /// Gift cards and store credit.
+    pub credit: Arc<dyn Credit>,
     /// The carrier.
     pub logistics: Arc<dyn Logistics>,
     /// What the carrier signs its calls with; without it none is believed.
@@ -205,6 +129,7 @@ struct Inner {
     catalog: Arc<dyn Catalog>,
     stock: Arc<dyn Stock>,
     payments: Arc<dyn Payments>,
+    credit: Arc<dyn Credit>,
     logistics: Arc<dyn Logistics>,
     carrier_secret: Option<Vec<u8>>,
     carrier_wake: watch::Sender<u64>,
@@ -235,6 +160,7 @@ impl Orders {
             catalog,
             stock,
             payments,
+            credit,
             logistics,
             carrier_secret,
             history,
@@ -245,23 +171,31 @@ impl Orders {
         let steps = saga::checkout::Ports {
             stock: stock.clone(),
             payments: payments.clone(),
+            credit: credit.clone(),
             logistics: logistics.clone(),
             clock: db.clock().clone(),
+            db: db.clone(),
             hold: TimeDelta::seconds(settings.hold_s),
         };
-        let more =
-            saga::edit::Ports { stock: steps.stock.clone(), payments: steps.payments.clone() };
-        let edits = Coordinator::new(db.clone(), more, sagas.clone(), tasks.clone());
-        let more =
-            saga::edit::Ports { stock: steps.stock.clone(), payments: steps.payments.clone() };
-        let replacements = Coordinator::new(db.clone(), more, sagas.clone(), tasks.clone());
+        let more = || saga::edit::Ports {
+            stock: stock.clone(),
+            payments: payments.clone(),
+            db: db.clone(),
+        };
+        let edits = Coordinator::new(db.clone(), more(), sagas.clone(), tasks.clone());
+        let replacements = Coordinator::new(db.clone(), more(), sagas.clone(), tasks.clone());
         let instead = saga::exchange::Ports {
             stock: stock.clone(),
             payments: payments.clone(),
             logistics: logistics.clone(),
+            db: db.clone(),
         };
         let exchanges = Coordinator::new(db.clone(), instead, sagas.clone(), tasks.clone());
-        let back = saga::give_back::Ports { payments: payments.clone(), clock: db.clock().clone() };
+        let back = saga::give_back::Ports {
+            payments: payments.clone(),
+            credit: credit.clone(),
+            clock: db.clock().clone(),
+        };
         let refunds = Coordinator::new(db.clone(), back, sagas.clone(), tasks.clone());
         let checkouts = Coordinator::new(db.clone(), steps, sagas, tasks);
         let automatic = Remembered::new(usecase::promotions::REMEMBERED);
@@ -271,6 +205,7 @@ impl Orders {
             catalog,
             stock,
             payments,
+            credit,
             logistics,
             carrier_secret,
             carrier_wake: watch::Sender::new(0),
@@ -309,6 +244,7 @@ impl Orders {
         let recall = react::recall::Recall { logistics: self.inner.logistics.clone() };
         vec![
             Subscription::reaction("order.payments", db, react::payment_settled::TOPICS, settled),
+            Subscription::reaction("order.erased", db, react::erased::TOPICS, react::erased::Erase),
             Subscription::reaction("order.edits", db, react::edited::TOPICS, difference),
             Subscription::effect("order.recall", db, react::recall::TOPICS, recall),
             Subscription::reaction(

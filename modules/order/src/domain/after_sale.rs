@@ -62,6 +62,10 @@ words! { State:
     Failed = "failed",
 }
 
+words! { RefundTo:
+    StoreCredit = "store_credit",
+}
+
 words! { Reason:
     Damaged = "damaged",
     WrongItem = "wrong_item",
@@ -125,6 +129,14 @@ pub enum ActorKind {
     Shop,
 }
 
+/// Where the money of an order goes, when not to the way it was paid.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RefundTo {
+    /// It becomes store credit of whoever ordered.
+    StoreCredit,
+}
+
 /// A change of an order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[schema(as = OrderChange)]
@@ -151,6 +163,9 @@ pub struct Change {
     /// What is given back for it; of one that failed what was given back all the same. Of an exchange that is
     /// not settled yet it is what is given back if that comes to nothing.
     pub refund: Money,
+    /// Where that goes, when not to the way the order was paid.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refund_to: Option<RefundTo>,
     /// What is sent instead, of a return that is an exchange.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub exchange: Option<Exchange>,
@@ -228,6 +243,9 @@ mod tests {
         }
         for condition in Condition::ALL {
             assert_eq!(Condition::from_word(condition.word()), Some(*condition));
+        }
+        for to in RefundTo::ALL {
+            assert_eq!(RefundTo::from_word(to.word()), Some(*to));
         }
         for kind in ActorKind::ALL {
             assert_eq!(ActorKind::from_word(kind.word()), Some(*kind));

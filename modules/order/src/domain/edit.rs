@@ -13,6 +13,7 @@ use kernel::id::{LineId, ProductId};
 use kernel::ports::{StockLine, TaxTerms, Taxed};
 use kernel::problem::{Problem, code};
 use kernel::{Address, Money, MoneyError};
+use platform::personal::Kept;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -66,7 +67,7 @@ pub struct Edited {
     /// What it costs.
     pub totals: Totals,
     /// Where it goes.
-    pub address: Address,
+    pub address: Kept<Address>,
     /// Units that have to be promised to it first.
     pub added: Vec<StockLine>,
     /// Units that are promised to it no longer.
@@ -152,7 +153,7 @@ pub fn edited(
     let released = released.into_iter();
     let released =
         released.map(|StockLine { product_id, quantity }| ParcelLine { product_id, quantity });
-    let address = asked.address.unwrap_or(&order.shipping_address).clone();
+    let address = Kept::Plain(asked.address.unwrap_or(&order.shipping_address).clone());
     let mut edited = Edited {
         lines,
         shipping_tax: order.shipping_tax,

@@ -39,7 +39,7 @@ pub fn refunded(lines: &[Line], changes: &[Change]) -> Option<Refunded> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use kernel::id::{ChangeId, OrderId};
     use kernel::{Currency, Timestamp};
 
@@ -55,7 +55,7 @@ mod tests {
     }
 
     /// A change that gave money back: two units of the first line, one of the second.
-    fn change(kind: Kind, state: State, refund: i64, lines: &[Line]) -> Change {
+    pub fn change(kind: Kind, state: State, refund: i64, lines: &[Line]) -> Change {
         let part = |(line, (quantity, minor)): (&Line, (i64, i64))| ChangeLine {
             line_id: line.id,
             quantity,
@@ -75,6 +75,7 @@ mod tests {
             reason: None,
             answer: None,
             refund: euros(refund),
+            refund_to: None,
             exchange: None,
             lines: lines.iter().zip([(2, 800), (1, 400)]).map(part).collect(),
             created_at: Timestamp::UNIX_EPOCH,

@@ -109,6 +109,7 @@ mod tests {
             reason: None,
             answer: None,
             refund: none,
+            refund_to: None,
             exchange: None,
             lines: vec![line(ids[0], 3), line(ids[1], 1)],
             created_at: Timestamp::UNIX_EPOCH,

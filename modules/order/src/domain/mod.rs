@@ -2,6 +2,7 @@
 
 pub mod address;
 pub mod after_sale;
+pub mod breakdown;
 pub mod bundle;
 pub mod cart;
 pub mod change_state;
@@ -16,6 +17,7 @@ pub mod inspection;
 pub mod invoice;
 pub mod number;
 pub mod order;
+mod payer;
 pub mod promotion;
 pub mod rate;
 pub mod share;

@@ -2,7 +2,7 @@
 
 use kernel::events::SoldLine;
 use kernel::id::{CartId, ChangeId, CustomerId, LineId, OrderId, ProductId};
-use kernel::ports::{Part, PaymentView};
+use kernel::ports::{CreditPart, Part, PaymentView};
 use kernel::problem::{Problem, code};
 use kernel::{Address, Money, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -28,6 +28,9 @@ pub struct Line {
     pub sku: String,
     /// Its name.
     pub name: String,
+    /// The widest category that it was in; lines of old, and of products without one, have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub category: Option<String>,
     /// How many units.
     pub quantity: i64,
     /// The price of one.
@@ -70,6 +73,7 @@ impl Line {
             product_id: priced.offer.product_id,
             sku: priced.offer.sku.clone(),
             name: priced.offer.name.clone(),
+            category: priced.offer.categories.first().cloned(),
             quantity: priced.line.quantity,
             unit_price: priced.offer.price,
             total: priced.total,
@@ -94,6 +98,7 @@ impl Line {
             product_id: ProductId::new(),
             sku: "LAMP-1".to_owned(),
             name: "Lamp".to_owned(),
+            category: None,
             quantity,
             unit_price: euros(unit_minor),
             total: euros(unit_minor * quantity),
@@ -207,6 +212,8 @@ pub struct Order {
     pub coupon: Option<String>,
     /// What became of each promotion.
     pub promotions: Vec<Told>,
+    /// What gift cards and store credit pay of it; the rest is paid by card.
+    pub credit: Vec<CreditPart>,
     /// Its parcels that left the house, the first one first.
     pub shipments: Vec<Shipment>,
     /// Where it goes.
@@ -255,6 +262,9 @@ pub struct OrderView {
     coupon: Option<String>,
     /// Each promotion that was in play, and why it did not apply.
     promotions: Vec<Told>,
+    /// What gift cards and store credit pay of it; the rest is paid by card.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    credit: Vec<CreditPart>,
     shipping_address: Address,
     #[serde(skip_serializing_if = "Option::is_none")]
     billing_address: Option<Address>,
@@ -294,6 +304,7 @@ impl Order {
             totals: self.totals,
             coupon: self.coupon,
             promotions: self.promotions,
+            credit: self.credit,
             shipping_address: self.shipping_address,
             billing_address: self.billing_address,
             shipping_method: self.shipping_method,

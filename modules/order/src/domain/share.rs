@@ -45,13 +45,14 @@ pub fn owed(order: &Order, units: &[ShipmentLine]) -> Owed {
     Owed { lines: units.iter().map(share).collect(), rest }
 }
 
-fn worth(line: &Line, on_top: bool) -> i64 {
+/// What all units of a line are worth, in minor units; `on_top` when the tax comes on top of prices.
+pub fn worth(line: &Line, on_top: bool) -> i64 {
     let tax = line.tax.filter(|_| on_top).map_or(0, |tax| tax.amount.minor());
     line.total.minor() - line.discount.minor() + tax
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use kernel::id::{CartId, CustomerId, OrderId};
     use kernel::ports::Taxed;
     use kernel::{Address, Currency, Money, Timestamp};
@@ -75,7 +76,8 @@ mod tests {
         }
     }
 
-    fn order(lines: Vec<Line>, shipping: i64, is_included: bool) -> Order {
+    /// A confirmed order of these lines; the tax of its shipping is a fifth of that.
+    pub fn order(lines: Vec<Line>, shipping: i64, is_included: bool) -> Order {
         let sum = |amount: fn(&Line) -> i64| lines.iter().map(amount).sum::<i64>();
         let (items, discount) = (sum(|line| line.total.minor()), sum(|line| line.discount.minor()));
         let tax = sum(|line| line.tax.map_or(0, |tax| tax.amount.minor())) + shipping / 5;
@@ -103,6 +105,7 @@ mod tests {
             },
             coupon: None,
             promotions: vec![],
+            credit: vec![],
             shipments: vec![],
             shipping_address: address,
             billing_address: None,

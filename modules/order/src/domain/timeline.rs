@@ -30,8 +30,8 @@ pub struct Happened {
     /// `edit_failed`, `parcel_shipped`, `parcel_delivered` or `parcel_lost` for a parcel, `shipped` and
     /// `delivered` for the last one; `lines_cancelled`, `return_requested` and its other steps,
     /// `returned`, `refunded` and `refund_failed` after the sale; `payment_capture`, `payment_void` or
-    /// `payment_refund`, `letter_` and the event it tells of, `carrier_picked_up`,
-    /// `carrier_in_transit` and what else a carrier tells.
+    /// `payment_refund`, `credit_spend`, `credit_give_back` or `credit_refund`, `letter_` and the event it
+    /// tells of, `carrier_picked_up`, `carrier_in_transit` and what else a carrier tells.
     pub what: String,
     /// `done`, `waits`, `unknown`, `refused`, `undone`, `failed`, and of letters `nobody`, `outdated`.
     pub outcome: String,

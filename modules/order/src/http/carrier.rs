@@ -2,14 +2,13 @@
 
 use actix_web::HttpRequest;
 use actix_web::web::{Data, Path};
-use chrono::TimeDelta;
 use kernel::id::{EventId, OrderId, ShipmentId};
 use kernel::problem::{Problem, code};
 use kernel::{Page, PageQuery, Timestamp};
 use platform::audit::{self, Entry};
 use platform::fault;
 use platform::http::{Answer, Body, Editor, Params, Staff, no_content, ok};
-use platform::webhook;
+use platform::webhook::Signed;
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -24,8 +23,6 @@ use crate::error::OrderError;
 use crate::store::carrier::{self as store, Excepted, Kept, NewEvent};
 use crate::store::shipment;
 
-/// How far the time of a call may be from now: a call that is older may have been recorded.
-const WINDOW: TimeDelta = TimeDelta::minutes(5);
 /// The longest id, number or word of a carrier, in bytes.
 const NAME_MAX: usize = 100;
 /// How much of a detail is kept beside the call as it came, in characters.
@@ -58,26 +55,19 @@ fn unsigned() -> Problem {
     Problem::new(code::UNAUTHENTICATED, "The call is not signed by the carrier, or is too old.")
 }
 
-/// One value of a header that is there once.
-fn only<'a>(request: &'a HttpRequest, name: &str) -> Result<&'a str, Problem> {
-    let mut values = request.headers().get_all(name);
-    let value = values.next().filter(|_| values.next().is_none());
-    value.and_then(|value| value.to_str().ok()).ok_or_else(unsigned)
-}
-
 /// The id of a call that the carrier has signed just now.
-fn signed<'a>(orders: &Orders, request: &'a HttpRequest, body: &[u8]) -> Result<&'a str, Problem> {
+fn signed<'a>(
+    orders: &Orders,
+    request: &'a HttpRequest,
+    body: &'a [u8],
+) -> Result<&'a str, Problem> {
     let secret = orders.inner.carrier_secret.as_deref().ok_or_else(unsigned)?;
-    let id = only(request, "webhook-id")?;
-    let at: i64 = only(request, "webhook-timestamp")?.parse().map_err(|_| unsigned())?;
-    let signature = only(request, "webhook-signature")?;
-    let then = Timestamp::from_timestamp(at, 0).ok_or_else(unsigned)?;
-    let is_now = (orders.inner.db.clock().now() - then).abs() <= WINDOW;
-    let is_signed = is_now && webhook::is_signed(secret, id, at, body, signature);
+    let call = Signed::of(request, body).ok_or_else(unsigned)?;
+    let is_signed = call.is_of(orders.inner.db.clock().now()) && call.is_by(secret);
     if !is_signed && !fault::bug("webhook_is_not_signed") {
         return Err(unsigned());
     }
-    Ok(id)
+    Ok(call.id)
 }
 
 fn name(field: &str, text: &str) -> Result<(), Problem> {

@@ -2,7 +2,9 @@ use std::collections::HashMap;
 
 use actix_web::web::{Data, Path};
 use kernel::id::{LineId, ProductId};
-use kernel::ports::{Availability, Buyer, Offer, Principal, Wanted};
+use kernel::ports::{
+    Availability, Buyer, CreditPart, CreditWish, GiftCode, Offer, Principal, Wanted,
+};
 use kernel::{Address, Money, Problem, Timestamp};
 use platform::http::{Answer, Body, Caller, ok};
 use serde::{Deserialize, Serialize};
@@ -117,12 +119,23 @@ pub(super) struct AskQuote {
     shipping_method: Option<String>,
     #[serde(default)]
     coupon: Option<String>,
+    /// Codes of gift cards that are to pay, the first one first.
+    #[serde(default)]
+    #[schema(max_items = 5)]
+    gift_cards: Vec<GiftCode>,
+    /// Whether store credit is to pay what they leave.
+    #[serde(default)]
+    store_credit: bool,
 }
 
 /// What a cart would cost: an order of it that meets this total costs this.
 #[derive(Serialize, ToSchema)]
 pub(super) struct QuoteView {
     totals: Totals,
+    /// What gift cards and store credit would pay of the total; nothing is taken.
+    credit: Vec<CreditPart>,
+    /// What is left to be paid by card.
+    due: Money,
     /// The tax by its rates.
     tax_lines: Vec<TaxLine>,
     /// The code that took something off.
@@ -279,10 +292,11 @@ pub(super) async fn set_coupon(
 #[utoipa::path(post, path = "/v1/cart/quote", tag = "cart", request_body = AskQuote,
     responses(
         (status = 200, description = "What it would cost", body = QuoteView),
-        (status = 409, description = "`cart_empty`, `not_sellable`, `coupon_refused` or `shipping_not_available`", body = Problem),
+        (status = 409, description = "`cart_empty`, `not_sellable`, `coupon_refused`, `credit_refused` or `shipping_not_available`", body = Problem),
     ))]
 pub(super) async fn quote(orders: Data<Orders>, caller: Caller, body: Body<AskQuote>) -> Answer {
-    let AskQuote { shipping_address, shipping_method, coupon } = body.value;
+    let AskQuote { shipping_address, shipping_method, coupon, gift_cards, store_credit } =
+        body.value;
     address::check(&shipping_address, "shipping_address")?;
     let empty =
         || Problem::new(kernel::problem::code::CART_EMPTY, "Put a product into the cart first.");
@@ -290,6 +304,8 @@ pub(super) async fn quote(orders: Data<Orders>, caller: Caller, body: Body<AskQu
     let coupon = coupon.as_deref();
     let method = shipping_method.as_deref();
     let quote = orders.quote(&caller, &cart, &shipping_address, method, coupon).await?;
+    let wish = CreditWish { codes: gift_cards, store_credit };
+    let quote = orders.covered(caller.id, quote, &wish).await?;
     let stock = available(&orders, quote.lines.iter().map(PricedLine::units)).await?;
     let offers: HashMap<ProductId, &Offer> =
         quote.lines.iter().map(|line| (line.line.product_id, &line.offer)).collect();
@@ -308,6 +324,8 @@ pub(super) async fn quote(orders: Data<Orders>, caller: Caller, body: Body<AskQu
     };
     ok(&QuoteView {
         tax_lines: quote.tax_lines()?,
+        due: quote.due(),
+        credit: quote.credit,
         totals: quote.totals,
         lines: quote.lines.iter().map(line).collect(),
         shipping_method: quote.method,

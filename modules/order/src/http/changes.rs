@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 
 use super::admin::{advance, order_id, short};
 use crate::Orders;
-use crate::domain::after_sale::Change;
+use crate::domain::after_sale::{Change, RefundTo};
 use crate::domain::order::OrderView;
 use crate::domain::shipment::ShipmentLine;
 use crate::error::OrderError;
@@ -32,6 +32,10 @@ pub(super) struct RefundOrder {
     #[serde(default)]
     #[schema(min_items = 1)]
     lines: Option<Vec<ShipmentLine>>,
+    /// `store_credit` makes it store credit of whoever ordered, once something has left; else it goes back to the way
+    /// the order was paid.
+    #[serde(default)]
+    to: Option<RefundTo>,
     /// Why.
     #[schema(min_length = 1, max_length = 200)]
     reason: String,
@@ -49,7 +53,8 @@ pub(super) struct CancelLines {
     reason: String,
 }
 
-/// Gives money of an order back to the way it was paid: an amount, or the price of units that left.
+/// Gives money of an order back, to the way it was paid or as store credit: an amount, or the price of units that
+/// left.
 ///
 /// 200 when it was done within half a second, else 202. What was not taken yet is given back after it
 /// was taken. Of refunds at the same time never more is given back than was charged.
@@ -62,7 +67,8 @@ pub(super) struct CancelLines {
         (status = 200, description = "The refund", body = Change),
         (status = 202, description = "It goes on; Location tells where to look", body = Change,
             headers(("Location"), ("Retry-After"))),
-        (status = 409, description = "`order_state`: `refundable` is what is left, or `line_id` and how many units are `left`; `conflict`: the payments refused it; or `idempotency_in_progress`", body = Problem),
+        (status = 409, description = "`order_state`: `refundable` is what is left, or of store credit what is kept; `line_id` and how many units are `left`; or `order_status`, when nothing has left that is to become store credit; `conflict`: the payments refused it; or `idempotency_in_progress`", body = Problem),
+        (status = 422, description = "`invalid_value`: also of `to`, when whoever ordered has no account", body = Problem),
     ))]
 pub(super) async fn refund(
     orders: Data<Orders>,
@@ -72,7 +78,7 @@ pub(super) async fn refund(
     body: Body<RefundOrder>,
 ) -> Answer {
     let id = order_id(&id)?;
-    let RefundOrder { amount, lines, reason } = body.value;
+    let RefundOrder { amount, lines, to, reason } = body.value;
     short("reason", Some(&reason))?;
     let what = match (amount, lines) {
         (Some(amount), None) => What::Amount(amount),
@@ -80,7 +86,7 @@ pub(super) async fn refund(
         _ => return Err(Problem::invalid("amount", "must be given, or lines instead").into()),
     };
     let key = Key::new(editor.id, &format!("POST /v1/admin/orders/{id}/refund"), &key.0, &body.raw);
-    let changed = orders.refund(id, &what, &reason, &key, &editor.actor()).await?;
+    let changed = orders.refund(id, &what, to, &reason, &key, &editor.actor()).await?;
     answer(&orders, id, changed).await
 }
 

@@ -3,7 +3,9 @@ use actix_web::http::header::{LOCATION, RETRY_AFTER};
 use actix_web::web::{Data, Path};
 use kernel::id::OrderId;
 use kernel::{Page, PageQuery, Problem};
-use platform::http::{Answer, Body, Caller, OptionalKey, Params, RequiredKey, ok, stored};
+use platform::http::{
+    Answer, Body, Caller, ClientAddress, OptionalKey, Params, RequiredKey, ok, stored,
+};
 use platform::idempotency::Key;
 use uuid::Uuid;
 
@@ -26,16 +28,17 @@ use crate::usecase::place::{PlaceOrder, Placed};
         (status = 202, description = "It goes on; Location tells where to look", body = OrderView,
             headers(("Location"), ("Retry-After"))),
         (status = 402, description = "`payment_declined`", body = Problem),
-        (status = 409, description = "`cart_empty`, `out_of_stock`, `price_changed` and others: nothing was charged", body = Problem),
+        (status = 409, description = "`cart_empty`, `out_of_stock`, `price_changed`, `credit_refused` and others: nothing was charged", body = Problem),
     ))]
 pub(super) async fn place(
     orders: Data<Orders>,
     caller: Caller,
     key: RequiredKey,
+    from: ClientAddress,
     body: Body<PlaceOrder>,
 ) -> Answer {
     let key = Key::new(caller.id, "POST /v1/orders", &key.0, &body.raw);
-    match orders.place(&caller, &key, body.value).await? {
+    match orders.place(&caller, &key, body.value, Some(from.0)).await? {
         Placed::Answered { answer, replayed } => Ok(stored(answer, replayed)),
         Placed::Running(id) => accepted(&orders, id, "/v1/orders").await,
     }

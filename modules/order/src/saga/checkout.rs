@@ -3,37 +3,42 @@
 //! ```text
 //! step               undo
 //! reserve_stock      release
-//! authorize_payment  void, or refund if captured; may wait for the shopper (3-D Secure)
+//! authorize_payment  void, or refund if captured, and give back what gift cards and store credit paid; may wait
+//!                    for the shopper (3-D Secure)
 //! book_shipment      cancel the booking
 //! confirm            none: what it made final is released by the undo of reserve_stock
 //! ```
 
+mod pay;
+
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use chrono::TimeDelta;
 use kernel::events::{OrderCancelled, OrderConfirmed, OrderFailed};
-use kernel::id::{OrderId, PaymentId};
+use kernel::id::{CustomerId, OrderId, PaymentId};
 use kernel::ports::{
-    Authorization, Authorize, Booking, Destination, Logistics, NextAction, PaymentView, Payments,
-    Stock, StockError, StockLine,
+    Booking, Credit, CreditPart, Destination, Logistics, NextAction, Payer, PaymentView, Payments,
+    PersonKey, Stock, StockError, StockLine,
 };
 use kernel::problem::{Problem, code};
 use kernel::{Address, Clock, Money, Timestamp};
 use platform::fault;
 use platform::idempotency::Key;
+use platform::personal::Kept;
 use platform::saga::{Outcome, Saga, Step};
-use platform::sql::{Error, Result, Tx};
+use platform::sql::{Db, Error, Result, Tx};
 use serde::{Deserialize, Serialize};
 
-use super::{answer, outcome};
+use super::{answer, answer_with, outcome, personal};
+use crate::domain::breakdown::breakdown;
 use crate::domain::bundle::exploded;
 use crate::domain::order::{COMPENSATION, Compensation, Order, OrderFailure};
 use crate::domain::status::{Move, Status};
 use crate::store::{cart, orders, promotion};
-
-/// How long stock stays promised after the shopper's time to authenticate has ended.
-const MARGIN: TimeDelta = TimeDelta::minutes(2);
+use crate::usecase::credit::due;
+use pay::Pay;
 
 /// What the steps may touch.
 pub struct Ports {
@@ -41,10 +46,14 @@ pub struct Ports {
     pub stock: Arc<dyn Stock>,
     /// Payments.
     pub payments: Arc<dyn Payments>,
+    /// Gift cards and store credit.
+    pub credit: Arc<dyn Credit>,
     /// The carrier.
     pub logistics: Arc<dyn Logistics>,
     /// The clock.
     pub clock: Clock,
+    /// The database, whose keys open what is personal.
+    pub db: Db,
     /// How long stock is promised to an order that is not confirmed.
     pub hold: TimeDelta,
 }
@@ -54,12 +63,19 @@ pub struct Ports {
 pub struct Checkout {
     order_id: OrderId,
     lines: Vec<StockLine>,
+    /// What is to be paid by card.
     total: Money,
+    /// What gift cards and store credit pay, and whose that is.
+    #[serde(default)]
+    credit: Option<(CustomerId, Vec<CreditPart>)>,
     token: String,
-    address: Address,
+    address: Kept<Address>,
     method: String,
     key: Key,
     trace: String,
+    /// Who pays; a checkout of old does not know it.
+    #[serde(default)]
+    payer: Option<Kept<Payer>>,
     payment: Option<PaymentId>,
     challenge: Option<Challenge>,
     /// The payment after it was let go.
@@ -101,21 +117,29 @@ struct Challenge {
 }
 
 impl Checkout {
-    /// The checkout of a new order.
-    pub fn of(order: &Order, token: &str, key: &Key, trace: String) -> Self {
-        Self {
+    /// The checkout of a new order that was placed `from` an address.
+    pub fn of(
+        order: &Order,
+        (token, from): (&str, Option<IpAddr>),
+        key: &Key,
+        trace: String,
+        person: &PersonKey,
+    ) -> Result<Self> {
+        Ok(Self {
             order_id: order.id,
             lines: exploded(order.lines.iter().map(|line| line.units(line.quantity))),
-            total: order.totals.total,
+            total: due(order.totals.total, &order.credit),
+            credit: (!order.credit.is_empty()).then(|| (order.customer_id, order.credit.clone())),
             token: token.to_owned(),
-            address: order.shipping_address.clone(),
+            address: personal::kept(person, order.id, &order.shipping_address)?,
             method: order.shipping_method.clone(),
             key: key.clone(),
             trace,
+            payer: Some(personal::kept(person, order.id, &order.payer(from))?),
             payment: None,
             challenge: None,
             let_go: None,
-        }
+        })
     }
 
     fn payment_view(&self, status: &str) -> Option<PaymentView> {
@@ -146,11 +170,13 @@ impl Checkout {
             customer_id: order.customer_id,
             lines: order.sold(),
             total: order.totals.total,
+            breakdown: Some(breakdown(&order)),
+            account_id: None,
         };
         tx.emit(&event, order.version + 1)?;
         cart::ordered(tx, order.cart_id, order.id).await?;
         (order.status, order.updated_at) = (to, tx.now());
-        self.answer(tx, 201, &order.view(self.payment_view("authorized"))).await
+        answer_with(tx, &self.key, 201, (order, self.payment_view("authorized"))).await
     }
 
     async fn failed(&self, tx: &mut Tx, why: &Problem) -> Result<()> {
@@ -194,7 +220,7 @@ impl Checkout {
         self.refuse(tx, told).await?;
         let Some(key) = how.key else { return Ok(()) };
         (order.status, order.updated_at) = (to, tx.now());
-        answer(tx, &key, 200, &order.view(self.let_go.clone())).await
+        answer_with(tx, &key, 200, (order, self.let_go.clone())).await
     }
 
     /// Tells whoever placed the order and was not answered yet that it came to nothing.
@@ -237,7 +263,7 @@ impl Saga for Checkout {
     type Ports = Ports;
 
     fn steps() -> &'static [&'static dyn Step<Self>] {
-        &[&ReserveStock, &AuthorizePayment, &BookShipment, &Confirm]
+        &[&ReserveStock, &Pay, &BookShipment, &Confirm]
     }
 
     async fn waiting(&mut self, tx: &mut Tx) -> Result<()> {
@@ -247,7 +273,7 @@ impl Saga for Checkout {
             keep(orders::move_on(tx, &order, to, 0).await?, &order)?;
             (order.status, order.updated_at) = (to, tx.now());
         }
-        self.answer(tx, 201, &order.view(self.payment_view("action_required"))).await
+        answer_with(tx, &self.key, 201, (order, self.payment_view("action_required"))).await
     }
 
     async fn ended(&mut self, tx: &mut Tx, failure: Option<&Problem>) -> Result<()> {
@@ -271,7 +297,11 @@ impl Step<Checkout> for ReserveStock {
 
     async fn run(&self, saga: &mut Checkout, ports: &Ports) -> Outcome {
         let until = ports.clock.now() + ports.hold;
-        let Address { country, postal_code, .. } = saga.address.clone();
+        let address = match personal::opened(&ports.db, saga.order_id, &saga.address).await {
+            Ok(address) => address,
+            Err(error) => return personal::closed(&error),
+        };
+        let Address { country, postal_code, .. } = address;
         let to = Destination { country, postal_code };
         stock_outcome(ports.stock.reserve(saga.order_id, &saga.lines, Some(&to), until).await)
     }
@@ -297,57 +327,6 @@ fn stock_outcome(result: std::result::Result<(), StockError>) -> Outcome {
     }
 }
 
-struct AuthorizePayment;
-
-#[async_trait]
-impl Step<Checkout> for AuthorizePayment {
-    fn name(&self) -> &'static str {
-        "authorize_payment"
-    }
-
-    async fn run(&self, saga: &mut Checkout, ports: &Ports) -> Outcome {
-        if saga.total.minor() == 0 {
-            return Outcome::Done;
-        }
-        let mut key = format!("{}/authorize", saga.order_id);
-        if fault::bug("every_try_pays_again") {
-            key = platform::random::token();
-        }
-        let request = Authorize {
-            order_id: saga.order_id,
-            key,
-            amount: saga.total,
-            token: saga.token.clone(),
-        };
-        match ports.payments.authorize(request).await {
-            Ok(Authorization::Authorized(payment)) => {
-                saga.payment = Some(payment);
-                Outcome::Done
-            }
-            Ok(Authorization::ActionRequired { payment_id, url, until }) => {
-                let held = ports.stock.extend(saga.order_id, until + MARGIN).await;
-                saga.payment = Some(payment_id);
-                saga.challenge = Some(Challenge { url, until });
-                match stock_outcome(held) {
-                    Outcome::Done => Outcome::Wait(until),
-                    // The payment was asked for, so its undo must follow.
-                    Outcome::Reject(problem) => Outcome::GiveUp(problem),
-                    other => other,
-                }
-            }
-            Err(error) => outcome::unpaid(error),
-        }
-    }
-
-    async fn undo(&self, saga: &mut Checkout, ports: &Ports) -> std::result::Result<(), String> {
-        let told = |error: kernel::ports::Unavailable| error.to_string();
-        ports.payments.cancel(saga.order_id).await.map_err(told)?;
-        let payments = ports.payments.of_orders(&[saga.order_id]).await.map_err(told)?;
-        saga.let_go = payments.into_iter().next().map(|(_, payment)| payment);
-        Ok(())
-    }
-}
-
 struct BookShipment;
 
 #[async_trait]
@@ -357,11 +336,11 @@ impl Step<Checkout> for BookShipment {
     }
 
     async fn run(&self, saga: &mut Checkout, ports: &Ports) -> Outcome {
-        let booking = Booking {
-            order_id: saga.order_id,
-            address: saga.address.clone(),
-            method: saga.method.clone(),
+        let address = match personal::opened(&ports.db, saga.order_id, &saga.address).await {
+            Ok(address) => address,
+            Err(error) => return personal::closed(&error),
         };
+        let booking = Booking { order_id: saga.order_id, address, method: saga.method.clone() };
         outcome::book(ports.logistics.as_ref(), booking, |why| {
             format!("The order cannot be shipped: {why}. Nothing was charged.")
         })

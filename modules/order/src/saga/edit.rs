@@ -15,26 +15,29 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use kernel::Money;
 use kernel::events::{OrderEditFailed, OrderEdited};
 use kernel::id::{ChangeId, OrderId, PaymentId};
 use kernel::ports::{
-    ChargeMore, DearerBy, Destination, NextAction, PaymentView, Payments, Stock, StockError,
+    ChargeMore, DearerBy, Destination, NextAction, Payer, PaymentView, Payments, PersonKey, Stock,
+    StockError,
 };
 use kernel::problem::{Problem, code};
+use kernel::{Address, Money};
 use platform::fault;
 use platform::idempotency::Key;
+use platform::personal::Kept;
 use platform::saga::{Outcome, Saga, Step};
-use platform::sql::{Error, Result, Tx};
+use platform::sql::{Db, Error, Result, Tx};
 use serde::{Deserialize, Serialize};
 
-use super::{answer, outcome};
+use super::{answer, answer_with, outcome, personal};
+use crate::domain::breakdown::breakdown;
 use crate::domain::edit::Edited;
 use crate::domain::order::Order;
 use crate::domain::status::Status;
 use crate::store::balance::ORDER_REFUNDED;
 use crate::store::change;
-use crate::store::{edit, orders};
+use crate::store::{self, edit, orders};
 
 /// What the steps may touch.
 pub struct Ports {
@@ -42,6 +45,8 @@ pub struct Ports {
     pub stock: Arc<dyn Stock>,
     /// Payments.
     pub payments: Arc<dyn Payments>,
+    /// The database, whose keys open what is personal.
+    pub db: Db,
 }
 
 /// The state of an edit.
@@ -57,6 +62,9 @@ pub struct Edit {
     pub due: Money,
     /// What more is paid with.
     pub token: Option<String>,
+    /// Who pays that; an edit of old does not know it.
+    #[serde(default)]
+    pub payer: Option<Kept<Payer>>,
     /// Why it is edited.
     pub reason: String,
     /// The command that is answered.
@@ -80,10 +88,28 @@ impl Edit {
         answer(tx, &self.key, status, body).await
     }
 
+    /// Where the order goes from now on, and the key of its customer; nothing when they were erased meanwhile: what
+    /// was charged and promised stays right all the same.
+    async fn address(&self, db: &Db, order: &Order) -> Result<Option<(Address, Arc<PersonKey>)>> {
+        let key = match store::personal::key(db, order.customer_id).await {
+            Ok(key) => key,
+            Err(Error::Erased) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        match personal::opened(db, self.order_id, &self.after.address).await {
+            Ok(address) => Ok(Some((address, key))),
+            Err(Error::Erased) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
     async fn applied(&self, tx: &mut Tx) -> Result<()> {
         change::lock_order(tx, self.order_id).await?;
         let before = self.load(tx).await?;
-        let Some(version) = edit::apply(tx, &before, self.change_id, &self.after).await? else {
+        let address = self.address(tx.db(), &before).await?;
+        let address = address.as_ref().map(|(address, key)| (address, key.as_ref()));
+        let applied = edit::apply(tx, &before, self.change_id, &self.after, address).await?;
+        let Some(version) = applied else {
             let detail = format!("The order is {}; it was not edited.", before.status.word());
             let problem = Problem::new(code::ORDER_STATE, detail);
             let problem = problem.with("order_status", before.status);
@@ -103,11 +129,13 @@ impl Edit {
             released: self.after.released.clone(),
             total_before: before.totals.total,
             total: order.totals.total,
+            breakdown_before: Some(breakdown(&before)),
+            breakdown: Some(breakdown(&order)),
             confirmed_at: order.confirmed_at.unwrap_or(order.created_at),
             reason: self.reason.clone(),
         };
         tx.emit(&event, version)?;
-        self.answer(tx, 200, &order.view(self.shown.clone())).await
+        answer_with(tx, &self.key, 200, (order, self.shown.clone())).await
     }
 
     /// The order stays what it was.
@@ -193,11 +221,11 @@ impl Step<Edit> for ReserveMore {
         if added.is_empty() {
             return Outcome::Done;
         }
-        let address = &saga.after.address;
-        let to = Destination {
-            country: address.country.clone(),
-            postal_code: address.postal_code.clone(),
+        let address = match personal::opened(&ports.db, saga.order_id, &saga.after.address).await {
+            Ok(address) => address,
+            Err(error) => return personal::closed(&error),
         };
+        let to = Destination { country: address.country, postal_code: address.postal_code };
         let key = saga.change_id.to_string();
         match ports.stock.reserve_more(saga.order_id, &key, added, Some(&to)).await {
             Ok(()) => Outcome::Done,
@@ -232,6 +260,10 @@ impl Step<Edit> for SetMoreAside {
         if saga.due.minor() <= 0 {
             return Outcome::Done;
         }
+        let payer = match personal::payer(&ports.db, saga.order_id, saga.payer.as_ref()).await {
+            Ok(payer) => payer,
+            Err(error) => return personal::closed(&error),
+        };
         let request = ChargeMore {
             order_id: saga.order_id,
             change: saga.change_id,
@@ -239,9 +271,15 @@ impl Step<Edit> for SetMoreAside {
             key: format!("{}/charge", saga.change_id),
             amount: saga.due,
             token: saga.token.clone().unwrap_or_default(),
+            payer,
         };
         let told = (&mut saga.payment, &mut saga.challenge);
-        outcome::charge(ports.payments.as_ref(), request, told).await
+        let outcome = outcome::charge(ports.payments.as_ref(), request, told).await;
+        if !matches!(outcome, Outcome::Retry(_)) {
+            // It was decided about.
+            saga.payer = None;
+        }
+        outcome
     }
 
     async fn undo(&self, saga: &mut Edit, ports: &Ports) -> std::result::Result<(), String> {

@@ -17,17 +17,19 @@ use async_trait::async_trait;
 use kernel::events::{OrderCancelled, OrderConfirmed, OrderExchangeFailed, OrderExchanged};
 use kernel::id::{ChangeId, OrderId, PaymentId};
 use kernel::ports::{
-    Booking, ChargeMore, DearerBy, Logistics, NextAction, Payments, Stock, StockError,
+    Booking, ChargeMore, DearerBy, Logistics, NextAction, Payer, Payments, Stock, StockError,
 };
 use kernel::problem::{Problem, code};
 use kernel::{Address, Money};
 use platform::idempotency::Key;
+use platform::personal::Kept;
 use platform::saga::{Outcome, Saga, Step};
-use platform::sql::{Error, Result, Tx};
+use platform::sql::{Db, Error, Result, Tx};
 use serde::{Deserialize, Serialize};
 
-use super::{answer, outcome};
+use super::{answer, outcome, personal};
 use crate::domain::after_sale::Change;
+use crate::domain::breakdown::{breakdown, tax_given};
 use crate::domain::change_state::State;
 use crate::domain::exchange::settle;
 use crate::domain::order::Order;
@@ -42,6 +44,8 @@ pub struct Ports {
     pub payments: Arc<dyn Payments>,
     /// The carrier.
     pub logistics: Arc<dyn Logistics>,
+    /// The database, whose keys open what is personal.
+    pub db: Db,
 }
 
 /// The state of an exchange that is settled.
@@ -56,13 +60,16 @@ pub struct Exchange {
     /// The order whose payments hold the money.
     pub account_id: OrderId,
     /// Where it goes.
-    pub address: Address,
+    pub address: Kept<Address>,
     /// How it goes there.
     pub method: String,
     /// What is still to be paid.
     pub due: Money,
     /// What it is paid with.
     pub token: String,
+    /// Who pays that; an exchange of old does not know it.
+    #[serde(default)]
+    pub payer: Option<Kept<Payer>>,
     /// What is different each time the customer tries.
     pub attempt: String,
     /// The command that is answered, when the customer pays.
@@ -174,6 +181,8 @@ impl Exchange {
             customer_id: replacement.customer_id,
             lines: replacement.sold(),
             total: replacement.totals.total,
+            breakdown: Some(breakdown(&replacement)),
+            account_id: Some(self.account_id),
         };
         tx.emit(&confirmed, replacement.version + 1)?;
         let exchanged = OrderExchanged {
@@ -183,6 +192,7 @@ impl Exchange {
             replacement_id: replacement.id,
             account_id: self.account_id,
             credit: how.credit,
+            credit_tax: Some(tax_given(&order, &change, how.credit)),
             charged: how.due,
             refund: how.refund,
             confirmed_at: order.confirmed_at.unwrap_or(order.created_at),
@@ -247,6 +257,10 @@ impl Step<Exchange> for ChargeDifference {
         if saga.due.minor() <= 0 {
             return Outcome::Done;
         }
+        let payer = match personal::payer(&ports.db, saga.order_id, saga.payer.as_ref()).await {
+            Ok(payer) => payer,
+            Err(error) => return personal::closed(&error),
+        };
         let request = ChargeMore {
             order_id: saga.account_id,
             change: saga.change_id,
@@ -254,10 +268,15 @@ impl Step<Exchange> for ChargeDifference {
             key: format!("{}/charge/{}", saga.change_id, saga.attempt),
             amount: saga.due,
             token: saga.token.clone(),
+            payer,
         };
         let told = (&mut saga.payment, &mut saga.challenge);
         let outcome = outcome::charge(ports.payments.as_ref(), request, told).await;
         saga.is_declined = matches!(outcome, Outcome::Reject(_));
+        if !matches!(outcome, Outcome::Retry(_)) {
+            // It was decided about.
+            saga.payer = None;
+        }
         outcome
     }
 
@@ -279,7 +298,11 @@ impl Step<Exchange> for BookShipment {
     }
 
     async fn run(&self, saga: &mut Exchange, ports: &Ports) -> Outcome {
-        let (address, method) = (saga.address.clone(), saga.method.clone());
+        let address = match personal::opened(&ports.db, saga.order_id, &saga.address).await {
+            Ok(address) => address,
+            Err(error) => return personal::closed(&error),
+        };
+        let method = saga.method.clone();
         let booking = Booking { order_id: saga.replacement_id, address, method };
         outcome::book(ports.logistics.as_ref(), booking, |why| {
             format!("What is sent instead cannot be shipped: {why}.")

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use chrono::TimeDelta;
 use kernel::events::{OrderRefundFailed, OrderRefunded};
-use kernel::id::{ChangeId, OrderId};
-use kernel::ports::{Payments, Refund};
+use kernel::id::{ChangeId, CustomerId, OrderId};
+use kernel::ports::{Credit, Payments, Refund, Unavailable};
 use kernel::problem::{Problem, code};
 use kernel::{Clock, Money};
 use platform::fault;
@@ -19,7 +19,8 @@ use platform::sql::{Error, Result, Tx};
 use serde::{Deserialize, Serialize};
 
 use super::answer;
-use crate::domain::after_sale::{Change, Kind};
+use crate::domain::after_sale::{Change, Kind, RefundTo};
+use crate::domain::breakdown::tax_given;
 use crate::domain::change_state::Fact;
 use crate::domain::given::units_given;
 use crate::domain::order::Order;
@@ -38,6 +39,8 @@ const DOUBLED_MAX: u32 = 12;
 pub struct Ports {
     /// Payments.
     pub payments: Arc<dyn Payments>,
+    /// Gift cards and store credit.
+    pub credit: Arc<dyn Credit>,
     /// The clock.
     pub clock: Clock,
 }
@@ -51,6 +54,9 @@ pub struct GiveBack {
     account_id: Option<OrderId>,
     change_id: ChangeId,
     amount: Money,
+    /// Whose store credit it becomes, if it does not go back to the way the order was paid.
+    #[serde(default)]
+    becomes_credit_of: Option<CustomerId>,
     /// The command that is answered when it is done.
     key: Option<Key>,
     /// What of it was given back, when the rest was refused.
@@ -69,6 +75,7 @@ impl GiveBack {
             account_id: order.replaces.map(|replaces| replaces.account_id),
             change_id: change.id,
             amount: change.refund,
+            becomes_credit_of: change.refund_to.map(|RefundTo::StoreCredit| order.customer_id),
             key: key.cloned(),
             given: None,
             is_early: false,
@@ -125,6 +132,8 @@ impl GiveBack {
                 change_id,
                 customer_id,
                 amount: given,
+                tax: Some(tax_given(&order, &change, given)),
+                account_id: self.account_id,
                 confirmed_at: order.confirmed_at.unwrap_or(order.created_at),
                 is_sold: order.status != Status::Cancelled,
                 is_difference: change.kind == Kind::Edit,
@@ -136,8 +145,8 @@ impl GiveBack {
         let missing = self.amount.minor() - given.minor();
         let back = ORDER_REFUNDED.give(tx, &[(order_id, missing)]).await?;
         back.map_err(|_| Error::Inconsistent(format!("{order_id} was to give more back")))?;
-        if change.kind == Kind::Refund {
-            // It can be tried again.
+        // It can be tried again; of units that were paid back in part the rest is given back by amount.
+        if change.kind == Kind::Refund && given.minor() == 0 {
             let less = |quantity: i64| Gone { refunded: -quantity, ..Gone::default() };
             let counts: Vec<_> =
                 change.lines.iter().map(|line| (line.line_id, less(line.quantity))).collect();
@@ -189,16 +198,31 @@ impl Saga for GiveBack {
 struct GiveMoneyBack;
 
 impl GiveMoneyBack {
-    async fn ask(
-        saga: &GiveBack,
-        ports: &Ports,
-    ) -> std::result::Result<Refund, kernel::ports::Unavailable> {
-        let mut key = saga.change_id.to_string();
+    /// What gift cards and store credit paid is given back before what the card paid: it is given at once and for
+    /// nothing, no dispute and no card that has ended stands in its way, and each gets at most what it paid.
+    async fn ask(saga: &GiveBack, ports: &Ports) -> std::result::Result<Refund, Unavailable> {
+        let account = saga.account_id.unwrap_or(saga.order_id);
+        let (change, amount) = (saga.change_id, saga.amount);
+        if let Some(customer) = saga.becomes_credit_of {
+            ports.credit.refund(account, customer, change, amount).await?;
+            return Ok(Refund::Given);
+        }
+        let of_credit = ports.credit.give_back(account, change, amount).await?;
+        let rest = Money::from_minor(amount.minor() - of_credit.minor(), amount.currency());
+        if rest.minor() == 0 {
+            return Ok(Refund::Given);
+        }
+        let mut key = change.to_string();
         if fault::bug("refund_takes_a_new_key") {
             key = ChangeId::new().to_string();
         }
-        let account = saga.account_id.unwrap_or(saga.order_id);
-        ports.payments.refund(account, &key, saga.amount).await
+        Ok(match ports.payments.refund(account, &key, rest).await? {
+            Refund::Refused { given, code, detail } => {
+                let given = Money::from_minor(of_credit.minor() + given.minor(), given.currency());
+                Refund::Refused { given, code, detail }
+            }
+            answer => answer,
+        })
     }
 }
 

@@ -14,13 +14,14 @@ use kernel::id::{ChangeId, OrderId};
 use kernel::ports::{Destination, StockError, StockLine};
 use kernel::problem::{Problem, code};
 use platform::idempotency::Key;
+use platform::personal::Kept;
 use platform::saga::{Outcome, Saga, Step};
 use platform::sql::{Error, Result, Tx};
 use serde::{Deserialize, Serialize};
 
-use super::answer;
 use super::edit::Ports;
 use super::exchange::load;
+use super::{answer, personal};
 use crate::domain::change_state::Fact;
 use crate::domain::order::{Compensation, OrderFailure};
 use crate::domain::status::Move;
@@ -38,7 +39,7 @@ pub struct Replacement {
     /// Its units.
     pub lines: Vec<StockLine>,
     /// Where they go.
-    pub to: Destination,
+    pub to: Kept<Destination>,
     /// For how long they are held.
     pub until: Timestamp,
     /// The command that is answered.
@@ -126,8 +127,12 @@ impl Step<Replacement> for Reserve {
     }
 
     async fn run(&self, saga: &mut Replacement, ports: &Ports) -> Outcome {
-        let (lines, to) = (&saga.lines, Some(&saga.to));
-        match ports.stock.reserve(saga.instead_id, lines, to, saga.until).await {
+        let to = match personal::opened(&ports.db, saga.order_id, &saga.to).await {
+            Ok(to) => to,
+            Err(error) => return personal::closed(&error),
+        };
+        let reserved = ports.stock.reserve(saga.instead_id, &saga.lines, Some(&to), saga.until);
+        match reserved.await {
             Ok(()) => Outcome::Done,
             Err(StockError::OutOfStock(lines)) => {
                 let detail = "There is not enough of what is wanted instead; the return waits.";

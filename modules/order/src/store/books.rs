@@ -3,8 +3,9 @@
 use std::collections::HashMap;
 
 use kernel::id::{OrderId, ProductId};
+use kernel::ports::CreditPart;
 use kernel::{Money, Timestamp};
-use platform::sql::{Db, Error, Result};
+use platform::sql::{Db, Error, Json, Result};
 use uuid::Uuid;
 
 use crate::domain::status::Status;
@@ -27,7 +28,7 @@ macro_rules! with_given {
 }
 
 platform::statements! {
-    BRIEF = "select o.id, o.number, o.status, o.currency, o.updated_at, o.editing, o.account,
+    BRIEF = "select o.id, o.number, o.status, o.currency, o.updated_at, o.editing, o.account, o.credit,
                     coalesce((select b.charged_minor from order_balance b
                                where b.order_id = o.id), o.total_minor) as charged_minor,
                     (select cast(coalesce(sum(-c.due_minor), 0) as bigint) from order_change c
@@ -114,6 +115,8 @@ pub struct Brief {
     pub status: Status,
     /// What was charged for it: what it costs, and what an edit has given back since.
     pub total: Money,
+    /// What gift cards and store credit pay of that, in minor units.
+    pub credit: i64,
     /// What it gave back for good, in minor units.
     pub given: i64,
     /// What it is giving back.
@@ -147,6 +150,7 @@ struct BriefRow {
     updated_at: Timestamp,
     editing: Option<Uuid>,
     account: Option<Uuid>,
+    credit: Option<Json<Vec<CreditPart>>>,
     given: i64,
     giving: i64,
 }
@@ -187,6 +191,7 @@ pub async fn briefs(db: &Db, after: OrderId, limit: u32) -> Result<Vec<Brief>> {
                 id: row.id.into(),
                 status: Status::from_word(&row.status).ok_or_else(nonsense)?,
                 total: Money::from_minor((row.charged_minor + more.charged) * own, currency),
+                credit: row.credit.iter().flat_map(|it| &it.0).map(|it| it.amount.minor()).sum(),
                 given: (row.given + more.given) * own,
                 giving: (row.giving + more.giving) * own,
                 units: units.remove(&row.id).unwrap_or_default(),

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::domain::after_sale::{ActorKind, Change, ChangeLine, Condition, Kind, Reason};
+use crate::domain::after_sale::{ActorKind, Change, ChangeLine, Condition, Kind, Reason, RefundTo};
 use crate::domain::change_state::State;
 use crate::domain::edit::AddedLine;
 use crate::domain::exchange::Exchange;
@@ -18,7 +18,7 @@ macro_rules! change {
     ($rest:literal) => {
         concat!(
             "select c.id, c.order_id, c.kind, c.state, c.actor_kind, c.actor, c.reason, c.answer, \
-             c.due_minor, c.detail, c.replacement, c.price_minor, c.credit_minor, c.pay_until, \
+             c.due_minor, c.detail, c.refund_to, c.replacement, c.price_minor, c.credit_minor, c.pay_until, \
              c.paying, o.currency, c.created_at, c.updated_at \
              from order_change c join orders o on o.id = c.order_id ",
             $rest
@@ -32,8 +32,8 @@ platform::statements! {
         "select id from orders where id = $1",
         "select id from orders where id = $1 for update";
     INSERT = "insert into order_change (id, order_id, kind, state, actor_kind, actor, reason,
-                     due_minor, created_at, updated_at, ended_at, detail)
-              values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9, $10, $11)";
+                     due_minor, created_at, updated_at, ended_at, detail, refund_to)
+              values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9, $10, $11, $12)";
     INSERT_CHANGE_LINES =
         "insert into order_change_line (change_id, order_line_id, quantity, reason_code,
                 amount_minor)
@@ -46,6 +46,10 @@ platform::statements! {
                 amount bigint)";
     FIND_CHANGE = change!("where c.id = $1");
     OF_ORDER = change!("where c.order_id = $1 order by c.id");
+    CHANGES_OF_ORDERS =
+        change!("where c.order_id in (select unhex(value, '-') from json_each($1)) order by c.id"),
+        change!("where c.order_id in (select cast(value as uuid) from jsonb_array_elements_text($1))
+                 order by c.id");
     RETURNS = change!("where c.kind = 'return' and c.state = $1 and c.id < $2
                        order by c.id desc limit $3");
     CHANGE_LINES =
@@ -115,7 +119,8 @@ platform::statements! {
                                      sum(case when c.kind = 'return' and c.state in
                                               ('settling', 'done', 'failed')
                                               then x.accepted else 0 end) as returned,
-                                     sum(case when c.kind = 'refund' and c.state <> 'failed'
+                                     sum(case when c.kind = 'refund'
+                                               and (c.state <> 'failed' or c.due_minor < 0)
                                               then x.quantity else 0 end) as refunded
                                 from order_change_line x join order_change c on c.id = x.change_id
                                group by x.order_line_id) g on g.order_line_id = l.id
@@ -137,6 +142,7 @@ struct Row {
     answer: Option<String>,
     due_minor: i64,
     detail: Option<Json<Detail>>,
+    refund_to: Option<String>,
     replacement: Option<Uuid>,
     price_minor: Option<i64>,
     credit_minor: i64,
@@ -204,6 +210,7 @@ impl Row {
             reason: self.reason,
             answer: self.answer,
             refund: money(refund),
+            refund_to: self.refund_to.as_deref().and_then(RefundTo::from_word),
             created_at: self.created_at,
             updated_at: self.updated_at,
         })
@@ -230,6 +237,7 @@ pub async fn insert(tx: &mut Tx, change: &Change) -> Result<()> {
         .bind(change.created_at)
         .bind(change.state.has_ended().then_some(change.created_at))
         .bind(change.exchange.as_ref().map(|it| Json(Detail { wanted: it.wanted.clone() })))
+        .bind(change.refund_to.map(RefundTo::word))
         .execute()
         .await?;
     if change.lines.is_empty() {
@@ -319,6 +327,12 @@ pub async fn find(db: &Db, id: ChangeId) -> Result<Option<Change>> {
 /// The changes of an order, the first one first.
 pub async fn of_order(db: &Db, order: OrderId) -> Result<Vec<Change>> {
     let rows = db.query(OF_ORDER).bind(order.uuid()).all().await?;
+    with_lines(db, rows).await
+}
+
+/// The changes of some orders, the first one first.
+pub async fn of_orders(db: &Db, orders: &[OrderId]) -> Result<Vec<Change>> {
+    let rows = db.query(CHANGES_OF_ORDERS).bind(Json(orders)).all().await?;
     with_lines(db, rows).await
 }
 

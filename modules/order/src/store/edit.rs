@@ -1,13 +1,15 @@
 //! Edits of orders: their beginning, and what an order is after one.
 
-use kernel::Money;
 use kernel::id::{ChangeId, OrderId};
+use kernel::ports::PersonKey;
+use kernel::{Address, Money};
 use platform::sql::{Json, Result, Tx};
 use uuid::Uuid;
 
 use crate::domain::edit::Edited;
 use crate::domain::order::Order;
-use crate::store::orders::{insert_lines, written};
+use crate::store::lines::{self, written};
+use crate::store::personal::{AddressRow, ERASED, Personal};
 
 platform::statements! {
     /// The row of the order is the lock: of two who edit it, pack it or call it off at once, one comes
@@ -24,7 +26,8 @@ platform::statements! {
     APPLY = "update orders set items_minor = $3, discount_minor = $4, shipping_minor = $5,
                     tax_minor = $6, included_tax_minor = $7, total_minor = $8,
                     shipping_tax_minor = $9, shipping_tax_ppm = $10, shipping_address = $11,
-                    editing = null, version = version + 1, updated_at = $12
+                    personal = $12, billing_address = null, email = null, editing = null,
+                    version = version + 1, updated_at = $13
               where id = $1 and editing = $2 and status = 'CONFIRMED' returning version";
     LET_GO_OF = "update orders set editing = null, version = version + 1, updated_at = $3
                   where id = $1 and editing = $2 returning version";
@@ -98,13 +101,25 @@ pub async fn end(tx: &mut Tx, id: ChangeId, why: Option<&str>, due: Money) -> Re
 }
 
 /// Makes an order what it is after its edit, and returns its version. Nothing when it was called off
-/// meanwhile.
+/// meanwhile. It goes nowhere any more when its customer was erased.
 pub async fn apply(
     tx: &mut Tx,
     before: &Order,
     edit: ChangeId,
     after: &Edited,
+    goes_to: Option<(&Address, &PersonKey)>,
 ) -> Result<Option<i64>> {
+    let (address, personal) = match goes_to {
+        None => (&before.shipping_address, ERASED.to_owned()),
+        Some((address, key)) => {
+            let personal = Personal {
+                shipping_address: address.clone(),
+                billing_address: before.billing_address.clone(),
+                email: before.email.clone(),
+            };
+            (address, personal.sealed(key, before.id)?)
+        }
+    };
     let (now, totals, tax) = (tx.now(), &after.totals, after.shipping_tax);
     let applied: Option<(i64,)> = tx
         .query(APPLY)
@@ -118,7 +133,8 @@ pub async fn apply(
         .bind(totals.total.minor())
         .bind(tax.map(|tax| tax.amount.minor()))
         .bind(tax.map(crate::domain::tax::LineTax::rate_ppm))
-        .bind(Json(&after.address))
+        .bind(Json(AddressRow::of(address)))
+        .bind(personal)
         .bind(now)
         .optional()
         .await?;
@@ -131,7 +147,7 @@ pub async fn apply(
     let sizes: Vec<_> = old.iter().map(written).collect();
     tx.query(RESIZE_LINES).bind(before.id.uuid()).bind(Json(sizes)).execute().await?;
     if !new.is_empty() {
-        insert_lines(tx, before.id, &new).await?;
+        lines::insert(tx, before.id, &new).await?;
     }
     let more = totals.total.minor() - before.totals.total.minor();
     if more > 0 {

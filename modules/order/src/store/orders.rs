@@ -1,22 +1,25 @@
-//! Orders and their lines.
+//! Orders.
 
 use std::collections::{BTreeSet, HashMap};
 
-use kernel::id::{CustomerId, LineId, OrderId};
-use kernel::ports::{Part, Taxed};
+use kernel::id::{CustomerId, OrderId};
+use kernel::ports::{CreditPart, PersonKey};
 use kernel::{Address, Currency, Money, Timestamp};
+use platform::personal::Ring;
 use platform::sql::Json;
 use platform::sql::{Db, Error, Result, Tx};
 use uuid::Uuid;
 
 use crate::domain::exchange::Replaces;
-use crate::domain::order::{Line, Order, OrderFailure};
+use crate::domain::order::{Order, OrderFailure};
 use crate::domain::promotion::Told;
 use crate::domain::shipment::Shipment;
 use crate::domain::status::Status;
 use crate::domain::tax::LineTax;
 use crate::domain::timeline::Moved;
 use crate::domain::totals::Totals;
+use crate::store::lines::{self, LineRow, line_tax};
+use crate::store::personal::{AddressRow, Personal, opened, sealed};
 use crate::store::shipment;
 
 macro_rules! order {
@@ -24,9 +27,9 @@ macro_rules! order {
         concat!(
             "select id, number, customer_id, cart_id, status, currency, items_minor, discount_minor, \
              shipping_minor, tax_minor, included_tax_minor, total_minor, coupon, promotions, \
-             shipping_address, billing_address, shipping_method, shipping_tax_minor, \
-             shipping_tax_ppm, email, locale, failure, version, created_at, updated_at, \
-             confirmed_at, editing, replaces, account from orders ",
+             shipping_address, billing_address, email, personal, shipping_method, \
+             shipping_tax_minor, shipping_tax_ppm, locale, failure, version, created_at, updated_at, \
+             confirmed_at, editing, replaces, account, credit from orders ",
             $rest
         )
     };
@@ -35,53 +38,15 @@ macro_rules! order {
 platform::statements! {
     INSERT = "insert into orders (id, number, customer_id, cart_id, status, currency, items_minor,
                      discount_minor, shipping_minor, tax_minor, total_minor, included_tax_minor,
-                     coupon, shipping_address, billing_address, shipping_method, version,
+                     coupon, shipping_address, personal, shipping_method, version,
                      created_at, updated_at, promotions, shipping_tax_minor, shipping_tax_ppm,
-                     email, locale)
+                     locale, credit)
               values ($1, $2, $3, $4, 'PENDING', $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15,
                       1, $16, $16, $17, $18, $19, $20, $21) on conflict (number) do nothing";
-    INSERT_LINES =
-        "insert into order_line (id, order_id, product_id, sku, name, quantity, unit_minor,
-                total_minor, discount_minor, tax_minor, tax_ppm)
-         select unhex(value->>'id', '-'), $1, unhex(value->>'product_id', '-'), value->>'sku',
-                value->>'name', value->>'quantity', value->>'unit_minor', value->>'total_minor',
-                value->>'discount_minor', value->>'tax_minor', value->>'tax_ppm'
-           from json_each($2)",
-        "insert into order_line (id, order_id, product_id, sku, name, quantity, unit_minor,
-                total_minor, discount_minor, tax_minor, tax_ppm)
-         select l.id, $1, l.product_id, l.sku, l.name, l.quantity, l.unit_minor, l.total_minor,
-                l.discount_minor, l.tax_minor, l.tax_ppm
-           from jsonb_to_recordset($2) as l(id uuid, product_id uuid, sku text, name text,
-                quantity bigint, unit_minor bigint, total_minor bigint, discount_minor bigint,
-                tax_minor bigint, tax_ppm bigint)";
-    INSERT_PARTS =
-        "insert into order_line_part (order_line_id, product_id, sku, name, quantity)
-         select unhex(value->>'line_id', '-'), unhex(value->>'product_id', '-'), value->>'sku',
-                value->>'name', value->>'quantity' from json_each($1)",
-        "insert into order_line_part (order_line_id, product_id, sku, name, quantity)
-         select p.line_id, p.product_id, p.sku, p.name, p.quantity
-           from jsonb_to_recordset($1) as p(line_id uuid, product_id uuid, sku text, name text,
-                quantity bigint)";
     FIND = order!("where id = $1");
     OF_CUSTOMER = order!("where customer_id = $1 and id < $2 order by id desc limit $3");
     LIST = order!("where id < $1 order by id desc limit $2");
     OF_STATUS = order!("where status = $1 and id < $2 order by id desc limit $3");
-    LINES =
-        "select id, order_id, product_id, sku, name, quantity, unit_minor, discount_minor,
-                tax_minor, tax_ppm, shipped, delivered, lost, cancelled, returned, refunded,
-                (select json_group_array(json_object('product_id', lower(hex(p.product_id)),
-                        'sku', p.sku, 'name', p.name, 'quantity', p.quantity))
-                   from order_line_part p where p.order_line_id = order_line.id) as parts
-           from order_line
-          where order_id in (select unhex(value, '-') from json_each($1)) order by id",
-        "select id, order_id, product_id, sku, name, quantity, unit_minor, discount_minor,
-                tax_minor, tax_ppm, shipped, delivered, lost, cancelled, returned, refunded,
-                (select jsonb_agg(jsonb_build_object('product_id', p.product_id,
-                        'sku', p.sku, 'name', p.name, 'quantity', p.quantity))
-                   from order_line_part p where p.order_line_id = order_line.id) as parts
-           from order_line
-          where order_id in (select cast(value as uuid) from jsonb_array_elements_text($1))
-          order by id";
     OF_IDS =
         order!("where id in (select unhex(value, '-') from json_each($1))"),
         order!("where id in (select cast(value as uuid) from jsonb_array_elements_text($1))");
@@ -109,12 +74,13 @@ struct Row {
     total_minor: i64,
     coupon: Option<String>,
     promotions: Option<Json<Vec<Told>>>,
-    shipping_address: Json<Address>,
+    shipping_address: Json<AddressRow>,
     billing_address: Option<Json<Address>>,
+    email: Option<String>,
+    personal: Option<String>,
     shipping_method: String,
     shipping_tax_minor: Option<i64>,
     shipping_tax_ppm: Option<i64>,
-    email: Option<String>,
     locale: Option<String>,
     failure: Option<Json<OrderFailure>>,
     version: i64,
@@ -124,64 +90,28 @@ struct Row {
     editing: Option<Uuid>,
     replaces: Option<Uuid>,
     account: Option<Uuid>,
-}
-
-#[derive(platform::sql::Record)]
-struct LineRow {
-    id: Uuid,
-    order_id: Uuid,
-    product_id: Uuid,
-    sku: String,
-    name: String,
-    quantity: i64,
-    unit_minor: i64,
-    discount_minor: i64,
-    tax_minor: Option<i64>,
-    tax_ppm: Option<i64>,
-    shipped: i64,
-    delivered: i64,
-    lost: i64,
-    cancelled: i64,
-    returned: i64,
-    refunded: i64,
-    parts: Option<Json<Vec<Part>>>,
+    credit: Option<Json<Vec<CreditPart>>>,
 }
 
 impl Row {
-    fn order(self, lines: Vec<LineRow>, shipments: Vec<Shipment>) -> Result<Order> {
+    fn order(self, lines: Vec<LineRow>, shipments: Vec<Shipment>, ring: &Ring) -> Result<Order> {
         let nonsense = |what: &str| Error::Inconsistent(format!("order {}: {what}", self.number));
         let currency: Currency = self.currency.parse().map_err(|_| nonsense("its currency"))?;
         let status = Status::from_word(&self.status).ok_or_else(|| nonsense("its status"))?;
         let money = |minor| Money::from_minor(minor, currency);
-        let tax = |minor: Option<i64>, ppm: Option<i64>| {
-            let taxed = |(minor, rate_ppm)| Taxed { rate_ppm, tax: money(minor) };
-            minor.zip(ppm).map(taxed).map(LineTax::from)
-        };
-        let line = |row: LineRow| {
-            let unit_price = money(row.unit_minor);
-            let mut parts = row.parts.map(|parts| parts.0).unwrap_or_default();
-            parts.sort_by(|one, other| one.sku.cmp(&other.sku));
-            Ok(Line {
-                id: row.id.into(),
-                product_id: row.product_id.into(),
-                sku: row.sku,
-                name: row.name,
-                quantity: row.quantity,
-                unit_price,
-                total: unit_price.times(row.quantity).map_err(|_| nonsense("a line"))?,
-                discount: money(row.discount_minor),
-                tax: tax(row.tax_minor, row.tax_ppm),
-                shipped: row.shipped,
-                delivered: row.delivered,
-                lost: row.lost,
-                cancelled: row.cancelled,
-                returned: row.returned,
-                refunded: row.refunded,
-                parts,
-            })
+        let personal = opened(self.id.into(), self.personal.as_deref(), ring)?;
+        let Personal { shipping_address, billing_address, email } = match (personal, self.personal)
+        {
+            (Some(personal), _) => personal,
+            (None, Some(_)) => Personal::erased(self.shipping_address.0),
+            (None, None) => Personal {
+                shipping_address: self.shipping_address.0.into(),
+                billing_address: self.billing_address.map(|address| address.0),
+                email: self.email,
+            },
         };
         Ok(Order {
-            lines: lines.into_iter().map(line).collect::<Result<_>>()?,
+            lines: lines.into_iter().map(|line| line.line(currency)).collect::<Result<_>>()?,
             id: self.id.into(),
             number: self.number,
             customer_id: self.customer_id.into(),
@@ -197,12 +127,13 @@ impl Row {
             },
             coupon: self.coupon,
             promotions: self.promotions.map(|told| told.0).unwrap_or_default(),
+            credit: self.credit.map(|parts| parts.0).unwrap_or_default(),
             shipments,
-            shipping_address: self.shipping_address.0,
-            billing_address: self.billing_address.map(|address| address.0),
+            shipping_address,
+            billing_address,
             shipping_method: self.shipping_method,
-            shipping_tax: tax(self.shipping_tax_minor, self.shipping_tax_ppm),
-            email: self.email,
+            shipping_tax: line_tax(self.shipping_tax_minor, self.shipping_tax_ppm, currency),
+            email,
             locale: self.locale,
             failure: self.failure.map(|failure| failure.0),
             version: self.version,
@@ -218,8 +149,10 @@ impl Row {
     }
 }
 
-/// Inserts a new order with its lines. False when another order has drawn the same number.
-pub async fn insert(tx: &mut Tx, order: &Order) -> Result<bool> {
+/// Inserts a new order with its lines; what is personal of it is sealed under a key of its customer.
+/// False when another order has drawn the same number.
+pub async fn insert(tx: &mut Tx, order: &Order, key: &PersonKey) -> Result<bool> {
+    let personal = sealed(key, order)?;
     let inserted = tx
         .query(INSERT)
         .bind(order.id.uuid())
@@ -234,51 +167,22 @@ pub async fn insert(tx: &mut Tx, order: &Order) -> Result<bool> {
         .bind(order.totals.total.minor())
         .bind(order.totals.included_tax.minor())
         .bind(order.coupon.as_deref())
-        .bind(Json(&order.shipping_address))
-        .bind(order.billing_address.as_ref().map(Json))
+        .bind(Json(AddressRow::of(&order.shipping_address)))
+        .bind(personal)
         .bind(order.shipping_method.as_str())
         .bind(order.created_at)
         .bind((!order.promotions.is_empty()).then_some(Json(&order.promotions)))
         .bind(order.shipping_tax.map(|tax| tax.amount.minor()))
         .bind(order.shipping_tax.map(LineTax::rate_ppm))
-        .bind(order.email.as_deref())
         .bind(order.locale.as_deref())
+        .bind((!order.credit.is_empty()).then_some(Json(&order.credit)))
         .execute()
         .await?;
     if inserted == 0 {
         return Ok(false);
     }
-    insert_lines(tx, order.id, &order.lines).await?;
+    lines::insert(tx, order.id, &order.lines).await?;
     Ok(true)
-}
-
-/// Inserts lines of an order, with what they are made of.
-pub async fn insert_lines(tx: &mut Tx, order: OrderId, lines: &[Line]) -> Result<()> {
-    let rows: Vec<_> = lines.iter().map(written).collect();
-    tx.query(INSERT_LINES).bind(order.uuid()).bind(Json(rows)).execute().await?;
-    let part = |id: LineId, part: &Part| {
-        serde_json::json!({
-            "line_id": id, "product_id": part.product_id, "sku": part.sku, "name": part.name,
-            "quantity": part.quantity,
-        })
-    };
-    let parts = lines.iter().flat_map(|line| line.parts.iter().map(|it| part(line.id, it)));
-    let parts: Vec<_> = parts.collect();
-    if parts.is_empty() {
-        return Ok(());
-    }
-    tx.query(INSERT_PARTS).bind(Json(parts)).execute().await.map(drop)
-}
-
-/// A line as statements take it.
-pub fn written(line: &Line) -> serde_json::Value {
-    serde_json::json!({
-        "id": line.id, "product_id": line.product_id, "sku": line.sku, "name": line.name,
-        "quantity": line.quantity, "unit_minor": line.unit_price.minor(),
-        "total_minor": line.total.minor(), "discount_minor": line.discount.minor(),
-        "tax_minor": line.tax.map(|tax| tax.amount.minor()),
-        "tax_ppm": line.tax.map(LineTax::rate_ppm),
-    })
 }
 
 /// An order with its lines.
@@ -294,10 +198,11 @@ pub async fn load(tx: &mut Tx, id: OrderId) -> Result<Option<Order>> {
     let Some(row) = tx.query(FIND).bind(id.uuid()).optional::<Row>().await? else {
         return Ok(None);
     };
-    let lines: Vec<LineRow> = tx.query(LINES).bind(Json([id])).all().await?;
+    let lines = lines::of_order(tx, id).await?;
     let has_left = lines.iter().any(|line| line.shipped > 0);
     let shipments = if has_left { shipment::of_order(tx, id).await? } else { vec![] };
-    row.order(lines, shipments.into_iter().map(|(_, shipment)| shipment).collect()).map(Some)
+    let ring = ring(tx.db(), std::slice::from_ref(&row)).await?;
+    row.order(lines, shipments.into_iter().map(|(_, shipment)| shipment).collect(), &ring).map(Some)
 }
 
 /// A customer's orders before one, newest first.
@@ -337,9 +242,13 @@ pub async fn adopt(tx: &mut Tx, guest: CustomerId, account: CustomerId) -> Resul
     tx.query(ADOPT).bind(guest.uuid()).bind(account.uuid()).execute().await.map(drop)
 }
 
+async fn ring(db: &Db, rows: &[Row]) -> Result<Ring> {
+    db.people()?.ring(rows.iter().filter_map(|row| row.personal.as_deref())).await
+}
+
 async fn with_lines(db: &Db, rows: Vec<Row>) -> Result<Vec<Order>> {
     let ids: Vec<Uuid> = rows.iter().map(|row| row.id).collect();
-    let lines: Vec<LineRow> = db.query(LINES).bind(Json(ids)).all().await?;
+    let lines = lines::of_orders(db, &ids).await?;
     let left: BTreeSet<OrderId> =
         lines.iter().filter(|line| line.shipped > 0).map(|line| line.order_id.into()).collect();
     let mut parcels: HashMap<OrderId, Vec<Shipment>> = HashMap::new();
@@ -353,11 +262,12 @@ async fn with_lines(db: &Db, rows: Vec<Row>) -> Result<Vec<Order>> {
     for line in lines {
         of_order.entry(line.order_id).or_default().push(line);
     }
+    let ring = ring(db, &rows).await?;
     rows.into_iter()
         .map(|row| {
             let lines = of_order.remove(&row.id).unwrap_or_default();
             let shipments = parcels.remove(&row.id.into()).unwrap_or_default();
-            row.order(lines, shipments)
+            row.order(lines, shipments, &ring)
         })
         .collect()
 }

@@ -15,6 +15,7 @@ use crate::domain::order::Order;
 use crate::domain::shipment::ShipmentLine;
 use crate::domain::status::{Move, Status};
 use crate::error::OrderError;
+use crate::saga::stored;
 use crate::store::{change, orders, promotion, shipment};
 
 /// What is to happen to an order.
@@ -166,11 +167,13 @@ impl Orders {
             let entry = entry(&order, from, order.status, advance)?;
             audit::record(&mut tx, staff, &[entry]).await?;
         }
+        let customer = order.customer_id;
         let body = serde_json::to_string(&order.view(payment))
             .map_err(|error| platform::sql::Error::Inconsistent(error.to_string()))?;
         let answer = Answer { status: 200, body };
         if let Some(key) = key {
-            idempotency::finish(&mut tx, &key.scope, &key.key, &answer).await?;
+            let stored = stored(tx.db(), key, customer, answer.clone()).await?;
+            idempotency::finish(&mut tx, &key.scope, &key.key, &stored).await?;
         }
         tx.commit().await?;
         Ok(Tried::Moved(answer))

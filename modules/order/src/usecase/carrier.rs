@@ -77,7 +77,7 @@ impl Orders {
                 self.put_off(event, "the order is being checked out", ATTEMPTS_MAX).await
             }
             Ok(Tried::Unknown) => self.look_up(event).await,
-            Err(OrderError::Storage(error)) => Err(error.into()),
+            // Also what storage says of this order: the events behind it are not to wait for it.
             Err(error) => self.put_off(event, &error.to_string(), ATTEMPTS_MAX).await,
         }
     }

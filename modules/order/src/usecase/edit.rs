@@ -25,8 +25,9 @@ use crate::domain::edit::{AddedLine, Asked, ChangedLine, Edited, check, edited};
 use crate::domain::order::{Line, Order};
 use crate::error::OrderError;
 use crate::saga::edit::Edit;
+use crate::saga::personal::kept;
 use crate::store::balance::{self, ORDER_REFUNDED};
-use crate::store::{edit, invoice, orders};
+use crate::store::{edit, invoice, orders, personal};
 
 /// What is to become of an order.
 #[derive(Clone, Deserialize, ToSchema)]
@@ -127,7 +128,7 @@ impl Orders {
             address::check(address, "shipping_address")?;
         }
         check(&order, &request.asked())?;
-        let after = self.edited(&order, request).await?;
+        let mut after = self.edited(&order, request).await?;
         check_count(&exploded(after.lines.iter().map(|line| line.units(line.quantity))))?;
         let (before, total) = (order.totals.total, after.totals.total);
         let due = total.checked_sub(before)?;
@@ -137,6 +138,10 @@ impl Orders {
             demand_step_up(clerk.caller, self.inner.db.clock().now())?;
         }
         // Asked before the unit of work begins: it holds SQLite's only writer.
+        let person = personal::key(&self.inner.db, order.customer_id).await?;
+        let goes_to = request.shipping_address.as_ref().unwrap_or(&order.shipping_address);
+        after.address = kept(&person, id, goes_to)?;
+        let payer = (due.minor() > 0).then(|| kept(&person, id, &order.payer(None)));
         let shown = self.payment_of(id).await?;
         let edit = Edit {
             order_id: id,
@@ -144,6 +149,7 @@ impl Orders {
             after,
             due,
             token: request.payment_token.clone(),
+            payer: payer.transpose()?,
             reason: request.reason.clone(),
             key: key.clone(),
             payment: None,

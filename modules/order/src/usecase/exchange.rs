@@ -6,9 +6,9 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use kernel::events::{OrderExchangeDue, OrderPlaced};
 use kernel::id::{ChangeId, CustomerId, LineId, OrderId};
-use kernel::ports::{Buyer, Destination, Taxed, Wanted};
+use kernel::ports::{Buyer, Destination, PersonKey, Taxed, Wanted};
 use kernel::problem::{Problem, code};
-use kernel::{Money, Timestamp};
+use kernel::{Address, Money, Timestamp};
 use platform::audit::{self, Actor, Entry};
 use platform::idempotency::{self, Claim, Key};
 use platform::random;
@@ -32,10 +32,11 @@ use crate::domain::tax::LineTax;
 use crate::domain::totals::{Priced, totals};
 use crate::error::OrderError;
 use crate::saga::exchange::{Exchange, give_up, load};
+use crate::saga::personal::kept;
 use crate::saga::replacement::Replacement;
 use crate::store::balance::ORDER_REFUNDED;
 use crate::store::change;
-use crate::store::{exchange, orders};
+use crate::store::{exchange, orders, personal};
 
 /// For how long it is tried to send something instead that nobody has to pay for.
 const PATIENCE: TimeDelta = TimeDelta::days(1);
@@ -91,6 +92,7 @@ impl Orders {
         let order = order.ok_or(OrderError::NotFound)?;
         // Priced before the unit of work begins: it holds SQLite's only writer.
         let mut instead = self.replacement(&order, &known).await?;
+        let person = personal::key(&self.inner.db, order.customer_id).await?;
         let mut tx = self.inner.db.begin("order.exchange_approve").await?;
         if let Some(answer) = claimed(&mut tx, key).await? {
             tx.commit().await?;
@@ -107,7 +109,7 @@ impl Orders {
         // A guest may have logged in meanwhile.
         instead.customer_id = order.customer_id;
         (instead.created_at, instead.updated_at) = (tx.now(), tx.now());
-        if !orders::insert(&mut tx, &instead).await? {
+        if !orders::insert(&mut tx, &instead, &person).await? {
             // The next try draws another number.
             return Err(OrderError::Stale);
         }
@@ -123,27 +125,31 @@ impl Orders {
         let noted = Noted { change: id, replacement: instead.id, price };
         let entry = Entry::done("order.return_approve", order.id.uuid(), &noted)?;
         audit::record(&mut tx, staff, &[entry]).await?;
-        let saga = self.reserving(&instead, &change, key);
+        let saga = self.reserving(&instead, &change, key, &person)?;
         let deadline = tx.now() + TimeDelta::seconds(self.inner.settings.checkout_deadline_s);
         let running = self.inner.replacements.start(&mut tx, id.uuid(), &saga, deadline).await?;
         tx.commit().await?;
         Ok(Tried::Begun(id, running))
     }
 
-    fn reserving(&self, instead: &Order, change: &Change, key: &Key) -> Replacement {
-        let address = &instead.shipping_address;
-        Replacement {
+    fn reserving(
+        &self,
+        instead: &Order,
+        change: &Change,
+        key: &Key,
+        person: &PersonKey,
+    ) -> platform::sql::Result<Replacement> {
+        let Address { country, postal_code, .. } = instead.shipping_address.clone();
+        let to = Destination { country, postal_code };
+        Ok(Replacement {
             order_id: change.order_id,
             change_id: change.id,
             instead_id: instead.id,
             lines: exploded(instead.lines.iter().map(|line| line.units(line.quantity))),
-            to: Destination {
-                country: address.country.clone(),
-                postal_code: address.postal_code.clone(),
-            },
+            to: kept(person, change.order_id, &to)?,
             until: self.held_until(instead),
             key: key.clone(),
-        }
+        })
     }
 
     /// Until when the units of what is sent instead are held for it.
@@ -187,6 +193,7 @@ impl Orders {
             totals,
             coupon: None,
             promotions: vec![],
+            credit: vec![],
             shipments: vec![],
             shipping_tax: Some(Taxed { rate_ppm, tax: none }.into()),
             failure: None,
@@ -239,7 +246,9 @@ impl Orders {
             return Err(OrderError::Stale);
         }
         let deadline = tx.now() + PATIENCE;
-        let saga = settling(&instead, change.id, order.id, how, (String::new(), None));
+        let person = personal::key(tx.db(), order.customer_id).await?;
+        let asked = (String::new(), None);
+        let saga = settling(&instead, change.id, order.id, how, asked, &person)?;
         self.inner.exchanges.start(tx, change.id.uuid(), &saga, deadline).await?;
         Ok(())
     }
@@ -252,6 +261,8 @@ impl Orders {
         key: &Key,
     ) -> Result<Tried, OrderError> {
         let known = change::find(&self.inner.db, id).await?.ok_or(OrderError::NotFound)?;
+        // Had before the unit of work begins: it may be made in another database.
+        let person = personal::key(&self.inner.db, customer).await?;
         let mut tx = self.inner.db.begin("order.exchange_pay").await?;
         if let Some(answer) = claimed(&mut tx, key).await? {
             tx.commit().await?;
@@ -278,7 +289,8 @@ impl Orders {
         let missing = || Error::Inconsistent(format!("replacement {replacement} is missing"));
         let instead = orders::load(&mut tx, replacement).await?.ok_or_else(missing)?;
         let deadline = tx.now() + TimeDelta::seconds(self.inner.settings.checkout_deadline_s);
-        let saga = settling(&instead, id, order.id, how, (token.to_owned(), Some(key.clone())));
+        let asked = (token.to_owned(), Some(key.clone()));
+        let saga = settling(&instead, id, order.id, how, asked, &person)?;
         let running = self.inner.exchanges.start(&mut tx, id.uuid(), &saga, deadline).await?;
         tx.commit().await?;
         Ok(Tried::Begun(id, running))
@@ -324,20 +336,23 @@ fn settling(
     order_id: OrderId,
     how: Settlement,
     (token, key): (String, Option<Key>),
-) -> Exchange {
-    Exchange {
+    person: &PersonKey,
+) -> platform::sql::Result<Exchange> {
+    let payer = (how.due.minor() > 0).then(|| kept(person, order_id, &instead.payer(None)));
+    Ok(Exchange {
         order_id,
         change_id,
         replacement_id: instead.id,
         account_id: instead.account(),
-        address: instead.shipping_address.clone(),
+        address: kept(person, order_id, &instead.shipping_address)?,
         method: instead.shipping_method.clone(),
         due: how.due,
         token,
+        payer: payer.transpose()?,
         attempt: random::token(),
         key,
         payment: None,
         challenge: None,
         is_declined: false,
-    }
+    })
 }

@@ -1,5 +1,6 @@
 //! The invoice of an order: it is issued when it is first asked for.
 
+use kernel::ports::Purpose;
 use platform::sql::retry;
 
 use crate::Orders;
@@ -27,6 +28,7 @@ impl Orders {
             }
         }
         let new = Invoice::of(order, &self.inner.settings.seller);
+        let person = db.people()?.key(order.customer_id, Purpose::Records).await?;
         let issued = retry(|| async {
             let mut tx = db.begin("order.invoice").await?;
             if let Some(issued) = invoice::load(&mut tx, order.id).await? {
@@ -34,7 +36,7 @@ impl Orders {
                 tx.commit().await?;
                 return Ok(Some(issued));
             }
-            let issued = invoice::issue(&mut tx, order.id, &new).await?;
+            let issued = invoice::issue(&mut tx, order.id, &new, &person).await?;
             if issued.is_some() {
                 tx.commit().await?;
             }

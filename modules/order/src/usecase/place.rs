@@ -2,11 +2,12 @@
 //! idempotency key.
 
 use std::collections::HashSet;
+use std::net::IpAddr;
 
 use chrono::TimeDelta;
 use kernel::events::OrderPlaced;
 use kernel::id::{CustomerId, LineId, OrderId, ProductId};
-use kernel::ports::Principal;
+use kernel::ports::{CreditWish, GiftCode, Principal};
 use kernel::problem::{Problem, code};
 use kernel::{Address, Money};
 use platform::idempotency::{self, Answer, Claim, Key};
@@ -25,7 +26,7 @@ use crate::domain::status::Status;
 use crate::error::OrderError;
 use crate::saga::checkout::Checkout;
 use crate::store::cart::{self, Cart};
-use crate::store::{orders, promotion};
+use crate::store::{orders, personal, promotion};
 use crate::usecase::quote::Quote;
 use crate::{ExpectedTotal, GuestEmail, Orders, Settings};
 
@@ -49,9 +50,16 @@ pub struct PlaceOrder {
     pub billing_address: Option<Address>,
     /// One of the shop's shipping methods, e.g. `standard`.
     pub shipping_method: String,
-    /// How it is paid; not asked for when the order costs nothing.
+    /// How it is paid; not asked for when nothing is left to be paid by card.
     #[serde(default)]
     pub payment: Option<PayWith>,
+    /// Codes of gift cards, which pay in this order as much of it as there is.
+    #[serde(default)]
+    #[schema(max_items = 5)]
+    pub gift_cards: Vec<GiftCode>,
+    /// Whether store credit pays what gift cards leave.
+    #[serde(default)]
+    pub store_credit: bool,
     /// Where letters about the order go. Without it they go to the account's address, and guests get
     /// none.
     #[serde(default)]
@@ -101,17 +109,18 @@ pub enum Placed {
 }
 
 impl Orders {
-    /// Places an order of the shopper's cart, and waits a moment for its checkout.
+    /// Places an order of the shopper's cart `from` an address, and waits a moment for its checkout.
     pub async fn place(
         &self,
         shopper: &Principal,
         key: &Key,
         request: PlaceOrder,
+        from: Option<IpAddr>,
     ) -> Result<Placed, OrderError> {
         if let Some(known) = self.known(key).await? {
             return Ok(known);
         }
-        let placed = platform::sql::retry(|| self.try_place(shopper, key, &request)).await;
+        let placed = platform::sql::retry(|| self.try_place(shopper, key, &request, from)).await;
         match placed {
             Ok((order, running)) => {
                 running.settled(self.inner.settings.answer_wait()).await;
@@ -141,6 +150,7 @@ impl Orders {
         shopper: &Principal,
         key: &Key,
         request: &PlaceOrder,
+        from: Option<IpAddr>,
     ) -> Result<(OrderId, Running), OrderError> {
         check(shopper, request, &self.inner.settings)?;
         let cart = cart::find(&self.inner.db, shopper.id).await?;
@@ -153,12 +163,15 @@ impl Orders {
         let coupon = request.coupon.as_deref();
         let quote = self.quote(shopper, &cart, address, Some(method), coupon).await?;
         expect(request, &quote)?;
-        let total = quote.totals.total;
-        if request.payment.is_none() && total.minor() > 0 {
-            let detail = format!("must say how it is paid: the order costs {total}");
+        let wish =
+            CreditWish { codes: request.gift_cards.clone(), store_credit: request.store_credit };
+        let quote = self.covered(shopper.id, quote, &wish).await?;
+        let due = quote.due();
+        if request.payment.is_none() && due.minor() > 0 {
+            let detail = format!("must say how it is paid: {due} is left to pay");
             return Err(Problem::invalid("payment", detail).into());
         }
-        self.commit(shopper.id, key, request, &cart, quote).await
+        self.commit(shopper.id, key, request, &cart, quote, from).await
     }
 
     async fn commit(
@@ -168,7 +181,10 @@ impl Orders {
         request: &PlaceOrder,
         cart: &Cart,
         quote: Quote,
+        from: Option<IpAddr>,
     ) -> Result<(OrderId, Running), OrderError> {
+        // Had before the unit of work begins: it may be made in another database.
+        let person = personal::key(&self.inner.db, customer).await?;
         let mut tx = self.inner.db.begin("order.place").await?;
         match idempotency::claim(&mut tx, key).await? {
             Claim::Fresh => {}
@@ -184,7 +200,7 @@ impl Orders {
             self.inner.automatic.forget();
             return Err(OrderError::Stale);
         }
-        if !orders::insert(&mut tx, &order).await? {
+        if !orders::insert(&mut tx, &order, &person).await? {
             // The next try draws another number.
             return Err(OrderError::Stale);
         }
@@ -197,7 +213,7 @@ impl Orders {
         };
         tx.emit(&placed, order.version)?;
         let token = request.payment.as_ref().map_or("", |payment| payment.token.as_str());
-        let checkout = Checkout::of(&order, token, key, trace::current());
+        let checkout = Checkout::of(&order, (token, from), key, trace::current(), &person)?;
         let deadline = tx.now() + TimeDelta::seconds(self.inner.settings.checkout_deadline_s);
         let running =
             self.inner.checkouts.start(&mut tx, order.id.uuid(), &checkout, deadline).await?;
@@ -281,6 +297,7 @@ fn new_order(
         totals,
         coupon: quote.coupon.clone(),
         promotions: quote.promotions.clone(),
+        credit: quote.credit.clone(),
         shipments: vec![],
         shipping_address: request.shipping_address.clone(),
         billing_address: request.billing_address.clone(),

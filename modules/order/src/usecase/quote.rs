@@ -1,6 +1,6 @@
 //! What a cart costs: the catalogue's prices, promotions, shipping and tax.
 
-use kernel::ports::{Buyer, Principal, TaxRequest, Taxed, Wanted};
+use kernel::ports::{Buyer, CreditPart, Principal, TaxRequest, Taxed, Wanted};
 use kernel::problem::{Problem, code};
 use kernel::{Address, Money, MoneyError};
 use platform::fault;
@@ -36,6 +36,8 @@ pub struct Quote {
     pub shipping_tax: Taxed,
     /// The sums.
     pub totals: Totals,
+    /// What gift cards and store credit would pay of the total.
+    pub credit: Vec<CreditPart>,
 }
 
 impl Quote {
@@ -132,6 +134,7 @@ impl Orders {
             ways,
             shipping_tax,
             totals,
+            credit: vec![],
         })
     }
 

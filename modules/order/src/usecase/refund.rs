@@ -14,8 +14,9 @@ use serde::Serialize;
 
 use super::advance::{Advance, By};
 use super::changed::{Changed, Tried, claimed};
+use super::credit::has_left;
 use crate::Orders;
-use crate::domain::after_sale::{ActorKind, Change, ChangeLine, Kind};
+use crate::domain::after_sale::{ActorKind, Change, ChangeLine, Kind, RefundTo};
 use crate::domain::change_state::State;
 use crate::domain::order::{Line, Order};
 use crate::domain::share::{Owed, owed};
@@ -43,11 +44,18 @@ impl Orders {
         &self,
         id: OrderId,
         what: &What,
+        to: Option<RefundTo>,
         reason: &str,
         key: &Key,
         staff: &Actor,
     ) -> Result<Changed, OrderError> {
-        let tried = platform::sql::retry(|| self.try_refund(id, what, reason, key, staff)).await?;
+        let kept = match to {
+            None => i64::MAX,
+            Some(RefundTo::StoreCredit) => self.creditable(id).await?,
+        };
+        let to = (to, kept);
+        let tried =
+            platform::sql::retry(|| self.try_refund(id, what, to, reason, key, staff)).await?;
         self.changed(tried, key).await
     }
 
@@ -55,6 +63,7 @@ impl Orders {
         &self,
         id: OrderId,
         what: &What,
+        (to, kept): (Option<RefundTo>, i64),
         reason: &str,
         key: &Key,
         staff: &Actor,
@@ -68,6 +77,9 @@ impl Orders {
         let order = orders::load(&mut tx, id).await?.ok_or(OrderError::NotFound)?;
         if !order.status.is_sold() {
             return Err(OrderError::state(&order));
+        }
+        if to.is_some() {
+            has_left(&order)?;
         }
         let left = balance::left(&mut tx, &order).await?;
         let (amount, lines) = match what {
@@ -86,6 +98,10 @@ impl Orders {
             let detail = "There is nothing left to give back.";
             return Err(too_much(detail, left, &order).into());
         }
+        if amount > kept {
+            let detail = "So much is not kept of what paid the order: it is disputed, was given back, or is not taken yet.";
+            return Err(too_much(detail, kept.max(0), &order).into());
+        }
         let counts: Vec<_> = lines
             .iter()
             .map(|line| (line.line_id, Gone { refunded: line.quantity, ..Gone::default() }))
@@ -93,7 +109,8 @@ impl Orders {
         if !change::count(&mut tx, order.id, &counts).await? {
             return Err(OrderError::Stale);
         }
-        let change = new_change(&mut tx, &order, Kind::Refund, amount, lines, (staff, reason));
+        let mut change = new_change(&mut tx, &order, Kind::Refund, amount, lines, (staff, reason));
+        change.refund_to = to;
         let running = self.settle(&mut tx, &order, &change, Some(key)).await?;
         let Some(running) = running else { return Err(OrderError::Stale) };
         let told = Told::of(&change);
@@ -176,6 +193,8 @@ pub(super) struct Told<'a> {
     lines: &'a [ChangeLine],
     refund: Money,
     #[serde(skip_serializing_if = "Option::is_none")]
+    refund_to: Option<RefundTo>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     answer: Option<&'a str>,
@@ -188,6 +207,7 @@ impl<'a> Told<'a> {
             state: change.state,
             lines: &change.lines,
             refund: change.refund,
+            refund_to: change.refund_to,
             reason: change.reason.as_deref(),
             answer: change.answer.as_deref(),
         }
@@ -214,6 +234,7 @@ pub(super) fn new_change(
         reason: Some(reason.to_owned()),
         answer: None,
         refund: Money::from_minor(amount, order.totals.total.currency()),
+        refund_to: None,
         exchange: None,
         lines,
         created_at: now,

@@ -186,6 +186,7 @@ impl Orders {
             reason: comment.map(str::to_owned),
             answer: None,
             refund: none,
+            refund_to: None,
             exchange: (!instead.is_empty()).then(|| Exchange::of(instead.to_vec(), none)),
             lines: wanted.iter().map(line).collect(),
             created_at: now,
