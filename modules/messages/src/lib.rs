@@ -10,7 +10,8 @@
 //! its own; one that fails for a day is switched off.
 //!
 //! It hears `order.*`, `shipment.*`, `payment.*` and `stock.low`, asks for the order and the address when
-//! it sends a letter, and keeps neither.
+//! it sends a letter, and keeps neither. Whoever is erased is written to no more, and what was told of their
+//! orders is let go.
 
 mod domain;
 mod embedded;
@@ -18,6 +19,7 @@ mod history;
 mod http;
 mod outgoing;
 mod react;
+mod records;
 mod sample;
 mod store;
 mod templates;
@@ -44,13 +46,17 @@ pub use history::History;
 pub use templates::{ShopFacts, TemplateError};
 pub use usecase::letters::SendError;
 
-platform::migrations! { "messages": "0001_messages", "0002_webhooks", "0003_of_orders" }
+platform::migrations! { "messages": "0001_messages", "0002_webhooks", "0003_of_orders", "0004_people" }
 
 /// The module's tables and statements.
 pub const SCHEMA: Schema = Schema {
     module: "messages",
     migrations: MIGRATIONS,
-    statements: &[store::message::STATEMENTS, store::webhook::STATEMENTS],
+    statements: &[
+        store::message::STATEMENTS,
+        store::people::STATEMENTS,
+        store::webhook::STATEMENTS,
+    ],
     guards: &[],
 };
 
@@ -167,7 +173,11 @@ impl Messages {
     pub fn subscriptions(&self) -> Vec<Subscription> {
         let tell =
             react::Tell { wake: self.inner.wake.clone(), listeners: react::Listeners::default() };
-        vec![Subscription::reaction(SUBSCRIPTION, &self.inner.db, react::TOPICS, tell)]
+        let (db, topics) = (&self.inner.db, react::People::TOPICS);
+        vec![
+            Subscription::reaction(SUBSCRIPTION, db, react::TOPICS, tell),
+            Subscription::reaction("messages.people", db, topics, react::People),
+        ]
     }
 
     /// Starts sending what is due.

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use platform::http::outbound;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::redirect::Policy;
 use reqwest::{Client, Url};
@@ -52,9 +53,7 @@ pub(crate) struct Outgoing(Client);
 impl Outgoing {
     /// `allow_private` lets them be in the shop's own network.
     pub(crate) fn new(allow_private: bool) -> Result<Self, reqwest::Error> {
-        // Whoever was faster has installed the same one.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let client = Client::builder()
+        let client = outbound()
             .timeout(ANSWER_WAIT_MAX)
             .connect_timeout(CONNECT_WAIT_MAX)
             .redirect(Policy::none())

@@ -5,15 +5,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_trait::async_trait;
 use chrono::TimeDelta;
 use kernel::events::{
-    OrderCancelled, OrderConfirmed, OrderDelivered, OrderEdited, OrderExchangeDue,
-    OrderExchangeFailed, OrderExchanged, OrderFailed, OrderLinesCancelled, OrderPlaced,
-    OrderRefundFailed, OrderRefunded, OrderReturnApproved, OrderReturnInspected,
+    CustomerErased, GuestMerged, OrderCancelled, OrderConfirmed, OrderDelivered, OrderEdited,
+    OrderExchangeDue, OrderExchangeFailed, OrderExchanged, OrderFailed, OrderLinesCancelled,
+    OrderPlaced, OrderRefundFailed, OrderRefunded, OrderReturnApproved, OrderReturnInspected,
     OrderReturnReceived, OrderReturnRejected, OrderReturnRequested, OrderReturnWithdrawn,
     OrderReturned, OrderShipped, PaymentActionRequired, PaymentAuthorized, PaymentCaptured,
-    PaymentFailed, PaymentRefunded, PaymentVoided, ShipmentDelivered, ShipmentException,
-    ShipmentLost, ShipmentShipped, StockLow,
+    PaymentDisputeClosed, PaymentDisputed, PaymentFailed, PaymentRefunded, PaymentVoided,
+    ShipmentDelivered, ShipmentException, ShipmentLost, ShipmentShipped, StockLow,
 };
-use kernel::id::{ChangeId, OrderId, WebhookId};
+use kernel::id::{ChangeId, CustomerId, OrderId, WebhookId};
 use kernel::{Envelope, Timestamp};
 use platform::bus::{HandlerError, Reaction, Topic};
 use platform::sql::{self, Tx};
@@ -23,13 +23,14 @@ use tokio::sync::watch;
 use crate::domain::kind::Kind;
 use crate::domain::state::{State, is_worth_telling};
 use crate::store::message::{self, CUSTOMER, EMAIL, Fresh, WEBHOOK};
+use crate::store::people;
 use crate::store::webhook::{self, Active};
 
 /// How long it is remembered which webhooks there are.
 const KNOWN_FOR: TimeDelta = TimeDelta::seconds(1);
 
 /// What it hears of, and webhooks can be told.
-pub(crate) const TOPICS: [Topic; 31] = [
+pub(crate) const TOPICS: [Topic; 33] = [
     Topic::of::<OrderPlaced>(),
     Topic::of::<OrderConfirmed>(),
     Topic::of::<OrderFailed>(),
@@ -60,6 +61,8 @@ pub(crate) const TOPICS: [Topic; 31] = [
     Topic::of::<PaymentFailed>(),
     Topic::of::<PaymentVoided>(),
     Topic::of::<PaymentRefunded>(),
+    Topic::of::<PaymentDisputed>(),
+    Topic::of::<PaymentDisputeClosed>(),
     Topic::of::<StockLow>(),
 ];
 
@@ -104,6 +107,8 @@ impl Listeners {
 struct OfOrder {
     #[serde(default)]
     order_id: Option<OrderId>,
+    #[serde(default)]
+    customer_id: Option<CustomerId>,
     /// The exchange that an order which came to nothing was made for.
     #[serde(default)]
     replaces: Option<ChangeId>,
@@ -112,14 +117,15 @@ struct OfOrder {
 #[async_trait]
 impl Reaction for Tell {
     async fn apply(&self, tx: &mut Tx, event: &Envelope) -> Result<(), HandlerError> {
-        let OfOrder { order_id: order, replaces } = OfOrder::deserialize(&event.data)?;
+        let OfOrder { order_id, customer_id, replaces } = OfOrder::deserialize(&event.data)?;
+        let about = (order_id, customer_id);
         let is_worth = is_worth_telling(event.time, tx.now());
         if let Some(kind) = Kind::of_event(&event.kind) {
             // Whoever asked for an exchange is told of it by the return.
             let is_told = is_worth && replaces.is_none();
             let state = if is_told { State::Waiting } else { State::Outdated };
             let letter = Fresh::new(EMAIL, CUSTOMER.to_owned(), state);
-            message::insert(tx, event, order, event.time + kind.delay(), &[letter]).await?;
+            message::insert(tx, event, about, event.time + kind.delay(), &[letter]).await?;
         }
         if !is_worth {
             return Ok(());
@@ -127,7 +133,7 @@ impl Reaction for Tell {
         let hearing = self.listeners.hearing(tx, event).await?.into_iter();
         let calls: Vec<Fresh> =
             hearing.map(|id| Fresh::new(WEBHOOK, id.to_string(), State::Waiting)).collect();
-        Ok(message::insert(tx, event, order, event.time, &calls).await?)
+        Ok(message::insert(tx, event, about, event.time, &calls).await?)
     }
 
     fn committed(&self, _: &[&Envelope]) {
@@ -136,6 +142,28 @@ impl Reaction for Tell {
 
     /// Nothing is emptied: a replay adds what is missing, and what was told is not told again.
     async fn reset(&self, _: &mut Tx) -> Result<(), HandlerError> {
+        Ok(())
+    }
+}
+
+/// Writes to whoever is erased no more; what was told of a guest's orders is of the account that they log in to.
+pub(crate) struct People;
+
+impl People {
+    /// What it hears of.
+    pub(crate) const TOPICS: [Topic; 2] =
+        [Topic::of::<CustomerErased>(), Topic::of::<GuestMerged>()];
+}
+
+#[async_trait]
+impl Reaction for People {
+    async fn apply(&self, tx: &mut Tx, event: &Envelope) -> Result<(), HandlerError> {
+        if let Some(erased) = event.open::<CustomerErased>() {
+            people::erase(tx, erased?.customer_id).await?;
+        } else if let Some(merged) = event.open::<GuestMerged>() {
+            let GuestMerged { guest_id, customer_id } = merged?;
+            people::adopt(tx, guest_id, customer_id).await?;
+        }
         Ok(())
     }
 }

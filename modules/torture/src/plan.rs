@@ -12,8 +12,8 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use crate::attacks::{
-    Budget, Cancels, Carts, Challenges, Coupon, DoubleClicks, HangUps, LastUnits, OrderRefunds,
-    Parts, Prices, Refunds, Returns, Webhooks,
+    Budget, Cancels, Carts, Challenges, Coupon, DoubleClicks, GiftCard, HangUps, LastUnits,
+    OrderRefunds, Parts, Prices, Refunds, Returns, Webhooks,
 };
 use crate::verdict::Verdict;
 use crate::{World, attacks};
@@ -37,6 +37,7 @@ pub struct Plan {
     parts: Parts,
     returns: Returns,
     webhooks: Webhooks,
+    gift_card: GiftCard,
 }
 
 /// Numbers that follow from a seed.
@@ -107,6 +108,7 @@ impl Plan {
             parts: Parts::draw(&mut dice(), crowd),
             returns: Returns::draw(&mut dice(), crowd),
             webhooks: Webhooks::draw(&mut dice(), crowd),
+            gift_card: GiftCard::draw(&mut dice(), crowd),
         }
     }
 
@@ -133,6 +135,7 @@ impl Plan {
             attacks::told(Parts::PROMISE, self.parts.attack(world)).boxed_local(),
             attacks::told(Returns::PROMISE, self.returns.attack(world)).boxed_local(),
             attacks::told(Webhooks::PROMISE, self.webhooks.attack(world)).boxed_local(),
+            attacks::told(GiftCard::PROMISE, self.gift_card.attack(world)).boxed_local(),
         ];
         join_all(attacks).await
     }

@@ -77,7 +77,15 @@ impl Shop {
         let mut tx = self.orders.begin("confirm").await.unwrap();
         let confirmed_at = tx.now();
         let number = "S-1".to_owned();
-        let event = OrderConfirmed { order_id, number, customer_id, lines: lines.clone(), total };
+        let event = OrderConfirmed {
+            order_id,
+            number,
+            customer_id,
+            lines: lines.clone(),
+            total,
+            breakdown: None,
+            account_id: None,
+        };
         tx.emit(&event, 1).unwrap();
         tx.commit().await.unwrap();
         let reason = "changed my mind".to_owned();
@@ -139,6 +147,8 @@ fn refunded(of: &OrderCancelled, amount: Money, lines: &[RefundedLine]) -> Order
         change_id: ChangeId::new(),
         customer_id: of.customer_id,
         amount,
+        tax: None,
+        account_id: None,
         confirmed_at: of.confirmed_at,
         is_sold: true,
         is_difference: false,
@@ -154,6 +164,7 @@ fn exchanged(of: &OrderCancelled, credit: Money, charged: Money) -> OrderExchang
         replacement_id: OrderId::new(),
         account_id: of.order_id,
         credit,
+        credit_tax: None,
         charged,
         refund: euro(0),
         confirmed_at: of.confirmed_at,

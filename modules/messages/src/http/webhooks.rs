@@ -246,7 +246,7 @@ struct Redelivered {
     ),
     responses(
         (status = 200, description = "The call, which waits", body = MessageView),
-        (status = 409, description = "`conflict`: it waits already", body = Problem),
+        (status = 409, description = "`conflict`: it waits already, or what it told is gone with whom it was about", body = Problem),
     ))]
 pub(super) async fn redeliver(
     messages: Data<Messages>,
@@ -261,7 +261,11 @@ pub(super) async fn redeliver(
     let recipient = webhook.to_string();
     let before = before.filter(|kept| kept.recipient == recipient).ok_or_else(absent)?;
     if !message::redeliver(&mut tx, webhook, id).await? {
-        return Err(Problem::new(code::CONFLICT, "It waits to be made already.").into());
+        return Err(Problem::new(
+            code::CONFLICT,
+            "It waits to be made already, or tells of somebody who was erased.",
+        )
+        .into());
     }
     let after = message::load(&mut tx, id).await?.ok_or_else(absent)?;
     let state = if before.state == State::Dead.word() { State::Dead } else { State::Sent };

@@ -1,6 +1,6 @@
 //! Messages: told once, tried under a lease, ended once.
 
-use kernel::id::{EventId, MessageId, OrderId, WebhookId};
+use kernel::id::{CustomerId, EventId, MessageId, OrderId, WebhookId};
 use kernel::ports::TOLD_MAX;
 use kernel::{Envelope, Timestamp};
 use platform::sql::{Db, Json, Result, Tx};
@@ -21,15 +21,15 @@ platform::statements! {
     /// Whatever is repeated, an event is told once to each recipient.
     INSERT =
         "insert into message (id, event_id, event_kind, event_version, event_at, order_id, channel,
-                recipient, data, state, due_at, created_at, ended_at)
+                recipient, data, state, due_at, created_at, customer_id, ended_at)
          select unhex(value->>'id', '-'), $2, $3, $4, $5, $6, value->>'channel',
-                value->>'recipient', $7, value->>'state', $8, $9,
+                value->>'recipient', $7, value->>'state', $8, $9, $10,
                 case when value->>'state' = 'waiting' then null else $9 end
            from json_each($1) where true
              on conflict (event_id, channel, recipient) do nothing",
         "insert into message (id, event_id, event_kind, event_version, event_at, order_id, channel,
-                recipient, data, state, due_at, created_at, ended_at)
-         select r.id, $2, $3, $4, $5, $6, r.channel, r.recipient, $7, r.state, $8, $9,
+                recipient, data, state, due_at, created_at, customer_id, ended_at)
+         select r.id, $2, $3, $4, $5, $6, r.channel, r.recipient, $7, r.state, $8, $9, $10,
                 case when r.state <> 'waiting' then cast($9 as timestamptz) end
            from jsonb_to_recordset($1) as r(id uuid, channel text, recipient text, state text)
              on conflict (event_id, channel, recipient) do nothing";
@@ -75,9 +75,10 @@ platform::statements! {
                            due_at, created_at, ended_at, last_error
                       from message where channel = 'webhook' and recipient = $1 and id < $2
                      order by id desc limit $3";
+    /// What was emptied since somebody was erased tells nothing any more.
     REDELIVER = "update message set state = 'waiting', attempts = 0, due_at = $3, ended_at = null
                   where id = $1 and channel = 'webhook' and recipient = $2
-                    and state in ('sent', 'dead')";
+                    and state in ('sent', 'dead') and data <> '{}'";
     OF_ORDER = "select event_kind, channel, state, created_at, last_error from message
                  where order_id = $1 order by id limit $2";
     TOLD =
@@ -102,11 +103,11 @@ pub(crate) async fn of_order(db: &Db, order: OrderId) -> Result<Vec<OfOrder>> {
     db.query(OF_ORDER).bind(order.uuid()).bind(TOLD_MAX).all().await
 }
 
-/// Notes whom an event is told to, from `due_at` on.
+/// Notes whom an event is told to, from `due_at` on, and whose order it is about.
 pub(crate) async fn insert(
     tx: &mut Tx,
     event: &Envelope,
-    order: Option<OrderId>,
+    (order, customer): (Option<OrderId>, Option<CustomerId>),
     due_at: Timestamp,
     recipients: &[Fresh],
 ) -> Result<()> {
@@ -124,6 +125,7 @@ pub(crate) async fn insert(
         .bind(Json(&event.data))
         .bind(due_at)
         .bind(now)
+        .bind(customer.map(CustomerId::uuid))
         .execute()
         .await
         .map(drop)
@@ -263,7 +265,7 @@ pub(crate) async fn of_webhook(
     query.bind(limit).all().await
 }
 
-/// Lets a call of a webhook be made again from the first try. False when it waits already.
+/// Lets a call of a webhook be made again from the first try. False when it waits already, or what it told is gone.
 pub(crate) async fn redeliver(tx: &mut Tx, webhook: WebhookId, id: MessageId) -> Result<bool> {
     let now = tx.now();
     let query = tx.query(REDELIVER).bind(id.uuid()).bind(webhook.to_string()).bind(now);

@@ -184,6 +184,8 @@ async fn a_payment_that_waits_no_longer_is_not_asked_for(world: World) {
             amount: order.total,
             reason: None,
             change_id: None,
+            charge: None,
+            by_staff: false,
         };
         world.publish(&event, 1).await;
     }

@@ -3,6 +3,7 @@
 
 mod http;
 mod letters;
+mod people;
 mod receiver;
 mod webhooks;
 mod world;

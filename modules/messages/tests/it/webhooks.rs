@@ -25,7 +25,7 @@ in_both_worlds!(
 
 impl World {
     /// Makes a webhook: its id and its secret.
-    async fn webhook(&self, url: &str, events: &[&str]) -> (String, String) {
+    pub async fn webhook(&self, url: &str, events: &[&str]) -> (String, String) {
         let body = json!({"url": url, "events": events});
         let (status, made) = self.call(Method::POST, "webhooks", Some(&body)).await;
         assert_eq!(status, 201, "{made}");
@@ -34,7 +34,7 @@ impl World {
     }
 
     /// Makes all calls that are due, and waits until they have ended.
-    async fn call_all(&self) {
+    pub async fn call_all(&self) {
         let tasks = Tasks::default();
         self.messages().call_webhooks(&tasks).await.unwrap();
         tasks.stop(Duration::from_secs(30)).await;

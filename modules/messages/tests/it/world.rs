@@ -84,6 +84,10 @@ impl Vault for Outside {
     fn unseal(&self, owner: &[u8], sealed: &[u8]) -> Option<Vec<u8>> {
         Some(sealed.strip_prefix(owner)?.iter().map(|byte| !byte).collect())
     }
+
+    fn name(&self, _: &[u8], _: &[u8]) -> [u8; 32] {
+        [0; 32]
+    }
 }
 
 pub struct World {
@@ -91,6 +95,7 @@ pub struct World {
     pub order_db: Db,
     pub payment_db: Db,
     pub stock_db: Db,
+    pub auth_db: Db,
     pub outside: Arc<Outside>,
     pub hand: ClockHand,
     /// Whether webhooks may be at the machine of the test.
@@ -106,7 +111,7 @@ impl World {
             platform::testing::database(engine, &schema, clock.clone()).await.unwrap()
         };
         let (order_db, payment_db) = (publisher("order").await, publisher("payment").await);
-        let stock_db = publisher("inventory").await;
+        let (stock_db, auth_db) = (publisher("inventory").await, publisher("auth").await);
         let outside = Arc::new(Outside {
             orders: Mutex::default(),
             people: Mutex::default(),
@@ -115,7 +120,7 @@ impl World {
             late: Notify::new(),
         });
         let allow_private = true;
-        Some(Self { db, order_db, payment_db, stock_db, outside, hand, allow_private })
+        Some(Self { db, order_db, payment_db, stock_db, auth_db, outside, hand, allow_private })
     }
 
     /// The module, as each process has it.
@@ -139,8 +144,8 @@ impl World {
     /// The bus of one node.
     pub async fn bus(&self, node: &str) -> Bus {
         let settings = platform::bus::Settings { node: node.to_owned(), ..Default::default() };
-        let publishers =
-            vec![self.order_db.clone(), self.payment_db.clone(), self.stock_db.clone()];
+        let publishers = [&self.order_db, &self.payment_db, &self.stock_db, &self.auth_db];
+        let publishers = publishers.into_iter().cloned().collect();
         let bus = Bus::new(publishers, self.messages().subscriptions(), settings);
         bus.register().await.unwrap();
         bus
@@ -211,7 +216,11 @@ impl World {
 
     /// Publishes an event.
     pub async fn publish<E: Event>(&self, event: &E, version: i64) {
-        let db = if E::SOURCE == "stoa.payment" { &self.payment_db } else { &self.order_db };
+        let db = match E::SOURCE {
+            "stoa.payment" => &self.payment_db,
+            "stoa.auth" => &self.auth_db,
+            _ => &self.order_db,
+        };
         let mut tx = db.begin("publish").await.unwrap();
         tx.emit(event, version).unwrap();
         tx.commit().await.unwrap();
@@ -242,6 +251,8 @@ pub fn confirmed(order: &ToldOrder) -> OrderConfirmed {
         customer_id: order.customer_id,
         lines: order.lines.clone(),
         total: order.total,
+        breakdown: None,
+        account_id: None,
     }
 }
 

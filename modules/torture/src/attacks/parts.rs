@@ -47,8 +47,9 @@ impl Parts {
         Promise("packed and called off", "each unit has one end, and goods and money follow it");
 
     pub fn draw(dice: &mut Dice, crowd: usize) -> Self {
-        // The first goes on in parts, more of them than it has units; the others may be cut short.
-        let parts = [Act::CallOff(1), Act::CallOff(1), Act::Pack(1), Act::Pack(1), Act::Pack(2)];
+        // The first goes on in parts, one more than it has units, so that some of either kind happen in whatever
+        // order they come; the others may be cut short.
+        let parts = [Act::CallOff(1), Act::CallOff(1), Act::Pack(1), Act::Pack(1)];
         let in_parts = parts.map(|act| (act, dice.pause(10))).to_vec();
         let cut_short = dice.many(1 + crowd / 24, |dice| {
             let times = dice.within(3..=5);

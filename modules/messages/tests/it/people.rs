@@ -1,0 +1,127 @@
+//! What is kept about whose orders were told of, and what is left of it when they are erased.
+
+use actix_web::http::Method;
+use kernel::events::{CustomerErased, GuestMerged, OrderShipped, PaymentActionRequired};
+use kernel::id::{CustomerId, PaymentId};
+use kernel::ports::{PersonalRecords as _, ToldOrder};
+use platform::sql::Sql;
+use serde_json::json;
+
+use crate::receiver::Receiver;
+use crate::world::{Mood, World, in_both_worlds};
+
+in_both_worlds!(
+    whoever_is_erased_is_written_to_no_more_and_told_of_no_more,
+    a_call_that_waits_is_still_made_and_not_made_again,
+    what_was_told_to_a_guest_belongs_to_the_account_they_log_in_to,
+);
+
+const DATA: Sql = Sql::new("select cast(data as text) from message order by id");
+
+impl World {
+    async fn data(&self) -> Vec<String> {
+        let rows: Vec<(String,)> = self.db.query(DATA).all().await.unwrap();
+        rows.into_iter().map(|(data,)| data).collect()
+    }
+
+    async fn erase(&self, customer_id: CustomerId) {
+        let erased = CustomerErased { customer_id, with_records: false };
+        self.publish(&erased, 1).await;
+        self.deliver("one").await;
+    }
+
+    /// A letter that is not due yet, of an event that names nobody.
+    async fn asks_for_action(&self, order: &ToldOrder) {
+        let event = PaymentActionRequired {
+            payment_id: PaymentId::new(),
+            order_id: order.id,
+            amount: order.total,
+            reason: None,
+            change_id: None,
+            charge: None,
+            by_staff: false,
+        };
+        self.publish(&event, 1).await;
+    }
+}
+
+async fn whoever_is_erased_is_written_to_no_more_and_told_of_no_more(world: World) {
+    let (theirs, others) = (world.order_of("ada@example.com"), world.order_of("bob@example.com"));
+    for order in [&theirs, &others] {
+        world.confirm(order).await;
+    }
+    world.deliver("one").await;
+    world.send().await;
+    world.mood(Mood::Refuses);
+    let shipped = |order: &ToldOrder| OrderShipped {
+        order_id: order.id,
+        customer_id: order.customer_id,
+        tracking: Some("JD01".to_owned()),
+    };
+    for order in [&theirs, &others] {
+        world.publish(&shipped(order), 2).await;
+        world.asks_for_action(order).await;
+    }
+    world.deliver("one").await;
+    let records = world.messages().records(theirs.customer_id).await.unwrap();
+    assert_eq!(records.as_array().unwrap().len(), 3, "{records}");
+    let (kind, channel) = (&records[0]["kind"], &records[0]["channel"]);
+    assert_eq!((kind, channel), (&json!("order.confirmed"), &json!("email")));
+    assert_eq!(records[0]["state"], "sent");
+
+    world.erase(theirs.customer_id).await;
+    let mut told = Vec::new();
+    for (data, (state, _)) in world.data().await.into_iter().zip(world.states().await) {
+        told.push((state, data == "{}"));
+    }
+    told.sort();
+    let of = |state: &str, is_empty| (state.to_owned(), is_empty);
+    let wanted = [
+        of("nobody", true),
+        of("nobody", true),
+        of("sent", false),
+        of("sent", true),
+        of("waiting", false),
+        of("waiting", false),
+    ];
+    assert_eq!(told, wanted, "theirs are empty and end, the others' are as they were");
+}
+
+async fn a_call_that_waits_is_still_made_and_not_made_again(world: World) {
+    let receiver = Receiver::new(204).await;
+    let (webhook, _) = world.webhook(&receiver.url, &["order.shipped"]).await;
+    let order = world.order(|_| ());
+    let shipped =
+        OrderShipped { order_id: order.id, customer_id: order.customer_id, tracking: None };
+    world.publish(&shipped, 1).await;
+    world.deliver("one").await;
+    world.erase(order.customer_id).await;
+    world.call_all().await;
+    assert_eq!(receiver.calls()[0].json()["data"]["order_id"], json!(order.id));
+    let empty = || "{}".to_owned();
+    assert!(world.data().await.contains(&empty()), "of the letter nothing is left");
+    assert_ne!(world.data().await, [empty(), empty()]);
+
+    world.publish(&CustomerErased { customer_id: order.customer_id, with_records: true }, 2).await;
+    world.deliver("one").await;
+    assert_eq!(world.data().await, [empty(), empty()]);
+    let deliveries = world.get(&format!("webhooks/{webhook}/deliveries")).await;
+    let call = deliveries["items"][0]["id"].as_str().unwrap();
+    let again = format!("webhooks/{webhook}/deliveries/{call}/redeliver");
+    assert_eq!(world.call(Method::POST, &again, None).await.0, 409);
+}
+
+async fn what_was_told_to_a_guest_belongs_to_the_account_they_log_in_to(world: World) {
+    let order = world.order_of("ada@example.com");
+    let (guest_id, ada) = (order.customer_id, CustomerId::new());
+    world.confirm(&order).await;
+    world.deliver("one").await;
+    world.publish(&GuestMerged { guest_id, customer_id: ada }, 1).await;
+    world.deliver("one").await;
+    let messages = world.messages();
+    assert_eq!(messages.records(guest_id).await.unwrap(), json!([]));
+    assert_eq!(messages.records(ada).await.unwrap().as_array().unwrap().len(), 1);
+    world.erase(ada).await;
+    assert_eq!(world.data().await, ["{}"]);
+    assert_eq!(world.states().await, [("nobody".to_owned(), 0)]);
+}
