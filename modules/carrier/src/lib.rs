@@ -17,11 +17,11 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use kernel::Timestamp;
 use kernel::id::OrderId;
-use notify::Target;
 use platform::audit::{self, Actor, Entry};
 use platform::module::Schema;
 use platform::sql::{self, Db, Tx};
 use platform::tasks::Tasks;
+use platform::webhook::{Target, TargetError};
 use serde::Deserialize;
 use tokio::sync::watch;
 
@@ -30,6 +30,11 @@ pub use domain::parcel::{Event, Happens, State};
 pub use store::Parcel;
 
 platform::migrations! { "carrier": "0001_carrier" }
+
+/// Where its webhooks go, below the shop's own address.
+const PATH: &str = "/v1/webhooks/carrier";
+/// What it calls itself.
+const AGENT: &str = "stoa-sandbox-carrier/1";
 
 /// The carrier's tables and statements.
 pub const SCHEMA: Schema = Schema {
@@ -63,11 +68,8 @@ pub struct Settings {
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// Nobody can be called.
-    #[error("no HTTP client can be made")]
-    Client(#[from] reqwest::Error),
-    /// Where webhooks are to go is no URL.
-    #[error("carrier.webhook_url is not a URL")]
-    Url,
+    #[error("carrier.webhook_url: {0}")]
+    Target(#[from] TargetError),
     /// Storage did not do what it was asked.
     #[error(transparent)]
     Storage(#[from] sql::Error),
@@ -104,7 +106,7 @@ pub enum MoveError {
 impl Carrier {
     /// A carrier over its own database.
     pub async fn open(db: Db, settings: Settings) -> Result<Self, OpenError> {
-        let target = Target::new(&settings.webhook_url)?;
+        let target = Target::new(&settings.webhook_url, PATH, AGENT)?;
         let secret = store::secret(&db).await?;
         let wake = watch::Sender::new(0);
         Ok(Self { inner: Arc::new(Inner { db, settings, secret, target, wake }) })

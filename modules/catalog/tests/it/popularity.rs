@@ -2,8 +2,8 @@
 
 use catalog::{Catalog, ListQuery, Sort};
 use kernel::events::{OrderConfirmed, SoldLine};
-use kernel::id::{CustomerId, EventId, OrderId, ProductId};
-use kernel::{Currency, Envelope, Event, Money, Timestamp};
+use kernel::id::{CustomerId, OrderId, ProductId};
+use kernel::{Currency, Money, Timestamp};
 use platform::audit::Actor;
 use platform::bus::{Handler, Reaction};
 use platform::sql::Db;
@@ -35,17 +35,10 @@ async fn sell(db: &Db, catalog: &Catalog, at: Timestamp, lines: &[(ProductId, i6
         customer_id: CustomerId::new(),
         lines: lines.iter().map(line).collect(),
         total: Money::zero(Currency::USD),
+        breakdown: None,
+        account_id: None,
     };
-    let envelope = Envelope {
-        id: EventId::new(),
-        source: OrderConfirmed::SOURCE.to_owned(),
-        kind: OrderConfirmed::TYPE.to_owned(),
-        version: 1,
-        time: at,
-        subject: event.subject(),
-        trace: String::new(),
-        data: serde_json::to_value(&event).unwrap(),
-    };
+    let envelope = platform::testing::told(&event, at);
     let mut tx = db.begin("test.sell").await.unwrap();
     sales(catalog).apply(&mut tx, &envelope).await.unwrap();
     tx.commit().await.unwrap();

@@ -2,7 +2,7 @@
 
 use catalog::{Catalog, ListQuery, ProductInput, Settings, Sort};
 use kernel::events::StockAdjusted;
-use kernel::id::{EventId, ProductId};
+use kernel::id::ProductId;
 use kernel::{Envelope, Event, currency::Currency};
 use platform::bus::Handler;
 use platform::outbox;
@@ -79,16 +79,7 @@ pub fn stock_event(db: &Db, product: ProductId, on_hand: i64, reserved: i64) -> 
 
 /// An event on its way.
 pub fn envelope<E: Event>(db: &Db, event: &E) -> Envelope {
-    Envelope {
-        id: EventId::new(),
-        source: E::SOURCE.to_owned(),
-        kind: E::TYPE.to_owned(),
-        version: 1,
-        time: db.clock().now(),
-        subject: event.subject(),
-        trace: String::new(),
-        data: serde_json::to_value(event).unwrap(),
-    }
+    platform::testing::told(event, db.clock().now())
 }
 
 /// Lets the catalogue hear an event of the inventory.

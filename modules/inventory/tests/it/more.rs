@@ -126,6 +126,8 @@ async fn what_an_edit_has_less_of_is_given_back_once(db: Db) {
         released: vec![ParcelLine { product_id: lamp, quantity }],
         total_before: euros,
         total: euros,
+        breakdown_before: None,
+        breakdown: None,
         confirmed_at: shop::past(),
         reason: "fewer".to_owned(),
     };

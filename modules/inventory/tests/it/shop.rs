@@ -2,9 +2,9 @@
 
 use inventory::{Adjustment, Allocation, Inventory, LocationInput, Policy, Settings, StockPolicy};
 use kernel::events::ProductCreated;
-use kernel::id::{EventId, OrderId, ProductId};
+use kernel::id::{OrderId, ProductId};
 use kernel::ports::{Availability, Shortage, Stock, StockError, StockLine};
-use kernel::{Currency, Envelope, Event, Money, Timestamp};
+use kernel::{Currency, Event, Money, Timestamp};
 use platform::audit::Actor;
 use platform::bus::{Handler, HandlerError, Topic};
 use platform::idempotency::Key;
@@ -58,16 +58,7 @@ pub async fn covered(inventory: &Inventory, order: OrderId) -> i64 {
 pub async fn hear<E: Event>(inventory: &Inventory, event: &E) -> Result<(), HandlerError> {
     let mut subscriptions = inventory.subscriptions().into_iter();
     let heard = subscriptions.find(|one| one.topics.contains(&Topic::of::<E>())).unwrap();
-    let envelope = Envelope {
-        id: EventId::new(),
-        source: E::SOURCE.to_owned(),
-        kind: E::TYPE.to_owned(),
-        version: 1,
-        time: heard.db.clock().now(),
-        subject: event.subject(),
-        trace: String::new(),
-        data: serde_json::to_value(event).unwrap(),
-    };
+    let envelope = platform::testing::told(event, heard.db.clock().now());
     let Handler::Reaction(reaction) = &heard.handler else { panic!("not a reaction") };
     let mut tx = heard.db.begin("hear").await?;
     reaction.apply(&mut tx, &envelope).await?;
