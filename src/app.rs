@@ -1,41 +1,47 @@
 //! The composition root: settings become adapters, adapters become modules, modules become a
-//! running shop. Only this file knows what stands behind a port.
+//! running shop. Only this file and those of `app/` know what
+//! stands behind a port.
 
-use std::net::SocketAddr;
+mod background;
+mod payments;
+mod people;
+mod web;
+
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_web::middleware::from_fn;
-use actix_web::web::Data;
-use actix_web::{App, HttpServer};
 use analytics::Analytics;
 use auth::Accounts;
 use carrier::Carrier;
 use catalog::Catalog;
-use chrono::TimeDelta;
+use credit::Credits;
+use fraud::Fraud;
 use inventory::Inventory;
 use kernel::Clock;
 use kernel::id::EventId;
 use kernel::ports::Logistics;
+use ledger::Ledger;
 use messages::Messages;
+use notary::Notary;
 use order::{CarrierFulfilment, CarrierName, ManualFulfilment, Orders, TaxTable};
 use payment::{Payments, Sandbox};
 use platform::bus::Bus;
-use platform::http::BodyGuard;
 use platform::module::Schema;
-use platform::saga::Policy;
+use platform::personal::People;
 use platform::sql::{Db, Error, Postgres, Result, Sqlite};
 use platform::tasks::Tasks;
+use privacy::Privacy;
+use vault::{KeyFiles, LocalKeys, Vault};
 
-use crate::audit::AuditLog;
+use crate::app::background::{bus_settings, saga_settings};
+use crate::app::payments::{keeper, processed};
 use crate::command::Failure;
-use crate::edge::{self, Certificates, Connections, Edge, Gate, GateError, Shedding, Web};
 use crate::mailer::mailer;
 use crate::settings::{Database, EngineName, Role, Settings};
 
 /// The schemas of the house, each with a database of its own.
-pub const SCHEMAS: [Schema; 9] = [
+pub const SCHEMAS: [Schema; 15] = [
     auth::SCHEMA,
     catalog::SCHEMA,
     inventory::SCHEMA,
@@ -45,6 +51,12 @@ pub const SCHEMAS: [Schema; 9] = [
     analytics::SCHEMA,
     messages::SCHEMA,
     carrier::SCHEMA,
+    ledger::SCHEMA,
+    fraud::SCHEMA,
+    notary::SCHEMA,
+    vault::SCHEMA,
+    credit::SCHEMA,
+    privacy::SCHEMA,
 ];
 
 /// A shop that is put together.
@@ -66,12 +78,24 @@ pub struct Shop {
     pub orders: Orders,
     /// What was paid.
     pub payments: Payments,
+    /// Gift cards and store credit.
+    pub credits: Credits,
+    /// The keys of people.
+    pub privacy: Privacy,
+    /// How likely what is paid is fraud.
+    pub fraud: Fraud,
     /// What it all adds up to.
     pub analytics: Analytics,
     /// What its customers are told.
     pub messages: Messages,
     /// Who carries its parcels, if it is the sandbox.
     pub carrier: Carrier,
+    /// What its money did.
+    pub ledger: Ledger,
+    /// What nobody changes unnoticed.
+    pub notary: Notary,
+    /// Where cards are kept, in a process that has this role.
+    pub vault: Option<Vault>,
     databases: Arc<Vec<Db>>,
     clock: Clock,
 }
@@ -120,48 +144,53 @@ fn make_folder(folder: &Path) -> Result<()> {
 impl Shop {
     /// Puts a shop together that will serve, with its databases up to date and nothing running yet.
     pub async fn open(settings: Settings) -> std::result::Result<Self, Failure> {
-        Self::put_together(settings, true).await
+        let serving = !settings.is_vault_alone();
+        Box::pin(Self::put_together(settings, serving)).await
     }
 
     /// Puts a shop together for a command, beside a server that may be running and has the search
     /// index.
-    pub async fn beside(settings: Settings) -> std::result::Result<Self, Failure> {
-        Self::put_together(settings, false).await
+    pub async fn beside(mut settings: Settings) -> std::result::Result<Self, Failure> {
+        // A command where the vault's keys are not opens no card, and makes no keys of its own.
+        if !KeyFiles::vault(&settings.vault_keys_folder()).exist() {
+            settings.server.roles.retain(|role| *role != Role::Vault);
+        }
+        Box::pin(Self::put_together(settings, false)).await
     }
 
     async fn put_together(settings: Settings, serving: bool) -> std::result::Result<Self, Failure> {
         let (settings, clock, tasks) = (Arc::new(settings), Clock::system(), Tasks::default());
         let databases = open_databases(&settings, &clock).await?;
-        let [auth, catalog, inventory, order, payment, sandbox, analytics, messages, carrier] =
-            databases
-                .as_slice()
-                .to_owned()
-                .try_into()
-                .map_err(|_| Error::Unusable("a schema has no database".to_owned()))?;
+        let [auth, catalog, inventory, order, payment, sandbox, analytics, rest @ ..] =
+            every(&databases)?;
+        let [messages, carrier, ledger, fraud, notary, vault, credit, privacy] = rest;
+        let privacy = kept_private(privacy, &settings, [&auth, &order, &payment]).await?;
 
         let folder = &settings.server.data_dir;
         let mailer = mailer(&settings.mail, &folder.join("mail"), &clock)?;
         let accounts =
             Accounts::open(auth, settings.auth.clone(), &settings.keys_folder(), mailer.clone())
                 .await?;
-        let catalog = if serving {
-            Catalog::open(catalog, settings.catalog.clone(), &folder.join("search")).await?
-        } else {
-            Catalog::new(catalog, settings.catalog.clone())
-        };
-        let catalog = catalog.with_files(folder);
+        let catalog = stocked(catalog, &settings, serving).await?;
         let inventory = Inventory::new(inventory, settings.inventory.clone());
-        let sandbox = Arc::new(Sandbox::new(sandbox, &settings.payment.sandbox));
+        let sandbox = Arc::new(Sandbox::new(sandbox, &settings.payment.sandbox)?);
+        let vault = keeper(vault, &settings, sandbox.clone()).await?;
         let payments = Payments::new(payment, sandbox, settings.payment.clone());
+        let payments = processed(payments, &settings, &clock)?;
+        let fraud = Fraud::open(fraud, settings.fraud.clone(), Arc::new(accounts.clone()))?;
+        let payments = scored(payments, &fraud, &settings);
+        let credits = Credits::new(credit, settings.credit, Arc::new(accounts.clone()));
         let carrier = Carrier::open(carrier, settings.carrier.clone()).await?;
         let taxes = TaxTable::new(order.clone(), settings.order.tax_percent.clone());
         let ports = order::Ports {
             catalog: Arc::new(catalog.clone()),
             stock: Arc::new(inventory.clone()),
             payments: Arc::new(payments.clone()),
+            credit: Arc::new(credits.clone()),
             logistics: logistics(&settings, &order, &carrier),
             history: vec![
                 Arc::new(payments.clone()),
+                Arc::new(credits.clone()),
                 Arc::new(messages::History::new(messages.clone())),
             ],
             people: Arc::new(accounts.clone()),
@@ -173,6 +202,7 @@ impl Shop {
         let sagas = saga_settings(&settings, &node);
         let orders = Orders::new(order, settings.order.clone(), ports, sagas, tasks.clone());
         let analytics = Analytics::new(analytics);
+        let ledger = Ledger::new(ledger, settings.ledger);
         let ports = messages::Ports {
             mailer,
             orders: Arc::new(orders.clone()),
@@ -181,6 +211,12 @@ impl Shop {
         };
         let site = &settings.auth.site_url;
         let messages = Messages::open(messages, &settings.messages, site, ports)?;
+        let ports = notary::Ports {
+            modules: databases.clone(),
+            vault: Arc::new(accounts.clone()),
+            node: node.clone(),
+        };
+        let notary = sealing(notary, &settings, ports)?;
 
         let subscriptions = [
             accounts.subscriptions(),
@@ -188,8 +224,13 @@ impl Shop {
             inventory.subscriptions(),
             orders.subscriptions(),
             payments.subscriptions(),
+            credits.subscriptions(),
+            privacy.subscriptions(),
+            notary.subscriptions(),
             analytics.subscriptions(),
+            fraud.subscriptions(),
             messages.subscriptions(),
+            ledger.subscriptions(),
         ];
         let bus =
             Bus::new(databases.clone(), subscriptions.concat(), bus_settings(&settings, &node));
@@ -204,9 +245,15 @@ impl Shop {
             inventory,
             orders,
             payments,
+            credits,
+            privacy,
+            fraud,
             analytics,
             messages,
             carrier,
+            ledger,
+            notary,
+            vault,
             databases,
             clock,
         })
@@ -222,136 +269,70 @@ impl Shop {
         let missing = || Error::Unusable(format!("there is no module {module}"));
         self.databases.iter().find(|db| db.module() == module).ok_or_else(missing)
     }
-
-    /// Starts what runs beside requests.
-    pub async fn start(&self) -> Result<()> {
-        self.inventory.prepare().await?;
-        self.catalog.start(&self.tasks);
-        self.accounts.start(&self.tasks);
-        self.orders.watch(&self.tasks);
-        if self.settings.has(Role::Worker) {
-            self.orders.start().await?;
-            self.orders.sweep(&self.tasks);
-            self.inventory.start(&self.tasks);
-            self.payments.start(&self.tasks);
-            self.analytics.start(&self.tasks);
-            self.messages.start(&self.tasks);
-            if has_carrier(&self.settings) {
-                self.carrier.start(&self.tasks);
-                self.orders.listen(&self.tasks);
-            }
-            self.bus.start(&self.tasks)?;
-            for db in self.databases.iter() {
-                let db = db.clone();
-                self.tasks.every("idempotency.forget", HOUR, None, move || {
-                    let db = db.clone();
-                    async move {
-                        let now = db.clock().now();
-                        platform::idempotency::forget_old(&db, now).await.map(|_| false)
-                    }
-                });
-            }
-        }
-        Ok(())
-    }
-
-    /// What every request passes, by these settings.
-    pub fn gate(
-        &self,
-        edge: &Edge,
-        shedding: Arc<Shedding>,
-    ) -> std::result::Result<Gate, GateError> {
-        Gate::new(Arc::new(self.accounts.clone()), self.clock.clone(), shedding, edge)
-    }
-
-    /// Answers requests from here on.
-    pub fn serve(&self) -> std::result::Result<Web, Failure> {
-        let shop = self.clone();
-        let server = &self.settings.server;
-        let certificates = Certificates::open(&server.tls, self.clock.clone())?;
-        let Edge { in_flight_max, queue_target_ms, .. } = self.settings.edge;
-        let queue_target = Duration::from_millis(queue_target_ms);
-        let shedding = Shedding::new(in_flight_max, queue_target, &self.tasks, &self.databases);
-        shedding.start();
-        let gate = Data::new(self.gate(&self.settings.edge, shedding.clone())?);
-        let guard: Data<dyn BodyGuard> = Data::from(gate.body_guard());
-        let forgetting = gate.clone();
-        self.tasks.every("edge.clients", FORGET_CLIENTS_EVERY, None, move || {
-            forgetting.forget_clients();
-            async { Ok::<bool, std::convert::Infallible>(false) }
-        });
-        let audit = AuditLog::new(&self.databases, self.clock.clone());
-        let mut http = HttpServer::new(move || {
-            shedding.watch_thread();
-            App::new()
-                .app_data(gate.clone())
-                .app_data(guard.clone())
-                .wrap(from_fn(edge::gate))
-                // Routes are tried one by one: those that are asked for most come first.
-                .configure(|config| shop.catalog.routes(config))
-                .configure(|config| shop.accounts.routes(config))
-                .configure(|config| shop.inventory.routes(config))
-                .configure(|config| shop.orders.routes(config))
-                .configure(|config| shop.payments.routes(config))
-                .configure(|config| shop.analytics.routes(config))
-                .configure(|config| shop.messages.routes(config))
-                .configure(|config| shop.carrier.routes(config))
-                .configure(|config| edge::audit_routes(audit.clone(), config))
-                .configure(edge::routes)
-        });
-        if server.workers > 0 {
-            http = http.workers(server.workers);
-        }
-        let tls = &server.tls;
-        let patience = Duration::from_millis(server.keep_alive_ms + server.head_timeout_ms);
-        let connections = Connections::watched(&self.tasks, patience, server.streams_max);
-        let entered = connections.clone();
-        let http = http
-            .disable_signals()
-            .on_connect(move |stream, data| entered.enter(stream, data))
-            .shutdown_timeout(server.stop_wait_s)
-            .max_connections(server.connections_max)
-            .client_request_timeout(Duration::from_millis(server.head_timeout_ms))
-            .client_disconnect_timeout(Duration::from_millis(server.disconnect_timeout_ms))
-            .keep_alive(Duration::from_millis(server.keep_alive_ms))
-            .tls_handshake_timeout(Duration::from_millis(tls.handshake_timeout_ms));
-        let http = match &certificates {
-            Some(certificates) => {
-                certificates.watch(&self.tasks, Duration::from_millis(tls.poll_ms));
-                http.bind_rustls_0_23(server.listen, certificates.server_config()?)?
-            }
-            None => http.bind(server.listen)?,
-        };
-        let origin = |(at, scheme): (SocketAddr, &str)| format!("{scheme}://{at}");
-        let mut origins: Vec<String> = http.addrs_with_scheme().into_iter().map(origin).collect();
-        if let Some(origin) = origins.first() {
-            self.carrier.serve(origin);
-        }
-        let mut servers = vec![http.run()];
-        if let Some(listen) = tls.redirect_listen {
-            let (server, addresses) = edge::serve_redirect(listen, &tls.redirect_to)?;
-            servers.push(server);
-            origins.extend(addresses.iter().map(|at| format!("redirect http://{at}")));
-        }
-        Ok(Web::start(servers, origins, connections))
-    }
-
-    /// Ends background work and closes the databases.
-    pub async fn stop(&self) {
-        self.tasks.stop(Duration::from_secs(self.settings.server.stop_wait_s)).await;
-        for db in self.databases.iter() {
-            db.close().await;
-        }
-    }
 }
-
-/// How often the gate forgets clients that have not come for a while.
-const FORGET_CLIENTS_EVERY: Duration = Duration::from_secs(1);
-const HOUR: Duration = Duration::from_hours(1);
 
 /// Whether a carrier carries parcels, and not the shop's own staff.
 fn has_carrier(settings: &Settings) -> bool {
     settings.order.carrier == CarrierName::Sandbox
+}
+
+/// Payments, decided about if the shop wants that.
+fn scored(payments: Payments, fraud: &Fraud, settings: &Settings) -> Payments {
+    if !settings.fraud.enabled {
+        return payments;
+    }
+    if !fraud.knows_countries() {
+        tracing::info!(
+            "fraud.countries names no file: nobody asks which country an order comes from"
+        );
+    }
+    payments.scored(Arc::new(fraud.clone()))
+}
+
+/// One database for each of [`SCHEMAS`].
+fn every(databases: &[Db]) -> Result<[Db; SCHEMAS.len()]> {
+    let missing = |_| Error::Unusable("a schema has no database".to_owned());
+    databases.to_owned().try_into().map_err(missing)
+}
+
+/// What is sold, with the search index of this node if it serves.
+async fn stocked(
+    db: Db,
+    settings: &Settings,
+    serving: bool,
+) -> std::result::Result<Catalog, Failure> {
+    let folder = &settings.server.data_dir;
+    let catalog = if serving {
+        Catalog::open(db, settings.catalog.clone(), &folder.join("search")).await?
+    } else {
+        Catalog::new(db, settings.catalog.clone())
+    };
+    Ok(catalog.with_files(folder))
+}
+
+/// The log that nobody changes unnoticed.
+fn sealing(
+    db: Db,
+    settings: &Settings,
+    ports: notary::Ports,
+) -> std::result::Result<Notary, Failure> {
+    let (log, keys) = (settings.ledger_folder(), settings.keys_folder());
+    Ok(Notary::open(db, &settings.notary, &log, &keys, ports)?)
+}
+
+/// The keys of people, under which these databases seal what is personal.
+async fn kept_private(
+    db: Db,
+    settings: &Settings,
+    sealed: [&Db; 3],
+) -> std::result::Result<Privacy, Failure> {
+    make_folder(&settings.keys_folder())?;
+    let wrapping = LocalKeys::open(KeyFiles::people(&settings.keys_folder()))?;
+    let privacy = Privacy::open(db, Arc::new(wrapping)).await?;
+    for db in sealed {
+        db.keep_people(People::new(Arc::new(privacy.clone())));
+    }
+    Ok(privacy)
 }
 
 /// Who carries parcels.
@@ -362,34 +343,5 @@ fn logistics(settings: &Settings, order: &Db, carrier: &Carrier) -> Arc<dyn Logi
         CarrierName::Sandbox => {
             Arc::new(CarrierFulfilment::new(order.clone(), Arc::new(carrier.clone()), wait))
         }
-    }
-}
-
-fn saga_settings(settings: &Settings, node: &str) -> platform::saga::Settings {
-    let saga = &settings.saga;
-    platform::saga::Settings {
-        node: node.to_owned(),
-        lease: Duration::from_millis(saga.lease_ms),
-        poll: Duration::from_millis(saga.poll_ms),
-        policy: Policy {
-            attempts_max: saga.attempts_max,
-            undo_attempts_max: saga.undo_attempts_max,
-            pause: TimeDelta::milliseconds(saga.pause_ms),
-            pause_max: TimeDelta::milliseconds(saga.pause_max_ms),
-        },
-    }
-}
-
-fn bus_settings(settings: &Settings, node: &str) -> platform::bus::Settings {
-    let bus = &settings.bus;
-    platform::bus::Settings {
-        node: node.to_owned(),
-        poll: Duration::from_millis(bus.poll_ms),
-        linger: Duration::from_millis(bus.linger_ms),
-        batch: bus.batch,
-        lease: Duration::from_millis(bus.lease_ms),
-        effect_wait: Duration::from_millis(bus.effect_wait_ms),
-        attempts_max: bus.attempts_max,
-        retry_max: Duration::from_millis(bus.retry_max_ms),
     }
 }

@@ -1,10 +1,13 @@
 //! The shop's fsck: what each module can prove of itself, and what only holds across modules.
 
+mod journal;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use carrier::{Carrier, Parcel, State};
 use chrono::TimeDelta;
+use credit::{Credits, Paid};
 use inventory::{Hold, HoldState, Inventory};
 use kernel::Timestamp;
 use kernel::id::{EventId, OrderId};
@@ -18,14 +21,27 @@ use platform::verify::Check;
 use uuid::Uuid;
 
 use crate::app::Shop;
+use crate::command::Failure;
+use crate::sealed;
+
+pub use journal::{held, journal};
 
 /// How many rows of a module are read at a time.
 const PAGE: u32 = 1_000;
 
 /// Every invariant of the shop, checked, each with the module it is about. What is younger than
 /// `grace` may still be under way.
-pub async fn verify(shop: &Shop, grace: Duration) -> Result<Vec<(&'static str, Check)>> {
+pub async fn verify(
+    shop: &Shop,
+    grace: Duration,
+) -> std::result::Result<Vec<(&'static str, Check)>, Failure> {
     let young = settled_before(shop, grace);
+    let books = Books {
+        orders: &shop.orders,
+        inventory: &shop.inventory,
+        payments: &shop.payments,
+        credits: &shop.credits,
+    };
     let modules = [
         ("auth", shop.accounts.verify().await?),
         ("catalog", shop.catalog.verify().await?),
@@ -33,9 +49,16 @@ pub async fn verify(shop: &Shop, grace: Duration) -> Result<Vec<(&'static str, C
         ("order", shop.orders.verify().await?),
         ("payment", shop.payments.verify().await?),
         ("analytics", shop.analytics.verify().await?),
-        ("shop", across(&shop.orders, &shop.inventory, &shop.payments, young).await?),
+        ("credit", shop.credits.verify().await?),
+        ("shop", across(books, young).await?),
         ("shop", vec![sales(shop, grace).await?, told(shop).await?]),
         ("shop", vec![carried(&shop.carrier, &shop.orders, young).await?]),
+        ("ledger", shop.ledger.verify().await?),
+        ("shop", journal(books, &shop.ledger, young).await?),
+        ("shop", vec![held(&shop.credits, &shop.ledger, young).await?]),
+        ("notary", sealed::verify(shop).await?),
+        ("vault", vaulted(shop).await?),
+        ("privacy", shop.privacy.verify().await?),
         ("events", bus::verify(&shop.bus, grace).await?),
     ];
     let named = modules
@@ -44,12 +67,26 @@ pub async fn verify(shop: &Shop, grace: Duration) -> Result<Vec<(&'static str, C
     Ok(named.collect())
 }
 
-/// What the order, stock and payment of one id say of each other.
+/// Whoever knows what became of an order.
+#[derive(Clone, Copy)]
+pub struct Books<'a> {
+    /// The orders.
+    pub orders: &'a Orders,
+    /// The stock.
+    pub inventory: &'a Inventory,
+    /// The payments.
+    pub payments: &'a Payments,
+    /// Gift cards and store credit.
+    pub credits: &'a Credits,
+}
+
+/// What the order, stock, payment and credit of one id say of each other.
 #[derive(Default)]
 struct Story {
     order: Option<Brief>,
     hold: Option<Hold>,
     payment: Option<PaymentRow>,
+    credit: Option<Paid>,
 }
 
 struct Across {
@@ -118,6 +155,14 @@ async fn told(shop: &Shop) -> Result<Check> {
     Ok(check)
 }
 
+/// Opens every card, where this process may.
+async fn vaulted(shop: &Shop) -> std::result::Result<Vec<Check>, Failure> {
+    match &shop.vault {
+        Some(vault) => Ok(vault.verify().await?),
+        None => Ok(vec![]),
+    }
+}
+
 /// Compares what the carrier carries with the orders it was booked for.
 async fn carried(carrier: &Carrier, orders: &Orders, young: Timestamp) -> Result<Check> {
     let mut check = Check::new("every parcel of the carrier is one that its order explains");
@@ -158,22 +203,17 @@ fn explains(order: Option<&Carried>, parcel: &Parcel) -> std::result::Result<(),
     }
 }
 
-/// What orders, stock and payments say of each other. They are streamed side by side, in the order of
+/// What orders, stock, payments and credit say of each other. They are streamed side by side, in the order of
 /// their ids. What happened after `young` may be under way.
-pub async fn across(
-    orders: &Orders,
-    inventory: &Inventory,
-    payments: &Payments,
-    young: Timestamp,
-) -> Result<Vec<Check>> {
+pub async fn across(books: Books<'_>, young: Timestamp) -> Result<Vec<Check>> {
     let mut found = Across {
         money: Check::new("every order's money is what its state explains"),
         stock: Check::new("every order holds the stock that its state explains"),
-        orphans: Check::new("every payment and every hold belongs to an order"),
+        orphans: Check::new("every payment, every credit and every hold belongs to an order"),
     };
     let mut after = None;
     loop {
-        let (stories, last) = page(orders, inventory, payments, after).await?;
+        let (stories, last) = page(books, after).await?;
         for (id, story) in &stories {
             found.look_at(*id, story, young);
         }
@@ -186,20 +226,20 @@ pub async fn across(
 
 /// The stories of the next ids, and the last of them; none when there are no more.
 async fn page(
-    orders: &Orders,
-    inventory: &Inventory,
-    payments: &Payments,
+    books: Books<'_>,
     after: Option<OrderId>,
 ) -> Result<(BTreeMap<OrderId, Story>, Option<OrderId>)> {
     let full = PAGE as usize;
-    let orders = orders.briefs(after, PAGE).await?;
-    let holds = inventory.holds(after, PAGE).await?;
-    let payments = payments.payments_page(after, PAGE).await?;
+    let orders = books.orders.briefs(after, PAGE).await?;
+    let holds = books.inventory.holds(after, PAGE).await?;
+    let payments = books.payments.payments_page(after, PAGE).await?;
+    let credits = books.credits.paid(after, PAGE).await?;
     // Ids up to the end of the shortest full page are complete; the rest comes with the next one.
     let ends = [
         orders.last().filter(|_| orders.len() == full).map(|order| order.id),
         holds.last().filter(|_| holds.len() == full).map(|hold| hold.order_id),
         payments.last().filter(|_| payments.len() == full).map(|payment| payment.order_id),
+        credits.last().filter(|_| credits.len() == full).map(|credit| credit.order_id),
     ];
     let last = ends.into_iter().flatten().min();
     let mut stories: BTreeMap<OrderId, Story> = BTreeMap::new();
@@ -214,6 +254,9 @@ async fn page(
     for payment in payments {
         let id = payment.order_id;
         stories.entry(id).or_default().payment = Some(payment);
+    }
+    for credit in credits {
+        stories.entry(credit.order_id).or_default().credit = Some(credit);
     }
     if let Some(last) = last {
         stories.retain(|id, _| *id <= last);
@@ -232,7 +275,7 @@ impl Across {
         self.orphans.row(true, String::new);
         let settled = order.updated_at < young && !order.is_being_edited;
         let name = |what: String| format!("{} is {} but {what}", order.number, order.status.word());
-        match money(order, story.payment.as_ref()) {
+        match money(order, story) {
             Err(what) if settled => self.money.row(false, || name(what)),
             _ => self.money.row(true, String::new),
         }
@@ -243,29 +286,39 @@ impl Across {
     }
 }
 
-/// Whether the payment of an order is what its state explains.
-fn money(order: &Brief, payment: Option<&PaymentRow>) -> std::result::Result<(), String> {
+/// Whether the payment of an order, and what gift cards and store credit pay of it, is what its state explains.
+fn money(order: &Brief, story: &Story) -> std::result::Result<(), String> {
+    let payment = story.payment.as_ref();
+    let paid = |it: Paid| (it.spent, it.given, it.asked);
+    let (spent, given, by_credit) = story.credit.map_or((0, 0, 0), paid);
     let total = order.total.minor();
     if payment.is_some_and(|payment| payment.amount.currency() != order.total.currency()) {
         return Err("was paid in another currency".to_owned());
     }
     let held = payment.map_or(0, |payment| payment.held.minor());
     let taken = payment.map_or(0, |payment| payment.captured.minor());
-    let kept = taken - payment.map_or(0, |payment| payment.refunded.minor());
-    let asked = payment.map_or(0, |payment| payment.asked_by_order.minor());
+    // What is disputed is not given back before that ends, and what is lost is gone.
+    let gone = |it: &PaymentRow| (it.refunded.minor(), it.lost.minor(), it.disputed.minor());
+    let (refunded, lost, disputed) = payment.map_or((0, 0, 0), gone);
+    let kept = taken - refunded - lost - disputed;
+    let asked = by_credit + payment.map_or(0, |payment| payment.asked_by_order.minor());
     if !(order.given..=order.given + order.giving).contains(&asked) {
-        let (given, giving) = (order.given, order.giving);
-        return Err(format!("gave {given} back, gives {giving}, and its payments gave {asked}"));
+        let (gave, gives) = (order.given, order.giving);
+        return Err(format!("gave {gave} back, gives {gives}, and its payments gave {asked}"));
     }
     let (explained, what) = match order.status {
         Status::Pending | Status::AwaitingPayment => {
-            (held + taken <= total, format!("holds {} of {total}", held + taken))
+            let all = held + taken + spent;
+            (all <= total, format!("holds {all} of {total}"))
         }
         Status::Failed | Status::Cancelled => {
+            let kept = kept + spent - given;
             (held + kept == 0, format!("still holds {held} and keeps {kept}"))
         }
         Status::Confirmed | Status::Shipped | Status::Delivered | Status::Returned => {
-            (held + taken == total, format!("holds {held} and took {taken} of {total}"))
+            let taken = taken + spent;
+            let what = format!("holds {held} and took {taken} of {total}, {spent} of it as credit");
+            (held + taken == total && order.credit == spent, what)
         }
     };
     if explained { Ok(()) } else { Err(what) }

@@ -24,7 +24,7 @@ pub enum CheckError {
 
 /// Refuses what makes no sense. Modules check their own settings when they are opened.
 pub fn check(settings: &Settings) -> Result<(), CheckError> {
-    let Settings { server, edge, database, bus, saga, .. } = settings;
+    let Settings { server, edge, database, bus, saga, credit, fraud, notary, vault, .. } = settings;
     let tls = &server.tls;
     let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
     let numbers = [
@@ -42,6 +42,10 @@ pub fn check(settings: &Settings) -> Result<(), CheckError> {
         ("bus.lease_ms", bus.lease_ms),
         ("saga.lease_ms", saga.lease_ms),
         ("saga.poll_ms", saga.poll_ms),
+        ("credit.poll_ms", credit.poll_ms),
+        ("fraud.trim_every_ms", fraud.trim_every_ms),
+        ("notary.poll_ms", notary.poll_ms),
+        ("vault.tend_every_ms", vault.tend_every_ms),
     ];
     for (key, value) in numbers {
         at_least_one(key, value)?;

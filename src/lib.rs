@@ -8,4 +8,5 @@ pub mod command;
 pub mod demo;
 pub mod edge;
 mod mailer;
+mod sealed;
 pub mod settings;

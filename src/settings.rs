@@ -12,7 +12,7 @@ use crate::edge::{Edge, Tls};
 /// Every key with its default and what it means.
 const DEFAULTS: &str = include_str!("../config/default.toml");
 /// Keys whose values are never shown.
-const SECRET: [&str; 1] = ["url"];
+const SECRET: [&str; 3] = ["url", "secret_key", "webhook_secret"];
 
 /// The settings of the whole program.
 #[derive(Debug, Clone, Deserialize)]
@@ -43,9 +43,19 @@ pub struct Settings {
     /// The modules.
     pub payment: payment::Settings,
     /// The modules.
+    pub fraud: fraud::Settings,
+    /// Gift cards and store credit.
+    pub credit: credit::Settings,
+    /// The modules.
     pub messages: messages::Settings,
     /// The sandbox carrier.
     pub carrier: carrier::Settings,
+    /// What was agreed with the processor of payments.
+    pub ledger: ledger::Terms,
+    /// The tamper-evident log.
+    pub notary: notary::Settings,
+    /// Where cards are kept.
+    pub vault: vault::Settings,
 }
 
 /// The web server.
@@ -72,7 +82,7 @@ pub struct Server {
     pub keep_alive_ms: u64,
     /// How long a client may take to close a connection that is to end, in milliseconds.
     pub disconnect_timeout_ms: u64,
-    /// `web` serves requests, `worker` relays events and recovers sagas.
+    /// `web` serves requests, `worker` relays events and recovers sagas, `vault` keeps cards.
     pub roles: Vec<Role>,
     /// How many seconds requests and sagas have to end after a stop was asked for.
     pub stop_wait_s: u64,
@@ -90,6 +100,8 @@ pub enum Role {
     Web,
     /// Relays events, sweeps, recovers sagas.
     Worker,
+    /// Takes card numbers and keeps them.
+    Vault,
 }
 
 /// Where data is kept.
@@ -226,6 +238,19 @@ fn layered(file: Option<&Path>) -> Result<Config, SettingsError> {
     Ok(layers.add_source(variables).build()?)
 }
 
+/// Hides what is never shown, in every section.
+fn hide_secrets(section: &mut toml::Table) {
+    for (key, value) in section {
+        match value {
+            toml::Value::Table(inner) => hide_secrets(inner),
+            toml::Value::String(text) if SECRET.contains(&key.as_str()) && !text.is_empty() => {
+                "(hidden)".clone_into(text);
+            }
+            _ => {}
+        }
+    }
+}
+
 impl Settings {
     /// Reads the settings. An unknown key is an error that names it, and so is a value that makes no
     /// sense.
@@ -243,13 +268,7 @@ impl Settings {
             let folder = self.server.data_dir.display().to_string();
             server.insert("data_dir".to_owned(), folder.into());
         }
-        for section in all.iter_mut().filter_map(|(_, value)| value.as_table_mut()) {
-            for (_, value) in section.iter_mut().filter(|(key, _)| SECRET.contains(&key.as_str())) {
-                if value.as_str().is_some_and(|text| !text.is_empty()) {
-                    *value = "(hidden)".into();
-                }
-            }
-        }
+        hide_secrets(&mut all);
         toml::to_string(&all)
             .map_err(|error| config::ConfigError::Message(error.to_string()).into())
     }
@@ -257,6 +276,22 @@ impl Settings {
     /// The folder of the keys that sign access tokens, and of the secret that goes with them.
     pub fn keys_folder(&self) -> PathBuf {
         self.server.data_dir.join("keys")
+    }
+
+    /// The folder of the tamper-evident log.
+    pub fn ledger_folder(&self) -> PathBuf {
+        self.server.data_dir.join("ledger")
+    }
+
+    /// The folder of the keys that wrap the vault's.
+    pub fn vault_keys_folder(&self) -> PathBuf {
+        let folder = &self.vault.keys_dir;
+        if folder.as_os_str().is_empty() { self.keys_folder() } else { folder.clone() }
+    }
+
+    /// Whether this process is the vault and nothing else.
+    pub fn is_vault_alone(&self) -> bool {
+        self.has(Role::Vault) && !self.has(Role::Web) && !self.has(Role::Worker)
     }
 
     /// Whether this process has a role.
@@ -273,7 +308,7 @@ mod tests {
     fn the_defaults_are_complete() {
         let settings = Settings::read(None).unwrap();
         assert_eq!(settings.database.engine, EngineName::Sqlite);
-        assert!(settings.has(Role::Web) && settings.has(Role::Worker));
+        assert!([Role::Web, Role::Worker, Role::Vault].iter().all(|role| settings.has(*role)));
     }
 
     #[test]
@@ -303,7 +338,9 @@ mod tests {
     #[test]
     fn secrets_are_hidden() {
         let file = platform::testing::folder().join("stoa.toml");
-        std::fs::write(&file, "[database]\nurl = \"postgres://u:geheim@h/d\"\n").unwrap();
+        let secrets = "[database]\nurl = \"postgres://u:geheim@h/d\"\n\
+                       [payment.stripe]\nsecret_key = \"sk_geheim\"\nwebhook_secret = \"geheim\"\n";
+        std::fs::write(&file, secrets).unwrap();
         let shown = Settings::read(Some(&file)).unwrap().show(Some(&file)).unwrap();
         assert!(!shown.contains("geheim"));
         assert!(shown.contains("(hidden)"));

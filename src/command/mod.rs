@@ -1,17 +1,23 @@
 //! What the program can be told to do; one file for each command.
 
 mod account;
+mod customer;
 mod dead_letters;
 mod events;
 mod export;
+mod fraud;
 mod import;
 mod keys;
+mod ledger;
 mod migrate;
 mod replay;
 mod routes;
 mod sagas;
+mod sandbox;
+mod sandbox_processor;
 mod serve;
 mod torture;
+mod vault;
 mod verify;
 
 use std::fmt::Display;
@@ -93,12 +99,29 @@ enum Command {
     /// Accounts of people who work in the shop
     #[command(subcommand)]
     Admin(account::Admin),
+    /// What is kept about a person: show it, or erase it
+    #[command(subcommand)]
+    Customer(customer::Customer),
+    /// The journal of the shop's money, and the tamper-evident log
+    #[command(subcommand)]
+    Ledger(ledger::Ledger),
+    /// What the sandbox processor tells
+    #[command(subcommand)]
+    Sandbox(sandbox::Sandbox),
+    /// Run the sandbox processor by itself: the part of Stripe's API that a shop needs
+    SandboxProcessor(sandbox_processor::SandboxProcessor),
+    /// Models of fraud: make payments up, train, measure
+    #[command(subcommand)]
+    Fraud(fraud::Fraud),
     /// Print every endpoint: who may come in, how often, for how long its answer may be kept, the
     /// longest body, the time limit, and `essential` where others are refused first
     Routes,
     /// The keys that sign access tokens
     #[command(subcommand)]
     Keys(keys::Keys),
+    /// The keys that card numbers are sealed under
+    #[command(subcommand)]
+    Vault(vault::Vault),
     /// Print the API's description
     Openapi,
     /// Print the settings in effect, with secrets hidden
@@ -151,8 +174,14 @@ fn start(line: CommandLine) -> Result<ExitCode, Failure> {
             Command::DeadLetters(letters) => dead_letters::dead_letters(settings, letters).await,
             Command::Sagas(sagas) => sagas::sagas(&settings, sagas).await,
             Command::Admin(admin) => account::admin(settings, admin).await,
+            Command::Ledger(what) => ledger::ledger(settings, what).await,
+            Command::Sandbox(what) => sandbox::sandbox(settings, what).await,
+            Command::SandboxProcessor(what) => sandbox_processor::serve(settings, what).await,
+            Command::Fraud(what) => fraud::fraud(settings, what).await,
             Command::Routes => routes::routes(&settings),
+            Command::Customer(what) => customer::customer(settings, what).await,
             Command::Keys(what) => keys::keys(&settings, what).await,
+            Command::Vault(what) => vault::vault(settings, what).await,
             Command::Openapi => {
                 say(crate::edge::description(&settings.edge)?.to_pretty_json()?);
                 Ok(ExitCode::SUCCESS)

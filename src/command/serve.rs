@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
+use payment::ProcessorName;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::{Failure, say};
@@ -27,11 +28,15 @@ pub(super) async fn serve(
     std::fs::create_dir_all(&settings.server.data_dir)?;
     // One server over a SQLite file: sagas without an owner are taken up at once at start.
     let _lock = match settings.database.engine {
-        EngineName::Sqlite => Some(lock(&settings.server.data_dir)?),
+        EngineName::Sqlite => Some(lock(&settings)?),
         EngineName::Postgres => None,
     };
     if settings.server.test_shop {
         tracing::warn!("server.test_shop: nothing in this shop is worth keeping");
+    }
+    let takes_cards = settings.payment.processor == ProcessorName::Sandbox;
+    if takes_cards && settings.has(Role::Web) && !settings.has(Role::Vault) {
+        tracing::warn!("POST /v1/payment-tokens is left to a process with the role vault");
     }
     let metrics = edge::install_metrics()?;
     let shop = Shop::open(settings).await?;
@@ -41,7 +46,9 @@ pub(super) async fn serve(
         }
     }
     shop.start().await?;
-    until_search_is_there(&shop).await?;
+    if !shop.settings.is_vault_alone() {
+        until_search_is_there(&shop).await?;
+    }
     let upkeep = metrics.clone();
     shop.tasks.every("metrics", UPKEEP, None, move || {
         upkeep.run_upkeep();
@@ -50,7 +57,8 @@ pub(super) async fn serve(
     let (ops, ops_at) = edge::serve_ops(&shop, metrics)?;
     let ops_handle = ops.handle();
     tokio::spawn(ops);
-    let web = if shop.settings.has(Role::Web) { Some(shop.serve()?) } else { None };
+    let answers = shop.settings.has(Role::Web) || shop.settings.has(Role::Vault);
+    let web = if answers { Some(shop.serve()?) } else { None };
     let mut addresses = web.as_ref().map_or_else(Vec::new, |web| web.origins.clone());
     addresses.extend(ops_at.iter().map(|at| format!("ops http://{at}")));
     say(ready(&shop, &addresses, began.elapsed()).await?);
@@ -74,8 +82,11 @@ async fn until_search_is_there(shop: &Shop) -> Result<(), Failure> {
     Ok(())
 }
 
-fn lock(folder: &Path) -> Result<File, Failure> {
-    let path = folder.join("serve.lock");
+fn lock(settings: &Settings) -> Result<File, Failure> {
+    let folder = &settings.server.data_dir;
+    // The vault runs no saga: it may run beside the rest.
+    let name = if settings.is_vault_alone() { "vault.lock" } else { "serve.lock" };
+    let path = folder.join(name);
     let file = File::create(&path)?;
     match file.try_lock() {
         Ok(()) => Ok(file),
@@ -112,7 +123,7 @@ fn resident_mb() -> u64 {
     kb.unwrap_or(0) / 1_024
 }
 
-async fn stop_asked() -> std::io::Result<()> {
+pub(super) async fn stop_asked() -> std::io::Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     tokio::select! {

@@ -12,6 +12,7 @@ use kernel::ports::Role;
 use kernel::{Clock, Permission, Permissions};
 use order::CarrierName;
 use platform::audit::Actor;
+use platform::http::outbound;
 use platform::{random, webhook};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
@@ -41,6 +42,8 @@ const STAFF: Permissions = Permissions::of(&[
     Permission::OrdersWrite,
     Permission::OrdersRefund,
     Permission::PaymentsRead,
+    Permission::CreditRead,
+    Permission::CreditWrite,
 ]);
 
 /// Which shop, how hard, how often.
@@ -82,8 +85,6 @@ fn seeds(text: &str) -> Result<RangeInclusive<u64>, String> {
 pub(super) async fn torture(settings: Settings, what: Torture) -> Result<ExitCode, Failure> {
     let base = what.base.unwrap_or_else(|| format!("http://{}", settings.server.listen));
     let ops = what.ops.unwrap_or_else(|| format!("http://{}", settings.server.ops_listen));
-    // A client wants to know who does its cryptography; somebody may have said it already.
-    let _ = rustls::crypto::ring::default_provider().install_default();
     refuse_a_real_shop(&settings, &ops).await?;
     let is_carried = settings.order.carrier == CarrierName::Sandbox;
     let shop = Shop::beside(settings).await?;
@@ -114,7 +115,7 @@ pub(super) async fn torture(settings: Settings, what: Torture) -> Result<ExitCod
 
 /// Neither the shop that answers nor the databases these settings name may be anybody's real shop.
 async fn refuse_a_real_shop(settings: &Settings, ops: &str) -> Result<(), Failure> {
-    let client = reqwest::Client::builder().timeout(ABOUT_WAIT_MAX).build()?;
+    let client = outbound().timeout(ABOUT_WAIT_MAX).build()?;
     let about = client.get(format!("{}/about", ops.trim_end_matches('/'))).send().await?;
     let about: About = about.error_for_status()?.json().await?;
     let refuse = |which: &str| {

@@ -91,13 +91,15 @@ const HEADERS: [(&str, Type, &str); 9] = [
 ];
 
 /// What groups the endpoints.
-const TAGS: [(&str, &str); 9] = [
+const TAGS: [(&str, &str); 11] = [
     ("catalog", "Products, categories and collections as shoppers see them"),
     ("catalog admin", "What is in the catalogue"),
     ("prices", "Prices, markets and price lists"),
     ("cart", "What somebody is about to order"),
     ("orders", "What somebody has ordered"),
     ("payments", "Cards, and what was paid by them"),
+    ("credit", "Gift cards and store credit"),
+    ("ledger", "The journal of the shop's money, and what the processor settles"),
     ("auth", "Accounts, sessions and second factors"),
     ("auth admin", "Roles, the staff and API keys"),
     ("admin", "Orders, stock, promotions and figures for the staff"),

@@ -45,8 +45,10 @@ async fn ready(shop: Data<Shop>) -> HttpResponse {
         let name = format!("database {}", db.module());
         dependencies.push(Dependency { name, ready: db.ping().await.is_ok() });
     }
-    let searches = shop.catalog.can_search();
-    dependencies.push(Dependency { name: "search index".to_owned(), ready: searches });
+    if !shop.settings.is_vault_alone() {
+        let searches = shop.catalog.can_search();
+        dependencies.push(Dependency { name: "search index".to_owned(), ready: searches });
+    }
     let stopping = shop.tasks.is_stopped();
     dependencies.push(Dependency { name: "not stopping".to_owned(), ready: !stopping });
     if dependencies.iter().all(|dependency| dependency.ready) {

@@ -47,16 +47,21 @@ static PATHS: LazyLock<Vec<(String, String)>> = LazyLock::new(|| {
 });
 
 /// What each module says of its endpoints.
-fn parts() -> [OpenApi; 9] {
+fn parts() -> [OpenApi; 14] {
     [
         auth::Accounts::openapi(),
         catalog::Catalog::openapi(),
         order::Orders::openapi(),
         payment::Payments::openapi(),
+        vault::Vault::openapi(),
         inventory::Inventory::openapi(),
         analytics::Analytics::openapi(),
+        ledger::Ledger::openapi(),
+        fraud::Fraud::openapi(),
+        credit::Credits::openapi(),
         messages::Messages::openapi(),
         carrier::Carrier::openapi(),
+        notary::Notary::openapi(),
         super::audit::openapi(),
     ]
 }
@@ -106,8 +111,15 @@ async fn problem(word: Path<String>) -> Answer {
 
 /// What no route took.
 async fn nothing(request: HttpRequest) -> HttpResponse {
+    let method = request.method();
     match known(request.path()) {
-        Some(methods) => not_allowed(request.method(), methods),
+        Some(methods) if !methods.split(", ").any(|known| known == method.as_str()) => {
+            not_allowed(method, methods)
+        }
+        // Another process has the role for it.
+        Some(_) => {
+            Failure::from(Problem::not_found("such endpoint in this process")).error_response()
+        }
         None => Failure::from(no_endpoint()).error_response(),
     }
 }

@@ -1,0 +1,96 @@
+//! What runs beside requests.
+
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use platform::saga::Policy;
+use platform::sql::Result;
+
+use super::{Shop, has_carrier};
+use crate::settings::{Role, Settings};
+
+/// How often it is looked for idempotency keys that are forgotten.
+const FORGET_EVERY: Duration = Duration::from_hours(1);
+
+impl Shop {
+    /// Starts what runs beside requests.
+    pub async fn start(&self) -> Result<()> {
+        self.accounts.start(&self.tasks);
+        if let Some(vault) = &self.vault {
+            vault.start(&self.tasks);
+        }
+        if self.settings.is_vault_alone() {
+            return Ok(());
+        }
+        self.inventory.prepare().await?;
+        self.catalog.start(&self.tasks);
+        self.orders.watch(&self.tasks);
+        if self.settings.has(Role::Worker) {
+            self.orders.start().await?;
+            self.orders.sweep(&self.tasks);
+            self.orders.seal(&self.tasks);
+            self.inventory.start(&self.tasks);
+            self.payments.start(&self.tasks);
+            self.fraud.start(&self.tasks);
+            self.credits.start(&self.tasks);
+            self.analytics.start(&self.tasks);
+            self.messages.start(&self.tasks);
+            self.notary.start(&self.tasks);
+            if has_carrier(&self.settings) {
+                self.carrier.start(&self.tasks);
+                self.orders.listen(&self.tasks);
+            }
+            self.bus.start(&self.tasks)?;
+            for db in self.databases.iter() {
+                let db = db.clone();
+                self.tasks.every("idempotency.forget", FORGET_EVERY, None, move || {
+                    let db = db.clone();
+                    async move {
+                        let now = db.clock().now();
+                        platform::idempotency::forget_old(&db, now).await.map(|_| false)
+                    }
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// Ends background work and closes the databases.
+    pub async fn stop(&self) {
+        self.tasks.stop(Duration::from_secs(self.settings.server.stop_wait_s)).await;
+        for db in self.databases.iter() {
+            db.close().await;
+        }
+    }
+}
+
+/// How sagas go on, on this node.
+pub(super) fn saga_settings(settings: &Settings, node: &str) -> platform::saga::Settings {
+    let saga = &settings.saga;
+    platform::saga::Settings {
+        node: node.to_owned(),
+        lease: Duration::from_millis(saga.lease_ms),
+        poll: Duration::from_millis(saga.poll_ms),
+        policy: Policy {
+            attempts_max: saga.attempts_max,
+            undo_attempts_max: saga.undo_attempts_max,
+            pause: TimeDelta::milliseconds(saga.pause_ms),
+            pause_max: TimeDelta::milliseconds(saga.pause_max_ms),
+        },
+    }
+}
+
+/// How events are delivered, by this node.
+pub(super) fn bus_settings(settings: &Settings, node: &str) -> platform::bus::Settings {
+    let bus = &settings.bus;
+    platform::bus::Settings {
+        node: node.to_owned(),
+        poll: Duration::from_millis(bus.poll_ms),
+        linger: Duration::from_millis(bus.linger_ms),
+        batch: bus.batch,
+        lease: Duration::from_millis(bus.lease_ms),
+        effect_wait: Duration::from_millis(bus.effect_wait_ms),
+        attempts_max: bus.attempts_max,
+        retry_max: Duration::from_millis(bus.retry_max_ms),
+    }
+}

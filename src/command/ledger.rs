@@ -1,0 +1,154 @@
+//! `stoa ledger`
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::Subcommand;
+use platform::audit::Actor;
+use uuid::Uuid;
+use verifier::{Entry, Fault, Key, verify_export, verify_receipt};
+
+use super::{Failure, say};
+use crate::app::Shop;
+use crate::settings::Settings;
+
+/// What to do with the journal, and with the tamper-evident log of what was written.
+#[derive(Debug, Subcommand)]
+pub(super) enum Ledger {
+    /// Take a settlement of the processor (CSV): what matches is posted, the rest is a difference. Exits 1 when
+    /// there are differences
+    Settle {
+        /// The file
+        file: PathBuf,
+    },
+    /// Print the public half of the key that signs: name+id+key
+    Key,
+    /// Seal what waits, and copy the log into a folder that `verify` checks
+    Export {
+        /// The folder; an older export in it is gone on with
+        folder: PathBuf,
+    },
+    /// Check an export, without a database: exits 1 when something was changed
+    Verify {
+        /// The folder of the export
+        export: PathBuf,
+        /// A checkpoint that was kept from before: what it was signed over must be unchanged
+        #[arg(long)]
+        checkpoint: Option<PathBuf>,
+        /// The key, name+id+key; without it, the one that lies in the export
+        #[arg(long)]
+        key: Option<String>,
+    },
+    /// Check a receipt, without a database: exits 1 when it proves nothing
+    VerifyReceipt {
+        /// The file of the receipt
+        file: PathBuf,
+        /// The key, name+id+key; without it, this shop's own
+        #[arg(long)]
+        key: Option<String>,
+    },
+    /// Destroy a subject's key: what the log has of it says nothing any more, and stays proved
+    Forget {
+        /// A customer, a product, ...: the subject of entries of the audit log
+        subject: Uuid,
+    },
+    /// After the database was restored from a backup: take over what is signed and not in it
+    Adopt,
+}
+
+/// Works on the journal, on the log, or on what was taken out of it.
+pub(super) async fn ledger(settings: Settings, what: Ledger) -> Result<ExitCode, Failure> {
+    match what {
+        Ledger::Verify { export, checkpoint, key } => {
+            let own = key.is_none();
+            let key = given_or_in(key, &export)?;
+            let older = checkpoint.as_deref().map(read).transpose()?;
+            let verdict = verify_export(&export, &key, older.as_deref());
+            return Ok(judged(verdict.map(|verified| {
+                let size = verified.checkpoint.size;
+                let known = verified.known.map_or_else(
+                    || {
+                        "without an older checkpoint: a log that was made anew is not found"
+                            .to_owned()
+                    },
+                    |known| format!("the first {known} are those that were signed before"),
+                );
+                let trust = if own { "; the key came with the export" } else { "" };
+                format!(
+                    "{size} entries of {} are those that were signed; {known}{trust}",
+                    key.name()
+                )
+            })));
+        }
+        Ledger::VerifyReceipt { file, key } => {
+            let key = given_or_in(key, &settings.ledger_folder())?;
+            let receipt = read(&file)?;
+            return Ok(judged(verify_receipt(&receipt, &key).map(|proved| {
+                let entry = Entry::read(&proved.entry);
+                let entry = entry.map_or_else(|| "an entry".to_owned(), |entry| entry.to_string());
+                let (size, index) = (proved.checkpoint.size, proved.index);
+                format!("{entry}: entry {index} of the {size} of {}", key.name())
+            })));
+        }
+        Ledger::Settle { file } => return settle(settings, &file).await,
+        _ => {}
+    }
+    let notary = Shop::beside(settings).await?.notary;
+    match what {
+        Ledger::Key => say(notary.log().public_key()),
+        Ledger::Export { folder } => {
+            while notary.seal().await? {}
+            let head = notary.export(&folder).await?;
+            say(format!("{} entries in {}", head.checkpoint.size, folder.display()));
+        }
+        Ledger::Forget { subject } => {
+            let destroyed = notary.forget(subject, &Actor::OPERATOR).await?;
+            let word = if destroyed { "is destroyed" } else { "was never made, or is destroyed" };
+            say(format!("the key of {subject} {word}"));
+        }
+        Ledger::Adopt => {
+            let adopted = notary.adopt(&Actor::OPERATOR).await?;
+            say(format!("{adopted} entries are taken over; `stoa verify` finds what they miss"));
+        }
+        Ledger::Settle { .. } | Ledger::Verify { .. } | Ledger::VerifyReceipt { .. } => {}
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn settle(settings: Settings, path: &Path) -> Result<ExitCode, Failure> {
+    let told = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
+    let csv = std::fs::read_to_string(path).map_err(|error| told(&error))?;
+    let shop = Shop::beside(settings).await?;
+    let settled = shop.ledger.settle(&csv, &Actor::OPERATOR).await;
+    let settled = settled.map_err(|error| told(&error))?;
+    let (lines, posted) = (settled.lines, settled.posted);
+    say(format!("{lines} lines, {posted} posted, {} differences", settled.differences));
+    Ok(if settled.differences == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn read(file: &Path) -> Result<Vec<u8>, Failure> {
+    std::fs::read(file).map_err(|error| format!("{}: {error}", file.display()).into())
+}
+
+/// The key that was given, or the one in the folder of a log.
+fn given_or_in(key: Option<String>, folder: &Path) -> Result<Key, Failure> {
+    let text = match key {
+        Some(key) => key,
+        None => String::from_utf8(read(&folder.join("key"))?)?,
+    };
+    Ok(Key::read(&text)?)
+}
+
+/// Says what was found.
+fn judged(verdict: Result<String, Fault>) -> ExitCode {
+    match verdict {
+        Ok(proved) => {
+            say(format!("ok: {proved}"));
+            ExitCode::SUCCESS
+        }
+        Err(fault) => {
+            say(format!("BROKEN: {fault}"));
+            ExitCode::FAILURE
+        }
+    }
+}
