@@ -3,6 +3,9 @@
 
 mod after_sale;
 mod carried;
+mod credit;
+mod disputed;
+mod ledger;
 mod letters;
 mod scene;
 mod terms;
@@ -35,7 +38,11 @@ fn changing(shop: &Shop) -> BTreeSet<String> {
 async fn every_change_of_the_staff_is_in_the_log(engine: Engine) {
     let products = [product("LAMP-1", "20.00", 50), product("DESK-1", "250.00", 5)];
     let Some(mut shop) = Shop::new(engine, &products) else { return };
-    shop.start(&[("STOA__PAYMENT__CAPTURE", "shipped")]);
+    shop.start(&[
+        ("STOA__PAYMENT__CAPTURE", "shipped"),
+        ("STOA__PAYMENT__SANDBOX__DISPUTE_AFTER_MS", "0"),
+        ("STOA__PAYMENT__SANDBOX__POLL_MS", "50"),
+    ]);
     let admin = shop.admin().await;
     let me = text(&admin.get("/v1/auth/me").await.body["id"]);
     let told = json!({"actor": me, "actor_kind": "person", "key_made_by": null});
@@ -62,6 +69,9 @@ async fn every_change_of_the_staff_is_in_the_log(engine: Engine) {
     places(&mut scene, &lamp).await;
     letters::letters_and_calls(&mut scene, &shop).await;
     carried::parcels(&mut scene, &shop).await;
+    disputed::payments(&mut scene, &shop, &lamp).await;
+    ledger::settlements(&mut scene).await;
+    credit::stored_value(&mut scene, &shop).await;
 
     by_a_key(&mut scene, &lamp, &me).await;
 
@@ -245,6 +255,15 @@ async fn money(scene: &mut Scene, shop: &Shop, lamp: &str) {
     let entry = scene.bare(capture, &[&payment], "payment.capture", about()).await;
     assert_eq!(entry["before"], json!({"status": "authorized"}));
     assert_eq!(entry["after"], json!({"status": "capturing", "amount": total}));
+    let decisions = format!("/v1/admin/fraud/decisions?order_id={order}");
+    let decided = shop.admin().await.get(&decisions).await;
+    let decided = text(&decided.body["items"][0]["id"]);
+    let judge = "POST /v1/admin/fraud/decisions/{id}/verdict";
+    let verdict = json!({"verdict": "genuine"});
+    let about = || About::Is(&decided);
+    let (_, entry) = scene.json(judge, &[&decided], verdict, "fraud.verdict", about()).await;
+    assert_eq!(entry["after"], json!({"verdict": "genuine"}));
+    let about = || About::Is(&payment);
     let refund = "POST /v1/admin/payments/{id}/refund";
     let (_, entry) = scene
         .json(refund, &[&payment], json!({"amount": euros("5.00")}), "payment.refund", about())
@@ -291,6 +310,7 @@ async fn money(scene: &mut Scene, shop: &Shop, lamp: &str) {
     }
 
     let (order, payment) = ordered(shop, lamp).await;
+    disputed::called_off(shop, &order).await;
     let void = "POST /v1/admin/payments/{id}/void";
     let entry = scene.bare(void, &[&payment], "payment.void", About::Is(&payment)).await;
     assert_eq!(entry["after"]["amount"], total);

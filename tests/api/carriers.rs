@@ -147,7 +147,7 @@ async fn whatever_the_order_of_webhooks_a_parcel_ends_the_same(engine: Engine) {
     let mut none = good.clone();
     none["seq"] = json!(0);
     let mut large = good.clone();
-    large["detail"] = json!("x".repeat(20_000));
+    large["detail"] = json!("x".repeat(70_000));
     let unsigned = Customer::anyone(&scene.shop).post(CALLS, &good).await;
     assert_eq!((unsigned.status, &unsigned.body["code"]), (401, &json!("unauthenticated")));
     for (body, secret, age_s, status) in [

@@ -13,6 +13,7 @@ const KERNEL_MAY_USE: &[(&str, &str)] = &[
     ("async-trait", "ports are traits with async methods, used as dyn"),
     ("chrono", "timestamps"),
     ("rust_decimal", "amounts of money"),
+    ("secrecy", "card numbers and keys are never shown, and wiped"),
     ("serde", "events and answers have a wire shape"),
     ("serde_json", "the payload of an event"),
     ("thiserror", "refusals are enums"),
@@ -67,6 +68,16 @@ impl Graph {
     fn edges_into_modules(&self, from: &str) -> Vec<String> {
         let into = self.direct(from).filter(|(other, _)| self.modules.contains(other));
         into.map(|(other, _)| format!("{from} depends on the module {other}")).collect()
+    }
+
+    /// What writes the log and what checks it must not share a mistake.
+    fn verifier_shares_code(&self) -> Vec<String> {
+        let inside = self.direct("verifier").filter(|(other, _)| self.crates.contains_key(other));
+        let uses = inside.map(|(other, _)| format!("verifier depends on {other}"));
+        let others =
+            self.crates.keys().filter(|name| !["stoa", "verifier"].contains(&name.as_str()));
+        let used = others.filter(|name| self.direct(name).any(|(other, _)| other == "verifier"));
+        uses.chain(used.map(|name| format!("{name} depends on verifier"))).collect()
     }
 
     fn kernel_does_io(&self) -> Vec<String> {
@@ -137,6 +148,21 @@ fn a_module_that_depends_on_another_for_its_tests_is_found() {
     let mut graph = made_up(&[]);
     graph.crates.get_mut("payment").unwrap().insert(("order".to_owned(), true));
     assert_eq!(graph.modules_that_know_a_module(), ["payment depends on the module order"]);
+}
+
+#[test]
+fn the_verifier_shares_no_code_with_the_shop() {
+    let graph = Graph::of(&workspace());
+    assert!(graph.modules.contains("notary") && graph.modules.contains("verifier"));
+    assert_eq!(graph.verifier_shares_code(), [""; 0]);
+}
+
+#[test]
+fn a_verifier_that_shares_code_is_found() {
+    let none = made_up(&[("verifier", "sha2"), ("stoa", "verifier")]);
+    assert_eq!(none.verifier_shares_code(), [""; 0]);
+    let found = made_up(&[("verifier", "kernel"), ("order", "verifier")]).verifier_shares_code();
+    assert_eq!(found, ["verifier depends on kernel", "order depends on verifier"]);
 }
 
 #[test]

@@ -73,9 +73,10 @@ const ROW_OF: &[(&str, &[&str])] = &[
         ],
     ),
     (
-        "gift_card.spent",
-        &["insert into gift_card (id, currency, balance_minor, version, created_at)
-           values (:id, 'EUR', 20, 1, :now)"],
+        "account.spent",
+        &["insert into account (id, kind, code_hash, last4, currency, value_minor, state, version, created_at)
+           values (:id, 'gift_card', substr(replace(:key, '-', '') || replace(:key, '-', ''), 1, 64), 'ABCD', 'EUR', 20,
+                   'active', 1, :now)"],
     ),
     (
         "sandbox.captured",

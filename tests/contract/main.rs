@@ -3,9 +3,11 @@
 #![cfg(test)]
 
 mod architecture;
+mod cards;
 mod demo;
 mod description;
 mod guards;
+mod ledger;
 mod plans;
 mod schemas;
 mod security;

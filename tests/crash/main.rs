@@ -4,6 +4,7 @@
 
 mod kill;
 mod kill_after;
+mod kill_dispute;
 mod kill_webhook;
 mod operator;
 mod saga_matrix;

@@ -25,7 +25,7 @@ fn told(output: &Output) -> String {
 fn keeps_its_promises(engine: Engine, seeds: &str, carrier: &str) {
     let Some(mut shop) = test_shop(engine, carrier) else { return };
     shop.start(&[]);
-    let tortured = torture(&shop, &["--seed", seeds, "--crowd", "12"]);
+    let tortured = torture(&shop, &["--seed", seeds, "--crowd", "12", "--patience-s", "40"]);
     let text = told(&tortured);
     assert!(tortured.status.success(), "{text}\n{}", shop.log());
     assert!(text.ends_with("every promise was kept\n"), "{text}");
@@ -53,7 +53,7 @@ const BUGS: &[(&str, &[&str])] = &[
         "claim_is_not_looked_at,cancel_leaves_the_money",
         &["refund against refund", "cancel against ship"],
     ),
-    ("refund_is_not_bounded", &["refund against refund"]),
+    ("refund_is_not_bounded,credit_is_not_given_back", &["refund against refund", "one gift card"]),
     (
         "balance_is_not_looked_at,called_off_units_stay_promised,refund_is_not_counted,\
          return_is_asked_for_twice,webhook_is_not_signed",

@@ -7,12 +7,13 @@ use async_trait::async_trait;
 use kernel::id::{ChangeId, CustomerId, OrderId, PaymentId, ProductId};
 use kernel::ports::{
     Authorization, Authorize, Availability, Booked, Booking, Buyer, Catalog, ChargeMore,
-    Consignment, Contact, Covered, Destination, Logistics, LogisticsError, Offer, PaymentError,
-    PaymentView, Payments, People, Recall, Refund, Stock, StockError, StockLine, TaxTerms,
-    Unavailable, Wanted,
+    Consignment, Contact, Covered, Credit, CreditError, CreditPart, CreditWish, Destination,
+    Logistics, LogisticsError, Offer, PaymentError, PaymentView, Payments, People, Recall, Refund,
+    Stock, StockError, StockLine, TaxTerms, Unavailable, Wanted,
 };
 use kernel::{Currency, Money, Timestamp};
-use payment::{Card, Charge, NewCharge, Outcome, Processor, Token};
+use payment::{Answer, Charge, Disputed, NewCharge, News, NoNews, Outcome, Processor};
+use platform::webhook::Signed;
 
 use crate::schedule::{Fate, Schedule};
 
@@ -167,11 +168,63 @@ impl<P: Payments> Payments for Chaos<P> {
         self.call("payments.refund", || self.inner.refund(order, key, amount)).await
     }
 
+    async fn kept(&self, order: OrderId) -> Result<i64, Unavailable> {
+        self.inner.kept(order).await
+    }
+
     async fn of_orders(
         &self,
         orders: &[OrderId],
     ) -> Result<Vec<(OrderId, PaymentView)>, Unavailable> {
         self.inner.of_orders(orders).await
+    }
+}
+
+#[async_trait]
+impl<P: Credit> Credit for Chaos<P> {
+    async fn cover(
+        &self,
+        customer: CustomerId,
+        wish: &CreditWish,
+        total: Money,
+    ) -> Result<Vec<CreditPart>, CreditError> {
+        self.inner.cover(customer, wish, total).await
+    }
+
+    async fn spend(
+        &self,
+        order: OrderId,
+        customer: CustomerId,
+        parts: &[CreditPart],
+    ) -> Result<(), CreditError> {
+        self.call("credit.spend", || self.inner.spend(order, customer, parts)).await
+    }
+
+    async fn release(&self, order: OrderId) -> Result<(), Unavailable> {
+        self.call("credit.release", || self.inner.release(order)).await
+    }
+
+    async fn give_back(
+        &self,
+        order: OrderId,
+        change: ChangeId,
+        amount: Money,
+    ) -> Result<Money, Unavailable> {
+        self.call("credit.give_back", || self.inner.give_back(order, change, amount)).await
+    }
+
+    async fn kept(&self, order: OrderId) -> Result<i64, Unavailable> {
+        self.inner.kept(order).await
+    }
+
+    async fn refund(
+        &self,
+        order: OrderId,
+        customer: CustomerId,
+        change: ChangeId,
+        amount: Money,
+    ) -> Result<(), Unavailable> {
+        self.call("credit.refund", || self.inner.refund(order, customer, change, amount)).await
     }
 }
 
@@ -209,10 +262,6 @@ impl People for Nobody {
 
 #[async_trait]
 impl<P: Processor> Processor for Chaos<P> {
-    async fn tokenize(&self, card: Card) -> Result<Token, Unavailable> {
-        self.inner.tokenize(card).await
-    }
-
     async fn authorize(&self, key: &str, charge: NewCharge) -> Result<Outcome, Unavailable> {
         self.call("processor.authorize", || self.inner.authorize(key, charge.clone())).await
     }
@@ -234,8 +283,37 @@ impl<P: Processor> Processor for Chaos<P> {
         self.call("processor.refund", || self.inner.refund(key, charge, amount)).await
     }
 
-    async fn find(&self, key: &str) -> Result<Option<Outcome>, Unavailable> {
-        self.call("processor.find", || self.inner.find(key)).await
+    async fn find(&self, key: &str, charge: Option<&str>) -> Result<Option<Outcome>, Unavailable> {
+        self.call("processor.find", || self.inner.find(key, charge)).await
+    }
+
+    async fn news(&self, call: Signed<'_>) -> Result<Option<News>, NoNews> {
+        self.inner.news(call).await
+    }
+
+    fn name(&self) -> &'static str {
+        self.inner.name()
+    }
+
+    async fn answer(
+        &self,
+        key: &str,
+        charge: &str,
+        answer: Answer<'_>,
+    ) -> Result<Outcome, Unavailable> {
+        self.call("processor.answer", || self.inner.answer(key, charge, answer)).await
+    }
+
+    async fn charge(&self, id: &str) -> Result<Option<Charge>, Unavailable> {
+        self.call("processor.charge", || self.inner.charge(id)).await
+    }
+
+    async fn dispute(&self, charge: &str) -> Result<Option<Disputed>, Unavailable> {
+        self.call("processor.dispute", || self.inner.dispute(charge)).await
+    }
+
+    async fn has_signed(&self, call: Signed<'_>) -> Result<bool, Unavailable> {
+        self.inner.has_signed(call).await
     }
 
     async fn charges(

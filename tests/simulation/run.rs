@@ -244,6 +244,7 @@ impl Run<'_> {
             node: self.node.clone(),
             products: self.beginning.products.clone(),
             tokens: self.beginning.tokens.clone(),
+            gift: self.beginning.gift.clone(),
             order,
             carrier: self.world.carrier.clone(),
             now: self.world.clock.now(),
@@ -353,6 +354,9 @@ impl Run<'_> {
             }
             broken = self.world.broken(&self.node).await;
             broken.extend(self.open_orders().await);
+            if broken.is_empty() {
+                broken = self.world.open_accounts(&self.node).await;
+            }
             if broken.is_empty() {
                 let orders = self.node.orders.briefs(None, 1_000).await.unwrap();
                 let ends = orders.iter().map(|order| order.status.word());

@@ -1,42 +1,60 @@
 //! A shop of orders, stock and payments in this process: real modules over real databases, a clock
 //! that is moved by hand, and ports that fail.
 
+mod node;
+mod settled;
+
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use actix_web::test::{TestRequest, call_service, init_service, read_body};
-use actix_web::{App, HttpMessage};
 use chrono::TimeDelta;
-use futures_util::future::LocalBoxFuture;
+use credit::Credits;
 use inventory::Inventory;
+use kernel::card::Card;
 use kernel::clock::ClockHand;
 use kernel::events::ProductCreated;
 use kernel::id::{EventId, ProductId};
-use kernel::ports::{Factor, Principal, Proof, Role};
-use kernel::{Clock, Currency, Envelope, Event, Money, Timestamp};
+use kernel::ports::{CardAcceptor as _, Factor, GiftCode, Principal, Proof, Role};
+use kernel::{Clock, Currency, Money, Timestamp};
+use ledger::Ledger;
 use order::{CarrierFulfilment, ManualFulfilment, Orders, TaxTable};
 use payment::{Payments, Sandbox};
+use platform::audit::Actor;
 use platform::bus::{Bus, Handler};
 use platform::module::Schema;
+use platform::personal::People;
 use platform::saga::Policy;
 use platform::sql::{Db, Sqlite};
 use platform::tasks::Tasks;
+use platform::testing::TestKeys;
 use platform::verify::Check;
-use serde_json::{Value, json};
+use serde_json::json;
 use stoa::settings::Settings;
+use tokio::sync::OnceCell;
 
 use crate::carrier::{Carrier, SECRET};
 use crate::chaos::{Chaos, Nobody, Prices};
 use crate::schedule::Schedule;
 
-const SCHEMAS: [Schema; 4] =
-    [inventory::SCHEMA, order::SCHEMA, payment::SCHEMA, payment::SANDBOX_SCHEMA];
+pub use node::{Answer, Node};
+use node::{Asked, Door, door};
+
+const SCHEMAS: [Schema; 6] = [
+    inventory::SCHEMA,
+    order::SCHEMA,
+    payment::SCHEMA,
+    credit::SCHEMA,
+    payment::SANDBOX_SCHEMA,
+    ledger::SCHEMA,
+];
 /// How many units of each product there are at first.
 const UNITS: [i64; 3] = [2, 5, 9];
 /// Cards that are approved, declined, and ask for a challenge.
 const CARDS: [&str; 3] = ["4242424242424242", "4000000000000002", "4000002760003184"];
+/// What is on the gift card at first, in cents.
+const GIFT: i64 = 5_000;
 /// Used once.
 pub const COUPON: &str = "ONCE";
 /// Longer than a seed takes: what waits for the machine's time never gives up here.
@@ -47,46 +65,10 @@ pub struct Beginning {
     folder: PathBuf,
     pub products: Vec<ProductId>,
     pub tokens: Vec<String>,
-}
-
-/// What an endpoint answered.
-#[derive(Debug, Clone)]
-pub struct Answer {
-    pub status: u16,
-    pub body: Value,
-}
-
-/// One node of the shop. It dies with [`Node::kill`], and another one goes on over the same databases.
-#[derive(Clone)]
-pub struct Node {
-    pub orders: Orders,
-    pub inventory: Inventory,
-    pub payments: Payments,
-    pub bus: Bus,
-    tasks: Tasks,
-    door: Door,
-}
-
-/// Where requests come in.
-type Door = Rc<dyn Fn(TestRequest, Principal) -> LocalBoxFuture<'static, Answer>>;
-
-async fn door(orders: &Orders, payments: &Payments, inventory: &Inventory) -> Door {
-    let app = App::new()
-        .configure(|config| orders.routes(config))
-        .configure(|config| payments.routes(config))
-        .configure(|config| inventory.routes(config));
-    let app = Rc::new(init_service(app).await);
-    Rc::new(move |request, who| {
-        let (app, request) = (app.clone(), request.to_request());
-        Box::pin(async move {
-            // As the gate would let it through.
-            request.extensions_mut().insert(who);
-            let response = call_service(&*app, request).await;
-            let status = response.status().as_u16();
-            let body = serde_json::from_slice(&read_body(response).await).unwrap_or_default();
-            Answer { status, body }
-        })
-    })
+    /// A card that many pay with.
+    pub gift: GiftCode,
+    settings: Settings,
+    door: Rc<OnceCell<Door>>,
 }
 
 /// A world: databases, time, and whatever moves in it.
@@ -100,6 +82,8 @@ pub struct World {
     /// Who carries parcels, where the staff does not send them by hand.
     pub carrier: Option<Carrier>,
     settings: Settings,
+    /// Made by the first node.
+    door: Rc<OnceCell<Door>>,
 }
 
 /// Later than every id that is made, so that nothing in the books is young.
@@ -117,10 +101,13 @@ fn folder() -> PathBuf {
 }
 
 async fn open(folder: &Path, clock: &Clock) -> Vec<Db> {
+    let people = People::new(Arc::new(TestKeys::default()));
     let mut databases = Vec::new();
     for Schema { module, .. } in &SCHEMAS {
         let at = Sqlite { file: folder.join(format!("{module}.db")), readers: 1 };
-        databases.push(Db::sqlite(module, &at, clock.clone()).await.unwrap());
+        let db = Db::sqlite(module, &at, clock.clone()).await.unwrap();
+        db.keep_people(people.clone());
+        databases.push(db);
     }
     databases
 }
@@ -143,6 +130,7 @@ impl Beginning {
         let schedule = Schedule::none();
         let products: Vec<_> = UNITS.iter().map(|_| ProductId::new()).collect();
         let (prices, settings) = (Arc::new(Prices(Mutex::default())), settings());
+        let door = Rc::default();
         let world = World {
             databases,
             folder: folder.clone(),
@@ -151,26 +139,31 @@ impl Beginning {
             prices,
             schedule,
             carrier: None,
-            settings,
+            settings: settings.clone(),
+            door: Rc::clone(&door),
         };
         let node = world.node("first").await;
         node.inventory.prepare().await.unwrap();
         for (product, units) in products.iter().zip(UNITS) {
             open_stock(&node.inventory, *product, units).await;
         }
-        let (ada, staff) = (principal(Role::Customer), principal(Role::Admin));
+        let staff = principal(Role::Admin);
         let mut tokens = Vec::new();
         for number in CARDS {
-            let card = json!({"number": number, "exp_month": 12, "exp_year": 2044, "cvc": "123",
-                "name": "Ada"});
-            let answer = node.ask(&ada, "POST", "/v1/payment-tokens", "", card).await;
-            tokens.push(answer.body["token"].as_str().expect("a token").to_owned());
+            let Ok(card) = Card::new(number, 12, 2044, "123", first_day()) else {
+                panic!("a card")
+            };
+            let token = format!("tok_{}", tokens.len());
+            node.sandbox.accept(&token, &token, &card).await.unwrap();
+            tokens.push(token);
         }
         let coupon = json!({"code": COUPON, "percent": "10", "uses_max": 1});
         let answer = node.ask(&staff, "POST", "/v1/admin/promotions", "coupon", coupon).await;
         assert_eq!(answer.status, 201, "{answer:?}");
+        let issued = node.credits.issue(euros(GIFT), None, None, "gift", &Actor::SYSTEM).await;
+        let gift = issued.unwrap().1.expect("a code");
         world.close().await;
-        Self { folder, products, tokens }
+        Self { folder, products, tokens, gift, settings, door }
     }
 
     /// A world that begins like this.
@@ -184,7 +177,8 @@ impl Beginning {
         let databases = open(&folder, &clock).await;
         let prices = self.products.iter().map(|product| (*product, 2_000)).collect();
         let prices = Arc::new(Prices(Mutex::new(prices)));
-        World { databases, folder, hand, clock, prices, schedule, carrier, settings: settings() }
+        let (settings, door) = (self.settings.clone(), self.door.clone());
+        World { databases, folder, hand, clock, prices, schedule, carrier, settings, door }
     }
 }
 
@@ -201,22 +195,17 @@ pub fn principal(role: Role) -> Principal {
     Principal { proof, ..platform::testing::principal(role) }
 }
 
+fn euros(minor: i64) -> Money {
+    Money::from_minor(minor, Currency::EUR)
+}
+
 async fn open_stock(inventory: &Inventory, product_id: ProductId, units: i64) {
-    let price = Money::from_minor(2_000, Currency::EUR);
+    let price = euros(2_000);
     let sku = product_id.to_string();
     let event = ProductCreated { product_id, sku, price, opening_stock: Some(units) };
     let subscriptions = inventory.subscriptions();
     let heard = subscriptions.iter().find(|one| one.name == "inventory.products").unwrap();
-    let envelope = Envelope {
-        id: EventId::new(),
-        source: ProductCreated::SOURCE.to_owned(),
-        kind: ProductCreated::TYPE.to_owned(),
-        version: 1,
-        time: heard.db.clock().now(),
-        subject: event.subject(),
-        trace: String::new(),
-        data: serde_json::to_value(event).unwrap(),
-    };
+    let envelope = platform::testing::told(&event, heard.db.clock().now());
     let Handler::Reaction(reaction) = &heard.handler else { panic!("not a reaction") };
     let mut tx = heard.db.begin("opening").await.unwrap();
     reaction.apply(&mut tx, &envelope).await.unwrap();
@@ -226,19 +215,21 @@ async fn open_stock(inventory: &Inventory, product_id: ProductId, units: i64) {
 impl World {
     /// A node that starts now.
     pub async fn node(&self, name: &str) -> Node {
-        let [inventory, order, payment, sandbox] = self.databases.as_slice() else {
-            panic!("four databases")
+        let [inventory, order, payment, credit, sandbox, ledger] = self.databases.as_slice() else {
+            panic!("six databases")
         };
         let (settings, schedule, tasks) = (&self.settings, &self.schedule, Tasks::default());
         let inventory = Inventory::new(inventory.clone(), settings.inventory.clone());
-        let sandbox = Arc::new(Sandbox::new(sandbox.clone(), &settings.payment.sandbox));
+        let sandbox = Arc::new(Sandbox::new(sandbox.clone(), &settings.payment.sandbox).unwrap());
         let payments = Payments::new(payment.clone(), sandbox.clone(), settings.payment.clone())
             .behind(Chaos::around((*sandbox).clone(), schedule));
+        let credits = Credits::new(credit.clone(), settings.credit, Arc::new(Nobody));
         let taxes = TaxTable::new(order.clone(), settings.order.tax_percent.clone());
         let ports = order::Ports {
             catalog: Chaos::around(self.prices.clone(), schedule),
             stock: Chaos::around(inventory.clone(), schedule),
             payments: Chaos::around(payments.clone(), schedule),
+            credit: Chaos::around(credits.clone(), schedule),
             logistics: match &self.carrier {
                 None => Chaos::around(ManualFulfilment::new(order.clone()), schedule),
                 Some(carrier) => {
@@ -275,28 +266,42 @@ impl World {
             attempts_max: 1_000,
             retry_max: Duration::from_mins(1),
         };
-        let publishers = self.databases[..3].to_vec();
-        let known = ["stoa.inventory", "stoa.order", "stoa.payment"];
-        let all = [inventory.subscriptions(), orders.subscriptions(), payments.subscriptions()];
+        let publishers = self.databases[..4].to_vec();
+        let known = ["stoa.inventory", "stoa.order", "stoa.payment", "stoa.credit"];
+        let ledger = Ledger::new(ledger.clone(), settings.ledger);
+        let all = [
+            inventory.subscriptions(),
+            orders.subscriptions(),
+            payments.subscriptions(),
+            credits.subscriptions(),
+            ledger.subscriptions(),
+        ];
         let heard = |one: &platform::bus::Subscription| {
             one.sources().iter().all(|source| known.contains(source))
         };
         let subscriptions = all.concat().into_iter().filter(heard).collect();
         let bus = Bus::new(publishers, subscriptions, bus);
         bus.register().await.unwrap();
-        let door = door(&orders, &payments, &inventory).await;
-        Node { orders, inventory, payments, bus, tasks, door }
+        let asked = Asked::new(&orders, &payments, &inventory, &ledger);
+        let door = self.door.get_or_init(|| door(&orders, &payments, &inventory, &ledger));
+        let door = door.await.clone();
+        Node { orders, inventory, payments, credits, bus, ledger, sandbox, tasks, door, asked }
     }
 
     /// What is broken in the books of this world.
     pub async fn broken(&self, node: &Node) -> Vec<String> {
         let young = self.clock.now() + TimeDelta::seconds(1);
-        let Node { orders, inventory, payments, bus, .. } = node;
+        let Node { orders, inventory, payments, credits, bus, ledger, .. } = node;
+        let books = stoa::books::Books { orders, inventory, payments, credits };
         let checks: Vec<Check> = [
             inventory.verify().await.unwrap(),
             orders.verify().await.unwrap(),
             payments.verify().await.unwrap(),
-            stoa::books::across(orders, inventory, payments, young).await.unwrap(),
+            credits.verify().await.unwrap(),
+            stoa::books::across(books, young).await.unwrap(),
+            ledger.verify().await.unwrap(),
+            stoa::books::journal(books, ledger, young).await.unwrap(),
+            vec![stoa::books::held(credits, ledger, young).await.unwrap()],
             platform::bus::verify(bus, Duration::ZERO).await.unwrap(),
         ]
         .concat();
@@ -319,44 +324,5 @@ impl World {
         self.close().await;
         // A folder that is left behind harms nobody.
         let _ = std::fs::remove_dir_all(folder);
-    }
-}
-
-impl Node {
-    /// Asks an endpoint.
-    pub async fn ask(
-        &self,
-        who: &Principal,
-        method: &str,
-        path: &str,
-        key: &str,
-        body: Value,
-    ) -> Answer {
-        let request = TestRequest::with_uri(path).method(method.parse().unwrap());
-        let request = match key {
-            "" => request,
-            key => request.insert_header(("idempotency-key", key)),
-        };
-        let request = if body.is_null() { request } else { request.set_json(body) };
-        (self.door)(request, who.clone()).await
-    }
-
-    /// Tells what a carrier tells, at this moment.
-    pub async fn told(&self, id: &str, event: &Value, now: Timestamp) -> Answer {
-        let (at, body) = (now.timestamp(), event.to_string().into_bytes());
-        let signature = platform::webhook::sign(&SECRET, id, at, &body).unwrap();
-        let request = TestRequest::with_uri("/v1/webhooks/carrier")
-            .method("POST".parse().unwrap())
-            .insert_header(("content-type", "application/json"))
-            .insert_header(("webhook-id", id))
-            .insert_header(("webhook-timestamp", at.to_string()))
-            .insert_header(("webhook-signature", signature))
-            .set_payload(body);
-        (self.door)(request, principal(Role::Customer)).await
-    }
-
-    /// Ends at once what the node was at, wherever it stood.
-    pub async fn kill(&self) {
-        self.tasks.stop(Duration::ZERO).await;
     }
 }

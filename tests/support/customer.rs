@@ -20,9 +20,7 @@ pub struct Customer {
 impl Customer {
     /// Somebody without a token.
     pub fn anyone(shop: &Shop) -> Self {
-        // A client wants to know who does its cryptography, though nothing here is encrypted.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let client = reqwest::Client::builder()
+        let client = platform::http::outbound()
             .timeout(WAIT_MAX)
             // The server closes connections that stood idle; a command is not sent into one.
             .pool_idle_timeout(Duration::from_secs(1))

@@ -19,6 +19,10 @@ pub const WAIT_MAX: Duration = Duration::from_secs(30);
 const STAFF: (&str, &str) = ("staff@test.example", "correct horse battery");
 const ADMIN: (&str, &str) = ("admin@test.example", "another horse battery");
 
+const STOA: &str = env!("CARGO_BIN_EXE_stoa");
+/// Of the schemas in the database of a shop.
+const SCHEMA_PREFIX: &str = "stoa_";
+
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub enum Engine {
     Sqlite,
@@ -57,11 +61,16 @@ impl Shop {
             ("STOA__EDGE__THROTTLE".to_owned(), "false".to_owned()),
             ("STOA__EDGE__QUEUE_TARGET_MS".to_owned(), "0".to_owned()),
             ("STOA__EDGE__GUEST_CHECKOUT".to_owned(), "true".to_owned()),
-            // Several shops share the machine, and a test wants the end of a checkout.
+            // A test buys as often as it likes.
+            ("STOA__FRAUD__RULES__VELOCITY".to_owned(), "allow".to_owned()),
+            ("STOA__FRAUD__RULES__DECLINES".to_owned(), "allow".to_owned()),
+            // Several shops share the machine, and a test wants the end of a checkout, without a challenge that
+            // nobody decided on in time.
             ("STOA__ORDER__ANSWER_WAIT_MS".to_owned(), "2000".to_owned()),
+            ("STOA__FRAUD__WAIT_MS".to_owned(), "20000".to_owned()),
             ("STOA__SAGA__LEASE_MS".to_owned(), "20000".to_owned()),
-            ("STOA__SAGA__POLL_MS".to_owned(), "100".to_owned()),
-            ("STOA__BUS__POLL_MS".to_owned(), "100".to_owned()),
+            ("STOA__SAGA__POLL_MS".to_owned(), "400".to_owned()),
+            ("STOA__BUS__POLL_MS".to_owned(), "400".to_owned()),
             ("STOA__BUS__LEASE_MS".to_owned(), "2000".to_owned()),
             ("STOA__LOG__LEVEL".to_owned(), "warn".to_owned()),
             ("STOA__AUTH__ARGON2_MEMORY_KIB".to_owned(), "1024".to_owned()),
@@ -69,11 +78,13 @@ impl Shop {
             ("STOA__PAYMENT__RESOLVE_AFTER_MS".to_owned(), "500".to_owned()),
         ];
         if engine == Engine::Postgres {
-            let schema = format!("s{}_", kernel::id::EventId::new().uuid().simple());
-            variables.push(("STOA__DATABASE__ENGINE".to_owned(), "postgres".to_owned()));
-            variables.push(("STOA__DATABASE__URL".to_owned(), platform::testing::postgres()?));
-            variables.push(("STOA__DATABASE__SCHEMA_PREFIX".to_owned(), schema));
-            variables.push(("STOA__DATABASE__CONNECTIONS".to_owned(), "4".to_owned()));
+            let url = platform::testing::copy(&migrated(), |url| {
+                let mut command = Command::new(STOA);
+                command.arg("migrate").envs(variables.iter().cloned()).envs(of_postgres(url));
+                let migrated = command.stdin(Stdio::null()).output().unwrap();
+                assert!(migrated.status.success(), "{migrated:?}");
+            });
+            variables.extend(of_postgres(&url?));
         }
         let none = String::new();
         let shop = Self {
@@ -99,6 +110,19 @@ impl Shop {
         Some(shop)
     }
 
+    /// The same shop, for another process over its data.
+    pub fn beside(&self) -> Self {
+        let none = String::new();
+        Self {
+            folder: self.folder.clone(),
+            variables: self.variables.clone(),
+            process: None,
+            base: none.clone(),
+            ops: none.clone(),
+            redirect: none,
+        }
+    }
+
     /// Sets a setting or a fault of every later process.
     pub fn set(&mut self, name: &str, value: &str) {
         self.variables.retain(|(known, _)| known != name);
@@ -106,7 +130,7 @@ impl Shop {
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_stoa"));
+        let mut command = Command::new(STOA);
         command.args(arguments).envs(self.variables.iter().cloned());
         command
     }
@@ -128,8 +152,7 @@ impl Shop {
                 Db::sqlite(module, &Sqlite { file, readers: 1 }, clock).await
             }
             Some(url) => {
-                let prefix = variable("STOA__DATABASE__SCHEMA_PREFIX").unwrap();
-                let schema = format!("{prefix}{module}");
+                let schema = format!("{SCHEMA_PREFIX}{module}");
                 Db::postgres(module, &Postgres { url, schema, connections: 1 }, clock).await
             }
         };
@@ -142,6 +165,8 @@ impl Shop {
         let log = std::fs::OpenOptions::new().create(true).append(true).open(log).unwrap();
         let mut child = self
             .command(&["serve"])
+            // It lives for seconds: huge pages would be zeroed for what it never uses of them.
+            .env("MIMALLOC_ALLOW_THP", "0")
             .envs(more.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -268,9 +293,31 @@ impl Shop {
     }
 }
 
+/// What the database is called that every shop on PostgreSQL begins as a copy of: one for each build of the program.
+fn migrated() -> String {
+    let built = std::fs::metadata(STOA).and_then(|program| program.modified()).unwrap();
+    let built = built.duration_since(std::time::UNIX_EPOCH).unwrap();
+    format!("stoa_{:x}", built.as_nanos())
+}
+
+fn of_postgres(url: &str) -> [(String, String); 4] {
+    let set = |name: &str, value: &str| (format!("STOA__DATABASE__{name}"), value.to_owned());
+    [
+        set("ENGINE", "postgres"),
+        set("URL", url),
+        set("SCHEMA_PREFIX", SCHEMA_PREFIX),
+        set("CONNECTIONS", "3"),
+    ]
+}
+
 impl Drop for Shop {
     fn drop(&mut self) {
         self.kill();
+        if let Some((_, url)) =
+            self.variables.iter().find(|(name, _)| name == "STOA__DATABASE__URL")
+        {
+            platform::testing::drop_copy(url);
+        }
         // A folder that is left behind harms nobody.
         let _ = std::fs::remove_dir_all(&self.folder);
     }

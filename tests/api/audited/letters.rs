@@ -42,7 +42,7 @@ async fn dead_message(shop: &Shop, channel: &str, recipient: &str) -> String {
                     recipient, data, state, attempts, due_at, created_at, ended_at)
                 values ($1, $1, 'order.confirmed', 1, $2, $3, $4, $5, 'dead', 8, $2, $2, $2)";
     let query = tx.query(Sql::new(dead)).bind(id.uuid()).bind(now).bind(channel).bind(recipient);
-    query.bind(Json(json!({}))).execute().await.unwrap();
+    query.bind(Json(json!({"number": "1"}))).execute().await.unwrap();
     tx.commit().await.unwrap();
     db.close().await;
     id.to_string()

@@ -5,6 +5,7 @@ use tokio::task::spawn_local;
 
 use super::{Run, Told};
 use crate::acts::order_body;
+use crate::world::Beginning;
 
 impl Run<'_> {
     pub(super) async fn open_orders(&self) -> Vec<String> {
@@ -36,7 +37,8 @@ impl Run<'_> {
         }
         for Told { somebody, key, card, id } in &self.told {
             let who = self.people[*somebody].who.clone();
-            let (node, body) = (self.node.clone(), order_body(&self.beginning.tokens[*card]));
+            let Beginning { tokens, gift, .. } = self.beginning;
+            let (node, body) = (self.node.clone(), order_body(&tokens[*card], *key, gift));
             let key = format!("order {key}");
             let again =
                 spawn_local(async move { node.ask(&who, "POST", "/v1/orders", &key, body).await });
