@@ -10,11 +10,13 @@ CARGO_FUZZ_VERSION := 0.13.2
 FUZZ_SECONDS ?= 60
 
 built = $(or $(CARGO_TARGET_DIR),target)/release
+# What is tested is linted as it is compiled, and so compiled once.
+linted = RUSTC_WORKSPACE_WRAPPER="$(CURDIR)/scripts/lint"
 nextest_profile = $(if $(filter true,$(CI)),ci,default)
 export PATH := $(TOOLS)/bin:$(PATH)
 export TOOLS
 
-.PHONY: help run migrate test lint contract bench bench-edge bench-orders bench-stored bench-catalog bench-login relevance waf fuzz clean-data nextest cargo-fuzz
+.PHONY: help run migrate test lint format licences contract contract-stripe bench bench-edge bench-ledger bench-orders bench-stored bench-catalog bench-login relevance waf fuzz clean-data nextest cargo-fuzz
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -26,20 +28,29 @@ run: ## Build the shop and serve it with the demo catalogue; orders need no seco
 migrate: ## Bring the data folder's databases up to date without serving
 	cargo run --release --locked --package stoa -- migrate --data-dir "$(DATA)"
 
-test: lint nextest ## Formatting, lints, every test on both engines, doc tests
-	scripts/with-postgres scripts/with-schemathesis \
+test: format licences nextest ## Formatting, lints, every test on both engines, doc tests
+	$(linted) cargo test --workspace --all-targets --features faults --locked --no-run --quiet
+	$(linted) scripts/with-memory scripts/with-postgres scripts/with-schemathesis \
 		cargo nextest run --workspace --features faults --locked --profile $(nextest_profile)
-	cargo test --workspace --doc --features faults --locked
+	$(linted) cargo test --workspace --doc --features faults --locked
 
 contract: nextest ## Try the API by its own description, longer than the tests do (CONTRACT_EXAMPLES=100)
-	CONTRACT_EXAMPLES="$(or $(CONTRACT_EXAMPLES),100)" scripts/with-postgres scripts/with-schemathesis \
+	CONTRACT_EXAMPLES="$(or $(CONTRACT_EXAMPLES),100)" scripts/with-memory scripts/with-postgres scripts/with-schemathesis \
 		cargo nextest run --workspace --features faults --locked --profile contract \
 		-E 'binary_id(stoa::api) and test(/^description::/)'
 
-lint: ## Formatting and lints; licences and bans too where cargo-deny is installed
+contract-stripe: nextest ## Try the adapter for Stripe on localstripe, and on Stripe's test mode when STOA_TEST_STRIPE_KEY is set
+	scripts/with-localstripe cargo nextest run --package payment --locked -E 'test(/^elsewhere::/)'
+
+lint: format licences ## Formatting and lints, without the tests
+	cargo clippy --workspace --all-targets --features faults --locked -- -D warnings
+
+format:
 	cargo fmt --all --check
 	cargo fmt --manifest-path fuzz/Cargo.toml --check
-	cargo clippy --workspace --all-targets --features faults --locked -- -D warnings
+
+# Licences and bans, where cargo-deny is installed.
+licences:
 	@if command -v cargo-deny >/dev/null; then cargo deny --locked check bans licenses sources; \
 	else echo "lint: cargo-deny is not installed; deny.toml is not checked (cargo install cargo-deny --locked)"; fi
 
@@ -51,6 +62,9 @@ bench-edge: ## Measure each stage of the edge, and a shop that is asked for more
 	cargo build --release --locked --package stoa --package load
 	cargo bench --locked --package stoa --bench edge
 	"$(built)/load" edge --stoa "$(built)/stoa" --catalog demo/catalog.jsonl $(BENCH_ARGS)
+
+bench-ledger: ## Measure what an entry costs behind 10,000 and behind 1,000,000
+	cargo bench --locked --package ledger --bench append
 
 bench-orders: ## Measure checkouts with their quote: many products, one for all, one that sells out
 	cargo build --release --locked --package stoa --package load
@@ -86,7 +100,7 @@ nextest:
 		echo "cargo-nextest is missing; installing $(NEXTEST_VERSION) into $(TOOLS) (some minutes, once)"; \
 		cargo install cargo-nextest --locked --version $(NEXTEST_VERSION) --root "$(TOOLS)" || { \
 			echo "cargo-nextest could not be installed. Without it the tests can be run by:"; \
-			echo "  scripts/with-postgres cargo test --workspace --features faults --locked"; \
+			echo "  scripts/with-memory scripts/with-postgres cargo test --workspace --features faults --locked"; \
 			exit 1; }; }
 
 cargo-fuzz:
