@@ -47,6 +47,9 @@ impl Shop {
         let orders = self.orders.under_way(person).await?;
         let mut reasons: Vec<String> =
             orders.into_iter().map(|number| format!("order {number} has not ended")).collect();
+        if self.accounts.is_last_admin(person).await? {
+            reasons.push("nobody else is an admin of the shop".to_owned());
+        }
         let left = self.credits.left_of(person).await?;
         reasons.extend(left.into_iter().map(|left| format!("there is store credit of {left}")));
         Ok(reasons)

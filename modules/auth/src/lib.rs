@@ -131,10 +131,10 @@ impl Accounts {
         settings.check()?;
         let file = keys.join(SECRET_FILE);
         let (keys, secrets) = (Keys::open(keys)?, Secrets::open(&file)?);
-        usecase::seal_plain(&db, &secrets).await.map_err(AccountError::from)?;
         if !usecase::finds_accounts(&db, &secrets).await? {
             return Err(OpenError::OtherSecret { file });
         }
+        usecase::seal_plain(&db, &secrets).await.map_err(AccountError::from)?;
         let tokens = AccessTokens::new(&settings);
         let issuers = Issuers::new(&settings.issuers)?;
         let passkeys = settings.passkeys().map_err(AccountError::from)?;
@@ -251,6 +251,12 @@ impl Accounts {
         actor: &Actor,
     ) -> Result<bool, AccountError> {
         usecase::erase(self, person, with_records, actor).await
+    }
+
+    /// Whether somebody is the last admin, who cannot be erased.
+    pub async fn is_last_admin(&self, person: CustomerId) -> Result<bool, AccountError> {
+        let mut tx = self.db().begin("auth.erase.look").await?;
+        Ok(store::erase::hold_admins(&mut tx).await? == [person])
     }
 
     /// Makes an API key for a program of the operator, in the name of an account; it ends at

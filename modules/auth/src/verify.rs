@@ -3,6 +3,23 @@
 use platform::sql::{Db, Result};
 use platform::verify::{Check, by_query};
 
+/// Whether something is left of a row `c` of somebody who was erased.
+macro_rules! is_left {
+    () => {
+        "c.erased_at is not null
+            and (c.personal <> 'erased' or c.email_index not like 'erased:%'
+                 or c.password_hash is not null or c.role not in ('guest', 'customer')
+                 or exists (select 1 from passkey p where p.customer_id = c.id)
+                 or exists (select 1 from totp t where t.customer_id = c.id)
+                 or exists (select 1 from recovery_code r where r.customer_id = c.id)
+                 or exists (select 1 from letter l where l.customer_id = c.id)
+                 or exists (select 1 from api_key k where k.made_by = c.id and k.revoked_at is null)
+                 or exists (select 1 from session s where s.customer_id = c.id
+                             and (s.device is not null
+                                  or (s.revoked_at is null and s.expires_at > c.erased_at))))"
+    };
+}
+
 platform::statements! {
     ATTEMPTS = "select count(*) from login_attempt";
     ATTEMPTS_BROKEN =
@@ -39,22 +56,8 @@ platform::statements! {
         "select cast(c.id as text) from customer c where c.erased_at is not null and not exists
             (select 1 from outbox o where o.subject = c.id and o.kind = 'customer.erased') limit 20";
     ERASED_LEFT =
-        "select lower(hex(c.id)) from customer c where c.erased_at is not null
-            and (c.personal <> 'erased' or c.password_hash is not null
-                 or c.role not in ('guest', 'customer')
-                 or exists (select 1 from passkey p where p.customer_id = c.id)
-                 or exists (select 1 from totp t where t.customer_id = c.id)
-                 or exists (select 1 from session s where s.customer_id = c.id
-                             and (s.device is not null
-                                  or (s.revoked_at is null and s.expires_at > c.erased_at)))) limit 20",
-        "select cast(c.id as text) from customer c where c.erased_at is not null
-            and (c.personal <> 'erased' or c.password_hash is not null
-                 or c.role not in ('guest', 'customer')
-                 or exists (select 1 from passkey p where p.customer_id = c.id)
-                 or exists (select 1 from totp t where t.customer_id = c.id)
-                 or exists (select 1 from session s where s.customer_id = c.id
-                             and (s.device is not null
-                                  or (s.revoked_at is null and s.expires_at > c.erased_at)))) limit 20";
+        concat!("select lower(hex(c.id)) from customer c where ", is_left!(), " limit 20"),
+        concat!("select cast(c.id as text) from customer c where ", is_left!(), " limit 20");
     LETTERS = "select count(*) from letter";
     LETTERS_UNTOLD =
         "select lower(hex(l.id)) from letter l where not exists

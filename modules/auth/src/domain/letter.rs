@@ -68,6 +68,11 @@ impl LetterKind {
         }
     }
 
+    /// Whether it opens something; others only tell.
+    pub(crate) fn opens(self) -> bool {
+        self == Self::LoginCode || self.page().is_some()
+    }
+
     /// The page of the shop that a link in the letter leads to.
     fn page(self) -> Option<&'static str> {
         match self {
@@ -196,6 +201,7 @@ mod tests {
             };
             assert!(!subject.contains(&token.reveal()) && subject.len() < 60);
             let opens = kind.page().is_some();
+            assert_eq!(kind.opens(), opens || kind == LetterKind::LoginCode, "{kind:?}");
             assert_eq!(text.contains(&token.reveal()), opens, "{kind:?}");
             assert_eq!(text.contains("https://shop.example/account/"), opens, "{kind:?}");
             assert_eq!(text.contains(&token.code()), kind == LetterKind::LoginCode, "{kind:?}");

@@ -29,9 +29,10 @@ platform::statements! {
                 coalesce(own_role, role) as role, customer_group, password_hash
            from customer where email_index = $1";
     ID_OF_EMAIL = "select id from customer where email_index = $1";
+    /// What is sealed begins so; others are erased, or of an older shop and not sealed yet.
     FIRST =
         "select id, email_index, personal from customer
-          where email_index is not null and personal <> 'erased' order by email_index limit 1";
+          where email_index is not null and personal like 'p1.%' order by email_index limit 1";
     CONTACTS =
         "select id, personal from customer where personal is not null and erased_at is null
             and id in (select unhex(value, '-') from json_each($1))",
@@ -186,7 +187,7 @@ pub(crate) async fn by_email(tx: &mut Tx, index: &EmailIndex) -> Result<Option<C
     Ok(row.map(|(id,)| id.into()))
 }
 
-/// The address of some account and by what it is found. None while there is no account.
+/// The address of some account and by what it is found. None while there is no sealed one.
 pub(crate) async fn first(db: &Db) -> Result<Option<(EmailIndex, String)>> {
     let row: Option<(Uuid, String, String)> = db.query(FIRST).optional().await?;
     let Some((id, index, sealed)) = row else { return Ok(None) };

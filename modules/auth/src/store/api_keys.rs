@@ -1,6 +1,6 @@
 //! API keys.
 
-use kernel::id::ApiKeyId;
+use kernel::id::{ApiKeyId, CustomerId};
 use kernel::{Permissions, Timestamp};
 use platform::sql::{Db, Json, Result, Tx};
 use serde::Serialize;
@@ -34,6 +34,15 @@ platform::statements! {
                 k.expires_at, k.last_used_at, k.revoked_at, coalesce(c.own_role, c.role) as maker_role
            from api_key k join customer c on c.id = k.made_by
           where k.hash = $1 and k.revoked_at is null";
+    OF_MAKER =
+        "select k.id, k.name, k.prefix, k.hash, k.permissions, k.rate_per_s, k.made_by, k.created_at,
+                k.expires_at, k.last_used_at, k.revoked_at, coalesce(c.own_role, c.role) as maker_role
+           from api_key k join customer c on c.id = k.made_by
+          where k.made_by = $1 order by k.id limit $2";
+    REVOKE_OF_MAKER =
+        "update api_key set revoked_at = $2 where made_by = $1 and revoked_at is null
+         returning id, name, prefix, hash, permissions, rate_per_s, made_by, created_at, expires_at,
+                   last_used_at, revoked_at, '' as maker_role";
     REVOKE = "update api_key set revoked_at = $2 where id = $1 and revoked_at is null";
     NOTE_USES =
         concat!(platform::json_rows!(),
@@ -145,6 +154,19 @@ pub(crate) async fn by_hash(db: &Db, hash: &str) -> Result<Option<StoredKey>> {
 pub(crate) async fn revoke(tx: &mut Tx, id: ApiKeyId) -> Result<bool> {
     let now = tx.now();
     Ok(tx.query(REVOKE).bind(id.uuid()).bind(now).execute().await? == 1)
+}
+
+/// The keys that somebody made, the oldest first, revoked ones too.
+pub(crate) async fn of_maker(db: &Db, maker: CustomerId, limit: i64) -> Result<Vec<ApiKey>> {
+    let rows: Vec<Row> = db.query(OF_MAKER).bind(maker.uuid()).bind(limit).all().await?;
+    Ok(rows.into_iter().map(|row| StoredKey::from(row).key).collect())
+}
+
+/// Revokes the keys that somebody made: those that were not before, as they are now.
+pub(crate) async fn revoke_of_maker(tx: &mut Tx, maker: CustomerId) -> Result<Vec<ApiKey>> {
+    let now = tx.now();
+    let rows: Vec<Row> = tx.query(REVOKE_OF_MAKER).bind(maker.uuid()).bind(now).all().await?;
+    Ok(rows.into_iter().map(|row| StoredKey::from(row).key).collect())
 }
 
 /// Writes down when keys were used, where that is news.

@@ -9,10 +9,16 @@ use super::personal::{self, Personal};
 use crate::domain::{EmailIndex, LetterKind, LetterToken};
 
 platform::statements! {
+    /// Whoever erases somebody holds their row, so that nothing is left of them; SQLite has one writer.
     INSERT =
         "insert into letter (id, customer_id, kind, email_index, address, token_hash, written_at,
                              expires_at)
-         values ($1, $2, $3, $4, $5, $6, $7, $8)";
+         select $1, $2, $3, $4, $5, $6, $7, $8 where $2 is null
+             or exists (select 1 from customer c where c.id = $2 and c.erased_at is null)",
+        "insert into letter (id, customer_id, kind, email_index, address, token_hash, written_at,
+                             expires_at)
+         select $1, cast($2 as uuid), $3, $4, $5, $6, $7, $8 where cast($2 as uuid) is null
+             or exists (select 1 from customer c where c.id = $2 and c.erased_at is null for key share)";
     /// What was opened by letters before a newer one is opened no more.
     SUPERSEDE =
         "update letter set used_at = $1 where customer_id = $2 and kind = $3 and used_at is null";
@@ -109,9 +115,11 @@ pub(crate) struct Opened {
     pub to: EmailIndex,
 }
 
-pub(crate) async fn insert(tx: &mut Tx, letter: &New<'_>, token: &LetterToken) -> Result<()> {
+/// Stores a letter. False when it is to somebody who was erased.
+pub(crate) async fn insert(tx: &mut Tx, letter: &New<'_>, token: &LetterToken) -> Result<bool> {
     let now = tx.now();
-    tx.query(INSERT)
+    let rows = tx
+        .query(INSERT)
         .bind(letter.id.uuid())
         .bind(letter.customer.map(CustomerId::uuid))
         .bind(letter.kind.word())
@@ -121,8 +129,8 @@ pub(crate) async fn insert(tx: &mut Tx, letter: &New<'_>, token: &LetterToken) -
         .bind(now)
         .bind(now + letter.kind.lifetime())
         .execute()
-        .await
-        .map(drop)
+        .await?;
+    Ok(rows == 1)
 }
 
 pub(crate) async fn supersede(tx: &mut Tx, customer: CustomerId, kind: LetterKind) -> Result<()> {

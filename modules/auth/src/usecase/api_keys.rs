@@ -3,6 +3,7 @@
 use kernel::Permissions;
 use kernel::id::{ApiKeyId, CustomerId};
 use platform::audit::{Actor, Entry, record};
+use platform::sql::{self, Tx};
 
 use super::roles::within;
 use crate::Accounts;
@@ -58,10 +59,21 @@ pub(crate) async fn revoke_key(
     if !api_keys::revoke(&mut tx, id).await? {
         return Ok(());
     }
-    let after = ApiKey { revoked_at: Some(tx.now()), ..before.clone() };
-    record(&mut tx, actor, &[Entry::changed("api_key.revoke", id.uuid(), &before, &after)?])
-        .await?;
+    let after = ApiKey { revoked_at: Some(tx.now()), ..before };
+    record(&mut tx, actor, &[revoked(&after)?]).await?;
     tx.commit().await?;
     accounts.authority().refresh(accounts.db()).await?;
     Ok(())
+}
+
+/// Revokes the keys that somebody made, in the unit of work of what they go with.
+pub(super) async fn revoke_all(tx: &mut Tx, maker: CustomerId, actor: &Actor) -> sql::Result<()> {
+    let gone = api_keys::revoke_of_maker(tx, maker).await?;
+    let entries: Vec<Entry> = gone.iter().map(revoked).collect::<sql::Result<_>>()?;
+    record(tx, actor, &entries).await
+}
+
+fn revoked(after: &ApiKey) -> sql::Result<Entry> {
+    let before = ApiKey { revoked_at: None, ..after.clone() };
+    Entry::changed("api_key.revoke", after.id.uuid(), &before, after)
 }

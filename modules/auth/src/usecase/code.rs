@@ -144,8 +144,9 @@ pub(super) async fn refuse(
     counted: &Counted,
 ) -> Result<AccountError, AccountError> {
     if counted.was_last() {
+        let notice = totp::notice(accounts, account, LetterKind::CodesRefused).await?;
         let mut tx = accounts.db().begin("auth.code.refused").await?;
-        totp::tell(accounts, &mut tx, account, LetterKind::CodesRefused).await?;
+        letters::write_addressed(accounts, &mut tx, &notice).await?;
         tx.commit().await?;
     }
     Ok(AccountError::WrongCode)

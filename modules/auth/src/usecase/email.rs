@@ -9,7 +9,7 @@ use platform::sql::{self, Tx};
 use secrecy::SecretString;
 
 use super::guess::{self, Limit};
-use super::letters::{self, Elsewhere, elsewhere, write_elsewhere};
+use super::letters::{self, Addressed, write_addressed};
 use super::noted::{self, By};
 use super::password;
 use super::session::{self, Ended};
@@ -79,14 +79,15 @@ pub(crate) async fn ask_change(
     let new = Email::new(new)?;
     let old = Email::new(account.email.as_deref().unwrap_or_default())?;
     password::confirm(accounts, &old, password, client).await?;
-    let warn = elsewhere(accounts, account.id, LetterKind::EmailChanging, old.as_str()).await?;
-    let ask = elsewhere(accounts, account.id, LetterKind::ChangeEmail, new.as_str()).await?;
+    let warn =
+        letters::address(accounts, account.id, LetterKind::EmailChanging, old.as_str()).await?;
+    let ask = letters::address(accounts, account.id, LetterKind::ChangeEmail, new.as_str()).await?;
     let mut tx = accounts.db().begin("auth.email.ask").await?;
     count_letter(accounts, &mut tx, old.as_str()).await?;
-    write_elsewhere(accounts, &mut tx, &warn).await?;
+    write_addressed(accounts, &mut tx, &warn).await?;
     let index = accounts.secrets().email_index(new.as_str());
     if stored::by_email(&mut tx, &index).await?.is_none() {
-        write_elsewhere(accounts, &mut tx, &ask).await?;
+        write_addressed(accounts, &mut tx, &ask).await?;
     }
     Ok(tx.commit().await?)
 }
@@ -111,7 +112,7 @@ pub(crate) async fn change(
     for kind in [LetterKind::ResetPassword, LetterKind::VerifyEmail] {
         stored_letters::supersede(&mut tx, id, kind).await?;
     }
-    write_elsewhere(accounts, &mut tx, &notice).await?;
+    write_addressed(accounts, &mut tx, &notice).await?;
     note_verified(&mut tx, id, &new).await?;
     session::end_others(accounts, &mut tx, id, but, Ended::EmailChanged).await?;
     Ok(tx.commit().await?)
@@ -125,7 +126,7 @@ struct Moving {
     /// What is sealed of it when it has moved.
     personal: String,
     /// To the old address.
-    notice: Elsewhere,
+    notice: Addressed,
 }
 
 /// What a token moves, looked up and sealed before the unit of work.
@@ -141,7 +142,7 @@ async fn moving(accounts: &Accounts, token: &LetterToken) -> Result<Moving, Acco
     };
     let key = accounts.key(id).await?;
     let personal = personal::seal(&key, &of_account(id), &Personal { email, name })?;
-    let notice = elsewhere(accounts, id, LetterKind::EmailChanged, &before).await?;
+    let notice = letters::address(accounts, id, LetterKind::EmailChanged, &before).await?;
     let old = accounts.secrets().email_index(&before);
     Ok(Moving { id, old, new: letter.to, personal, notice })
 }

@@ -6,6 +6,7 @@ use platform::audit::{Actor, Entry, record};
 use platform::sql::{self, Tx};
 use serde::Serialize;
 
+use super::api_keys;
 use super::session::{self, Ended};
 use crate::Accounts;
 use crate::error::AccountError;
@@ -50,6 +51,7 @@ async fn try_erase(
     let version = stored::erase(&mut tx, person, with_records).await?;
     session::end_others(accounts, &mut tx, person, None, Ended::Erased).await?;
     stored::drop_all(&mut tx, person).await?;
+    api_keys::revoke_all(&mut tx, person, actor).await?;
     tell(&mut tx, person, with_records, version, actor).await?;
     tx.commit().await?;
     Ok(true)

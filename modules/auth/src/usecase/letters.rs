@@ -9,8 +9,8 @@ use crate::error::AccountError;
 use crate::store::letters::{self, New};
 use crate::store::personal::of_letter;
 
-/// Writes a letter to the account's own address in the unit of work of what it tells of; the bus sends
-/// it, if that still is the address. One that opens something closes what those before it opened.
+/// Writes a letter that opens something to the account's own address; the bus sends it, if that still is
+/// the address. It closes what those before it opened.
 pub(super) async fn write(
     accounts: &Accounts,
     tx: &mut Tx,
@@ -24,8 +24,9 @@ pub(super) async fn write(
         .await
 }
 
-/// A letter to an address that is not, or will not be, the account's own.
-pub(super) struct Elsewhere {
+/// A letter to an address whether that is the account's own or not when it is sent: somebody who takes an
+/// account over and moves it away must not keep its owner from hearing of that.
+pub(super) struct Addressed {
     id: LetterId,
     customer: CustomerId,
     kind: LetterKind,
@@ -34,26 +35,29 @@ pub(super) struct Elsewhere {
 }
 
 /// Seals the address of such a letter, before the unit of work.
-pub(super) async fn elsewhere(
+pub(super) async fn address(
     accounts: &Accounts,
     customer: CustomerId,
     kind: LetterKind,
     address: &str,
-) -> sql::Result<Elsewhere> {
+) -> sql::Result<Addressed> {
     let (id, key) = (LetterId::new(), accounts.key(customer).await?);
     let sealed = personal::seal(&key, &of_letter(id), &address)?;
     let to = accounts.secrets().email_index(address);
-    Ok(Elsewhere { id, customer, kind, to, sealed })
+    Ok(Addressed { id, customer, kind, to, sealed })
 }
 
-/// Writes it.
-pub(super) async fn write_elsewhere(
+/// Writes it in the unit of work of what it tells of. One that opens something closes what those before it
+/// opened; what was only told stays to be sent.
+pub(super) async fn write_addressed(
     accounts: &Accounts,
     tx: &mut Tx,
-    letter: &Elsewhere,
+    letter: &Addressed,
 ) -> Result<(), AccountError> {
-    let Elsewhere { id, customer, kind, to, sealed } = letter;
-    letters::supersede(tx, *customer, *kind).await?;
+    let Addressed { id, customer, kind, to, sealed } = letter;
+    if kind.opens() {
+        letters::supersede(tx, *customer, *kind).await?;
+    }
     let (customer, address) = (Some(*customer), Some(sealed.as_str()));
     put(accounts, tx, &New { id: *id, customer, kind: *kind, to: Some(to), address }).await
 }
@@ -67,7 +71,9 @@ pub(super) async fn write_nothing(accounts: &Accounts, tx: &mut Tx) -> Result<()
 
 async fn put(accounts: &Accounts, tx: &mut Tx, letter: &New<'_>) -> Result<(), AccountError> {
     let token = accounts.secrets().letter_token(letter.id);
-    letters::insert(tx, letter, &token).await?;
-    tx.emit(&LetterWritten { letter_id: letter.id }, 1)?;
+    // Nobody writes to whoever was erased.
+    if letters::insert(tx, letter, &token).await? {
+        tx.emit(&LetterWritten { letter_id: letter.id }, 1)?;
+    }
     Ok(())
 }

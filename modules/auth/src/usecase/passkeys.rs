@@ -15,9 +15,10 @@ use webauthn_rs::prelude::{
 };
 
 use super::guess::{self, Limit};
+use super::letters::write_addressed;
 use super::noted;
 use super::session::{self, Beginning, Granted, Visitor};
-use super::totp::{FactorNoted, tell};
+use super::totp::{FactorNoted, notice};
 use crate::Accounts;
 use crate::domain::{Account, LetterKind, attempt};
 use crate::error::{AccountError, Invalid};
@@ -83,6 +84,7 @@ pub(crate) async fn finish_registration(
     let credential = accounts.passkeys().finish_passkey_registration(answer, &state)?;
     let (id, key) = (PasskeyId::new(), accounts.key(account.id).await?);
     let sealed = personal::seal(&key, &of_passkey(id), &name)?;
+    let notice = notice(accounts, account, LetterKind::FactorAdded).await?;
     let mut tx = accounts.db().begin("auth.passkey").await?;
     if passkeys::count(&mut tx, account.id).await? >= PASSKEYS_MAX {
         return Err(AccountError::TooMany { what: "passkeys of an account", most: PASSKEYS_MAX });
@@ -90,7 +92,7 @@ pub(crate) async fn finish_registration(
     if !passkeys::insert(&mut tx, id, account.id, &sealed, &credential).await? {
         return Err(AccountError::FactorThere);
     }
-    tell(accounts, &mut tx, account, LetterKind::FactorAdded).await?;
+    write_addressed(accounts, &mut tx, &notice).await?;
     let made = FactorNoted { factor: "passkey", passkey: Some(id) };
     noted::note(&mut tx, account, client, "account.factor_add", &made).await?;
     let made_at = tx.now();
@@ -159,11 +161,12 @@ pub(crate) async fn remove(
     id: PasskeyId,
     client: IpAddr,
 ) -> Result<(), AccountError> {
+    let notice = notice(accounts, account, LetterKind::FactorRemoved).await?;
     let mut tx = accounts.db().begin("auth.passkey").await?;
     if !passkeys::delete(&mut tx, id, account.id).await? {
         return Err(AccountError::Absent("passkey of yours"));
     }
-    tell(accounts, &mut tx, account, LetterKind::FactorRemoved).await?;
+    write_addressed(accounts, &mut tx, &notice).await?;
     let gone = FactorNoted { factor: "passkey", passkey: Some(id) };
     noted::note_removed(&mut tx, account, client, &gone).await?;
     Ok(tx.commit().await?)

@@ -2,11 +2,12 @@
 
 use std::net::IpAddr;
 
-use kernel::id::SessionId;
+use kernel::id::{CustomerId, SessionId};
+use platform::sql;
 use secrecy::SecretString;
 
 use super::guess::{self, Limit};
-use super::letters;
+use super::letters::{self, Addressed};
 use super::noted::{self, By};
 use super::session::{self, Ended};
 use crate::Accounts;
@@ -51,10 +52,13 @@ pub(crate) async fn reset(
     let token = LetterToken::parse(token).ok_or(AccountError::LinkInvalid)?;
     let kind = LetterKind::ResetPassword;
     let opened = stored_letters::opened_by(accounts.db(), &token, kind).await?;
-    let address = opened.and_then(|letter| letter.address).ok_or(AccountError::LinkInvalid)?;
+    let (owner, address) = opened
+        .and_then(|letter| letter.customer.zip(letter.address))
+        .ok_or(AccountError::LinkInvalid)?;
     let address = Email::new(&address)?;
     let password = Password::chosen(password, &address)?;
     let hash = accounts.hasher().hash(password).await?;
+    let notice = notice(accounts, owner, &address).await?;
 
     let mut tx = accounts.db().begin("auth.reset").await?;
     let opened = stored_letters::take(&mut tx, &token, kind).await?;
@@ -67,7 +71,7 @@ pub(crate) async fn reset(
             .await?;
     }
     super::email::note_verified(&mut tx, id, &own).await?;
-    letters::write(accounts, &mut tx, id, LetterKind::PasswordChanged, &own).await?;
+    letters::write_addressed(accounts, &mut tx, &notice).await?;
     session::end_others(accounts, &mut tx, id, None, Ended::PasswordChanged).await?;
     Ok(tx.commit().await?)
 }
@@ -85,17 +89,22 @@ pub(crate) async fn change(
     let new = Password::chosen(new, &email)?;
     let stored_hash = confirm(accounts, &email, old, client).await?;
     let hash = accounts.hasher().hash(new).await?;
+    let notice = notice(accounts, account.id, &email).await?;
     let mut tx = accounts.db().begin("auth.password").await?;
     if !stored::replace_hash(&mut tx, account.id, &stored_hash, &hash).await? {
         return Err(AccountError::WrongCredentials);
     }
     noted::note(&mut tx, &account, client, "account.password", &By { by: "password" }).await?;
     stored_letters::supersede(&mut tx, account.id, LetterKind::ResetPassword).await?;
-    let own = accounts.secrets().email_index(email.as_str());
-    letters::write(accounts, &mut tx, account.id, LetterKind::PasswordChanged, &own).await?;
+    letters::write_addressed(accounts, &mut tx, &notice).await?;
     session::end_others(accounts, &mut tx, account.id, Some(session), Ended::PasswordChanged)
         .await?;
     Ok(tx.commit().await?)
+}
+
+/// Tells the owner of an account that it has a new password.
+async fn notice(accounts: &Accounts, owner: CustomerId, address: &Email) -> sql::Result<Addressed> {
+    letters::address(accounts, owner, LetterKind::PasswordChanged, address.as_str()).await
 }
 
 /// Makes sure that somebody knows the password of an account, whose hash it returns. A wrong one is

@@ -3,11 +3,13 @@
 use std::net::IpAddr;
 
 use kernel::id::{CustomerId, PasskeyId};
+use platform::sql;
 use secrecy::zeroize::Zeroizing;
 use serde::Serialize;
 
 use super::code::{self, Proved};
-use super::{letters, noted};
+use super::letters::{self, Addressed};
+use super::noted;
 use crate::Accounts;
 use crate::domain::totp::{self, Device, Entered, RECOVERY_CODES, SEED_BYTES};
 use crate::domain::{Account, LetterKind};
@@ -69,13 +71,14 @@ pub(crate) async fn confirm(
     let codes: Vec<_> =
         (0..RECOVERY_CODES).map(|_| totp::recovery_code(&platform::random::bytes())).collect();
     let hashes: Vec<String> = codes.iter().map(|code| totp::recovery_hash(code)).collect();
+    let notice = notice(accounts, account, LetterKind::FactorAdded).await?;
     let mut tx = accounts.db().begin("auth.totp").await?;
     if !factors::confirm_totp(&mut tx, account.id, step).await? {
         return Err(AccountError::WrongCode);
     }
     factors::insert_codes(&mut tx, account.id, &hashes).await?;
     code::give_back(&mut tx, &counted).await?;
-    tell(accounts, &mut tx, account, LetterKind::FactorAdded).await?;
+    letters::write_addressed(accounts, &mut tx, &notice).await?;
     noted::note(&mut tx, account, client, "account.factor_add", &DEVICE).await?;
     tx.commit().await?;
     Ok(codes)
@@ -87,11 +90,12 @@ pub(crate) async fn remove(
     account: &Account,
     client: IpAddr,
 ) -> Result<(), AccountError> {
+    let notice = notice(accounts, account, LetterKind::FactorRemoved).await?;
     let mut tx = accounts.db().begin("auth.totp").await?;
     if !factors::delete_totp(&mut tx, account.id).await? {
         return Err(AccountError::Absent("device of yours"));
     }
-    tell(accounts, &mut tx, account, LetterKind::FactorRemoved).await?;
+    letters::write_addressed(accounts, &mut tx, &notice).await?;
     noted::note_removed(&mut tx, account, client, &DEVICE).await?;
     Ok(tx.commit().await?)
 }
@@ -124,12 +128,11 @@ fn device(accounts: &Accounts, account: &Account, seed: &[u8]) -> Result<Device,
 }
 
 /// Tells the owner of an account what became of a factor.
-pub(super) async fn tell(
+pub(super) async fn notice(
     accounts: &Accounts,
-    tx: &mut platform::sql::Tx,
     account: &Account,
     kind: LetterKind,
-) -> Result<(), AccountError> {
-    let own = accounts.secrets().email_index(account.email.as_deref().unwrap_or_default());
-    letters::write(accounts, tx, account.id, kind, &own).await
+) -> sql::Result<Addressed> {
+    let address = account.email.as_deref().unwrap_or_default();
+    letters::address(accounts, account.id, kind, address).await
 }

@@ -8,11 +8,12 @@ use kernel::Permission;
 use kernel::id::CustomerId;
 use kernel::ports::{Identity, IdentityError, People, PersonalRecords, Role};
 use platform::audit::Actor;
-use platform::sql::{Db, Sql};
+use platform::sql::{Db, Sql, Tx};
 use serde_json::{Value, json};
 
+use crate::factors::Scene;
 use crate::passkeys::{LOGIN_FINISH, LOGIN_START, with_passkey};
-use crate::personal::{all_text, assert_absent};
+use crate::personal::{all_text, assert_absent, nothing_kept};
 use crate::shop::{
     Browser, EMAIL, PASSWORD, assert_books, cheap, events, keys, open, open_at, open_with_letters,
 };
@@ -26,6 +27,7 @@ platform::on_both_engines!(super::SCHEMA =>
     what_the_staff_had_is_gone,
     guests_and_strangers_are_erased,
     no_session_begins_beside_an_erasure,
+    no_letter_is_written_beside_an_erasure,
     a_passkey_opens_nothing_any_more,
 );
 
@@ -54,11 +56,10 @@ async fn who_is_erased_is_gone_and_the_address_is_free(db: Db) {
     assert_eq!((refused.status, refused.code()), (401, "invalid_credentials"));
     assert_eq!(here.find(EMAIL).await.unwrap(), None);
     assert!(here.contacts(&[id]).await.unwrap().is_empty());
-    let nothing = json!({"account": null, "sessions": [], "passkeys": [], "letters": []});
     let mut records = here.records(id).await.unwrap();
-    assert_eq!(records["sessions"][0].as_object().unwrap().len(), 2, "when, and not where");
+    assert_eq!(records["sessions"][0].as_object().unwrap().len(), 4, "when and how, not where");
     records["sessions"] = json!([]);
-    assert_eq!(records, nothing);
+    assert_eq!(records, nothing_kept());
 
     let told = [
         ("customer.registered".to_owned(), 1),
@@ -112,7 +113,9 @@ async fn the_last_admin_stays(db: Db) {
     let (root, token) = browser.enter_as(&accounts, "root@example.com", Role::Admin).await;
     let (other, _) = browser.enter_as(&accounts, "other@example.com", Role::Admin).await;
     let (root, other) = (root.parse().unwrap(), other.parse().unwrap());
+    assert!(!accounts.is_last_admin(root).await.unwrap());
     assert!(accounts.erase(other, false, &Actor::OPERATOR).await.unwrap());
+    assert!(accounts.is_last_admin(root).await.unwrap());
     let refused = accounts.erase(root, false, &Actor::OPERATOR).await;
     assert!(matches!(refused, Err(AccountError::LastAdmin)), "{refused:?}");
     assert_eq!(browser.me(&token).await.status, 200);
@@ -153,12 +156,15 @@ async fn what_the_staff_had_is_gone(db: Db) {
     let sam = sam.parse().unwrap();
     let ends = db.clock().now() + TimeDelta::days(1);
     let may = [Permission::ProductsRead].into_iter().collect();
-    let (_, key) = accounts.issue_key(sam, "importer", may, ends).await.unwrap();
+    let (key_id, key) = accounts.issue_key(sam, "importer", may, ends).await.unwrap();
     let key = secrecy::ExposeSecret::expose_secret(&key).to_owned();
     assert!(accounts.authenticate(&key).await.is_ok());
+    assert_eq!(accounts.records(sam).await.unwrap()["api_keys"][0]["name"], "importer");
     assert!(accounts.erase(sam, false, &Actor::OPERATOR).await.unwrap());
     let refused = accounts.authenticate(&key).await;
     assert!(matches!(refused, Err(IdentityError::Refused)), "a key ends with its maker");
+    let log = platform::audit::history(&db, key_id.uuid(), None, 10).await.unwrap();
+    assert_eq!(log[0].action, "api_key.revoke", "and whoever asks why finds it");
     let one = "/v1/admin/roles/photographer";
     let deleted = browser.edit(Method::DELETE, one, &admin, "\"1\"", Value::Null).await;
     assert_eq!(deleted.status, 204, "nobody has the role: {deleted:?}");
@@ -182,29 +188,79 @@ async fn guests_and_strangers_are_erased(db: Db) {
     assert_books(&accounts).await;
 }
 
-/// Whoever logs in while somebody else erases them waits, and is refused.
-async fn no_session_begins_beside_an_erasure(db: Db) {
-    let accounts = open(&db, cheap()).await;
-    let browser = Browser::new(&accounts).await;
-    browser.register().await;
-    let id = ada(&accounts).await.uuid();
+/// A unit of work that erases somebody and is not over yet.
+async fn erasing(db: &Db, person: CustomerId) -> Tx {
     let hold = Sql::split(
         "select id from customer where id = $1",
         "select id from customer where id = $1 for update",
     );
     let erase = Sql::new("update customer set erased_at = $2 where id = $1");
-    let mut erasing = db.begin("test.erase").await.unwrap();
-    let _: (uuid::Uuid,) = erasing.query(hold).bind(id).one().await.unwrap();
+    let mut tx = db.begin("test.erase").await.unwrap();
+    let now = tx.now();
+    let _: (uuid::Uuid,) = tx.query(hold).bind(person.uuid()).one().await.unwrap();
+    tx.query(erase).bind(person.uuid()).bind(now).execute().await.unwrap();
+    tx
+}
+
+/// Whoever logs in while somebody else erases them waits, and is refused.
+async fn no_session_begins_beside_an_erasure(db: Db) {
+    let accounts = open(&db, cheap()).await;
+    let browser = Browser::new(&accounts).await;
+    browser.register().await;
+    let erasing = erasing(&db, ada(&accounts).await).await;
     let erased = async {
         tokio::time::sleep(std::time::Duration::from_millis(300)).await;
-        let now = erasing.now();
-        erasing.query(erase).bind(id).bind(now).execute().await.unwrap();
         erasing.commit().await.unwrap();
     };
     let (login, ()) = futures_util::join!(browser.login(PASSWORD), erased);
     assert_eq!((login.status, login.code()), (401, "unauthenticated"), "{login:?}");
     let begun = Sql::new("select count(*) from session");
     assert_eq!(db.query(begun).one::<(i64,)>().await.unwrap(), (0,));
+}
+
+/// Nor is a letter written, which the shop would keep.
+async fn no_letter_is_written_beside_an_erasure(db: Db) {
+    let (accounts, letters) = open_with_letters(&db, cheap()).await;
+    let browser = Browser::new(&accounts).await;
+    browser.register().await;
+    letters.collect(&accounts, &db).await;
+    let drop = Sql::new("delete from letter");
+    let erasing = erasing(&db, ada(&accounts).await).await;
+    let asked = browser.post("/v1/auth/password/reset", json!({"email": EMAIL}));
+    let (asked, ()) = futures_util::join!(asked, async {
+        let mut erasing = erasing;
+        tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+        erasing.query(drop).execute().await.unwrap();
+        erasing.commit().await.unwrap();
+    });
+    assert_eq!(asked.status, 202, "{asked:?}");
+    let left = Sql::new("select count(*) from letter");
+    assert_eq!(db.query(left).one::<(i64,)>().await.unwrap(), (0,));
+    assert!(letters.collect(&accounts, &db).await.is_empty());
+}
+
+/// What proved who they are beside their password goes with them.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn second_factors_go_too() {
+    for scene in Scene::all(cheap()).await {
+        let (db, accounts) = (&scene.db, &scene.accounts);
+        let id = ada(accounts).await;
+        let kept = accounts.records(id).await.unwrap();
+        assert_eq!(kept["second_factors"]["totp"], true);
+        assert_eq!(kept["second_factors"]["recovery_codes"], scene.recovery.len());
+        assert!(accounts.erase(id, false, &Actor::OPERATOR).await.unwrap());
+        let left = "select (select count(*) from totp) + (select count(*) from recovery_code)
+                         + (select count(*) from letter)";
+        assert_eq!(db.query(Sql::new(left)).one::<(i64,)>().await.unwrap(), (0,));
+        assert_books(accounts).await;
+        let mut tx = db.begin("test.wound").await.unwrap();
+        let code = Sql::new("insert into recovery_code (hash, customer_id) values ('left', $1)");
+        tx.query(code).bind(id.uuid()).execute().await.unwrap();
+        tx.commit().await.unwrap();
+        let checks = accounts.verify().await.unwrap();
+        let broken: Vec<_> = checks.iter().filter(|check| !check.holds()).collect();
+        assert_eq!(broken.len(), 1, "{broken:?}");
+    }
 }
 
 async fn a_passkey_opens_nothing_any_more(db: Db) {

@@ -19,6 +19,7 @@ platform::on_both_engines!(super::SCHEMA =>
     strange_addresses_are_answered_alike,
     of_many_uses_of_a_link_one_wins,
     a_password_is_changed_by_the_old_one,
+    what_is_told_goes_to_the_address_of_before,
     an_account_moves_to_another_address,
     a_letter_box_is_not_filled,
     what_letters_open_is_stored_and_told_nowhere,
@@ -161,6 +162,26 @@ async fn a_password_is_changed_by_the_old_one(db: Db) {
     }
     let held = change(NEW, PASSWORD).await;
     assert_eq!((held.status, held.code()), (429, "too_many_attempts"));
+}
+
+/// Whoever takes an account over would move it away at once.
+async fn what_is_told_goes_to_the_address_of_before(db: Db) {
+    let (accounts, letters) = open_with_letters(&db, cheap()).await;
+    let browser = Browser::new(&accounts).await;
+    let own = browser.enter().await.access_token();
+    letters.collect(&accounts, &db).await;
+    for (old, new) in [(PASSWORD, NEW), (NEW, PASSWORD)] {
+        let body = json!({"password": old, "new_password": new});
+        let changed = browser.ask(POST, "/v1/auth/password/change", &own, body).await;
+        assert_eq!(changed.status, 204, "{changed:?}");
+    }
+    let mut tx = db.begin("test.move").await.unwrap();
+    let moved = Sql::new("update customer set email_index = 'elsewhere'");
+    tx.query(moved).execute().await.unwrap();
+    tx.commit().await.unwrap();
+    let found = letters.collect(&accounts, &db).await;
+    let told: Vec<_> = found.iter().map(|mail| (mail.kind.as_str(), mail.to.as_str())).collect();
+    assert_eq!(told, [("password_changed", EMAIL); 2], "none takes the other's place");
 }
 
 async fn an_account_moves_to_another_address(db: Db) {
