@@ -38,6 +38,7 @@ pub fn check(settings: &Settings) -> Result<(), CheckError> {
         ("database.connections", database.connections.into()),
         ("database.readers", database.readers.into()),
         ("bus.poll_ms", bus.poll_ms),
+        ("bus.effects_at_once", count(bus.effects_at_once)),
         ("bus.batch", u64::try_from(bus.batch).unwrap_or_default()),
         ("bus.lease_ms", bus.lease_ms),
         ("saga.lease_ms", saga.lease_ms),

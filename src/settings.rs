@@ -150,6 +150,8 @@ pub struct Bus {
     pub lease_ms: u64,
     /// How long one effect may take.
     pub effect_wait_ms: u64,
+    /// How many effects of a subscription are performed at the same time, each of another subject.
+    pub effects_at_once: usize,
     /// How often an event is tried before it is a dead letter.
     pub attempts_max: i64,
     /// The longest pause between two tries.

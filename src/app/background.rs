@@ -81,7 +81,7 @@ pub(super) fn saga_settings(settings: &Settings, node: &str) -> platform::saga::
 }
 
 /// How events are delivered, by this node.
-pub(super) fn bus_settings(settings: &Settings, node: &str) -> platform::bus::Settings {
+pub fn bus_settings(settings: &Settings, node: &str) -> platform::bus::Settings {
     let bus = &settings.bus;
     platform::bus::Settings {
         node: node.to_owned(),
@@ -90,6 +90,7 @@ pub(super) fn bus_settings(settings: &Settings, node: &str) -> platform::bus::Se
         batch: bus.batch,
         lease: Duration::from_millis(bus.lease_ms),
         effect_wait: Duration::from_millis(bus.effect_wait_ms),
+        effects_at_once: bus.effects_at_once,
         attempts_max: bus.attempts_max,
         retry_max: Duration::from_millis(bus.retry_max_ms),
     }

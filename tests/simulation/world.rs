@@ -263,6 +263,7 @@ impl World {
             batch: settings.bus.batch,
             lease: Duration::from_secs(20),
             effect_wait: NEVER,
+            effects_at_once: 8,
             attempts_max: 1_000,
             retry_max: Duration::from_mins(1),
         };

@@ -22,8 +22,6 @@ const RETRY_BASE_MS: u64 = 200;
 const RETRY_MAX_MS: u64 = 300_000;
 /// How many parked events are tried in one go.
 const DUE_MAX: i64 = 32;
-/// Of how many subjects effects are performed at the same time.
-const SUBJECTS_AT_ONCE: usize = 8;
 
 /// Why a batch did not go through as a whole.
 enum Failure {
@@ -181,7 +179,8 @@ async fn perform(
         let behind = parked.contains(&subject);
         work.push(perform_subject(name, settings, events, effect, behind, until));
     }
-    let performed: Vec<_> = stream::iter(work).buffer_unordered(SUBJECTS_AT_ONCE).collect().await;
+    let performed: Vec<_> =
+        stream::iter(work).buffer_unordered(settings.effects_at_once).collect().await;
     let mut performed: Vec<_> = performed.into_iter().flatten().collect();
     performed.sort_unstable_by_key(|(event, _)| event.pos);
     let left = performed.iter().find(|(_, came)| matches!(came, Performed::Left));

@@ -30,6 +30,8 @@ pub struct Settings {
     pub lease: Duration,
     /// How long a handler may take with one event; an effect at most half of the lease.
     pub effect_wait: Duration,
+    /// How many effects of a subscription are performed at the same time, each of another subject.
+    pub effects_at_once: usize,
     /// How often an event is tried before it is dead.
     pub attempts_max: i64,
     /// The longest pause between two tries.
@@ -46,6 +48,7 @@ impl Default for Settings {
             batch: 256,
             lease: Duration::from_secs(30),
             effect_wait: Duration::from_secs(10),
+            effects_at_once: 8,
             attempts_max: 12,
             retry_max: Duration::from_mins(5),
         }

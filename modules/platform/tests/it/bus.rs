@@ -74,6 +74,7 @@ fn settings(node: &str) -> Settings {
         batch: 16,
         lease: Duration::from_secs(1),
         effect_wait: Duration::from_millis(300),
+        effects_at_once: 8,
         attempts_max: 3,
         retry_max: Duration::from_millis(10),
     }
