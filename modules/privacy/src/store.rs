@@ -11,10 +11,9 @@ platform::statements! {
               values ($1, $2, $3, $2, $4, $5) on conflict (made_for, purpose) do nothing";
     BY_IDS =
         "select id, wrapped from person_key
-          where id in (select unhex(value, '-') from json_each($1)) and wrapped is not null",
+          where id in (select unhex(value, '-') from json_each($1))",
         "select id, wrapped from person_key
-          where id in (select cast(value as uuid) from jsonb_array_elements_text($1))
-            and wrapped is not null";
+          where id in (select cast(value as uuid) from jsonb_array_elements_text($1))";
     HAND_OVER = "update person_key set person = $2 where person = $1";
     /// That nothing is sealed for somebody any more, also when nothing ever was.
     CLOSE = "insert into person_key (id, made_for, purpose, person, made_at, destroyed_at)
@@ -55,8 +54,8 @@ pub async fn insert(
     query.bind(wrapped).bind(now).execute().await.map(drop)
 }
 
-/// The live ones of these keys.
-pub async fn by_ids(db: &Db, ids: &[Uuid]) -> Result<Vec<(Uuid, Vec<u8>)>> {
+/// Those of these keys that were ever made.
+pub async fn by_ids(db: &Db, ids: &[Uuid]) -> Result<Vec<Wrapped>> {
     db.query(BY_IDS).bind(Json(ids)).all().await
 }
 

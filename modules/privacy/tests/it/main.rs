@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use kernel::Event;
 use kernel::events::{CustomerErased, GuestMerged};
 use kernel::id::CustomerId;
-use kernel::ports::{DataKey, Keys, PersonKeys, Purpose, Unavailable};
+use kernel::ports::{DataKey, Keys, PersonKeys, PersonKeysError, Purpose, Unavailable};
 use platform::aead;
 use platform::bus::Handler;
 use platform::sql::{Db, Sql};
@@ -19,6 +19,7 @@ use uuid::Uuid;
 platform::on_both_engines!(privacy::SCHEMA =>
     every_statement_prepares,
     somebody_has_one_key_whoever_asks,
+    a_lost_key_is_not_a_destroyed_one,
     a_key_lies_here_wrapped_for_its_row_alone,
     whoever_is_erased_loses_the_key_and_gets_no_other,
     what_the_law_wants_kept_outlives_the_erasure,
@@ -89,8 +90,19 @@ async fn somebody_has_one_key_whoever_asks(db: Db) {
     assert!(keys.iter().all(|key| key.key.expose_secret() == keys[0].key.expose_secret()));
     let other = privacy(&db).await.of(CustomerId::new(), Purpose::Service).await.unwrap().unwrap();
     assert_ne!(other.key.expose_secret(), keys[0].key.expose_secret());
-    let found = privacy(&db).await.by_ids(&[other.id, keys[0].id, Uuid::now_v7()]).await.unwrap();
+    let found = privacy(&db).await.by_ids(&[other.id, keys[0].id]).await.unwrap();
     assert_eq!(found.len(), 2);
+}
+
+async fn a_lost_key_is_not_a_destroyed_one(db: Db) {
+    let (node, ada, bob) = (privacy(&db).await, CustomerId::new(), CustomerId::new());
+    let key = key_of(&node, ada, Purpose::Service).await.unwrap();
+    let gone = key_of(&node, bob, Purpose::Service).await.unwrap();
+    node.erase(bob, false).await.unwrap();
+    assert_eq!(node.by_ids(&[key, gone]).await.unwrap().len(), 1);
+    let strange = Uuid::now_v7();
+    let error = node.by_ids(&[key, gone, strange]).await.err().unwrap();
+    assert!(matches!(error, PersonKeysError::Unknown { id } if id == strange), "{error}");
 }
 
 async fn a_key_lies_here_wrapped_for_its_row_alone(db: Db) {
