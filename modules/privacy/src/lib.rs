@@ -13,7 +13,7 @@ mod verify;
 
 use std::sync::Arc;
 
-use kernel::id::{CustomerId, EventId};
+use kernel::id::CustomerId;
 use kernel::ports::{Keys, Purpose};
 use platform::bus::Subscription;
 use platform::module::Schema;
@@ -85,11 +85,29 @@ impl Privacy {
         person: CustomerId,
         with_records: bool,
     ) -> Result<Vec<Uuid>, Error> {
+        let mut people = store::guests(tx, person).await?;
+        people.push(person);
+        let mut destroyed = store::destroy(tx, &people, Purpose::Service).await?;
+        if with_records {
+            destroyed.extend(store::destroy(tx, &people, Purpose::Records).await?);
+        }
+        Ok(destroyed)
+    }
+
+    /// Makes what is sealed for a guest go with an account, at once where the account was erased before this was
+    /// heard of.
+    async fn merge_in(
+        &self,
+        tx: &mut Tx,
+        guest: CustomerId,
+        account: CustomerId,
+    ) -> Result<Vec<Uuid>, Error> {
+        store::merge(tx, guest, account).await?;
         let mut destroyed = Vec::new();
-        let purposes = [(Purpose::Service, true), (Purpose::Records, with_records)];
-        for (purpose, _) in purposes.into_iter().filter(|(_, is_wanted)| *is_wanted) {
-            let closing = EventId::new().uuid();
-            destroyed.extend(store::destroy(tx, closing, person, purpose).await?);
+        for purpose in [Purpose::Service, Purpose::Records] {
+            if store::is_closed(tx, account, purpose).await? {
+                destroyed.extend(store::destroy(tx, &[guest], purpose).await?);
+            }
         }
         Ok(destroyed)
     }

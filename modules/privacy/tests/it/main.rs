@@ -24,6 +24,7 @@ platform::on_both_engines!(privacy::SCHEMA =>
     whoever_is_erased_loses_the_key_and_gets_no_other,
     what_the_law_wants_kept_outlives_the_erasure,
     a_guest_s_key_goes_with_the_account,
+    who_was_erased_before_the_guest_was_heard_of_loses_their_keys_too,
     a_key_that_another_node_destroyed_is_not_found,
     keys_are_not_opened_with_what_did_not_wrap_them,
 );
@@ -157,13 +158,30 @@ async fn a_guest_s_key_goes_with_the_account(db: Db) {
     let key = key_of(&node, guest, Purpose::Service).await.unwrap();
     hears(&node, &db, &GuestMerged { guest_id: guest, customer_id: ada }).await;
     assert_eq!(node.by_ids(&[key]).await.unwrap().len(), 1, "what was sealed still opens");
+    // Whoever had not heard of it seals for the guest.
+    let records = key_of(&node, guest, Purpose::Records).await.unwrap();
     node.erase(ada, false).await.unwrap();
     assert!(node.by_ids(&[key]).await.unwrap().is_empty());
+    assert_eq!(key_of(&node, guest, Purpose::Service).await, None, "and gets no other");
+    assert_eq!(node.by_ids(&[records]).await.unwrap().len(), 1);
+    node.erase(ada, true).await.unwrap();
+    assert!(node.by_ids(&[records]).await.unwrap().is_empty());
+}
 
-    let late = CustomerId::new();
-    let key = key_of(&node, late, Purpose::Service).await.unwrap();
-    hears(&node, &db, &GuestMerged { guest_id: late, customer_id: ada }).await;
-    assert!(node.by_ids(&[key]).await.unwrap().is_empty(), "the account was erased before");
+async fn who_was_erased_before_the_guest_was_heard_of_loses_their_keys_too(db: Db) {
+    let node = privacy(&db).await;
+    for with_records in [false, true] {
+        let (guest, unknown, ada) = (CustomerId::new(), CustomerId::new(), CustomerId::new());
+        let key = key_of(&node, guest, Purpose::Service).await.unwrap();
+        let records = key_of(&node, guest, Purpose::Records).await.unwrap();
+        node.erase(ada, with_records).await.unwrap();
+        for guest_id in [guest, unknown] {
+            hears(&node, &db, &GuestMerged { guest_id, customer_id: ada }).await;
+            assert_eq!(key_of(&node, guest_id, Purpose::Service).await, None);
+        }
+        assert!(node.by_ids(&[key]).await.unwrap().is_empty());
+        assert_eq!(node.by_ids(&[records]).await.unwrap().is_empty(), with_records);
+    }
 }
 
 async fn a_key_that_another_node_destroyed_is_not_found(db: Db) {
