@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::aead;
-use crate::sql::{Error, Result};
+use crate::sql::{Db, Error, Result, Sql};
 
 /// The form of what is sealed: `p1.<id of the key>.<nonce and what was sealed, in base64url>`.
 const FORM: &str = "p1";
@@ -58,6 +58,43 @@ pub fn seal(key: &PersonKey, place: &str, value: &impl Serialize) -> Result<Stri
     let sealed =
         aead::seal(&key.key, place.as_bytes(), &plain).ok_or_else(|| failed(&"too long"))?;
     Ok(format!("{FORM}.{}.{}", key.id.simple(), URL_SAFE_NO_PAD.encode(sealed)))
+}
+
+/// A statement that pages through a table in the order of an id, `$2` rows after `$1`, and answers that id and the
+/// beginning of what is sealed in a column, which says by which key.
+#[macro_export]
+macro_rules! sealed_after {
+    ($table:literal, $id:literal, $column:literal) => {
+        concat!(
+            "select ",
+            $id,
+            ", substr(",
+            $column,
+            ", 1, 35) from ",
+            $table,
+            " where ",
+            $id,
+            " > $1 and ",
+            $column,
+            " like 'p1.%' order by ",
+            $id,
+            " limit $2"
+        )
+    };
+}
+
+/// The keys that a page of rows names, and the id of its last row; None behind the last page.
+pub async fn keys_named(
+    db: &Db,
+    page: Sql,
+    after: Uuid,
+    limit: i64,
+) -> Result<Option<(Uuid, Vec<Uuid>)>> {
+    let rows: Vec<(Uuid, String)> = db.query(page).bind(after).bind(limit).all().await?;
+    let key = |(_, sealed): &(Uuid, String)| {
+        Uuid::try_parse(sealed.strip_prefix(FORM)?.strip_prefix('.')?).ok()
+    };
+    Ok(rows.last().map(|(last, _)| (*last, rows.iter().filter_map(key).collect())))
 }
 
 /// Whether a text is what [`seal`] answered.

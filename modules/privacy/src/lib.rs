@@ -11,6 +11,7 @@ mod react;
 mod store;
 mod verify;
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use kernel::id::CustomerId;
@@ -72,6 +73,15 @@ impl Privacy {
         tx.commit().await?;
         self.forget(&destroyed);
         Ok(())
+    }
+
+    /// Those of these keys that were never made here.
+    pub async fn lost(&self, keys: &[Uuid]) -> Result<HashSet<Uuid>, Error> {
+        let mut lost: HashSet<Uuid> = keys.iter().copied().collect();
+        for (known, _) in store::by_ids(self.db(), keys).await? {
+            lost.remove(&known);
+        }
+        Ok(lost)
     }
 
     /// Checks that every key can be unwrapped.
