@@ -1,12 +1,50 @@
 //! The keys of people, and the files that wrap them.
 
+use std::path::PathBuf;
+
 use platform::sql::Sql;
+use serde_json::json;
 
 use crate::support::{APPROVED, Customer, Engine, Shop, id_of, on_both_engines, product};
 
 on_both_engines![
+    a_start_that_is_refused_makes_no_file,
     a_lost_key_is_not_taken_for_an_erasure,
 ];
+
+const PASSWORD: &str = "correct horse battery";
+
+fn file(shop: &Shop, number: u16) -> PathBuf {
+    shop.folder.join(format!("keys/people-{number:04}.key"))
+}
+
+fn who(name: &str) -> serde_json::Value {
+    json!({"email": format!("{name}@example.com"), "password": PASSWORD})
+}
+
+async fn registered(shop: &Shop, name: &str) -> Customer {
+    let mut body = who(name);
+    body["name"] = json!(name);
+    assert_eq!(Customer::anyone(shop).post("/v1/auth/register", &body).await.status, 201);
+    Customer::anyone(shop).log_in(&who(name)).await.unwrap()
+}
+
+async fn a_start_that_is_refused_makes_no_file(engine: Engine) {
+    let Some(mut shop) = Shop::running(engine, &[product("LAMP-1", "20.00", 5)]) else { return };
+    registered(&shop, "Ada").await;
+    shop.stop();
+    let elsewhere = shop.folder.join("elsewhere.key");
+    std::fs::rename(file(&shop, 1), &elsewhere).unwrap();
+    for command in ["serve", "verify"] {
+        let refused = shop.run(&[command]);
+        let why = String::from_utf8_lossy(&refused.stderr);
+        assert!(!refused.status.success() && why.contains("people-*.key"), "{refused:?}");
+        assert!(!file(&shop, 1).exists(), "one would stand in the place of the right one");
+    }
+    std::fs::rename(&elsewhere, file(&shop, 1)).unwrap();
+    shop.start(&[]);
+    assert!(Customer::anyone(&shop).log_in(&who("Ada")).await.is_ok());
+}
 
 async fn a_lost_key_is_not_taken_for_an_erasure(engine: Engine) {
     let Some(mut shop) = Shop::running(engine, &[product("LAMP-1", "20.00", 5)]) else { return };

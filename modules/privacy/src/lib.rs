@@ -58,6 +58,11 @@ impl Privacy {
         Ok(privacy)
     }
 
+    /// Whether a database has keys, so that what wrapped them must be there.
+    pub async fn has_keys(db: &Db) -> Result<bool, Error> {
+        Ok(!store::live_after(db, Uuid::nil(), 1).await?.is_empty())
+    }
+
     /// What the module does with events: who is erased loses their keys, and who logs in takes along
     /// those of the guest they were.
     pub fn subscriptions(&self) -> Vec<Subscription> {

@@ -195,7 +195,9 @@ async fn a_key_that_another_node_destroyed_is_not_found(db: Db) {
 
 async fn keys_are_not_opened_with_what_did_not_wrap_them(db: Db) {
     assert!(opened(&db, 8).await.is_ok(), "there is none yet");
+    assert!(!Privacy::has_keys(&db).await.unwrap());
     key_of(&privacy(&db).await, CustomerId::new(), Purpose::Service).await.unwrap();
+    assert!(Privacy::has_keys(&db).await.unwrap());
     let refused = opened(&db, 8).await.err().unwrap();
     assert!(matches!(refused, privacy::Error::OtherKeys(_)), "{refused}");
     assert!(opened(&db, 7).await.is_ok());
