@@ -8,6 +8,7 @@ use serde_json::json;
 use crate::support::{APPROVED, Customer, Engine, Shop, id_of, on_both_engines, product};
 
 on_both_engines![
+    the_old_file_is_not_needed_after_a_rotation,
     a_start_that_is_refused_makes_no_file,
     a_lost_key_is_not_taken_for_an_erasure,
 ];
@@ -27,6 +28,28 @@ async fn registered(shop: &Shop, name: &str) -> Customer {
     body["name"] = json!(name);
     assert_eq!(Customer::anyone(shop).post("/v1/auth/register", &body).await.status, 201);
     Customer::anyone(shop).log_in(&who(name)).await.unwrap()
+}
+
+async fn the_old_file_is_not_needed_after_a_rotation(engine: Engine) {
+    let Some(mut shop) = Shop::running(engine, &[product("LAMP-1", "20.00", 5)]) else { return };
+    registered(&shop, "Ada").await;
+    let rotated = shop.run(&["customer", "rotate-keys", "--wrapping-key"]);
+    let told = String::from_utf8_lossy(&rotated.stdout);
+    assert!(rotated.status.success() && told.contains("people-0002.key"), "{rotated:?}");
+    std::fs::remove_file(file(&shop, 1)).unwrap();
+    // A node that runs has heard of the new file, ...
+    registered(&shop, "Bob").await;
+    shop.stop();
+    // ... and one that starts misses none.
+    shop.start(&[]);
+    for name in ["Ada", "Bob"] {
+        let me = Customer::anyone(&shop).log_in(&who(name)).await.unwrap();
+        assert_eq!(me.get("/v1/auth/me").await.body["name"], name);
+    }
+    assert!(!file(&shop, 1).exists());
+    let again = shop.run(&["customer", "rotate-keys"]);
+    assert!(String::from_utf8_lossy(&again.stdout).starts_with("0 keys"), "{again:?}");
+    shop.settle();
 }
 
 async fn a_start_that_is_refused_makes_no_file(engine: Engine) {

@@ -93,6 +93,21 @@ impl Privacy {
         Ok(Arc::new(PersonKey { id, key }))
     }
 
+    /// A key, wrapped by the newest key that wraps; None when it is already.
+    pub(crate) async fn wrapped_again(
+        &self,
+        id: Uuid,
+        wrapped: &[u8],
+    ) -> Result<Option<Vec<u8>>, Error> {
+        let failed = |source| Error::Wrapping { id, source };
+        if self.wrapping().is_newest(wrapped).await.map_err(failed)? {
+            return Ok(None);
+        }
+        let plain = self.unwrapped(id, wrapped).await?;
+        let again = self.wrapping().wrap(&wrapped_for(id), &plain.key).await;
+        again.map(Some).map_err(failed)
+    }
+
     async fn these(&self, ids: &[Uuid]) -> Result<Vec<Arc<PersonKey>>, Error> {
         let known = |id: &Uuid| self.0.at_hand.by_id.get(id);
         let mut keys: Vec<_> = ids.iter().filter_map(known).collect();

@@ -8,6 +8,7 @@
 mod error;
 mod keys;
 mod react;
+mod rotate;
 mod store;
 mod verify;
 
@@ -16,6 +17,7 @@ use std::sync::Arc;
 
 use kernel::id::CustomerId;
 use kernel::ports::{Keys, Purpose};
+use platform::audit::Actor;
 use platform::bus::Subscription;
 use platform::module::Schema;
 use platform::sql::{Db, Tx};
@@ -61,6 +63,12 @@ impl Privacy {
     /// Whether a database has keys, so that what wrapped them must be there.
     pub async fn has_keys(db: &Db) -> Result<bool, Error> {
         Ok(!store::live_after(db, Uuid::nil(), 1).await?.is_empty())
+    }
+
+    /// Wraps every key again that the newest key that wraps did not wrap. Answers how many those were; what was
+    /// cut short is gone on with by the next one.
+    pub async fn rotate(&self, actor: &Actor) -> Result<u64, Error> {
+        rotate::all(self, actor).await
     }
 
     /// What the module does with events: who is erased loses their keys, and who logs in takes along

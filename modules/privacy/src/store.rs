@@ -34,6 +34,13 @@ platform::statements! {
             and purpose = $2 and wrapped is not null returning id";
     IS_CLOSED = "select count(*) from person_key
                   where made_for = $1 and purpose = $2 and wrapped is null";
+    WRAP_AGAIN =
+        concat!(platform::json_rows!(),
+        "update person_key set wrapped = unhex(value->>'wrapped') from given
+          where id = unhex(value->>'id', '-') and wrapped is not null"),
+        "update person_key set wrapped = decode(w.wrapped, 'hex')
+           from jsonb_to_recordset($1) as w(id uuid, wrapped text)
+          where person_key.id = w.id and person_key.wrapped is not null";
     LIVE_AFTER = "select id, wrapped from person_key where wrapped is not null and id > $1
                    order by id limit $2";
 }
@@ -100,6 +107,13 @@ pub async fn is_closed(tx: &mut Tx, person: CustomerId, purpose: Purpose) -> Res
     let closed = tx.query(IS_CLOSED).bind(person.uuid()).bind(word(purpose));
     let (closed,): (i64,) = closed.one().await?;
     Ok(closed > 0)
+}
+
+/// Exchanges how keys are wrapped, and answers how many; not of those that were destroyed meanwhile.
+pub async fn wrap_again(tx: &mut Tx, wrapped: &[(Uuid, Vec<u8>)]) -> Result<u64> {
+    let row = |(id, wrapped): &(Uuid, Vec<u8>)| json!({"id": id, "wrapped": hex::encode(wrapped)});
+    let rows: Vec<_> = wrapped.iter().map(row).collect();
+    tx.query(WRAP_AGAIN).bind(Json(rows)).execute().await
 }
 
 /// Live keys after one, in the order of their ids.

@@ -187,6 +187,10 @@ impl Keys for LocalKeys {
         bytes.copy_from_slice(&opened);
         Ok(SecretBox::new(bytes))
     }
+
+    async fn is_newest(&self, wrapped: &[u8]) -> Result<bool, Unavailable> {
+        Ok(wrapped.starts_with(&self.newest()?.0.to_be_bytes()))
+    }
 }
 
 fn unavailable(refused: Refused) -> Unavailable {
@@ -227,6 +231,8 @@ mod tests {
         assert_eq!(&newest[..2], &[0, 2]);
         // A process that was started before reads the file when it needs it.
         assert!(before.unwrap("card", &newest).await.is_ok());
+        assert!(keys.is_newest(&newest).await.unwrap());
+        assert!(!keys.is_newest(&wrapped).await.unwrap());
         // A node that has not read the newest file says which one it lacks.
         std::fs::remove_file(files.file(2)).unwrap();
         let error =
