@@ -327,7 +327,12 @@ async fn kept_private(
     sealed: [&Db; 3],
 ) -> std::result::Result<Privacy, Failure> {
     make_folder(&settings.keys_folder())?;
-    let wrapping = LocalKeys::open(KeyFiles::people(&settings.keys_folder()))?;
+    let files = KeyFiles::people(&settings.keys_folder());
+    let wrapping = if Privacy::has_keys(&db).await? {
+        LocalKeys::open_again(files)?
+    } else {
+        LocalKeys::open(files)?
+    };
     let privacy = Privacy::open(db, Arc::new(wrapping)).await?;
     for db in sealed {
         db.keep_people(People::new(Arc::new(privacy.clone())));

@@ -1,6 +1,7 @@
 //! The shop's fsck: what each module can prove of itself, and what only holds across modules.
 
 mod journal;
+mod keyed;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -59,6 +60,7 @@ pub async fn verify(
         ("notary", sealed::verify(shop).await?),
         ("vault", vaulted(shop).await?),
         ("privacy", shop.privacy.verify().await?),
+        ("shop", vec![keyed::keyed(shop).await?]),
         ("events", bus::verify(&shop.bus, grace).await?),
     ];
     let named = modules

@@ -4,11 +4,16 @@ create table person_key (
     id           uuid        primary key,
     made_for     uuid        not null,
     purpose      text        not null check (purpose in ('service', 'records')),
-    person       uuid        not null, -- who it is about today: a guest may have logged in since
     wrapped      bytea,
     made_at      timestamptz not null,
     destroyed_at timestamptz,
     unique (made_for, purpose),
     check ((wrapped is null) = (destroyed_at is not null))
 );
-create index person_key_person on person_key (person);
+
+-- Guests who logged in. Their keys, also those that are made later, belong to the account and go with its.
+create table merged (
+    guest   uuid primary key,
+    account uuid not null
+);
+create index merged_account on merged (account);

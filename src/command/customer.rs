@@ -7,12 +7,13 @@ use clap::Subcommand;
 use kernel::id::CustomerId;
 use platform::audit::Actor;
 use platform::key_file;
+use vault::KeyFiles;
 
 use super::{Failure, say};
 use crate::app::Shop;
 use crate::settings::Settings;
 
-/// What to do with what is kept about a person.
+/// What to do with what is kept about people.
 #[derive(Debug, Subcommand)]
 pub(super) enum Customer {
     /// Everything that is kept about a person, as JSON for them to read
@@ -35,9 +36,16 @@ pub(super) enum Customer {
         #[arg(long)]
         for_good: bool,
     },
+    /// Wrap the keys of all people again by the newest file people-*.key: the older ones are needed for backups alone
+    /// then. What was cut short is gone on with
+    RotateKeys {
+        /// Make a new file first
+        #[arg(long)]
+        wrapping_key: bool,
+    },
 }
 
-/// Shows or erases what is kept about a person.
+/// Works on what is kept about people, and on their keys.
 pub(super) async fn customer(settings: Settings, what: Customer) -> Result<ExitCode, Failure> {
     let shop = Shop::beside(settings).await?;
     match what {
@@ -53,6 +61,15 @@ pub(super) async fn customer(settings: Settings, what: Customer) -> Result<ExitC
         Customer::Erase { who, with_records, for_good } => {
             let person = known(&shop, &who).await?;
             erase(&shop, person, with_records, for_good).await
+        }
+        Customer::RotateKeys { wrapping_key } => {
+            if wrapping_key {
+                let made = KeyFiles::people(&shop.settings.keys_folder()).add()?;
+                say(format!("made {}", made.display()));
+            }
+            let again = shop.privacy.rotate(&Actor::OPERATOR).await?;
+            say(format!("{again} keys are wrapped again, all by the newest file people-*.key"));
+            Ok(ExitCode::SUCCESS)
         }
     }
 }

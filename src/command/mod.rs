@@ -99,7 +99,7 @@ enum Command {
     /// Accounts of people who work in the shop
     #[command(subcommand)]
     Admin(account::Admin),
-    /// What is kept about a person: show it, or erase it
+    /// What is kept about a person: show it, or erase it; and the keys it is sealed under
     #[command(subcommand)]
     Customer(customer::Customer),
     /// The journal of the shop's money, and the tamper-evident log

@@ -84,7 +84,7 @@ fn erase(shop: &Shop, more: &[&str]) -> (bool, String) {
 async fn wrapped_keys(shop: &Shop) -> Vec<Vec<u8>> {
     let db = shop.database("privacy").await;
     let sql = "select wrapped from person_key where wrapped is not null and made_for in
-                   (select person from person_key where purpose = 'records')";
+                   (select made_for from person_key where purpose = 'records')";
     let keys: Vec<(Vec<u8>,)> = db.query(Sql::new(sql)).all().await.unwrap();
     db.close().await;
     keys.into_iter().map(|(key,)| key).collect()

@@ -33,6 +33,7 @@ mod ledger;
 mod letters;
 mod logged;
 mod parcels;
+mod people_keys;
 mod prices;
 mod promotions;
 mod proxied;

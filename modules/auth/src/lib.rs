@@ -50,6 +50,7 @@ use webauthn_rs::prelude::Webauthn;
 pub use error::{AccountError, Invalid, OpenError};
 pub use settings::{Issuer, Settings};
 pub use store::attempts::LOGIN_ATTEMPTS;
+pub use store::personal::SEALED;
 
 use access_token::AccessTokens;
 use authority::Authority;
@@ -84,6 +85,7 @@ pub const SCHEMA: Schema = Schema {
         store::factors::STATEMENTS,
         store::letters::STATEMENTS,
         store::passkeys::STATEMENTS,
+        store::personal::STATEMENTS,
         store::plain::STATEMENTS,
         store::roles::STATEMENTS,
         store::sessions::STATEMENTS,

@@ -59,6 +59,7 @@ pub use settings::{CarrierName, ExpectedTotal, GuestEmail, Settings, ShippingMet
 pub use store::balance::ORDER_REFUNDED;
 pub use store::books::{Brief, Sold, Units};
 pub use store::carrier::Carried;
+pub use store::personal::SEALED;
 pub use store::promotion::{PROMOTION_BUDGET, PROMOTION_CUSTOMER, PROMOTION_USES};
 pub use taxes::TaxTable;
 pub use usecase::import_taxes::{TaxesImported, TaxesRefused};

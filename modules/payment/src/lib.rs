@@ -59,7 +59,7 @@ pub use processor::{
 };
 pub use sandbox::{SANDBOX_SCHEMA, Sandbox};
 pub use settings::{CaptureAt, ProcessorName, Settings};
-pub use store::{CAPTURABLE, REFUNDABLE};
+pub use store::{CAPTURABLE, REFUNDABLE, SEALED};
 
 platform::migrations! {
     "payment": "0001_payment", "0002_several_payments", "0003_whole_life", "0004_challenge",

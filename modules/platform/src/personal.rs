@@ -1,8 +1,9 @@
 //! What is kept about people, sealed under keys that can be destroyed one by one.
 //!
 //! What is sealed says which key opens it, and opens in the place it was sealed for and nowhere else, so
-//! that one row's cannot stand in another's. When the key is gone the value is gone: whoever reads gets
-//! nothing and no error, since somebody who was erased is no accident.
+//! that one row's cannot stand in another's. When the key was destroyed the value is gone: whoever reads gets
+//! nothing and no error, since somebody who was erased is no accident. A key that is not there and was not
+//! destroyed is one: it was lost.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -11,14 +12,14 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use kernel::id::CustomerId;
-use kernel::ports::{PersonKey, PersonKeys, Purpose};
+use kernel::ports::{PersonKey, PersonKeys, PersonKeysError, Purpose};
 use secrecy::zeroize::Zeroizing;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::aead;
-use crate::sql::{Error, Result};
+use crate::sql::{Db, Error, Result, Sql};
 
 /// The form of what is sealed: `p1.<id of the key>.<nonce and what was sealed, in base64url>`.
 const FORM: &str = "p1";
@@ -59,6 +60,43 @@ pub fn seal(key: &PersonKey, place: &str, value: &impl Serialize) -> Result<Stri
     Ok(format!("{FORM}.{}.{}", key.id.simple(), URL_SAFE_NO_PAD.encode(sealed)))
 }
 
+/// A statement that pages through a table in the order of an id, `$2` rows after `$1`, and answers that id and the
+/// beginning of what is sealed in a column, which says by which key.
+#[macro_export]
+macro_rules! sealed_after {
+    ($table:literal, $id:literal, $column:literal) => {
+        concat!(
+            "select ",
+            $id,
+            ", substr(",
+            $column,
+            ", 1, 35) from ",
+            $table,
+            " where ",
+            $id,
+            " > $1 and ",
+            $column,
+            " like 'p1.%' order by ",
+            $id,
+            " limit $2"
+        )
+    };
+}
+
+/// The keys that a page of rows names, and the id of its last row; None behind the last page.
+pub async fn keys_named(
+    db: &Db,
+    page: Sql,
+    after: Uuid,
+    limit: i64,
+) -> Result<Option<(Uuid, Vec<Uuid>)>> {
+    let rows: Vec<(Uuid, String)> = db.query(page).bind(after).bind(limit).all().await?;
+    let key = |(_, sealed): &(Uuid, String)| {
+        Uuid::try_parse(sealed.strip_prefix(FORM)?.strip_prefix('.')?).ok()
+    };
+    Ok(rows.last().map(|(last, _)| (*last, rows.iter().filter_map(key).collect())))
+}
+
 /// Whether a text is what [`seal`] answered.
 pub fn is_sealed(text: &str) -> bool {
     parts(text).is_some()
@@ -76,7 +114,7 @@ impl People {
 
     /// The key that seals what is kept about a person from now on.
     pub async fn key(&self, person: CustomerId, purpose: Purpose) -> Result<Arc<PersonKey>> {
-        self.0.of(person, purpose).await.map_err(Error::Keys)?.ok_or(Error::Erased)
+        self.0.of(person, purpose).await.map_err(keys)?.ok_or(Error::Erased)
     }
 
     /// The keys of what is about to be opened.
@@ -87,7 +125,7 @@ impl People {
         if ids.is_empty() {
             return Ok(Ring(HashMap::new()));
         }
-        let keys = self.0.by_ids(&ids).await.map_err(Error::Keys)?;
+        let keys = self.0.by_ids(&ids).await.map_err(keys)?;
         Ok(Ring(keys.into_iter().map(|key| (key.id, key)).collect()))
     }
 
@@ -123,6 +161,10 @@ impl Ring {
     }
 }
 
+fn keys(error: impl Into<PersonKeysError>) -> Error {
+    Error::Keys(error.into())
+}
+
 fn parts(sealed: &str) -> Option<(Uuid, Vec<u8>)> {
     let (id, bytes) = sealed.strip_prefix(FORM)?.strip_prefix('.')?.split_once('.')?;
     Some((Uuid::try_parse(id).ok()?, URL_SAFE_NO_PAD.decode(bytes).ok()?))
@@ -155,6 +197,17 @@ mod tests {
         let refused = people.key(ada, Purpose::Service).await.err().unwrap();
         assert!(matches!(refused, Error::Erased));
         assert!(people.key(bob, Purpose::Service).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn a_lost_key_is_no_erasure() {
+        let before = People::new(Arc::new(TestKeys::default()));
+        let key = before.key(CustomerId::new(), Purpose::Service).await.unwrap();
+        let sealed = seal(&key, "order:1", &"12 St James's Square").unwrap();
+        let without = People::new(Arc::new(TestKeys::default()));
+        let lost = without.open("order:1", Kept::<String>::Sealed(sealed)).await.unwrap_err();
+        assert!(matches!(lost, Error::Keys(PersonKeysError::Unknown { id }) if id == key.id));
+        assert!(!lost.is_transient(), "to ask again does not help");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Why a key of somebody cannot be had.
 
-use kernel::ports::Unavailable;
+use kernel::ports::{PersonKeysError, Unavailable};
 use platform::sql;
 use uuid::Uuid;
 
@@ -16,6 +16,12 @@ pub enum Error {
          what is sealed opens with no others"
     )]
     OtherKeys(#[source] Box<Error>),
+    /// No such key was ever made here.
+    #[error("there is no key {id} of anybody")]
+    Unknown {
+        /// The key.
+        id: Uuid,
+    },
     /// What wraps keys did not wrap or unwrap one.
     #[error("the key {id} of somebody")]
     Wrapping {
@@ -25,6 +31,15 @@ pub enum Error {
         #[source]
         source: Unavailable,
     },
+}
+
+impl From<Error> for PersonKeysError {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Unknown { id } => Self::Unknown { id },
+            error => Self::Unavailable(error.into()),
+        }
+    }
 }
 
 impl From<Error> for Unavailable {

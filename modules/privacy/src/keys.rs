@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use kernel::id::{CustomerId, EventId};
-use kernel::ports::{DataKey, PersonKey, PersonKeys, Purpose, Unavailable};
+use kernel::ports::{DataKey, PersonKey, PersonKeys, PersonKeysError, Purpose, Unavailable};
 use moka::sync::Cache;
 use secrecy::SecretBox;
 use uuid::Uuid;
@@ -93,6 +93,21 @@ impl Privacy {
         Ok(Arc::new(PersonKey { id, key }))
     }
 
+    /// A key, wrapped by the newest key that wraps; None when it is already.
+    pub(crate) async fn wrapped_again(
+        &self,
+        id: Uuid,
+        wrapped: &[u8],
+    ) -> Result<Option<Vec<u8>>, Error> {
+        let failed = |source| Error::Wrapping { id, source };
+        if self.wrapping().is_newest(wrapped).await.map_err(failed)? {
+            return Ok(None);
+        }
+        let plain = self.unwrapped(id, wrapped).await?;
+        let again = self.wrapping().wrap(&wrapped_for(id), &plain.key).await;
+        again.map(Some).map_err(failed)
+    }
+
     async fn these(&self, ids: &[Uuid]) -> Result<Vec<Arc<PersonKey>>, Error> {
         let known = |id: &Uuid| self.0.at_hand.by_id.get(id);
         let mut keys: Vec<_> = ids.iter().filter_map(known).collect();
@@ -101,7 +116,13 @@ impl Privacy {
         }
         let has = |id: &Uuid| keys.iter().any(|key| key.id == *id);
         let others: Vec<Uuid> = ids.iter().copied().filter(|id| !has(id)).collect();
-        for (id, wrapped) in store::by_ids(self.db(), &others).await? {
+        let found = store::by_ids(self.db(), &others).await?;
+        if let Some(id) = others.into_iter().find(|id| !found.iter().any(|(known, _)| known == id))
+        {
+            return Err(Error::Unknown { id });
+        }
+        let live = found.into_iter().filter_map(|(id, wrapped)| Some((id, wrapped?)));
+        for (id, wrapped) in live {
             let key = self.unwrapped(id, &wrapped).await?;
             self.0.at_hand.by_id.insert(id, key.clone());
             keys.push(key);
@@ -120,7 +141,7 @@ impl PersonKeys for Privacy {
         Ok(self.own(person, purpose).await?)
     }
 
-    async fn by_ids(&self, ids: &[Uuid]) -> Result<Vec<Arc<PersonKey>>, Unavailable> {
+    async fn by_ids(&self, ids: &[Uuid]) -> Result<Vec<Arc<PersonKey>>, PersonKeysError> {
         Ok(self.these(ids).await?)
     }
 }

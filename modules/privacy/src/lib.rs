@@ -8,13 +8,16 @@
 mod error;
 mod keys;
 mod react;
+mod rotate;
 mod store;
 mod verify;
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
-use kernel::id::{CustomerId, EventId};
+use kernel::id::CustomerId;
 use kernel::ports::{Keys, Purpose};
+use platform::audit::Actor;
 use platform::bus::Subscription;
 use platform::module::Schema;
 use platform::sql::{Db, Tx};
@@ -57,6 +60,17 @@ impl Privacy {
         Ok(privacy)
     }
 
+    /// Whether a database has keys, so that what wrapped them must be there.
+    pub async fn has_keys(db: &Db) -> Result<bool, Error> {
+        Ok(!store::live_after(db, Uuid::nil(), 1).await?.is_empty())
+    }
+
+    /// Wraps every key again that the newest key that wraps did not wrap. Answers how many those were; what was
+    /// cut short is gone on with by the next one.
+    pub async fn rotate(&self, actor: &Actor) -> Result<u64, Error> {
+        rotate::all(self, actor).await
+    }
+
     /// What the module does with events: who is erased loses their keys, and who logs in takes along
     /// those of the guest they were.
     pub fn subscriptions(&self) -> Vec<Subscription> {
@@ -74,6 +88,15 @@ impl Privacy {
         Ok(())
     }
 
+    /// Those of these keys that were never made here.
+    pub async fn lost(&self, keys: &[Uuid]) -> Result<HashSet<Uuid>, Error> {
+        let mut lost: HashSet<Uuid> = keys.iter().copied().collect();
+        for (known, _) in store::by_ids(self.db(), keys).await? {
+            lost.remove(&known);
+        }
+        Ok(lost)
+    }
+
     /// Checks that every key can be unwrapped.
     pub async fn verify(&self) -> Result<Vec<Check>, Error> {
         verify::all(self).await
@@ -85,11 +108,29 @@ impl Privacy {
         person: CustomerId,
         with_records: bool,
     ) -> Result<Vec<Uuid>, Error> {
+        let mut people = store::guests(tx, person).await?;
+        people.push(person);
+        let mut destroyed = store::destroy(tx, &people, Purpose::Service).await?;
+        if with_records {
+            destroyed.extend(store::destroy(tx, &people, Purpose::Records).await?);
+        }
+        Ok(destroyed)
+    }
+
+    /// Makes what is sealed for a guest go with an account, at once where the account was erased before this was
+    /// heard of.
+    async fn merge_in(
+        &self,
+        tx: &mut Tx,
+        guest: CustomerId,
+        account: CustomerId,
+    ) -> Result<Vec<Uuid>, Error> {
+        store::merge(tx, guest, account).await?;
         let mut destroyed = Vec::new();
-        let purposes = [(Purpose::Service, true), (Purpose::Records, with_records)];
-        for (purpose, _) in purposes.into_iter().filter(|(_, is_wanted)| *is_wanted) {
-            let closing = EventId::new().uuid();
-            destroyed.extend(store::destroy(tx, closing, person, purpose).await?);
+        for purpose in [Purpose::Service, Purpose::Records] {
+            if store::is_closed(tx, account, purpose).await? {
+                destroyed.extend(store::destroy(tx, &[guest], purpose).await?);
+            }
         }
         Ok(destroyed)
     }

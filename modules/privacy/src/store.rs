@@ -1,28 +1,46 @@
 //! Statements over keys of people.
 
-use kernel::id::CustomerId;
+use kernel::id::{CustomerId, EventId};
 use kernel::ports::Purpose;
 use platform::sql::{Db, Json, Result, Tx};
+use serde_json::json;
 use uuid::Uuid;
 
 platform::statements! {
     OWN = "select id, wrapped from person_key where made_for = $1 and purpose = $2";
-    INSERT = "insert into person_key (id, made_for, purpose, person, wrapped, made_at)
-              values ($1, $2, $3, $2, $4, $5) on conflict (made_for, purpose) do nothing";
+    INSERT = "insert into person_key (id, made_for, purpose, wrapped, made_at)
+              values ($1, $2, $3, $4, $5) on conflict (made_for, purpose) do nothing";
     BY_IDS =
         "select id, wrapped from person_key
-          where id in (select unhex(value, '-') from json_each($1)) and wrapped is not null",
+          where id in (select unhex(value, '-') from json_each($1))",
         "select id, wrapped from person_key
-          where id in (select cast(value as uuid) from jsonb_array_elements_text($1))
-            and wrapped is not null";
-    HAND_OVER = "update person_key set person = $2 where person = $1";
-    /// That nothing is sealed for somebody any more, also when nothing ever was.
-    CLOSE = "insert into person_key (id, made_for, purpose, person, made_at, destroyed_at)
-             values ($1, $2, $3, $2, $4, $4) on conflict (made_for, purpose) do nothing";
-    DESTROY = "update person_key set wrapped = null, destroyed_at = $3
-                where person = $1 and purpose = $2 and wrapped is not null returning id";
-    IS_ERASED = "select count(*) from person_key
-                  where made_for = $1 and purpose = 'service' and wrapped is null";
+          where id in (select cast(value as uuid) from jsonb_array_elements_text($1))";
+    MERGE = "insert into merged (guest, account) values ($1, $2) on conflict (guest) do nothing";
+    GUESTS = "select guest from merged where account = $1 order by guest";
+    /// That nothing is sealed for them any more, also when nothing ever was.
+    CLOSE =
+        "insert into person_key (id, made_for, purpose, made_at, destroyed_at)
+         select unhex(value->>'id', '-'), unhex(value->>'person', '-'), $2, $3, $3
+           from json_each($1) where true on conflict (made_for, purpose) do nothing",
+        "insert into person_key (id, made_for, purpose, made_at, destroyed_at)
+         select c.id, c.person, $2, $3, $3 from jsonb_to_recordset($1) as c(id uuid, person uuid)
+             on conflict (made_for, purpose) do nothing";
+    DESTROY =
+        "update person_key set wrapped = null, destroyed_at = $3
+          where made_for in (select unhex(value, '-') from json_each($1))
+            and purpose = $2 and wrapped is not null returning id",
+        "update person_key set wrapped = null, destroyed_at = $3
+          where made_for in (select cast(value as uuid) from jsonb_array_elements_text($1))
+            and purpose = $2 and wrapped is not null returning id";
+    IS_CLOSED = "select count(*) from person_key
+                  where made_for = $1 and purpose = $2 and wrapped is null";
+    WRAP_AGAIN =
+        concat!(platform::json_rows!(),
+        "update person_key set wrapped = unhex(value->>'wrapped') from given
+          where id = unhex(value->>'id', '-') and wrapped is not null"),
+        "update person_key set wrapped = decode(w.wrapped, 'hex')
+           from jsonb_to_recordset($1) as w(id uuid, wrapped text)
+          where person_key.id = w.id and person_key.wrapped is not null";
     LIVE_AFTER = "select id, wrapped from person_key where wrapped is not null and id > $1
                    order by id limit $2";
 }
@@ -55,35 +73,47 @@ pub async fn insert(
     query.bind(wrapped).bind(now).execute().await.map(drop)
 }
 
-/// The live ones of these keys.
-pub async fn by_ids(db: &Db, ids: &[Uuid]) -> Result<Vec<(Uuid, Vec<u8>)>> {
+/// Those of these keys that were ever made.
+pub async fn by_ids(db: &Db, ids: &[Uuid]) -> Result<Vec<Wrapped>> {
     db.query(BY_IDS).bind(Json(ids)).all().await
 }
 
-/// Makes the keys of somebody those of somebody else.
-pub async fn hand_over(tx: &mut Tx, from: CustomerId, to: CustomerId) -> Result<()> {
-    tx.query(HAND_OVER).bind(from.uuid()).bind(to.uuid()).execute().await.map(drop)
+/// Notes that a guest logged in to an account.
+pub async fn merge(tx: &mut Tx, guest: CustomerId, account: CustomerId) -> Result<()> {
+    tx.query(MERGE).bind(guest.uuid()).bind(account.uuid()).execute().await.map(drop)
 }
 
-/// Destroys the keys of somebody for a purpose, and answers which; none is made for them any more.
-pub async fn destroy(
-    tx: &mut Tx,
-    closing: Uuid,
-    person: CustomerId,
-    purpose: Purpose,
-) -> Result<Vec<Uuid>> {
+/// The guests who logged in to an account.
+pub async fn guests(tx: &mut Tx, account: CustomerId) -> Result<Vec<CustomerId>> {
+    let guests: Vec<(Uuid,)> = tx.query(GUESTS).bind(account.uuid()).all().await?;
+    Ok(guests.into_iter().map(|(guest,)| guest.into()).collect())
+}
+
+/// Destroys the keys that were made for these people for a purpose, and answers which; none is made for
+/// them any more.
+pub async fn destroy(tx: &mut Tx, people: &[CustomerId], purpose: Purpose) -> Result<Vec<Uuid>> {
     let now = tx.now();
-    let close = tx.query(CLOSE).bind(closing).bind(person.uuid()).bind(word(purpose));
-    close.bind(now).execute().await?;
-    let destroyed = tx.query(DESTROY).bind(person.uuid()).bind(word(purpose)).bind(now);
+    let row = |person: &CustomerId| json!({"id": EventId::new(), "person": person});
+    let rows: Vec<_> = people.iter().map(row).collect();
+    let close = tx.query(CLOSE).bind(Json(rows)).bind(word(purpose)).bind(now);
+    close.execute().await?;
+    let destroyed = tx.query(DESTROY).bind(Json(people)).bind(word(purpose)).bind(now);
     let destroyed: Vec<(Uuid,)> = destroyed.all().await?;
     Ok(destroyed.into_iter().map(|(id,)| id).collect())
 }
 
-/// Whether somebody was erased.
-pub async fn is_erased(tx: &mut Tx, person: CustomerId) -> Result<bool> {
-    let (closed,): (i64,) = tx.query(IS_ERASED).bind(person.uuid()).one().await?;
+/// Whether nothing is sealed for somebody for this purpose any more.
+pub async fn is_closed(tx: &mut Tx, person: CustomerId, purpose: Purpose) -> Result<bool> {
+    let closed = tx.query(IS_CLOSED).bind(person.uuid()).bind(word(purpose));
+    let (closed,): (i64,) = closed.one().await?;
     Ok(closed > 0)
+}
+
+/// Exchanges how keys are wrapped, and answers how many; not of those that were destroyed meanwhile.
+pub async fn wrap_again(tx: &mut Tx, wrapped: &[(Uuid, Vec<u8>)]) -> Result<u64> {
+    let row = |(id, wrapped): &(Uuid, Vec<u8>)| json!({"id": id, "wrapped": hex::encode(wrapped)});
+    let rows: Vec<_> = wrapped.iter().map(row).collect();
+    tx.query(WRAP_AGAIN).bind(Json(rows)).execute().await
 }
 
 /// Live keys after one, in the order of their ids.

@@ -1,6 +1,8 @@
 //! Keys that wrap keys, in files of this machine: `vault-0001.key`, `vault-0002.key`, ... The newest wraps,
-//! the older ones still unwrap. Whoever has the files and the database has what is sealed: keep them apart.
+//! the older ones still unwrap, and may go when they wrap nothing any more. Whoever has the files and the
+//! database has what is sealed: keep them apart.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -25,6 +27,9 @@ pub enum LocalKeysError {
         #[source]
         source: std::io::Error,
     },
+    /// There is none, and what is wrapped opens with those alone that wrapped it.
+    #[error("there is no key file {0}, and there are keys that such files wrapped: put them back")]
+    Missing(String),
     /// One holds something else than 32 bytes in hex.
     #[error("the key file {0} does not hold 32 bytes in hex")]
     Content(PathBuf),
@@ -41,7 +46,7 @@ enum Refused {
     NotWrapped,
 }
 
-/// Files of one name in a folder, numbered from 1 without a gap.
+/// Files of one name in a folder, numbered from 1.
 #[derive(Clone)]
 pub struct KeyFiles {
     folder: PathBuf,
@@ -61,46 +66,79 @@ impl KeyFiles {
 
     /// Whether there are any.
     pub fn exist(&self) -> bool {
-        self.file(1).exists()
+        self.numbers().is_ok_and(|numbers| !numbers.is_empty())
     }
 
     /// Makes the file that wraps from now on. What was wrapped before is still unwrapped.
     pub fn add(&self) -> Result<PathBuf, LocalKeysError> {
-        let made = self.read_all()?.len() + 1;
-        let next = self.file(u16::try_from(made).unwrap_or(u16::MAX));
+        let newest = self.numbers()?.last().copied().unwrap_or_default();
+        let next = self.file(newest.saturating_add(1));
         read(&next, true)?;
         Ok(next)
     }
 
-    fn read_all(&self) -> Result<Vec<Arc<DataKey>>, LocalKeysError> {
-        let files = (1..=u16::MAX).map(|number| self.file(number));
-        let there = files.take_while(|file| file.exists());
-        there.map(|file| read(&file, false).map(Arc::new)).collect()
+    fn read_all(&self) -> Result<BTreeMap<u16, Arc<DataKey>>, LocalKeysError> {
+        let numbers = self.numbers()?.into_iter();
+        numbers.map(|number| Ok((number, Arc::new(read(&self.file(number), false)?)))).collect()
+    }
+
+    fn numbers(&self) -> Result<BTreeSet<u16>, LocalKeysError> {
+        let failed = |source| LocalKeysError::File { file: self.folder.clone(), source };
+        let mut numbers = BTreeSet::new();
+        for entry in std::fs::read_dir(&self.folder).map_err(failed)? {
+            let name = entry.map_err(failed)?.file_name();
+            numbers.extend(name.to_str().and_then(|name| self.number(name)));
+        }
+        Ok(numbers)
+    }
+
+    fn number(&self, file_name: &str) -> Option<u16> {
+        let number = file_name.strip_prefix(self.name)?.strip_prefix('-')?.strip_suffix(".key")?;
+        number.parse().ok().filter(|number| self.file_name(*number) == file_name)
+    }
+
+    /// What all of them are called.
+    fn all(&self) -> String {
+        self.folder.join(format!("{}-*.key", self.name)).display().to_string()
+    }
+
+    fn file_name(&self, number: u16) -> String {
+        format!("{}-{number:04}.key", self.name)
     }
 
     fn file(&self, number: u16) -> PathBuf {
-        self.folder.join(format!("{}-{number:04}.key", self.name))
+        self.folder.join(self.file_name(number))
     }
 }
 
 /// The keys in files. A file that another process has made is read when it is first needed.
 pub struct LocalKeys {
     files: KeyFiles,
-    /// By their numbers, from 1, without a gap.
-    keys: RwLock<Vec<Arc<DataKey>>>,
+    /// By their numbers.
+    keys: RwLock<BTreeMap<u16, Arc<DataKey>>>,
 }
 
 impl LocalKeys {
     /// Reads the files, and makes the first when there is none.
     pub fn open(files: KeyFiles) -> Result<Self, LocalKeysError> {
-        read(&files.file(1), true)?;
+        if !files.exist() {
+            read(&files.file(1), true)?;
+        }
+        Self::open_again(files)
+    }
+
+    /// Reads the files that have wrapped keys before: there must be some.
+    pub fn open_again(files: KeyFiles) -> Result<Self, LocalKeysError> {
+        if !files.exist() {
+            return Err(LocalKeysError::Missing(files.all()));
+        }
         let keys = RwLock::new(files.read_all()?);
         Ok(Self { files, keys })
     }
 
     fn known(&self, number: u16) -> Option<Arc<DataKey>> {
         let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
-        usize::from(number).checked_sub(1).and_then(|at| keys.get(at).cloned())
+        keys.get(&number).cloned()
     }
 
     fn key(&self, number: u16) -> Result<Arc<DataKey>, Unavailable> {
@@ -114,16 +152,17 @@ impl LocalKeys {
 
     /// The newest file there is, whoever made it, with its number. Keys are wrapped rarely.
     fn newest(&self) -> Result<(u16, Arc<DataKey>), Unavailable> {
-        let number = u16::try_from(self.read_again()?).unwrap_or(u16::MAX);
-        Ok((number, self.key(number)?))
+        self.read_again()?;
+        let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
+        let newest = keys.last_key_value().map(|(number, key)| (*number, key.clone()));
+        newest.ok_or_else(|| unavailable(Refused::Missing(self.files.all())))
     }
 
-    fn read_again(&self) -> Result<usize, Unavailable> {
+    fn read_again(&self) -> Result<(), Unavailable> {
         let all = self.files.read_all();
         let all = all.map_err(|error| Unavailable::new("the folder of keys", error))?;
-        let count = all.len();
         *self.keys.write().unwrap_or_else(PoisonError::into_inner) = all;
-        Ok(count)
+        Ok(())
     }
 }
 
@@ -147,6 +186,10 @@ impl Keys for LocalKeys {
         }
         bytes.copy_from_slice(&opened);
         Ok(SecretBox::new(bytes))
+    }
+
+    async fn is_newest(&self, wrapped: &[u8]) -> Result<bool, Unavailable> {
+        Ok(wrapped.starts_with(&self.newest()?.0.to_be_bytes()))
     }
 }
 
@@ -188,11 +231,40 @@ mod tests {
         assert_eq!(&newest[..2], &[0, 2]);
         // A process that was started before reads the file when it needs it.
         assert!(before.unwrap("card", &newest).await.is_ok());
+        assert!(keys.is_newest(&newest).await.unwrap());
+        assert!(!keys.is_newest(&wrapped).await.unwrap());
         // A node that has not read the newest file says which one it lacks.
         std::fs::remove_file(files.file(2)).unwrap();
         let error =
             LocalKeys::open(files.clone()).unwrap().unwrap("card", &newest).await.unwrap_err();
         assert!(error.source.to_string().contains("vault-0002.key"));
+    }
+
+    #[tokio::test]
+    async fn a_file_that_wraps_nothing_any_more_may_go() {
+        let files = KeyFiles::vault(&platform::testing::folder());
+        let old = LocalKeys::open(files.clone()).unwrap().wrap("card", &key()).await.unwrap();
+        files.add().unwrap();
+        std::fs::write(files.folder.join("vault-9.key"), "of somebody else").unwrap();
+        let keys = LocalKeys::open(files.clone()).unwrap();
+        let new = keys.wrap("card", &key()).await.unwrap();
+        std::fs::remove_file(files.file(1)).unwrap();
+        let keys = LocalKeys::open(files.clone()).unwrap();
+        assert!(!files.file(1).exists(), "and is not made anew");
+        assert!(keys.unwrap("card", &new).await.is_ok());
+        let error = keys.unwrap("card", &old).await.unwrap_err();
+        assert!(error.source.to_string().contains("vault-0001.key"));
+        assert_eq!(files.add().unwrap(), files.file(3));
+    }
+
+    #[test]
+    fn files_that_wrapped_keys_before_are_not_made_anew() {
+        let files = KeyFiles::people(&platform::testing::folder());
+        let missing = LocalKeys::open_again(files.clone());
+        assert!(matches!(missing, Err(LocalKeysError::Missing(all)) if all == files.all()));
+        assert!(!files.exist());
+        LocalKeys::open(files.clone()).unwrap();
+        assert!(LocalKeys::open_again(files).is_ok());
     }
 
     #[tokio::test]

@@ -206,6 +206,32 @@ pub const WOUNDS: &[(&str, &str, &str)] = &[
         "update person_key set wrapped = x'00' where id > (select min(id) from person_key)",
         "a key of somebody can be unwrapped",
     ),
+    ("privacy", "delete from person_key", "key of whatever is sealed about people is there"),
+    (
+        "auth",
+        "update customer set personal = 'p1.' || lower(hex(randomblob(16))) || substr(personal, 36)
+          where personal like 'p1.%'",
+        "key of whatever is sealed about people is there",
+    ),
+    (
+        "order",
+        "update orders set personal = 'p1.' || lower(hex(randomblob(16))) || substr(personal, 36)",
+        "key of whatever is sealed about people is there",
+    ),
+    (
+        "order",
+        "drop trigger invoice_is_never_changed;
+         update invoice
+            set content = json_quote('p1.' || lower(hex(randomblob(16))) || substr(content->>'$', 36))",
+        "key of whatever is sealed about people is there",
+    ),
+    (
+        "payment",
+        "update payment
+            set card_sealed = 'p1.' || lower(hex(randomblob(16))) || substr(card_sealed, 36)
+          where card_sealed is not null",
+        "key of whatever is sealed about people is there",
+    ),
     (
         "payment",
         "delete from outbox where seq = (select max(seq) from outbox)",

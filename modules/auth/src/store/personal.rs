@@ -2,9 +2,19 @@
 
 use kernel::id::{CustomerId, LetterId, PasskeyId, SessionId};
 use platform::personal::Ring;
-use platform::sql::Result;
+use platform::sql::{Result, Sql};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+
+platform::statements! {
+    SEALED_ACCOUNTS = platform::sealed_after!("customer", "id", "personal");
+    SEALED_LETTERS = platform::sealed_after!("letter", "id", "address");
+    SEALED_PASSKEYS = platform::sealed_after!("passkey", "id", "name");
+    SEALED_SESSIONS = platform::sealed_after!("session", "id", "device");
+}
+
+/// Everything that is sealed, page by page.
+pub const SEALED: &[Sql] = &[SEALED_ACCOUNTS, SEALED_LETTERS, SEALED_PASSKEYS, SEALED_SESSIONS];
 
 /// What stands in the place of what was erased.
 pub(crate) const ERASED: &str = "erased";

@@ -15,4 +15,7 @@ pub trait Keys: Send + Sync {
 
     /// The key that was wrapped for this purpose; for another, or changed, it is refused.
     async fn unwrap(&self, purpose: &str, wrapped: &[u8]) -> Result<DataKey, Unavailable>;
+
+    /// Whether the newest key wrapped it, so that it needs no older one.
+    async fn is_newest(&self, wrapped: &[u8]) -> Result<bool, Unavailable>;
 }

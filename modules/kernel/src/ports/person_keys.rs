@@ -23,6 +23,20 @@ pub enum Purpose {
     Records,
 }
 
+/// Why keys of people were not told.
+#[derive(Debug, thiserror::Error)]
+pub enum PersonKeysError {
+    /// They could not be asked for.
+    #[error(transparent)]
+    Unavailable(#[from] Unavailable),
+    /// Nobody destroyed it, and it is not there: it was lost.
+    #[error("the key {id} of somebody is lost: it is not there, and nobody destroyed it")]
+    Unknown {
+        /// The key.
+        id: Uuid,
+    },
+}
+
 /// Keys of people. What is sealed under one is gone for good when the key is destroyed, in every copy and
 /// backup.
 #[async_trait]
@@ -35,6 +49,7 @@ pub trait PersonKeys: Send + Sync {
         purpose: Purpose,
     ) -> Result<Option<Arc<PersonKey>>, Unavailable>;
 
-    /// The keys of these ids that are not destroyed.
-    async fn by_ids(&self, ids: &[Uuid]) -> Result<Vec<Arc<PersonKey>>, Unavailable>;
+    /// The keys of these ids that are not destroyed. One that was never made is an error, so that a key that
+    /// was lost is not taken for somebody's erasure.
+    async fn by_ids(&self, ids: &[Uuid]) -> Result<Vec<Arc<PersonKey>>, PersonKeysError>;
 }

@@ -6,7 +6,7 @@ use kernel::id::{CustomerId, OrderId};
 use kernel::ports::{PersonKey, Purpose};
 use kernel::{Address, Timestamp};
 use platform::personal::{self, Ring};
-use platform::sql::{Db, Json, Result, Tx};
+use platform::sql::{Db, Json, Result, Sql, Tx};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -55,7 +55,15 @@ platform::statements! {
     DROP_SAVED_LINES = "delete from saved_cart_line
                          where saved_cart_id in (select id from saved_cart where owner = $1)";
     DROP_SAVED = "delete from saved_cart where owner = $1";
+    SEALED_ORDERS = platform::sealed_after!("orders", "id", "personal");
+    SEALED_INVOICES =
+        platform::sealed_after!("invoice", "order_id", "content->>'$'"),
+        platform::sealed_after!("invoice", "order_id", "content #>> '{}'");
 }
+
+/// What is sealed and kept, page by page. What sagas and stored answers have is sealed under the keys of their
+/// orders, and goes.
+pub const SEALED: &[Sql] = &[SEALED_ORDERS, SEALED_INVOICES];
 
 /// What stands in the place of what was erased.
 pub const ERASED: &str = "erased";

@@ -47,8 +47,8 @@ pub use operations::{
 };
 
 pub use personal::{
-    STATEMENTS as PERSONAL, adopt, erase, evidence as kept_evidence, key, of_customer, open,
-    open_answer, seal, seal_body,
+    SEALED, STATEMENTS as PERSONAL, adopt, erase, evidence as kept_evidence, key, of_customer,
+    open, open_answer, seal, seal_body,
 };
 
 use row::PaymentRow;

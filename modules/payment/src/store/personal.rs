@@ -6,7 +6,7 @@ use kernel::id::{CustomerId, PaymentId};
 use kernel::ports::{PersonKey, Purpose};
 use platform::idempotency::{self, Answer, Key};
 use platform::personal::{self, Kept};
-use platform::sql::{Db, Error, Result, Tx};
+use platform::sql::{Db, Error, Result, Sql, Tx};
 
 use super::{PaymentRow, each};
 use crate::domain::dispute::Dispute;
@@ -30,7 +30,12 @@ platform::statements! {
     ERASE = "update payment set card_brand = null, card_last4 = null, card_sealed = 'erased',
                     decline_detail = case when decline_detail is not null then 'erased' end
               where customer_id = $1";
+    SEALED_CARDS = platform::sealed_after!("payment", "id", "card_sealed");
+    SEALED_EVIDENCE = platform::sealed_after!("dispute", "id", "evidence_sealed");
 }
+
+/// Everything that is sealed and kept, page by page.
+pub const SEALED: &[Sql] = &[SEALED_CARDS, SEALED_EVIDENCE];
 
 /// What stands in the place of what was erased.
 const ERASED: &str = "erased";

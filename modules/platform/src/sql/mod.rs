@@ -30,6 +30,8 @@ pub use query::Query;
 pub use unit::Tx;
 pub use value::{Cell, Column, Json, Param, Record, Row, spell};
 
+use kernel::ports::PersonKeysError;
+
 /// The engine behind a [`Db`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Engine {
@@ -95,9 +97,9 @@ pub enum Error {
     /// The database was closed, because the program stops.
     #[error("storage: closed")]
     Closed,
-    /// The keys of people could not be asked.
+    /// The keys of people could not be asked, or one of them is lost.
     #[error("storage: the keys of people")]
-    Keys(#[source] kernel::ports::Unavailable),
+    Keys(#[source] PersonKeysError),
     /// It is about somebody who was erased, and whose keys are destroyed.
     #[error("storage: the person was erased")]
     Erased,
@@ -148,7 +150,8 @@ impl Error {
     /// may succeed later.
     pub fn is_transient(&self) -> bool {
         match self {
-            Self::Busy | Self::Closed | Self::NotDurable | Self::Aborted(_) | Self::Keys(_) => true,
+            Self::Busy | Self::Closed | Self::NotDurable | Self::Aborted(_) => true,
+            Self::Keys(error) => matches!(error, PersonKeysError::Unavailable(_)),
             Self::Engine { source: Driver::Sqlite(error), .. } => sqlite::is_transient(error),
             Self::Engine { source: Driver::Postgres(error), .. } => match error {
                 sqlx::Error::Database(error) => {

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use kernel::id::{CustomerId, EventId};
-use kernel::ports::{PersonKey, PersonKeys, Purpose, Unavailable};
+use kernel::ports::{PersonKey, PersonKeys, PersonKeysError, Purpose, Unavailable};
 use secrecy::SecretBox;
 use uuid::Uuid;
 
@@ -17,13 +17,15 @@ pub struct TestKeys(Mutex<State>);
 struct State {
     keys: HashMap<(CustomerId, Purpose), Arc<PersonKey>>,
     erased: HashSet<CustomerId>,
+    destroyed: HashSet<Uuid>,
 }
 
 impl TestKeys {
     /// Destroys what a person is served by.
     pub fn destroy(&self, person: CustomerId) {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        state.keys.remove(&(person, Purpose::Service));
+        let gone = state.keys.remove(&(person, Purpose::Service));
+        state.destroyed.extend(gone.map(|key| key.id));
         state.erased.insert(person);
     }
 }
@@ -46,8 +48,15 @@ impl PersonKeys for TestKeys {
         Ok(Some(state.keys.entry((person, purpose)).or_insert_with(fresh).clone()))
     }
 
-    async fn by_ids(&self, ids: &[Uuid]) -> Result<Vec<Arc<PersonKey>>, Unavailable> {
+    async fn by_ids(&self, ids: &[Uuid]) -> Result<Vec<Arc<PersonKey>>, PersonKeysError> {
         let state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        Ok(state.keys.values().filter(|key| ids.contains(&key.id)).cloned().collect())
+        let live: Vec<_> =
+            state.keys.values().filter(|key| ids.contains(&key.id)).cloned().collect();
+        let is_known =
+            |id: &Uuid| state.destroyed.contains(id) || live.iter().any(|key| key.id == *id);
+        match ids.iter().find(|id| !is_known(id)) {
+            Some(id) => Err(PersonKeysError::Unknown { id: *id }),
+            None => Ok(live),
+        }
     }
 }

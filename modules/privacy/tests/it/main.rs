@@ -7,8 +7,9 @@ use async_trait::async_trait;
 use kernel::Event;
 use kernel::events::{CustomerErased, GuestMerged};
 use kernel::id::CustomerId;
-use kernel::ports::{DataKey, Keys, PersonKeys, Purpose, Unavailable};
+use kernel::ports::{DataKey, Keys, PersonKeys, PersonKeysError, Purpose, Unavailable};
 use platform::aead;
+use platform::audit::Actor;
 use platform::bus::Handler;
 use platform::sql::{Db, Sql};
 use platform::testing::told;
@@ -19,36 +20,54 @@ use uuid::Uuid;
 platform::on_both_engines!(privacy::SCHEMA =>
     every_statement_prepares,
     somebody_has_one_key_whoever_asks,
+    a_lost_key_is_not_a_destroyed_one,
     a_key_lies_here_wrapped_for_its_row_alone,
     whoever_is_erased_loses_the_key_and_gets_no_other,
     what_the_law_wants_kept_outlives_the_erasure,
     a_guest_s_key_goes_with_the_account,
+    who_was_erased_before_the_guest_was_heard_of_loses_their_keys_too,
     a_key_that_another_node_destroyed_is_not_found,
     keys_are_not_opened_with_what_did_not_wrap_them,
+    what_wrapped_before_is_not_needed_after_a_rotation,
 );
 
-/// What wraps, in memory.
-struct Wrapping(DataKey);
+/// More than are wrapped again with one commit.
+const KEYS: u64 = 600;
+
+/// What wraps, in memory: keys that are one byte many times, of which the last wraps.
+struct Wrapping(Vec<u8>);
+
+fn wrapping(byte: u8) -> DataKey {
+    SecretBox::new(Box::new([byte; 32]))
+}
 
 #[async_trait]
 impl Keys for Wrapping {
     async fn wrap(&self, purpose: &str, key: &DataKey) -> Result<Vec<u8>, Unavailable> {
-        Ok(aead::seal(&self.0, purpose.as_bytes(), key.expose_secret()).unwrap())
+        let newest = *self.0.last().unwrap();
+        let wrapped = aead::seal(&wrapping(newest), purpose.as_bytes(), key.expose_secret());
+        Ok([&[newest], wrapped.unwrap().as_slice()].concat())
     }
 
     async fn unwrap(&self, purpose: &str, wrapped: &[u8]) -> Result<DataKey, Unavailable> {
-        let opened = aead::open(&self.0, purpose.as_bytes(), wrapped);
+        let (by, wrapped) = wrapped.split_first().unwrap();
+        let key = self.0.contains(by).then(|| wrapping(*by));
+        let opened = key.and_then(|key| aead::open(&key, purpose.as_bytes(), wrapped));
         let opened = opened.ok_or_else(|| Unavailable::new("wrapping", "it was changed"))?;
         Ok(SecretBox::new(Box::new(opened.as_slice().try_into().unwrap())))
     }
+
+    async fn is_newest(&self, wrapped: &[u8]) -> Result<bool, Unavailable> {
+        Ok(wrapped.first() == self.0.last())
+    }
 }
 
-async fn opened(db: &Db, by: u8) -> Result<Privacy, privacy::Error> {
-    Privacy::open(db.clone(), Arc::new(Wrapping(SecretBox::new(Box::new([by; 32]))))).await
+async fn opened(db: &Db, by: &[u8]) -> Result<Privacy, privacy::Error> {
+    Privacy::open(db.clone(), Arc::new(Wrapping(by.to_vec()))).await
 }
 
 async fn privacy(db: &Db) -> Privacy {
-    opened(db, 7).await.unwrap()
+    opened(db, &[7]).await.unwrap()
 }
 
 async fn hears(privacy: &Privacy, db: &Db, event: &impl Event) {
@@ -89,8 +108,19 @@ async fn somebody_has_one_key_whoever_asks(db: Db) {
     assert!(keys.iter().all(|key| key.key.expose_secret() == keys[0].key.expose_secret()));
     let other = privacy(&db).await.of(CustomerId::new(), Purpose::Service).await.unwrap().unwrap();
     assert_ne!(other.key.expose_secret(), keys[0].key.expose_secret());
-    let found = privacy(&db).await.by_ids(&[other.id, keys[0].id, Uuid::now_v7()]).await.unwrap();
+    let found = privacy(&db).await.by_ids(&[other.id, keys[0].id]).await.unwrap();
     assert_eq!(found.len(), 2);
+}
+
+async fn a_lost_key_is_not_a_destroyed_one(db: Db) {
+    let (node, ada, bob) = (privacy(&db).await, CustomerId::new(), CustomerId::new());
+    let key = key_of(&node, ada, Purpose::Service).await.unwrap();
+    let gone = key_of(&node, bob, Purpose::Service).await.unwrap();
+    node.erase(bob, false).await.unwrap();
+    assert_eq!(node.by_ids(&[key, gone]).await.unwrap().len(), 1);
+    let strange = Uuid::now_v7();
+    let error = node.by_ids(&[key, gone, strange]).await.err().unwrap();
+    assert!(matches!(error, PersonKeysError::Unknown { id } if id == strange), "{error}");
 }
 
 async fn a_key_lies_here_wrapped_for_its_row_alone(db: Db) {
@@ -145,13 +175,30 @@ async fn a_guest_s_key_goes_with_the_account(db: Db) {
     let key = key_of(&node, guest, Purpose::Service).await.unwrap();
     hears(&node, &db, &GuestMerged { guest_id: guest, customer_id: ada }).await;
     assert_eq!(node.by_ids(&[key]).await.unwrap().len(), 1, "what was sealed still opens");
+    // Whoever had not heard of it seals for the guest.
+    let records = key_of(&node, guest, Purpose::Records).await.unwrap();
     node.erase(ada, false).await.unwrap();
     assert!(node.by_ids(&[key]).await.unwrap().is_empty());
+    assert_eq!(key_of(&node, guest, Purpose::Service).await, None, "and gets no other");
+    assert_eq!(node.by_ids(&[records]).await.unwrap().len(), 1);
+    node.erase(ada, true).await.unwrap();
+    assert!(node.by_ids(&[records]).await.unwrap().is_empty());
+}
 
-    let late = CustomerId::new();
-    let key = key_of(&node, late, Purpose::Service).await.unwrap();
-    hears(&node, &db, &GuestMerged { guest_id: late, customer_id: ada }).await;
-    assert!(node.by_ids(&[key]).await.unwrap().is_empty(), "the account was erased before");
+async fn who_was_erased_before_the_guest_was_heard_of_loses_their_keys_too(db: Db) {
+    let node = privacy(&db).await;
+    for with_records in [false, true] {
+        let (guest, unknown, ada) = (CustomerId::new(), CustomerId::new(), CustomerId::new());
+        let key = key_of(&node, guest, Purpose::Service).await.unwrap();
+        let records = key_of(&node, guest, Purpose::Records).await.unwrap();
+        node.erase(ada, with_records).await.unwrap();
+        for guest_id in [guest, unknown] {
+            hears(&node, &db, &GuestMerged { guest_id, customer_id: ada }).await;
+            assert_eq!(key_of(&node, guest_id, Purpose::Service).await, None);
+        }
+        assert!(node.by_ids(&[key]).await.unwrap().is_empty());
+        assert_eq!(node.by_ids(&[records]).await.unwrap().is_empty(), with_records);
+    }
 }
 
 async fn a_key_that_another_node_destroyed_is_not_found(db: Db) {
@@ -164,9 +211,41 @@ async fn a_key_that_another_node_destroyed_is_not_found(db: Db) {
 }
 
 async fn keys_are_not_opened_with_what_did_not_wrap_them(db: Db) {
-    assert!(opened(&db, 8).await.is_ok(), "there is none yet");
+    assert!(opened(&db, &[8]).await.is_ok(), "there is none yet");
+    assert!(!Privacy::has_keys(&db).await.unwrap());
     key_of(&privacy(&db).await, CustomerId::new(), Purpose::Service).await.unwrap();
-    let refused = opened(&db, 8).await.err().unwrap();
+    assert!(Privacy::has_keys(&db).await.unwrap());
+    let refused = opened(&db, &[8]).await.err().unwrap();
     assert!(matches!(refused, privacy::Error::OtherKeys(_)), "{refused}");
-    assert!(opened(&db, 7).await.is_ok());
+    assert!(opened(&db, &[7]).await.is_ok());
+}
+
+async fn what_wrapped_before_is_not_needed_after_a_rotation(db: Db) {
+    let (old, gone) = (privacy(&db).await, CustomerId::new());
+    let ada = old.of(CustomerId::new(), Purpose::Service).await.unwrap().unwrap();
+    for _ in 0..KEYS {
+        key_of(&old, CustomerId::new(), Purpose::Records).await.unwrap();
+    }
+    let destroyed = key_of(&old, gone, Purpose::Service).await.unwrap();
+    old.erase(gone, false).await.unwrap();
+
+    let both = opened(&db, &[7, 8]).await.unwrap();
+    assert_eq!(both.rotate(&Actor::OPERATOR).await.unwrap(), KEYS + 1);
+    // A node may have made a key without having seen the new one.
+    let late = key_of(&old, CustomerId::new(), Purpose::Service).await.unwrap();
+    let broken = &opened(&db, &[8]).await.unwrap().verify().await.unwrap()[0].broken;
+    assert_eq!(*broken, [late.to_string()]);
+    assert_eq!(both.rotate(&Actor::OPERATOR).await.unwrap(), 1);
+    assert_eq!(both.rotate(&Actor::OPERATOR).await.unwrap(), 0);
+
+    let new = opened(&db, &[8]).await.unwrap();
+    let check = &new.verify().await.unwrap()[0];
+    assert!(check.holds() && check.rows == KEYS + 2, "{check:?}");
+    let found = new.by_ids(&[ada.id, destroyed]).await.unwrap();
+    assert_eq!(found.len(), 1, "the destroyed one stays destroyed");
+    assert_eq!(found[0].key.expose_secret(), ada.key.expose_secret());
+    let told = "select cast(sum(cast(cast(after as text) as bigint)) as bigint) from audit
+                 where action = 'privacy.rotate' and actor_kind = 'operator'";
+    let (told,): (i64,) = db.query(Sql::new(told)).one().await.unwrap();
+    assert_eq!(told.unsigned_abs(), KEYS + 2, "the audit log has each of them");
 }
