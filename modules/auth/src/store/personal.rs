@@ -1,13 +1,10 @@
 //! What is personal in the module's tables: sealed under a key of whoever it is about, and gone with it.
 
 use kernel::id::{CustomerId, LetterId, PasskeyId, SessionId};
-use platform::personal::Ring;
+use platform::personal::{ERASED, Ring};
 use platform::sql::Result;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-
-/// What stands in the place of what was erased.
-pub(crate) const ERASED: &str = "erased";
 
 /// What is sealed of an account.
 #[derive(Serialize, Deserialize)]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use kernel::id::{CustomerId, OrderId};
 use kernel::ports::{PersonKey, Purpose};
 use kernel::{Address, Timestamp};
-use platform::personal::{self, Ring};
+use platform::personal::{self, ERASED, Ring};
 use platform::sql::{Db, Json, Result, Tx};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -56,9 +56,6 @@ platform::statements! {
                          where saved_cart_id in (select id from saved_cart where owner = $1)";
     DROP_SAVED = "delete from saved_cart where owner = $1";
 }
-
-/// What stands in the place of what was erased.
-pub const ERASED: &str = "erased";
 
 /// What is sealed of an order.
 #[derive(Serialize, Deserialize)]
