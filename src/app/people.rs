@@ -47,6 +47,9 @@ impl Shop {
         let orders = self.orders.under_way(person).await?;
         let mut reasons: Vec<String> =
             orders.into_iter().map(|number| format!("order {number} has not ended")).collect();
+        let disputed = self.payments.in_the_way(person).await?;
+        reasons
+            .extend(disputed.into_iter().map(|payment| format!("payment {payment} is disputed")));
         let left = self.credits.left_of(person).await?;
         reasons.extend(left.into_iter().map(|left| format!("there is store credit of {left}")));
         Ok(reasons)
