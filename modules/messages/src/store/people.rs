@@ -11,6 +11,8 @@ platform::statements! {
     OF_CUSTOMER = "select event_kind, channel, state, created_at from message
                     where order_id in (select order_id from message where customer_id = $1) order by id";
     ADOPT = "update message set customer_id = $2 where customer_id = $1";
+    /// What is told right now is seen from here, or sees who is remembered. SQLite has one writer.
+    HOLD = "select 1", "lock table erased in access exclusive mode";
     REMEMBER = "insert into erased (customer_id) values ($1) on conflict do nothing";
     IS_ERASED = "select exists (select 1 from erased where customer_id = $1)
                      or exists (select 1 from message m join erased e on e.customer_id = m.customer_id
@@ -56,6 +58,7 @@ pub(crate) struct People;
 impl Keeps for People {
     async fn erase(&self, tx: &mut Tx, erased: CustomerErased) -> Result<()> {
         let (customer, now) = (erased.customer_id.uuid(), tx.now());
+        tx.query(HOLD).optional::<(i64,)>().await?;
         tx.query(REMEMBER).bind(customer).execute().await?;
         tx.query(ERASE).bind(customer).bind(now).execute().await.map(drop)
     }

@@ -1,21 +1,26 @@
 //! What is kept about whose orders were told of, and what is left of it when they are erased.
 
+use std::time::Duration;
+
 use actix_web::http::Method;
 use chrono::TimeDelta;
+use kernel::Envelope;
 use kernel::events::{CustomerErased, GuestMerged, OrderShipped};
 use kernel::id::CustomerId;
 use kernel::ports::{PersonalRecords as _, ToldOrder};
-use platform::sql::Sql;
+use platform::bus::{Handler, Subscription};
+use platform::sql::{Sql, Tx};
 use serde_json::{Value, json};
 
 use crate::receiver::Receiver;
-use crate::world::{Mood, World, in_both_worlds};
+use crate::world::{Mood, World, confirmed, in_both_worlds};
 
 in_both_worlds!(
     whoever_is_erased_is_written_to_no_more_and_told_of_no_more,
     a_call_that_waits_is_still_made_and_not_made_again,
     what_was_given_up_is_gone_and_not_tried_again,
     of_what_is_heard_late_nothing_is_kept,
+    of_what_is_heard_at_the_same_time_nothing_is_kept,
     what_was_told_to_a_guest_belongs_to_the_account_they_log_in_to,
 );
 
@@ -144,6 +149,31 @@ async fn of_what_is_heard_late_nothing_is_kept(world: World) {
     assert!(receiver.calls().iter().all(|call| call.json()["data"] != json!({})));
     let empty: Vec<bool> = world.data().await.iter().map(|data| data == "{}").collect();
     assert_eq!(empty, [true, true, true, true, false, false, false, false]);
+}
+
+async fn of_what_is_heard_at_the_same_time_nothing_is_kept(world: World) {
+    let order = world.order_of("ada@example.com");
+    let [told, people] = world.messages().subscriptions().try_into().ok().unwrap();
+    let hears = async |tx: &mut Tx, subscription: &Subscription, event: &Envelope| {
+        let Handler::Reaction(reaction) = &subscription.handler else { panic!("no reaction") };
+        reaction.apply(tx, event).await.unwrap();
+    };
+    let now = world.db.clock().now();
+    let mut tx = world.db.begin("told").await.unwrap();
+    hears(&mut tx, &told, &platform::testing::told(&confirmed(&order), now)).await;
+    let erased = async {
+        let event = CustomerErased { customer_id: order.customer_id, with_records: false };
+        let mut tx = world.db.begin("erased").await.unwrap();
+        hears(&mut tx, &people, &platform::testing::told(&event, now)).await;
+        tx.commit().await.unwrap();
+    };
+    let commits = async {
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        tx.commit().await.unwrap();
+    };
+    tokio::join!(erased, commits);
+    assert_eq!(world.data().await, ["{}"]);
+    assert_eq!(world.states().await, [("nobody".to_owned(), 0)]);
 }
 
 async fn what_was_told_to_a_guest_belongs_to_the_account_they_log_in_to(world: World) {
