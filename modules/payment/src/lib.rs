@@ -14,7 +14,7 @@
 //!   how the payment stands: whatever comes late, twice or in another order comes to the same. Money of a
 //!   payment that was given up is given back.
 //! - What is kept about whoever pays is sealed under a key of theirs, and says nothing once they were
-//!   erased; the books do without it.
+//!   erased; the books do without it. What was said to a dispute is kept for as long as the law wants.
 //! - After [`cancel`](kernel::ports::Payments::cancel) nothing can be authorized for the order, even
 //!   by a request that was under way.
 //!
