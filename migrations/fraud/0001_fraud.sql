@@ -34,3 +34,9 @@ create index decision_network on decision (network, at) where network is not nul
 create index decision_order on decision (order_id);
 create index decision_decided on decision (decision, id);
 create index decision_to_review on decision (id) where decision = 'review' and verdict is null;
+
+-- Guests who logged in, and the account that they are since: an attempt that was begun before may be decided about after.
+create table merged (
+    guest   uuid primary key,
+    account uuid not null
+);

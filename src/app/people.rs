@@ -50,6 +50,9 @@ impl Shop {
         if self.accounts.is_last_admin(person).await? {
             reasons.push("nobody else is an admin of the shop".to_owned());
         }
+        let disputed = self.payments.in_the_way(person).await?;
+        reasons
+            .extend(disputed.into_iter().map(|payment| format!("payment {payment} is disputed")));
         let left = self.credits.left_of(person).await?;
         reasons.extend(left.into_iter().map(|left| format!("there is store credit of {left}")));
         Ok(reasons)

@@ -195,6 +195,9 @@ async fn disputed_money_becomes_no_credit(scene: &Scene, ada: &Customer, becomes
         assert!(began.elapsed() < WAIT_MAX, "{}", scene.shop.log());
         tokio::time::sleep(std::time::Duration::from_millis(50)).await;
     }
+    let erase = scene.shop.run(&["customer", "erase", "ada@example.com"]);
+    let why = String::from_utf8_lossy(&erase.stdout);
+    assert!(why.contains("is disputed"), "who could say what there is to say? {erase:?}");
     let refused = scene.refund(&order, "disputed", becomes).await;
     assert_eq!((refused.status, &refused.body["refundable"]), (409, &euros("0.00")), "{refused:?}");
 }

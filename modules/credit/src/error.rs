@@ -10,8 +10,8 @@ use crate::domain::account::State;
 /// Why a use case did not succeed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// There is no such gift card.
-    #[error("there is no gift card {0}")]
+    /// There is no such gift card or store credit.
+    #[error("there is no gift card or store credit {0}")]
     NotFound(CreditAccountId),
     /// It does not pay; of several codes the one at this place, from 0.
     #[error("{}", .0.detail())]

@@ -160,7 +160,7 @@ impl Credits {
     }
 
     /// What is left of a person's store credit, by currency; nothing of a currency of which nothing is left. Whoever is
-    /// erased loses it.
+    /// erased would lose it: the staff takes away first what nobody will spend.
     pub async fn left_of(&self, person: CustomerId) -> sql::Result<Vec<Money>> {
         let theirs = store::of_customer(&self.db, person).await?;
         Ok(theirs.iter().filter(|account| account.left() > 0).map(Account::balance).collect())

@@ -28,6 +28,7 @@ use kernel::events::{PaymentAuthorized, PaymentFailed};
 use kernel::ports::Vault;
 use platform::bus::{Subscription, Topic};
 use platform::module::Schema;
+use platform::people;
 use platform::sql::{self, Db};
 use platform::tasks::Tasks;
 use uuid::Uuid;
@@ -103,11 +104,11 @@ impl Fraud {
 
     /// What it learns when something happens to a payment, and forgets when somebody is erased.
     pub fn subscriptions(&self) -> Vec<Subscription> {
-        let (db, people) = (&self.db, react::People::TOPICS);
+        let db = &self.db;
         let topics = [Topic::of::<PaymentAuthorized>(), Topic::of::<PaymentFailed>()];
         vec![
             Subscription::reaction("fraud.outcomes", db, topics, react::Outcomes),
-            Subscription::reaction("fraud.people", db, people, react::People),
+            people::subscription("fraud.people", db, store::people::People),
         ]
     }
 

@@ -231,8 +231,8 @@ pub fn word(of: impl Serialize) -> Result<String> {
 }
 
 /// Lets others wait who decide about something of the same name.
-pub async fn hold(tx: &mut Tx, names: &Names) -> Result<()> {
-    let names: Vec<String> = names.iter().map(|name| name.to_string()).collect();
+pub async fn hold(tx: &mut Tx, names: impl IntoIterator<Item = Uuid>) -> Result<()> {
+    let names: Vec<String> = names.into_iter().map(|name| name.to_string()).collect();
     tx.query(HOLD).bind(Json(names)).one::<(i64,)>().await.map(|_| ())
 }
 

@@ -11,7 +11,7 @@
 //!
 //! It hears `order.*`, `shipment.*`, `payment.*` and `stock.low`, asks for the order and the address when
 //! it sends a letter, and keeps neither. Whoever is erased is written to no more, and what was told of their
-//! orders is let go.
+//! orders is let go, also what is heard of late; calls about them are still made, and kept no longer than that.
 
 mod domain;
 mod embedded;
@@ -35,6 +35,7 @@ use kernel::ports::{Mailer, Orders, People, Vault};
 use outgoing::Outgoing;
 use platform::bus::Subscription;
 use platform::module::Schema;
+use platform::people;
 use platform::sql::{self, Db};
 use platform::tasks::Tasks;
 use serde::Deserialize;
@@ -173,10 +174,10 @@ impl Messages {
     pub fn subscriptions(&self) -> Vec<Subscription> {
         let tell =
             react::Tell { wake: self.inner.wake.clone(), listeners: react::Listeners::default() };
-        let (db, topics) = (&self.inner.db, react::People::TOPICS);
+        let db = &self.inner.db;
         vec![
             Subscription::reaction(SUBSCRIPTION, db, react::TOPICS, tell),
-            Subscription::reaction("messages.people", db, topics, react::People),
+            people::subscription("messages.people", db, store::people::People),
         ]
     }
 

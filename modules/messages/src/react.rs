@@ -5,9 +5,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_trait::async_trait;
 use chrono::TimeDelta;
 use kernel::events::{
-    CustomerErased, GuestMerged, OrderCancelled, OrderConfirmed, OrderDelivered, OrderEdited,
-    OrderExchangeDue, OrderExchangeFailed, OrderExchanged, OrderFailed, OrderLinesCancelled,
-    OrderPlaced, OrderRefundFailed, OrderRefunded, OrderReturnApproved, OrderReturnInspected,
+    OrderCancelled, OrderConfirmed, OrderDelivered, OrderEdited, OrderExchangeDue,
+    OrderExchangeFailed, OrderExchanged, OrderFailed, OrderLinesCancelled, OrderPlaced,
+    OrderRefundFailed, OrderRefunded, OrderReturnApproved, OrderReturnInspected,
     OrderReturnReceived, OrderReturnRejected, OrderReturnRequested, OrderReturnWithdrawn,
     OrderReturned, OrderShipped, PaymentActionRequired, PaymentAuthorized, PaymentCaptured,
     PaymentDisputeClosed, PaymentDisputed, PaymentFailed, PaymentRefunded, PaymentVoided,
@@ -22,7 +22,7 @@ use tokio::sync::watch;
 
 use crate::domain::kind::Kind;
 use crate::domain::state::{State, is_worth_telling};
-use crate::store::message::{self, CUSTOMER, EMAIL, Fresh, WEBHOOK};
+use crate::store::message::{self, About, CUSTOMER, EMAIL, Fresh, WEBHOOK};
 use crate::store::people;
 use crate::store::webhook::{self, Active};
 
@@ -117,22 +117,28 @@ struct OfOrder {
 #[async_trait]
 impl Reaction for Tell {
     async fn apply(&self, tx: &mut Tx, event: &Envelope) -> Result<(), HandlerError> {
-        let OfOrder { order_id, customer_id, replaces } = OfOrder::deserialize(&event.data)?;
-        let about = (order_id, customer_id);
+        let OfOrder { order_id: order, customer_id: customer, replaces } =
+            OfOrder::deserialize(&event.data)?;
         let is_worth = is_worth_telling(event.time, tx.now());
-        if let Some(kind) = Kind::of_event(&event.kind) {
+        let hearing = if is_worth { self.listeners.hearing(tx, event).await? } else { vec![] };
+        let kind = Kind::of_event(&event.kind);
+        if kind.is_none() && hearing.is_empty() {
+            return Ok(());
+        }
+        let is_erased = people::is_erased(tx, order, customer).await?;
+        let about = About { order, customer, is_erased };
+        if let Some(kind) = kind {
             // Whoever asked for an exchange is told of it by the return.
-            let is_told = is_worth && replaces.is_none();
-            let state = if is_told { State::Waiting } else { State::Outdated };
+            let state = match is_worth && replaces.is_none() {
+                true if is_erased => State::Nobody,
+                true => State::Waiting,
+                false => State::Outdated,
+            };
             let letter = Fresh::new(EMAIL, CUSTOMER.to_owned(), state);
             message::insert(tx, event, about, event.time + kind.delay(), &[letter]).await?;
         }
-        if !is_worth {
-            return Ok(());
-        }
-        let hearing = self.listeners.hearing(tx, event).await?.into_iter();
-        let calls: Vec<Fresh> =
-            hearing.map(|id| Fresh::new(WEBHOOK, id.to_string(), State::Waiting)).collect();
+        let call = |id: WebhookId| Fresh::new(WEBHOOK, id.to_string(), State::Waiting);
+        let calls: Vec<Fresh> = hearing.into_iter().map(call).collect();
         Ok(message::insert(tx, event, about, event.time, &calls).await?)
     }
 
@@ -142,28 +148,6 @@ impl Reaction for Tell {
 
     /// Nothing is emptied: a replay adds what is missing, and what was told is not told again.
     async fn reset(&self, _: &mut Tx) -> Result<(), HandlerError> {
-        Ok(())
-    }
-}
-
-/// Writes to whoever is erased no more; what was told of a guest's orders is of the account that they log in to.
-pub(crate) struct People;
-
-impl People {
-    /// What it hears of.
-    pub(crate) const TOPICS: [Topic; 2] =
-        [Topic::of::<CustomerErased>(), Topic::of::<GuestMerged>()];
-}
-
-#[async_trait]
-impl Reaction for People {
-    async fn apply(&self, tx: &mut Tx, event: &Envelope) -> Result<(), HandlerError> {
-        if let Some(erased) = event.open::<CustomerErased>() {
-            people::erase(tx, erased?.customer_id).await?;
-        } else if let Some(merged) = event.open::<GuestMerged>() {
-            let GuestMerged { guest_id, customer_id } = merged?;
-            people::adopt(tx, guest_id, customer_id).await?;
-        }
         Ok(())
     }
 }

@@ -14,7 +14,7 @@
 //!   how the payment stands: whatever comes late, twice or in another order comes to the same. Money of a
 //!   payment that was given up is given back.
 //! - What is kept about whoever pays is sealed under a key of theirs, and says nothing once they were
-//!   erased; the books do without it.
+//!   erased; the books do without it. What was said to a dispute is kept for as long as the law wants.
 //! - After [`cancel`](kernel::ports::Payments::cancel) nothing can be authorized for the order, even
 //!   by a request that was under way.
 //!
@@ -41,11 +41,12 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
 use std::time::Duration;
 
-use kernel::id::OrderId;
+use kernel::id::{CustomerId, OrderId, PaymentId};
 use kernel::ports::Risk;
 use kernel::{Envelope, Money, Timestamp};
 use platform::bus::Subscription;
 use platform::module::Schema;
+use platform::people;
 use platform::sql::{self, Db};
 use platform::tasks::Tasks;
 use tokio::sync::watch;
@@ -171,7 +172,7 @@ impl Payments {
         vec![
             react::CapturePayment::subscription(self),
             react::CancelPayment::subscription(self),
-            react::People::subscription(self),
+            people::subscription("payment.people", &self.db, store::People),
         ]
     }
 
@@ -198,6 +199,12 @@ impl Payments {
             let payments = payments.clone();
             async move { payments.resolve().await }
         });
+    }
+
+    /// The payments of a person of which an open dispute is about something: until it has ended they cannot be erased,
+    /// since nobody could say any more what there is to say to it.
+    pub async fn in_the_way(&self, person: CustomerId) -> sql::Result<Vec<PaymentId>> {
+        store::disputed_of(&self.db, person).await
     }
 
     /// One round of that task: answers whether there may be more to do at once.

@@ -15,6 +15,7 @@ pub mod idempotency;
 pub mod key_file;
 pub mod module;
 pub mod outbox;
+pub mod people;
 pub mod personal;
 pub mod queue;
 pub mod random;

@@ -21,6 +21,9 @@ use uuid::Uuid;
 use crate::aead;
 use crate::sql::{Db, Error, Result, Sql};
 
+/// What stands in the place of what was erased.
+pub const ERASED: &str = "erased";
+
 /// The form of what is sealed: `p1.<id of the key>.<nonce and what was sealed, in base64url>`.
 const FORM: &str = "p1";
 

@@ -28,4 +28,8 @@ pub async fn stored_value(scene: &mut Scene, shop: &Shop) {
     let grant = json!({"amount": euros("5.00"), "reason": "For the trouble"});
     let path = "POST /v1/admin/customers/{id}/store-credit";
     scene.json(path, &[&ada], grant, "credit.grant", About::Is(&ada)).await;
+    let less = json!({"amount": euros("-5.00"), "reason": "Nobody will spend it"});
+    let path = "POST /v1/admin/customers/{id}/store-credit/adjust";
+    let (_, entry) = scene.json(path, &[&ada], less, "credit.adjust", About::Is(&ada)).await;
+    assert_eq!(entry["after"]["amount"], euros("-5.00"));
 }

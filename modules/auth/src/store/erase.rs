@@ -2,10 +2,9 @@
 
 use kernel::Timestamp;
 use kernel::id::CustomerId;
+use platform::personal::ERASED;
 use platform::sql::{Result, Sql, Tx};
 use uuid::Uuid;
-
-use super::personal::ERASED;
 
 platform::statements! {
     /// Of whoever was here without a row, such as somebody of another issuer.

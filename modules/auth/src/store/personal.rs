@@ -1,7 +1,7 @@
 //! What is personal in the module's tables: sealed under a key of whoever it is about, and gone with it.
 
 use kernel::id::{CustomerId, LetterId, PasskeyId, SessionId};
-use platform::personal::Ring;
+use platform::personal::{ERASED, Ring};
 use platform::sql::{Result, Sql};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -15,9 +15,6 @@ platform::statements! {
 
 /// Everything that is sealed, page by page.
 pub const SEALED: &[Sql] = &[SEALED_ACCOUNTS, SEALED_LETTERS, SEALED_PASSKEYS, SEALED_SESSIONS];
-
-/// What stands in the place of what was erased.
-pub(crate) const ERASED: &str = "erased";
 
 /// What is sealed of an account.
 #[derive(Serialize, Deserialize)]

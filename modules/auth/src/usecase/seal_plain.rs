@@ -6,13 +6,13 @@ use std::sync::Arc;
 
 use kernel::id::CustomerId;
 use kernel::ports::{PersonKey, Purpose};
-use platform::personal::{self, People};
+use platform::personal::{self, ERASED, People};
 use platform::sql::{self, Db, Error, Result};
 use tokio::task::JoinSet;
 
 use crate::secrets::Secrets;
 use crate::store::erase::nobodys;
-use crate::store::personal::{ERASED, Personal, of_account, of_letter, of_passkey};
+use crate::store::personal::{Personal, of_account, of_letter, of_passkey};
 use crate::store::plain::{self, After, Kind, Plain};
 
 /// How many rows are sealed with one commit.

@@ -39,10 +39,10 @@ pub(super) struct IssueCard {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"amount": {"amount": "-5.00", "currency": "EUR"}, "reason": "It was issued with too much."}))]
-pub(super) struct AdjustCard {
+pub(super) struct AdjustCredit {
     /// Above zero it is added, below it is taken away.
     amount: Money,
-    /// Why. It stays in the books for good and is to name nobody.
+    /// Why; of store credit the customer can read it. It stays in the books for good and is to name nobody.
     #[schema(min_length = 1, max_length = 200)]
     reason: String,
 }
@@ -168,7 +168,7 @@ async fn switch(credits: &Credits, editor: &Editor, id: &str, to: State) -> Answ
 }
 
 /// Corrects what is left of a gift card.
-#[utoipa::path(post, path = "/v1/admin/gift-cards/{id}/adjust", tag = "admin", request_body = AdjustCard,
+#[utoipa::path(post, path = "/v1/admin/gift-cards/{id}/adjust", tag = "admin", request_body = AdjustCredit,
     params(
         ("id" = Uuid, Path, description = "The gift card"),
         ("Idempotency-Key" = String, Header, description = "New for each command"),
@@ -183,21 +183,29 @@ pub(super) async fn adjust(
     editor: Editor,
     id: Path<String>,
     key: RequiredKey,
-    body: Body<AdjustCard>,
+    body: Body<AdjustCredit>,
 ) -> Answer {
     let card = card(&credits, &id).await?;
-    let AdjustCard { amount, reason } = body.value;
+    let currency = card.currency;
+    if body.value.amount.currency() != currency {
+        return Err(Problem::invalid("amount", format!("must be in {}", currency.code())).into());
+    }
+    let adjusted = adjusted(&credits, &editor, card, &key, body.value).await?;
+    ok(&CardView::new(adjusted, None))
+}
+
+async fn adjusted(
+    credits: &Credits,
+    editor: &Editor,
+    account: Account,
+    key: &RequiredKey,
+    AdjustCredit { amount, reason }: AdjustCredit,
+) -> Result<Account, Failure> {
     within(amount.minor().checked_abs().unwrap_or_default(), amount.currency())?;
     short(Some(&reason))?;
-    if amount.currency() != card.currency {
-        let message = format!("must be in {}", card.currency.code());
-        return Err(Problem::invalid("amount", message).into());
-    }
-    let key = command(&editor, &format!("adjust/{}", card.id), &key);
+    let key = command(editor, &format!("adjust/{}", account.id), key);
     let actor = editor.actor();
-    let adjusted =
-        retry(|| issuing::adjust(&credits, card.id, amount, &reason, &key, &actor)).await?;
-    ok(&CardView::new(adjusted, None))
+    Ok(retry(|| issuing::adjust(credits, account.id, amount, &reason, &key, &actor)).await?)
 }
 
 /// What came to a gift card and what went, the newest first.
@@ -248,6 +256,32 @@ pub(super) async fn grant(
     let key = command(&editor, &format!("grant/{customer}"), &key);
     let granted = credits.grant(customer, amount, &reason, &key, &editor.actor()).await?;
     ok(&StoreCreditView::from(granted))
+}
+
+/// Corrects what is left of a customer's store credit, such as a rest that nobody will spend.
+#[utoipa::path(post, path = "/v1/admin/customers/{id}/store-credit/adjust", tag = "admin", request_body = AdjustCredit,
+    params(
+        ("id" = Uuid, Path, description = "The customer"),
+        ("Idempotency-Key" = String, Header, description = "New for each command"),
+    ),
+    responses(
+        (status = 200, description = "The store credit as it is now", body = StoreCreditView),
+        (status = 404, description = "`not_found`: they have none in this currency", body = Problem),
+        (status = 409, description = "`conflict`: only `balance` is left of it", body = Problem),
+        (status = 422, description = "`invalid_value`, `idempotency_key_reused`", body = Problem),
+    ))]
+pub(super) async fn adjust_store_credit(
+    credits: Data<Credits>,
+    editor: Editor,
+    id: Path<String>,
+    key: RequiredKey,
+    body: Body<AdjustCredit>,
+) -> Answer {
+    let currency = body.value.amount.currency();
+    let theirs = store::theirs(&credits.db, customer(&id)?, currency).await?;
+    let theirs = theirs.ok_or_else(|| Problem::not_found("such store credit"))?;
+    let adjusted = adjusted(&credits, &editor, theirs, &key, body.value).await?;
+    ok(&StoreCreditView::from(adjusted))
 }
 
 /// A customer's store credit, by currency.

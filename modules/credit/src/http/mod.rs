@@ -25,7 +25,11 @@ pub fn routes(credits: &Credits, config: &mut ServiceConfig) {
         .route("/v1/admin/gift-cards/{id}/adjust", post().to(admin::adjust))
         .route("/v1/admin/gift-cards/{id}/movements", get().to(admin::movements))
         .route("/v1/admin/customers/{id}/store-credit", post().to(admin::grant))
-        .route("/v1/admin/customers/{id}/store-credit", get().to(admin::store_credit));
+        .route("/v1/admin/customers/{id}/store-credit", get().to(admin::store_credit))
+        .route(
+            "/v1/admin/customers/{id}/store-credit/adjust",
+            post().to(admin::adjust_store_credit),
+        );
 }
 
 #[derive(OpenApi)]
@@ -42,6 +46,7 @@ pub fn routes(credits: &Credits, config: &mut ServiceConfig) {
     admin::movements,
     admin::grant,
     admin::store_credit,
+    admin::adjust_store_credit,
 ))]
 struct Docs;
 

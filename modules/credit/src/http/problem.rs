@@ -8,7 +8,7 @@ use crate::error::Error;
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         match error {
-            Error::NotFound(id) => Problem::not_found(format_args!("gift card {id}")).into(),
+            Error::NotFound(id) => Problem::not_found(format_args!("stored value {id}")).into(),
             Error::Refused(CreditReason::Unknown, _) => {
                 Problem::new(code::NOT_FOUND, CreditReason::Unknown.detail()).into()
             }

@@ -1,7 +1,7 @@
-//! Gift cards of the staff: issued, blocked, corrected.
+//! Gift cards of the staff: issued, blocked, corrected as store credit is.
 
 use kernel::events::{CreditAdjusted, CreditIssued};
-use kernel::id::CreditAccountId;
+use kernel::id::{CreditAccountId, CustomerId};
 use kernel::ports::CreditKind;
 use kernel::{Money, Timestamp};
 use platform::audit::{Actor, Entry, record};
@@ -75,7 +75,7 @@ pub async fn issue(
     Ok((card, Some(code)))
 }
 
-/// Corrects what is left of a gift card, once for the key.
+/// Corrects what is left of a gift card or store credit, once for the key.
 pub async fn adjust(
     credits: &Credits,
     id: CreditAccountId,
@@ -89,24 +89,25 @@ pub async fn adjust(
         tx.commit().await?;
         return Ok(known);
     }
-    let card = held_card(&mut tx, id).await?;
+    let account = held(&mut tx, id).await?;
     let Some(version) = store::add(&mut tx, id, amount.minor()).await? else {
-        return Err(match card.state {
-            State::Expired => Error::State(card.state),
-            State::Active | State::Blocked => Error::TooMuch(card.balance()),
+        return Err(match account.state {
+            State::Expired => Error::State(account.state),
+            State::Active | State::Blocked => Error::TooMuch(account.balance()),
         });
     };
-    let event =
-        CreditAdjusted { account_id: id, kind: card.kind, amount, order_id: None, change_id: None };
+    let kind = account.kind;
+    let event = CreditAdjusted { account_id: id, kind, amount, order_id: None, change_id: None };
     tx.emit(&event, version)?;
     if !store::post(&mut tx, &[by_staff(id, Kind::Adjust, amount, key, Some(reason))]).await? {
         return Err(Error::Stale);
     }
     let told = Told { amount, reason: Some(reason) };
-    record(&mut tx, actor, &[Entry::done("credit.adjust", id.uuid(), &told)?]).await?;
-    let card = held_card(&mut tx, id).await?;
+    let about = account.customer_id.map_or(id.uuid(), CustomerId::uuid);
+    record(&mut tx, actor, &[Entry::done("credit.adjust", about, &told)?]).await?;
+    let account = held(&mut tx, id).await?;
     tx.commit().await?;
-    Ok(card)
+    Ok(account)
 }
 
 /// Blocks a gift card, or lets it be used again; twice is once.
@@ -117,7 +118,7 @@ pub async fn switch(
     actor: &Actor,
 ) -> Result<Account> {
     let mut tx = credits.db.begin("credit.switch").await?;
-    let mut card = held_card(&mut tx, id).await?;
+    let mut card = held(&mut tx, id).await?;
     if card.state == State::Expired {
         return Err(Error::State(card.state));
     }
@@ -132,9 +133,8 @@ pub async fn switch(
     Ok(card)
 }
 
-async fn held_card(tx: &mut Tx, id: CreditAccountId) -> Result<Account> {
-    let found = store::held(tx, id).await?;
-    found.filter(|account| account.kind == CreditKind::GiftCard).ok_or(Error::NotFound(id))
+async fn held(tx: &mut Tx, id: CreditAccountId) -> Result<Account> {
+    store::held(tx, id).await?.ok_or(Error::NotFound(id))
 }
 
 /// The account of a command that was done before.

@@ -14,6 +14,7 @@ use crate::spending::{
 };
 use crate::staff::{
     a_blocked_card_is_as_unknown_as_a_wrong_code, a_code_is_told_once_and_kept_nowhere,
+    store_credit_can_be_brought_to_nothing,
     store_credit_is_granted_to_accounts_and_read_by_their_owners, the_staff_corrects_what_is_left,
     what_somebody_has_is_told_to_them_whole,
 };
@@ -29,6 +30,7 @@ platform::on_both_engines!(credit::SCHEMA =>
     a_code_is_told_once_and_kept_nowhere,
     a_blocked_card_is_as_unknown_as_a_wrong_code,
     the_staff_corrects_what_is_left,
+    store_credit_can_be_brought_to_nothing,
     store_credit_is_granted_to_accounts_and_read_by_their_owners,
     what_somebody_has_is_told_to_them_whole,
 );

@@ -146,3 +146,27 @@ pub async fn store_credit_is_granted_to_accounts_and_read_by_their_owners(db: Db
     assert_eq!(shop.get(Role::Customer, &foreign).await.0, 404, "a gift card is nobody's");
     shop.books_are_right().await;
 }
+
+pub async fn store_credit_can_be_brought_to_nothing(db: Db) {
+    let shop = Shop::new(&db);
+    let path = format!("/v1/admin/customers/{}/store-credit", ada());
+    let adjust = format!("{path}/adjust");
+    let by = |euros: &str| json!({"amount": amount(euros), "reason": "Nobody will spend it"});
+    assert_eq!(shop.post(&adjust, "early", by("-0.01")).await.0, 404, "there is none");
+    shop.post(&path, "one", by("15.00")).await;
+    let wish = CreditWish { codes: vec![], store_credit: true };
+    let parts = shop.credits.cover(ada(), &wish, euros(1_499)).await.unwrap();
+    shop.credits.spend(OrderId::new(), ada(), &parts).await.unwrap();
+
+    let (status, refused) = shop.post(&adjust, "more", by("-0.02")).await;
+    assert_eq!((status, &refused["balance"]), (409, &amount("0.01")));
+    for _ in 0..2 {
+        let (status, now) = shop.post(&adjust, "rest", by("-0.01")).await;
+        assert_eq!((status, &now["balance"]), (200, &amount("0.00")), "once for the key");
+    }
+    assert_eq!(shop.credits.left_of(ada()).await.unwrap(), []);
+    assert_eq!(shop.post(&adjust, "zero", by("0.00")).await.0, 422);
+    let (status, now) = shop.post(&adjust, "back", by("0.05")).await;
+    assert_eq!((status, &now["balance"]), (200, &amount("0.05")));
+    shop.books_are_right().await;
+}

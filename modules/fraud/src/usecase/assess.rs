@@ -13,7 +13,7 @@ use crate::domain::rules::{Earlier, Place, Reason, Shared, strike};
 use crate::domain::transaction::DAY;
 use crate::domain::{nearest, real};
 use crate::names::Names;
-use crate::store::{self, NewDecision, PastAttempt};
+use crate::store::{self, NewDecision, PastAttempt, people};
 
 /// Scores lie in tables as millionths.
 const PPM: i64 = 1_000_000;
@@ -22,9 +22,10 @@ const PPM: i64 = 1_000_000;
 /// it decides is kept, in one unit of work, in which whoever decides about the same account, card or address
 /// waits: of attempts that come at once each counts those before it.
 pub async fn assess(fraud: &Fraud, attempt: &Attempt) -> Result<Assessed> {
-    let names = Names::of(attempt, fraud.vault.as_ref());
+    let mut names = Names::of(attempt, fraud.vault.as_ref());
     let mut tx = fraud.db.begin("fraud.assess").await?;
-    store::hold(&mut tx, &names).await?;
+    store::hold(&mut tx, names.iter()).await?;
+    names.account = people::account_of(&mut tx, names.account).await?;
     let now = tx.now();
     let past = past(&mut tx, &names, now).await?;
     let told = told(attempt, now, &past);

@@ -67,8 +67,10 @@ async fn what_was_decided_about_a_guest_is_about_the_account_they_log_in_to(db: 
     let (guest_id, ada) = (CustomerId::new(), CustomerId::new());
     fraud.assess(&attempt("a", guest_id, 1_999)).await.unwrap();
     hear(&fraud, "fraud.people", &GuestMerged { guest_id, customer_id: ada }).await;
+    // Begun before they logged in, and decided about after.
+    fraud.assess(&attempt("b", guest_id, 1_999)).await.unwrap();
     assert_eq!(fraud.records(guest_id).await.unwrap(), json!([]));
-    assert_eq!(fraud.records(ada).await.unwrap().as_array().unwrap().len(), 1);
+    assert_eq!(fraud.records(ada).await.unwrap().as_array().unwrap().len(), 2);
     hear(&fraud, "fraud.people", &CustomerErased { customer_id: ada, with_records: false }).await;
     assert_eq!(fraud.records(ada).await.unwrap(), json!([]));
 }

@@ -27,7 +27,7 @@ pub(crate) enum State {
     Waiting,
     /// It was handed over.
     Sent,
-    /// There is nobody to write to: a guest who named no address.
+    /// There is nobody to write to: a guest who named no address, or somebody who was erased.
     Nobody,
     /// It would have told of what was over by then.
     Outdated,

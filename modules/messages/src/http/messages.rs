@@ -115,14 +115,14 @@ pub(super) async fn list(messages: Data<Messages>, _: Staff, query: Params<Searc
     params(("id" = Uuid, Path, description = "The message")),
     responses(
         (status = 200, description = "The message, which waits", body = MessageView),
-        (status = 409, description = "`conflict`: it is not dead", body = Problem),
+        (status = 409, description = "`conflict`: it is not dead, or what it told is gone with whom it was about", body = Problem),
     ))]
 pub(super) async fn retry(messages: Data<Messages>, editor: Editor, id: Path<String>) -> Answer {
     let id: MessageId = id.parse().map_err(|_| absent())?;
     let mut tx = messages.inner.db.begin("message.retry").await?;
     if !store::retry(&mut tx, id).await? {
         store::load(&mut tx, id).await?.ok_or_else(absent)?;
-        let detail = "Only a dead message can be tried again.";
+        let detail = "It is not dead, or tells of somebody who was erased.";
         return Err(Problem::new(code::CONFLICT, detail).into());
     }
     let kept = store::load(&mut tx, id).await?.ok_or_else(absent)?;

@@ -21,22 +21,26 @@ platform::statements! {
     /// Whatever is repeated, an event is told once to each recipient.
     INSERT =
         "insert into message (id, event_id, event_kind, event_version, event_at, order_id, channel,
-                recipient, data, state, due_at, created_at, customer_id, ended_at)
+                recipient, data, state, due_at, created_at, customer_id, erased, ended_at)
          select unhex(value->>'id', '-'), $2, $3, $4, $5, $6, value->>'channel',
-                value->>'recipient', $7, value->>'state', $8, $9, $10,
+                value->>'recipient', case when $11 and value->>'state' <> 'waiting' then '{}' else $7 end,
+                value->>'state', $8, $9, $10, $11,
                 case when value->>'state' = 'waiting' then null else $9 end
            from json_each($1) where true
              on conflict (event_id, channel, recipient) do nothing",
         "insert into message (id, event_id, event_kind, event_version, event_at, order_id, channel,
-                recipient, data, state, due_at, created_at, customer_id, ended_at)
-         select r.id, $2, $3, $4, $5, $6, r.channel, r.recipient, $7, r.state, $8, $9, $10,
+                recipient, data, state, due_at, created_at, customer_id, erased, ended_at)
+         select r.id, $2, $3, $4, $5, $6, r.channel, r.recipient,
+                case when $11 and r.state <> 'waiting' then '{}' else cast($7 as jsonb) end,
+                r.state, $8, $9, $10, $11,
                 case when r.state <> 'waiting' then cast($9 as timestamptz) end
            from jsonb_to_recordset($1) as r(id uuid, channel text, recipient text, state text)
              on conflict (event_id, channel, recipient) do nothing";
     ANY_DUE = "select id from message
                 where channel = $1 and recipient = $2 and state = 'waiting' and due_at <= $3 limit 1";
     /// A try that has not ended was one too: what ends the process each time is not tried for ever.
-    GIVE_UP = "update message set state = 'dead', ended_at = $3, last_error = 'no try of it has ended'
+    GIVE_UP = "update message set state = 'dead', ended_at = $3, last_error = 'no try of it has ended',
+                      data = case when erased then '{}' else data end
                 where channel = $1 and recipient = $2 and state = 'waiting' and due_at <= $3
                   and attempts >= $4";
     /// Until `due_at` nobody else begins a try.
@@ -50,7 +54,9 @@ platform::statements! {
                           and state = 'waiting' and due_at <= $3 order by due_at limit $5
                           for update skip locked)
          returning id, event_id, event_kind, event_version, event_at, order_id, data, attempts";
-    END = "update message set state = $3, ended_at = $4, last_error = $5
+    /// A call about somebody who was erased was made all the same, and then nothing of it is left.
+    END = "update message set state = $3, ended_at = $4, last_error = $5,
+                  data = case when erased then '{}' else data end
             where id = $1 and attempts = $2 and state = 'waiting'";
     AGAIN = "update message set due_at = $3, last_error = $4
               where id = $1 and attempts = $2 and state = 'waiting'";
@@ -60,8 +66,9 @@ platform::statements! {
         "update message set state = $2, ended_at = $3
           where state = 'waiting'
             and id in (select cast(value as uuid) from jsonb_array_elements_text($1))";
+    /// What was emptied since somebody was erased tells nothing any more.
     RETRY = "update message set state = 'waiting', attempts = 0, due_at = $2, ended_at = null
-              where id = $1 and state = 'dead'";
+              where id = $1 and state = 'dead' and not erased";
     FIND = "select id, event_id, event_kind, order_id, channel, recipient, state, attempts, due_at,
                    created_at, ended_at, last_error
               from message where id = $1";
@@ -75,10 +82,10 @@ platform::statements! {
                            due_at, created_at, ended_at, last_error
                       from message where channel = 'webhook' and recipient = $1 and id < $2
                      order by id desc limit $3";
-    /// What was emptied since somebody was erased tells nothing any more.
+    /// As above.
     REDELIVER = "update message set state = 'waiting', attempts = 0, due_at = $3, ended_at = null
                   where id = $1 and channel = 'webhook' and recipient = $2
-                    and state in ('sent', 'dead') and data <> '{}'";
+                    and state in ('sent', 'dead') and not erased";
     OF_ORDER = "select event_kind, channel, state, created_at, last_error from message
                  where order_id = $1 order by id limit $2";
     TOLD =
@@ -103,11 +110,21 @@ pub(crate) async fn of_order(db: &Db, order: OrderId) -> Result<Vec<OfOrder>> {
     db.query(OF_ORDER).bind(order.uuid()).bind(TOLD_MAX).all().await
 }
 
-/// Notes whom an event is told to, from `due_at` on, and whose order it is about.
+/// What an event is about.
+#[derive(Clone, Copy)]
+pub(crate) struct About {
+    pub order: Option<OrderId>,
+    /// Whose order it is.
+    pub customer: Option<CustomerId>,
+    /// Whether they were erased.
+    pub is_erased: bool,
+}
+
+/// Notes whom an event is told to, from `due_at` on, and what it is about.
 pub(crate) async fn insert(
     tx: &mut Tx,
     event: &Envelope,
-    (order, customer): (Option<OrderId>, Option<CustomerId>),
+    about: About,
     due_at: Timestamp,
     recipients: &[Fresh],
 ) -> Result<()> {
@@ -121,11 +138,12 @@ pub(crate) async fn insert(
         .bind(event.kind.as_str())
         .bind(event.version)
         .bind(event.time)
-        .bind(order.map(OrderId::uuid))
+        .bind(about.order.map(OrderId::uuid))
         .bind(Json(&event.data))
         .bind(due_at)
         .bind(now)
-        .bind(customer.map(CustomerId::uuid))
+        .bind(about.customer.map(CustomerId::uuid))
+        .bind(about.is_erased)
         .execute()
         .await
         .map(drop)
@@ -137,7 +155,7 @@ pub(crate) struct Fresh {
     id: MessageId,
     channel: &'static str,
     recipient: String,
-    /// Waiting, or outdated from the beginning.
+    /// Waiting, or ended from the beginning.
     state: State,
 }
 
@@ -213,7 +231,7 @@ pub(crate) async fn end_all(tx: &mut Tx, ids: &[Uuid], state: State) -> Result<(
     tx.query(END_ALL).bind(Json(ids)).bind(state.word()).bind(now).execute().await.map(drop)
 }
 
-/// Lets a dead message be tried again from the first try. False when it is not dead.
+/// Lets a dead message be tried again from the first try. False when it is not dead, or what it told is gone.
 pub(crate) async fn retry(tx: &mut Tx, id: MessageId) -> Result<bool> {
     let now = tx.now();
     Ok(tx.query(RETRY).bind(id.uuid()).bind(now).execute().await? == 1)

@@ -1,19 +1,29 @@
 //! The messages about a person's orders.
 
+use async_trait::async_trait;
 use kernel::Timestamp;
-use kernel::id::CustomerId;
+use kernel::events::{CustomerErased, GuestMerged};
+use kernel::id::{CustomerId, OrderId};
+use platform::people::Keeps;
 use platform::sql::{Db, Result, Tx};
 
 platform::statements! {
     OF_CUSTOMER = "select event_kind, channel, state, created_at from message
                     where order_id in (select order_id from message where customer_id = $1) order by id";
     ADOPT = "update message set customer_id = $2 where customer_id = $1";
+    /// What is told right now is seen from here, or sees who is remembered. SQLite has one writer.
+    HOLD = "select 1", "lock table erased in access exclusive mode";
+    REMEMBER = "insert into erased (customer_id) values ($1) on conflict do nothing";
+    IS_ERASED = "select exists (select 1 from erased where customer_id = $1)
+                     or exists (select 1 from message m join erased e on e.customer_id = m.customer_id
+                                 where m.order_id = $2)";
     /// A letter that waits is written to nobody. A call that waits is still made: whoever is called keeps the books of
     /// the order.
-    ERASE = "update message set data = '{}', last_error = null, ended_at = coalesce(ended_at, $2),
-                    state = case when state = 'waiting' then 'nobody' else state end
-              where order_id in (select order_id from message where customer_id = $1)
-                and not (channel = 'webhook' and state = 'waiting')";
+    ERASE = "update message set erased = true, last_error = null,
+                    data = case when channel = 'webhook' and state = 'waiting' then data else '{}' end,
+                    state = case when channel = 'email' and state = 'waiting' then 'nobody' else state end,
+                    ended_at = case when channel = 'email' then coalesce(ended_at, $2) else ended_at end
+              where order_id in (select order_id from message where customer_id = $1)";
 }
 
 /// What was told of a person's orders.
@@ -30,13 +40,37 @@ pub(crate) async fn of_customer(db: &Db, customer: CustomerId) -> Result<Vec<OfC
     db.query(OF_CUSTOMER).bind(customer.uuid()).all().await
 }
 
-/// What was told of a guest's orders is of the account that they logged in to.
-pub(crate) async fn adopt(tx: &mut Tx, guest: CustomerId, customer: CustomerId) -> Result<()> {
-    tx.query(ADOPT).bind(guest.uuid()).bind(customer.uuid()).execute().await.map(drop)
+/// Whether a customer was erased, or whoever placed an order.
+pub(crate) async fn is_erased(
+    tx: &mut Tx,
+    order: Option<OrderId>,
+    customer: Option<CustomerId>,
+) -> Result<bool> {
+    let query = tx.query(IS_ERASED).bind(customer.map(CustomerId::uuid));
+    let (is_erased,): (bool,) = query.bind(order.map(OrderId::uuid)).one().await?;
+    Ok(is_erased)
 }
 
-/// Writes to somebody no more, and lets go what was told of their orders: that it was told stays.
-pub(crate) async fn erase(tx: &mut Tx, customer: CustomerId) -> Result<()> {
-    let now = tx.now();
-    tx.query(ERASE).bind(customer.uuid()).bind(now).execute().await.map(drop)
+/// Writes to whoever is erased no more, and lets go what was told of their orders: that it was told stays.
+pub(crate) struct People;
+
+#[async_trait]
+impl Keeps for People {
+    async fn erase(&self, tx: &mut Tx, erased: CustomerErased) -> Result<()> {
+        let (customer, now) = (erased.customer_id.uuid(), tx.now());
+        tx.query(HOLD).optional::<(i64,)>().await?;
+        tx.query(REMEMBER).bind(customer).execute().await?;
+        tx.query(ERASE).bind(customer).bind(now).execute().await.map(drop)
+    }
+
+    async fn adopt(&self, tx: &mut Tx, merged: GuestMerged) -> Result<()> {
+        let GuestMerged { guest_id, customer_id } = merged;
+        tx.query(ADOPT).bind(guest_id.uuid()).bind(customer_id.uuid()).execute().await?;
+        // The account may have been erased before this was heard of.
+        if is_erased(tx, None, Some(customer_id)).await? {
+            let now = tx.now();
+            tx.query(ERASE).bind(customer_id.uuid()).bind(now).execute().await?;
+        }
+        Ok(())
+    }
 }

@@ -1,8 +1,7 @@
 use std::time::Duration;
 
 use chrono::TimeDelta;
-use kernel::events::{OrderShipped, PaymentActionRequired};
-use kernel::id::PaymentId;
+use kernel::events::OrderShipped;
 use platform::audit::Actor;
 use platform::bus::replay;
 
@@ -178,16 +177,7 @@ async fn a_payment_that_waits_no_longer_is_not_asked_for(world: World) {
     let confirmed = world.order_of("bob@example.com");
     world.outside.orders.lock().unwrap().get_mut(&waits.id).unwrap().awaits_payment = true;
     for order in [&waits, &confirmed] {
-        let event = PaymentActionRequired {
-            payment_id: PaymentId::new(),
-            order_id: order.id,
-            amount: order.total,
-            reason: None,
-            change_id: None,
-            charge: None,
-            by_staff: false,
-        };
-        world.publish(&event, 1).await;
+        world.asks_for_action(order).await;
     }
     world.deliver("one").await;
     world.send().await;

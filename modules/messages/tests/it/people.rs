@@ -1,18 +1,26 @@
 //! What is kept about whose orders were told of, and what is left of it when they are erased.
 
+use std::time::Duration;
+
 use actix_web::http::Method;
-use kernel::events::{CustomerErased, GuestMerged, OrderShipped, PaymentActionRequired};
-use kernel::id::{CustomerId, PaymentId};
+use chrono::TimeDelta;
+use kernel::Envelope;
+use kernel::events::{CustomerErased, GuestMerged, OrderShipped};
+use kernel::id::CustomerId;
 use kernel::ports::{PersonalRecords as _, ToldOrder};
-use platform::sql::Sql;
-use serde_json::json;
+use platform::bus::{Handler, Subscription};
+use platform::sql::{Sql, Tx};
+use serde_json::{Value, json};
 
 use crate::receiver::Receiver;
-use crate::world::{Mood, World, in_both_worlds};
+use crate::world::{Mood, World, confirmed, in_both_worlds};
 
 in_both_worlds!(
     whoever_is_erased_is_written_to_no_more_and_told_of_no_more,
     a_call_that_waits_is_still_made_and_not_made_again,
+    what_was_given_up_is_gone_and_not_tried_again,
+    of_what_is_heard_late_nothing_is_kept,
+    of_what_is_heard_at_the_same_time_nothing_is_kept,
     what_was_told_to_a_guest_belongs_to_the_account_they_log_in_to,
 );
 
@@ -28,20 +36,6 @@ impl World {
         let erased = CustomerErased { customer_id, with_records: false };
         self.publish(&erased, 1).await;
         self.deliver("one").await;
-    }
-
-    /// A letter that is not due yet, of an event that names nobody.
-    async fn asks_for_action(&self, order: &ToldOrder) {
-        let event = PaymentActionRequired {
-            payment_id: PaymentId::new(),
-            order_id: order.id,
-            amount: order.total,
-            reason: None,
-            change_id: None,
-            charge: None,
-            by_staff: false,
-        };
-        self.publish(&event, 1).await;
     }
 }
 
@@ -98,17 +92,88 @@ async fn a_call_that_waits_is_still_made_and_not_made_again(world: World) {
     world.erase(order.customer_id).await;
     world.call_all().await;
     assert_eq!(receiver.calls()[0].json()["data"]["order_id"], json!(order.id));
-    let empty = || "{}".to_owned();
-    assert!(world.data().await.contains(&empty()), "of the letter nothing is left");
-    assert_ne!(world.data().await, [empty(), empty()]);
-
-    world.publish(&CustomerErased { customer_id: order.customer_id, with_records: true }, 2).await;
-    world.deliver("one").await;
-    assert_eq!(world.data().await, [empty(), empty()]);
+    assert_eq!(world.data().await, ["{}", "{}"], "of the letter and the call nothing is left");
     let deliveries = world.get(&format!("webhooks/{webhook}/deliveries")).await;
     let call = deliveries["items"][0]["id"].as_str().unwrap();
     let again = format!("webhooks/{webhook}/deliveries/{call}/redeliver");
     assert_eq!(world.call(Method::POST, &again, None).await.0, 409);
+}
+
+async fn what_was_given_up_is_gone_and_not_tried_again(world: World) {
+    let receiver = Receiver::new(500).await;
+    world.webhook(&receiver.url, &["order.shipped"]).await;
+    let (order, other) = (world.order_of("ada@example.com"), world.order_of("bob@example.com"));
+    world.mood(Mood::Refuses);
+    for order in [&order, &other] {
+        world.confirm(order).await;
+    }
+    world.deliver("one").await;
+    for _ in 0..8 {
+        world.send().await;
+        world.advance(TimeDelta::hours(12));
+    }
+    let (customer_id, order_id) = (order.customer_id, order.id);
+    world.publish(&OrderShipped { order_id, customer_id, tracking: None }, 2).await;
+    world.erase(customer_id).await;
+    for _ in 0..8 {
+        world.call_all().await;
+        world.advance(TimeDelta::hours(12));
+    }
+    let dead = world.get("messages?state=dead").await;
+    let told = |kept: &&Value| kept["order_id"] == json!(order_id);
+    let (theirs, others): (Vec<&Value>, _) =
+        dead["items"].as_array().unwrap().iter().partition(told);
+    assert_eq!((theirs.len(), others.len()), (2, 1), "{dead}");
+    assert_eq!(world.data().await.iter().filter(|data| *data == "{}").count(), 3);
+    for (kept, status) in theirs.iter().map(|kept| (kept, 409)).chain([(&others[0], 200)]) {
+        let retry = format!("messages/{}/retry", kept["id"].as_str().unwrap());
+        assert_eq!(world.call(Method::POST, &retry, None).await.0, status, "{kept}");
+    }
+}
+
+async fn of_what_is_heard_late_nothing_is_kept(world: World) {
+    let receiver = Receiver::new(204).await;
+    world.webhook(&receiver.url, &["order.confirmed", "payment.action_required"]).await;
+    let (order, other) = (world.order_of("ada@example.com"), world.order_of("bob@example.com"));
+    world.erase(order.customer_id).await;
+    for order in [&order, &other] {
+        world.confirm(order).await;
+        world.deliver("one").await;
+        world.asks_for_action(order).await;
+        world.deliver("one").await;
+    }
+    world.send().await;
+    assert_eq!(world.collect().len(), 1, "nobody writes to them");
+    world.call_all().await;
+    assert_eq!(receiver.calls().len(), 4, "whoever keeps the books of the orders hears of both");
+    assert!(receiver.calls().iter().all(|call| call.json()["data"] != json!({})));
+    let empty: Vec<bool> = world.data().await.iter().map(|data| data == "{}").collect();
+    assert_eq!(empty, [true, true, true, true, false, false, false, false]);
+}
+
+async fn of_what_is_heard_at_the_same_time_nothing_is_kept(world: World) {
+    let order = world.order_of("ada@example.com");
+    let [told, people] = world.messages().subscriptions().try_into().ok().unwrap();
+    let hears = async |tx: &mut Tx, subscription: &Subscription, event: &Envelope| {
+        let Handler::Reaction(reaction) = &subscription.handler else { panic!("no reaction") };
+        reaction.apply(tx, event).await.unwrap();
+    };
+    let now = world.db.clock().now();
+    let mut tx = world.db.begin("told").await.unwrap();
+    hears(&mut tx, &told, &platform::testing::told(&confirmed(&order), now)).await;
+    let erased = async {
+        let event = CustomerErased { customer_id: order.customer_id, with_records: false };
+        let mut tx = world.db.begin("erased").await.unwrap();
+        hears(&mut tx, &people, &platform::testing::told(&event, now)).await;
+        tx.commit().await.unwrap();
+    };
+    let commits = async {
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        tx.commit().await.unwrap();
+    };
+    tokio::join!(erased, commits);
+    assert_eq!(world.data().await, ["{}"]);
+    assert_eq!(world.states().await, [("nobody".to_owned(), 0)]);
 }
 
 async fn what_was_told_to_a_guest_belongs_to_the_account_they_log_in_to(world: World) {
@@ -124,4 +189,11 @@ async fn what_was_told_to_a_guest_belongs_to_the_account_they_log_in_to(world: W
     world.erase(ada).await;
     assert_eq!(world.data().await, ["{}"]);
     assert_eq!(world.states().await, [("nobody".to_owned(), 0)]);
+
+    let late = world.order_of("ada@example.com");
+    world.confirm(&late).await;
+    world.deliver("one").await;
+    world.publish(&GuestMerged { guest_id: late.customer_id, customer_id: ada }, 1).await;
+    world.deliver("one").await;
+    assert_eq!(world.data().await, ["{}", "{}"], "the account was erased before");
 }

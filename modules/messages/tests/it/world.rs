@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta};
 use kernel::clock::ClockHand;
-use kernel::events::{OrderConfirmed, SoldLine};
-use kernel::id::{CustomerId, OrderId, ProductId};
+use kernel::events::{OrderConfirmed, PaymentActionRequired, SoldLine};
+use kernel::id::{CustomerId, OrderId, PaymentId, ProductId};
 use kernel::ports::{Contact, Mail, Mailer, Orders, People, ToldOrder, Unavailable, Vault};
 use kernel::{Clock, Currency, Event, Money, Timestamp};
 use messages::{Messages, Ports, SCHEMA, Settings};
@@ -229,6 +229,20 @@ impl World {
     /// Tells that an order is confirmed.
     pub async fn confirm(&self, order: &ToldOrder) {
         self.publish(&confirmed(order), 1).await;
+    }
+
+    /// Tells that a payment of the order waits for the shopper; the letter is not due yet, and the event names nobody.
+    pub async fn asks_for_action(&self, order: &ToldOrder) {
+        let event = PaymentActionRequired {
+            payment_id: PaymentId::new(),
+            order_id: order.id,
+            amount: order.total,
+            reason: None,
+            change_id: None,
+            charge: None,
+            by_staff: false,
+        };
+        self.publish(&event, 1).await;
     }
 
     /// When each message is due, and what was noted of it.

@@ -3,13 +3,14 @@
 use kernel::id::{ChangeId, OrderId};
 use kernel::ports::PersonKey;
 use kernel::{Address, Money};
+use platform::personal::ERASED;
 use platform::sql::{Json, Result, Tx};
 use uuid::Uuid;
 
 use crate::domain::edit::Edited;
 use crate::domain::order::Order;
 use crate::store::lines::{self, written};
-use crate::store::personal::{AddressRow, ERASED, Personal};
+use crate::store::personal::{AddressRow, Personal};
 
 platform::statements! {
     /// The row of the order is the lock: of two who edit it, pack it or call it off at once, one comes

@@ -3,12 +3,11 @@
 use kernel::Timestamp;
 use kernel::id::{CustomerId, OrderId};
 use kernel::ports::PersonKey;
-use platform::personal::{self, Kept};
+use platform::personal::{self, ERASED, Kept};
 use platform::sql::{Db, Error, Json, Result, Tx};
 use uuid::Uuid;
 
 use crate::domain::invoice::{Invoice, Issued};
-use crate::store::personal::ERASED;
 
 platform::statements! {
     /// The row is the lock of the series: a number that is not used is given back with the commit that

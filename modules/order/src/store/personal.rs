@@ -5,7 +5,7 @@ use std::sync::Arc;
 use kernel::id::{CustomerId, OrderId};
 use kernel::ports::{PersonKey, Purpose};
 use kernel::{Address, Timestamp};
-use platform::personal::{self, Ring};
+use platform::personal::{self, ERASED, Ring};
 use platform::sql::{Db, Json, Result, Sql, Tx};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -64,9 +64,6 @@ platform::statements! {
 /// What is sealed and kept, page by page. What sagas and stored answers have is sealed under the keys of their
 /// orders, and goes.
 pub const SEALED: &[Sql] = &[SEALED_ORDERS, SEALED_INVOICES];
-
-/// What stands in the place of what was erased.
-pub const ERASED: &str = "erased";
 
 /// What is sealed of an order.
 #[derive(Serialize, Deserialize)]

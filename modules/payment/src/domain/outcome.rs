@@ -1,7 +1,7 @@
 //! What answers of the processor do to a payment, and what is told of it.
 
 use kernel::Timestamp;
-use platform::personal::Kept;
+use platform::personal::{ERASED, Kept};
 
 use super::authentication::Authentication;
 use super::payment::{Action, CardShown, Decline, Operation, Payment};
@@ -251,6 +251,14 @@ impl Operation {
             if code == AUTHENTICATION_REQUIRED);
         let is_open = matches!(status, Status::Authorizing | Status::Unknown);
         self.kind == Kind::Authorize && self.exemption.is_some() && is_soft && is_open
+    }
+}
+
+impl Outcome {
+    /// What comes of a call when what it was to say was erased.
+    pub fn erased() -> Self {
+        let detail = "What there was to say is erased.".to_owned();
+        Self::Declined { code: ERASED.to_owned(), detail }
     }
 }
 

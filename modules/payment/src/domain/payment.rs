@@ -2,7 +2,7 @@
 
 use kernel::id::{ChangeId, CustomerId, OrderId, PaymentId};
 use kernel::{Currency, Money, Timestamp};
-use platform::personal::Kept;
+use platform::personal::{ERASED, Kept};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -183,6 +183,11 @@ impl Payment {
     /// What its card is counted by.
     pub fn card_key(&self) -> &str {
         self.fingerprint.as_deref().unwrap_or(&self.token)
+    }
+
+    /// Whether a card is the one it is paid with, as far as that is still known.
+    pub fn is_paid_with(&self, token: &str) -> bool {
+        self.token == token || self.token == ERASED
     }
 
     /// How much is set aside and could still be taken, in minor units.

@@ -126,15 +126,13 @@ pub async fn say_evidence(tx: &mut Tx, payment: PaymentId, said: &Kept<String>) 
     Ok(query.execute().await? == 1)
 }
 
-/// What the staff has to say to the newest dispute of a payment.
-pub async fn evidence(db: &Db, payment: PaymentId) -> Result<String> {
-    let found = newest_dispute(db, payment).await?.and_then(|dispute| dispute.evidence);
-    match found {
-        Some(Kept::Plain(text)) => Ok(text),
-        Some(Kept::Sealed(_)) | None => {
-            Err(inconsistent(format!("payment {payment}: nothing was said")))
-        }
-    }
+/// What the staff has to say to the newest dispute of a payment; None when that was erased.
+pub async fn evidence(db: &Db, payment: PaymentId) -> Result<Option<String>> {
+    let said = newest_dispute(db, payment).await?.and_then(|dispute| dispute.evidence);
+    Ok(match said {
+        Some(Kept::Plain(text)) => Some(text),
+        Some(Kept::Sealed(_)) | None => None,
+    })
 }
 
 /// The disputes of an order's payments, the first first.

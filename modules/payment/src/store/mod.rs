@@ -47,8 +47,8 @@ pub use operations::{
 };
 
 pub use personal::{
-    SEALED, STATEMENTS as PERSONAL, adopt, erase, evidence as kept_evidence, key, of_customer,
-    open, open_answer, seal, seal_body,
+    People, SEALED, STATEMENTS as PERSONAL, disputed_of, evidence as kept_evidence, key,
+    of_customer, open, open_answer, save_known, seal, seal_body,
 };
 
 use row::PaymentRow;
@@ -98,7 +98,9 @@ platform::statements! {
     INSERT = "insert into payment (id, order_id, purpose, attempt, amount_minor, currency, status,
                                    version, token, created_at, updated_at, pays, fingerprint,
                                    customer_id)
-              values ($1, $2, $9, $3, $4, $5, $6, 1, $7, $8, $8, $10, $11, $12) on conflict do nothing";
+              values ($1, $2, $9, $3, $4, $5, $6, 1, $7, $8, $8, $10, $11,
+                      coalesce((select m.customer_id from merged m where m.guest_id = $12), $12))
+              on conflict do nothing";
     FIND = payment!("where id = $1");
     /// SQLite has one writer: whoever is in a unit of work holds every row.
     LOCK = payment!("where id = $1"), payment!("where id = $1 for update");

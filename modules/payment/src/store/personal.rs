@@ -2,19 +2,25 @@
 
 use std::sync::Arc;
 
+use async_trait::async_trait;
+use kernel::events::{CustomerErased, GuestMerged};
 use kernel::id::{CustomerId, PaymentId};
 use kernel::ports::{PersonKey, Purpose};
 use platform::idempotency::{self, Answer, Key};
-use platform::personal::{self, Kept};
+use platform::people::Keeps;
+use platform::personal::{self, ERASED, Kept};
 use platform::sql::{Db, Error, Result, Sql, Tx};
+use uuid::Uuid;
 
-use super::{PaymentRow, each};
+use super::{PaymentRow, each, save};
 use crate::domain::dispute::Dispute;
 use crate::domain::payment::{CardShown, Payment};
 
 platform::statements! {
     OF_CUSTOMER = payment!("where customer_id = $1 order by id");
+    DISPUTED_OF = "select id from payment where customer_id = $1 and disputed_minor > 0 order by id";
     ADOPT = "update payment set customer_id = $2 where customer_id = $1";
+    REMEMBER = "insert into merged (guest_id, customer_id) values ($1, $2) on conflict do nothing";
     ERASE_EVIDENCE = "update dispute set evidence = null, evidence_sealed = 'erased'
                        where (evidence is not null or evidence_sealed is not null)
                          and payment_id in (select id from payment where customer_id = $1)";
@@ -27,8 +33,15 @@ platform::statements! {
                        (select o.answer_scope, o.answer_key
                           from payment p join payment_operation o on o.payment_id = p.id
                          where p.customer_id = $1 and o.ended_at is not null)";
-    ERASE = "update payment set card_brand = null, card_last4 = null, card_sealed = 'erased',
-                    decline_detail = case when decline_detail is not null then 'erased' end
+    /// Before the payments forget what tells the cards again.
+    ERASE_EXEMPTED = "delete from exempted where card in
+                        (select coalesce(fingerprint, token) from payment where customer_id = $1)";
+    /// A call that is open may be made again, which takes the token.
+    ERASE = "update payment set card_brand = null, card_last4 = null, card_sealed = 'erased', fingerprint = null,
+                    decline_code = null, decline_detail = null,
+                    token = case when exists (select 1 from payment_operation o
+                                               where o.payment_id = payment.id and o.state in ('started', 'unknown'))
+                            then token else 'erased' end
               where customer_id = $1";
     SEALED_CARDS = platform::sealed_after!("payment", "id", "card_sealed");
     SEALED_EVIDENCE = platform::sealed_after!("dispute", "id", "evidence_sealed");
@@ -36,9 +49,6 @@ platform::statements! {
 
 /// Everything that is sealed and kept, page by page.
 pub const SEALED: &[Sql] = &[SEALED_CARDS, SEALED_EVIDENCE];
-
-/// What stands in the place of what was erased.
-const ERASED: &str = "erased";
 
 /// What is sealed in a row; None of what was erased.
 pub fn sealed<T>(sealed: String) -> Option<Kept<T>> {
@@ -65,6 +75,17 @@ pub fn seal(payment: &mut Payment, key: Option<&PersonKey>) -> Result<()> {
     Ok(())
 }
 
+/// Saves what was just learnt of a payment that is held, its card sealed; what else was learnt of somebody who was
+/// erased goes as it went then.
+pub async fn save_known(tx: &mut Tx, payment: &mut Payment, key: Option<&PersonKey>) -> Result<()> {
+    seal(payment, key)?;
+    save(tx, payment).await?;
+    match (payment.customer, key) {
+        (Some(erased), None) => let_go(tx, erased).await,
+        _ => Ok(()),
+    }
+}
+
 /// Opens the cards of payments, to be shown. A card whose key was destroyed is none.
 pub async fn open(db: &Db, payments: &mut [Payment]) -> Result<()> {
     let sealed = payments.iter().filter_map(|payment| payment.card.as_ref()?.sealed());
@@ -78,15 +99,11 @@ pub async fn open(db: &Db, payments: &mut [Payment]) -> Result<()> {
     Ok(())
 }
 
-/// What the staff says to a dispute of a payment, as it is kept.
-pub fn evidence(text: &str, payment: &Payment, key: Option<&PersonKey>) -> Result<Kept<String>> {
-    match (payment.customer, key) {
-        (None, _) => Ok(Kept::Plain(text.to_owned())),
-        (Some(_), Some(key)) => {
-            personal::seal(key, &evidence_of(payment.id), &text).map(Kept::Sealed)
-        }
-        (Some(_), None) => Err(Error::Erased),
-    }
+/// What the staff says to a dispute of a payment, as it is kept: for as long as the law wants its records kept.
+pub async fn evidence(db: &Db, text: &str, payment: &Payment) -> Result<Kept<String>> {
+    let Some(customer) = payment.customer else { return Ok(Kept::Plain(text.to_owned())) };
+    let key = db.people()?.key(customer, Purpose::Records).await?;
+    personal::seal(&key, &evidence_of(payment.id), &text).map(Kept::Sealed)
 }
 
 /// Opens what was said to a dispute, to be shown.
@@ -119,17 +136,44 @@ pub async fn of_customer(db: &Db, customer: CustomerId) -> Result<Vec<Payment>> 
     each(db.query(OF_CUSTOMER).bind(customer.uuid()).all::<PaymentRow>().await?)
 }
 
-/// What a guest paid is paid by the account that they logged in to.
-pub async fn adopt(tx: &mut Tx, guest: CustomerId, customer: CustomerId) -> Result<()> {
-    tx.query(ADOPT).bind(guest.uuid()).bind(customer.uuid()).execute().await.map(drop)
+/// Those of a person's payments that an open dispute is about.
+pub async fn disputed_of(db: &Db, customer: CustomerId) -> Result<Vec<PaymentId>> {
+    let rows: Vec<(Uuid,)> = db.query(DISPUTED_OF).bind(customer.uuid()).all().await?;
+    Ok(rows.into_iter().map(|(id,)| id.into()).collect())
 }
 
-/// Lets what is kept about somebody go. States, amounts and references stay: the books need them.
-pub async fn erase(tx: &mut Tx, customer: CustomerId) -> Result<()> {
-    for sql in [ERASE_EVIDENCE, ERASE_ERRORS, ERASE_ANSWERS, ERASE] {
+/// What becomes of payments when something happens to who paid. States, amounts and references of whoever is erased
+/// stay: the books need them.
+pub struct People;
+
+#[async_trait]
+impl Keeps for People {
+    async fn erase(&self, tx: &mut Tx, erased: CustomerErased) -> Result<()> {
+        let CustomerErased { customer_id, with_records } = erased;
+        if with_records {
+            tx.query(ERASE_EVIDENCE).bind(customer_id.uuid()).execute().await?;
+        }
+        tx.query(ERASE_ANSWERS).bind(customer_id.uuid()).execute().await?;
+        let_go(tx, customer_id).await?;
+        idempotency::forget(tx, customer_id).await
+    }
+
+    async fn adopt(&self, tx: &mut Tx, merged: GuestMerged) -> Result<()> {
+        let (guest, account) = (merged.guest_id.uuid(), merged.customer_id.uuid());
+        for sql in [REMEMBER, ADOPT] {
+            tx.query(sql).bind(guest).bind(account).execute().await?;
+        }
+        Ok(())
+    }
+}
+
+/// Lets go what payments of somebody say of their cards.
+async fn let_go(tx: &mut Tx, customer: CustomerId) -> Result<()> {
+    const ALL: [Sql; 3] = [ERASE_ERRORS, ERASE_EXEMPTED, ERASE];
+    for sql in ALL {
         tx.query(sql).bind(customer.uuid()).execute().await?;
     }
-    idempotency::forget(tx, customer).await
+    Ok(())
 }
 
 fn card_of(payment: PaymentId) -> String {

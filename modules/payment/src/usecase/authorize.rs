@@ -241,7 +241,7 @@ async fn stands(
         && payment.order_id == request.order_id
         && payment.pays == request.pays
         && payment.amount == request.amount
-        && payment.token == request.token;
+        && payment.is_paid_with(&request.token);
     if !same {
         let detail = "The key was used for another payment.";
         return Err(declined("idempotency_key_reused", detail));

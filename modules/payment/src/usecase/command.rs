@@ -5,7 +5,6 @@ use kernel::id::PaymentId;
 use kernel::problem::{Problem, code};
 use platform::audit::Actor;
 use platform::idempotency::{self, Answer, Claim, Key};
-use platform::personal::Kept;
 use platform::sql::Tx;
 
 use super::{look, noted, operate};
@@ -53,7 +52,11 @@ pub async fn command(
         _ => None,
     };
     let said = match &command {
-        Command::Evidence(text) => Some(evidence(payments, id, text).await?),
+        // It may name whoever paid.
+        Command::Evidence(text) => {
+            let payment = operate::load(payments, id).await?;
+            Some(store::kept_evidence(&payments.db, text, &payment).await?)
+        }
         _ => None,
     };
     let mut tx = payments.db.begin("payment.command").await?;
@@ -101,13 +104,6 @@ pub async fn command(
         Some(claim) => Err(refused(&claim)),
         None => Err(refused(&Claim::Running)),
     }
-}
-
-/// What the staff says to a dispute may name whoever paid.
-async fn evidence(payments: &Payments, id: PaymentId, text: &str) -> Result<Kept<String>> {
-    let payment = operate::load(payments, id).await?;
-    let key = store::key(&payments.db, payment.customer).await?;
-    Ok(store::kept_evidence(text, &payment, key.as_deref())?)
 }
 
 async fn finish(payments: &Payments, begun: Option<(Payment, Operation)>, key: &Key) -> Result<()> {

@@ -52,8 +52,7 @@ async fn challenge(payments: &Payments, seen: Payment) -> Result<Payment> {
         let before = payment.authentication;
         if let Some(telling) = payment.record(&asked, &outcome, 0, &times) {
             operate::tell(&mut tx, &mut payment, telling, false)?;
-            store::seal(&mut payment, key.as_deref())?;
-            store::save(&mut tx, &payment).await?;
+            store::save_known(&mut tx, &mut payment, key.as_deref()).await?;
             authenticate::done(&mut tx, before, &payment).await?;
         }
     }

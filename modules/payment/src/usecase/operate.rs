@@ -202,8 +202,10 @@ async fn call(
         Kind::Refund => processor.refund(key, charge, amount).await,
         Kind::Evidence => {
             let said = store::evidence(&payments.db, payment.id).await;
-            let said = said.map_err(|error| Unavailable::new("payments", error))?;
-            processor.answer(key, charge, Answer::Evidence(&said)).await
+            match said.map_err(|error| Unavailable::new("payments", error))? {
+                Some(said) => processor.answer(key, charge, Answer::Evidence(&said)).await,
+                None => Ok(Outcome::erased()),
+            }
         }
         Kind::Accept => processor.answer(key, charge, Answer::Accept).await,
     };
@@ -250,8 +252,7 @@ async fn record(
     if let Some(telling) = payment.record(operation, outcome, refunded, &times) {
         tell(&mut tx, &mut payment, telling, operation.answers.is_some())?;
     }
-    store::seal(&mut payment, key.as_deref())?;
-    store::save(&mut tx, &payment).await?;
+    store::save_known(&mut tx, &mut payment, key.as_deref()).await?;
     authenticate::done(&mut tx, before, &payment).await?;
     if let Some((scope, name)) = &operation.answers {
         if let Some((code, _)) = refused {

@@ -41,7 +41,7 @@ impl Risk for Says {
 }
 
 /// A shop that asks for these exemptions.
-async fn exempting(db: Db, ask_for: &[Exemption]) -> Shop {
+pub async fn exempting(db: Db, ask_for: &[Exemption]) -> Shop {
     let mut settings = settings();
     settings.exemptions.ask_for = ask_for.to_vec();
     open_with(db, settings).await
