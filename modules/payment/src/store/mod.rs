@@ -48,7 +48,7 @@ pub use operations::{
 
 pub use personal::{
     People, SEALED, STATEMENTS as PERSONAL, disputed_of, evidence as kept_evidence, key,
-    of_customer, open, open_answer, save_known, seal, seal_body,
+    of_customer, open, save_known, seal,
 };
 
 use row::PaymentRow;

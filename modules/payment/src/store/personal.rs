@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use kernel::events::{CustomerErased, GuestMerged};
 use kernel::id::{CustomerId, PaymentId};
 use kernel::ports::{PersonKey, Purpose};
-use platform::idempotency::{self, Answer, Key};
+use platform::idempotency;
 use platform::people::Keeps;
 use platform::personal::{self, ERASED, Kept};
 use platform::sql::{Db, Error, Result, Sql, Tx};
@@ -115,22 +115,6 @@ pub async fn open_evidence(db: &Db, dispute: &mut Dispute) -> Result<()> {
     Ok(())
 }
 
-/// The body of a command's answer, which shows a card, as it is stored.
-pub fn seal_body(key: &PersonKey, scope: &str, name: &str, body: &str) -> Result<String> {
-    personal::seal(key, &answer_of(scope, name), &body)
-}
-
-/// A stored answer as it is told: JSON, whether it was sealed or not. [`Error::Erased`] when nobody can open it
-/// any more.
-pub async fn open_answer(db: &Db, key: &Key, answer: Answer) -> Result<Answer> {
-    if answer.body.starts_with('{') {
-        return Ok(answer);
-    }
-    let place = answer_of(&key.scope, &key.key);
-    let opened = db.people()?.open(&place, Kept::Sealed(answer.body)).await?;
-    Ok(Answer { status: answer.status, body: opened.ok_or(Error::Erased)? })
-}
-
 /// The payments of a person, the first one first.
 pub async fn of_customer(db: &Db, customer: CustomerId) -> Result<Vec<Payment>> {
     each(db.query(OF_CUSTOMER).bind(customer.uuid()).all::<PaymentRow>().await?)
@@ -182,8 +166,4 @@ fn card_of(payment: PaymentId) -> String {
 
 fn evidence_of(payment: PaymentId) -> String {
     format!("payment:{payment}:evidence")
-}
-
-fn answer_of(scope: &str, key: &str) -> String {
-    format!("answer:{scope}:{key}")
 }

@@ -64,7 +64,6 @@ pub async fn command(
         Claim::Done(answer) => {
             // Who stored it may share this unit's group: only the commit makes it durable.
             tx.commit().await?;
-            let answer = store::open_answer(&payments.db, key, answer).await?;
             return Ok(Answered { answer, replayed: true });
         }
         claim @ Claim::Reused => return Err(refused(&claim)),
@@ -97,10 +96,7 @@ pub async fn command(
         tracing::info!(payment = %id, %error, "what became of a dispute will be told");
     }
     match idempotency::find(&payments.db, key).await? {
-        Some(Claim::Done(answer)) => {
-            let answer = store::open_answer(&payments.db, key, answer).await?;
-            Ok(Answered { answer, replayed })
-        }
+        Some(Claim::Done(answer)) => Ok(Answered { answer, replayed }),
         Some(claim) => Err(refused(&claim)),
         None => Err(refused(&Claim::Running)),
     }

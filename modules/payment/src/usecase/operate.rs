@@ -260,7 +260,7 @@ async fn record(
         }
         let mut answer = answer(&payment, key.as_deref(), outcome);
         if let Some(key) = &key {
-            answer.body = store::seal_body(key, scope, name, &answer.body)?;
+            answer = answer.sealed(key, scope, name)?;
         }
         idempotency::finish(&mut tx, scope, name, &answer).await?;
     }
