@@ -42,6 +42,11 @@ impl Shop {
         Ok(json!({"person": person, "at": self.clock.now(), "kept": all}))
     }
 
+    /// Whether anything here is or was about somebody: accounts and guests, and people of other issuers who ordered.
+    pub async fn knows(&self, person: CustomerId) -> Result<bool, Failure> {
+        Ok(self.accounts.is_known(person).await? || self.privacy.is_known(person).await?)
+    }
+
     /// Why somebody cannot be erased yet, for people to read; empty when nothing is in the way.
     pub async fn in_the_way_of_erasing(&self, person: CustomerId) -> Result<Vec<String>, Failure> {
         let orders = self.orders.under_way(person).await?;

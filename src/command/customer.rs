@@ -25,7 +25,7 @@ pub(super) enum Customer {
         to: Option<PathBuf>,
     },
     /// Destroy what is kept about a person: account, addresses, sessions, what stands on their cards. Their orders,
-    /// payments and the journal stay and name nobody. Exits 1 while an order of theirs is under way or the shop owes them something
+    /// payments and the journal stay and name nobody. Exits 1 while an order of theirs is under way, a payment is disputed or the shop owes them something
     Erase {
         /// Their e-mail address, or their id
         who: String,
@@ -100,8 +100,12 @@ async fn erase(
 }
 
 async fn known(shop: &Shop, who: &str) -> Result<CustomerId, Failure> {
-    let found = shop.accounts.find(who).await?;
-    found.ok_or_else(|| format!("{who} is no e-mail address or id of anybody").into())
+    if let Some(person) = shop.accounts.find(who).await?
+        && shop.knows(person).await?
+    {
+        return Ok(person);
+    }
+    Err(format!("{who} is no e-mail address or id of anybody").into())
 }
 
 fn write(file: &Path, text: &str) -> Result<(), Failure> {

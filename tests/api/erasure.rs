@@ -194,6 +194,9 @@ async fn whoever_is_erased_is_nowhere_and_the_books_are_right(engine: Engine) {
     assert!(HERS.iter().all(|hers| text.contains(hers)), "{kept:#}");
     assert_eq!(kept["kept"]["orders"]["orders"][0]["id"], json!(id));
 
+    let mistyped = shop.run(&["customer", "erase", &id.replace('0', "1"), "--for-good"]);
+    assert!(!mistyped.status.success() && output(&mistyped).contains("of anybody"), "{mistyped:?}");
+
     // Said first, done then.
     let (would, told) = erase(&shop, &[]);
     assert!(would && told.contains("--for-good"), "{told}");

@@ -241,6 +241,11 @@ impl Accounts {
         }
     }
 
+    /// Whether somebody has been here, also if they were erased since; not whoever another issuer introduced.
+    pub async fn is_known(&self, person: CustomerId) -> sql::Result<bool> {
+        store::accounts::is_known(self.db(), person).await
+    }
+
     /// Erases somebody, whoever they are here: their sessions end, and what was kept to serve them goes.
     /// Others hear of it by [`kernel::events::CustomerErased`]. What the law wants kept goes when
     /// `with_records`, now or by a later call. False when there was nothing left to erase.

@@ -88,6 +88,11 @@ impl Privacy {
         Ok(())
     }
 
+    /// Whether anything was ever sealed for somebody.
+    pub async fn is_known(&self, person: CustomerId) -> Result<bool, Error> {
+        Ok(store::is_known(self.db(), person).await?)
+    }
+
     /// Those of these keys that were never made here.
     pub async fn lost(&self, keys: &[Uuid]) -> Result<HashSet<Uuid>, Error> {
         let mut lost: HashSet<Uuid> = keys.iter().copied().collect();

@@ -32,6 +32,7 @@ platform::statements! {
         "update person_key set wrapped = null, destroyed_at = $3
           where made_for in (select cast(value as uuid) from jsonb_array_elements_text($1))
             and purpose = $2 and wrapped is not null returning id";
+    IS_KNOWN = "select count(*) from person_key where made_for = $1";
     IS_CLOSED = "select count(*) from person_key
                   where made_for = $1 and purpose = $2 and wrapped is null";
     WRAP_AGAIN =
@@ -100,6 +101,12 @@ pub async fn destroy(tx: &mut Tx, people: &[CustomerId], purpose: Purpose) -> Re
     let destroyed = tx.query(DESTROY).bind(Json(people)).bind(word(purpose)).bind(now);
     let destroyed: Vec<(Uuid,)> = destroyed.all().await?;
     Ok(destroyed.into_iter().map(|(id,)| id).collect())
+}
+
+/// Whether there is or was a key of somebody.
+pub async fn is_known(db: &Db, person: CustomerId) -> Result<bool> {
+    let (count,): (i64,) = db.query(IS_KNOWN).bind(person.uuid()).one().await?;
+    Ok(count > 0)
 }
 
 /// Whether nothing is sealed for somebody for this purpose any more.

@@ -23,6 +23,7 @@ platform::statements! {
         "select id, personal, email_verified_at is not null as verified,
                 coalesce(own_role, role) as role, customer_group
            from customer where id = $1 and erased_at is null";
+    IS_KNOWN = "select count(*) from customer where id = $1";
     CREATED_AT = "select created_at from customer where id = $1 and erased_at is null";
     CREDENTIALS =
         "select id, personal, email_verified_at is not null as verified,
@@ -168,6 +169,12 @@ pub(crate) async fn find(db: &Db, id: CustomerId) -> Result<Option<Account>> {
 pub(crate) async fn by_id(tx: &mut Tx, id: CustomerId) -> Result<Option<Stored>> {
     let row: Option<AccountRow> = tx.query(FIND).bind(id.uuid()).optional().await?;
     Ok(row.map(Stored::from))
+}
+
+/// Whether somebody has been here, also if they were erased.
+pub(crate) async fn is_known(db: &Db, id: CustomerId) -> Result<bool> {
+    let (count,): (i64,) = db.query(IS_KNOWN).bind(id.uuid()).one().await?;
+    Ok(count > 0)
 }
 
 /// When somebody came first.
