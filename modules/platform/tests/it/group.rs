@@ -1,6 +1,7 @@
 //! Group commit, which only SQLite has.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use kernel::Clock;
 use platform::sql::{Db, Error, Sql, Sqlite, Tx};
@@ -44,16 +45,22 @@ fn commits(file: &Path) -> usize {
 async fn concurrent_units_share_commits_and_each_is_on_disk_when_told_so() {
     let (db, file) = fresh(&platform::testing::folder()).await;
     let before = commits(&file);
-    let units = (0..48).map(|n| {
-        let (db, file) = (db.clone(), file.clone());
-        tokio::spawn(async move {
-            let id = Uuid::now_v7();
-            write(&db, id, 10).await.unwrap();
-            if n % 8 == 0 {
-                assert!(stored(&file).contains(&id));
-            }
+    // A disk that is fast would let each go before the next one comes.
+    let held = db.begin("held").await.unwrap();
+    let units: Vec<_> = (0..48)
+        .map(|n| {
+            let (db, file) = (db.clone(), file.clone());
+            tokio::spawn(async move {
+                let id = Uuid::now_v7();
+                write(&db, id, 10).await.unwrap();
+                if n % 8 == 0 {
+                    assert!(stored(&file).contains(&id));
+                }
+            })
         })
-    });
+        .collect();
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    held.commit().await.unwrap();
     for unit in futures_util::future::join_all(units).await {
         unit.unwrap();
     }
