@@ -18,6 +18,7 @@ mod people;
 mod refund;
 mod risk;
 mod secrets;
+mod shapes;
 mod shop;
 mod statements;
 mod stripe;

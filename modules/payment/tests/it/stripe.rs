@@ -87,7 +87,7 @@ fn failing_over_http(shop: &Shop, errors_percent: u64, timeouts_percent: u64) ->
 
 impl Socket {
     /// What somebody with curl is answered: the status, whether it is a replay, and the body.
-    async fn post(&self, key: &str, path: &str, form: &str) -> (u16, bool, Value) {
+    pub async fn post(&self, key: &str, path: &str, form: &str) -> (u16, bool, Value) {
         let request = self
             .http
             .post(format!("{}/v1/{path}", self.base))
@@ -99,7 +99,7 @@ impl Socket {
         (answer.status().as_u16(), is_replayed, answer.json().await.unwrap())
     }
 
-    async fn get(&self, path: &str) -> Value {
+    pub async fn get(&self, path: &str) -> Value {
         let request =
             self.http.get(format!("{}/v1/{path}", self.base)).basic_auth(API_KEY, Some(""));
         request.send().await.unwrap().json().await.unwrap()
@@ -116,7 +116,7 @@ impl Socket {
     }
 }
 
-const INTENT: &str = "amount=1000&currency=eur&capture_method=manual&confirm=true\
+pub const INTENT: &str = "amount=1000&currency=eur&capture_method=manual&confirm=true\
                       &payment_method_types[]=card&payment_method=pm_card_visa";
 
 async fn a_key_is_answered_as_stripe_documents_it(db: Db) {

@@ -195,6 +195,7 @@ fn balance_transaction(line: &Line) -> serde_json::Value {
         "id": line.id,
         "object": "balance_transaction",
         "amount": line.gross.minor(),
+        "balance_type": "payments",
         "available_on": line.available_on.timestamp(),
         "created": line.at.timestamp(),
         "currency": line.gross.currency().code().to_ascii_lowercase(),
