@@ -20,7 +20,8 @@ use kernel::ports::{Keys, Purpose};
 use platform::audit::Actor;
 use platform::bus::Subscription;
 use platform::module::Schema;
-use platform::sql::{Db, Tx};
+use platform::people;
+use platform::sql::{self, Db, Tx};
 use platform::verify::Check;
 use uuid::Uuid;
 
@@ -74,18 +75,15 @@ impl Privacy {
     /// What the module does with events: who is erased loses their keys, and who logs in takes along
     /// those of the guest they were.
     pub fn subscriptions(&self) -> Vec<Subscription> {
-        let react = react::Erased { privacy: self.clone() };
-        vec![Subscription::reaction("privacy.keys", self.db(), react::TOPICS, react)]
+        vec![people::subscription("privacy.keys", self.db(), self.clone())]
     }
 
     /// Destroys the keys of somebody, and those of what the law wants kept if that is wanted too. Other
     /// nodes may have a key at hand for a minute more.
     pub async fn erase(&self, person: CustomerId, with_records: bool) -> Result<(), Error> {
         let mut tx = self.db().begin("privacy.erase").await?;
-        let destroyed = self.erase_in(&mut tx, person, with_records).await?;
-        tx.commit().await?;
-        self.forget(&destroyed);
-        Ok(())
+        self.erase_in(&mut tx, person, with_records).await?;
+        Ok(tx.commit().await?)
     }
 
     /// Whether anything was ever sealed for somebody.
@@ -112,14 +110,15 @@ impl Privacy {
         tx: &mut Tx,
         person: CustomerId,
         with_records: bool,
-    ) -> Result<Vec<Uuid>, Error> {
+    ) -> sql::Result<()> {
         let mut people = store::guests(tx, person).await?;
         people.push(person);
         let mut destroyed = store::destroy(tx, &people, Purpose::Service).await?;
         if with_records {
             destroyed.extend(store::destroy(tx, &people, Purpose::Records).await?);
         }
-        Ok(destroyed)
+        self.forget(tx, destroyed);
+        Ok(())
     }
 
     /// Makes what is sealed for a guest go with an account, at once where the account was erased before this was
@@ -129,7 +128,7 @@ impl Privacy {
         tx: &mut Tx,
         guest: CustomerId,
         account: CustomerId,
-    ) -> Result<Vec<Uuid>, Error> {
+    ) -> sql::Result<()> {
         store::merge(tx, guest, account).await?;
         let mut destroyed = Vec::new();
         for purpose in [Purpose::Service, Purpose::Records] {
@@ -137,11 +136,14 @@ impl Privacy {
                 destroyed.extend(store::destroy(tx, &[guest], purpose).await?);
             }
         }
-        Ok(destroyed)
+        self.forget(tx, destroyed);
+        Ok(())
     }
 
-    fn forget(&self, keys: &[Uuid]) {
-        self.0.at_hand.forget(keys);
+    /// Keys that were destroyed are not at hand any more either, once that is on disk.
+    fn forget(&self, tx: &mut Tx, destroyed: Vec<Uuid>) {
+        let privacy = self.clone();
+        tx.after_commit(move || privacy.0.at_hand.forget(&destroyed));
     }
 
     fn db(&self) -> &Db {
