@@ -16,7 +16,7 @@ nextest_profile = $(if $(filter true,$(CI)),ci,default)
 export PATH := $(TOOLS)/bin:$(PATH)
 export TOOLS
 
-.PHONY: help run migrate test lint format licences contract contract-stripe bench bench-edge bench-ledger bench-orders bench-stored bench-catalog bench-login relevance waf fuzz clean-data nextest cargo-fuzz
+.PHONY: help run migrate test lint format licences contract contract-stripe bench bench-edge bench-ledger bench-payments bench-orders bench-stored bench-catalog bench-login relevance waf fuzz clean-data nextest cargo-fuzz
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -65,6 +65,9 @@ bench-edge: ## Measure each stage of the edge, and a shop that is asked for more
 
 bench-ledger: ## Measure what an entry costs behind 10,000 and behind 1,000,000
 	cargo bench --locked --package ledger --bench append
+
+bench-payments: ## Measure payments from the decision about fraud to the journal, behind a processor that takes 50 ms
+	cargo bench --locked --package stoa --bench payments
 
 bench-orders: ## Measure checkouts with their quote: many products, one for all, one that sells out
 	cargo build --release --locked --package stoa --package load

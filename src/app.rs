@@ -34,7 +34,8 @@ use platform::tasks::Tasks;
 use privacy::Privacy;
 use vault::{KeyFiles, LocalKeys, Vault};
 
-use crate::app::background::{bus_settings, saga_settings};
+pub use crate::app::background::bus_settings;
+use crate::app::background::saga_settings;
 use crate::app::payments::{keeper, processed};
 use crate::command::Failure;
 use crate::mailer::mailer;
