@@ -165,7 +165,7 @@ impl Shop {
         let [auth, catalog, inventory, order, payment, sandbox, analytics, rest @ ..] =
             every(&databases)?;
         let [messages, carrier, ledger, fraud, notary, vault, credit, privacy] = rest;
-        let privacy = kept_private(privacy, &settings, [&auth, &order, &payment]).await?;
+        let privacy = kept_private(privacy, &settings, [&auth, &order, &payment, &fraud]).await?;
 
         let folder = &settings.server.data_dir;
         let mailer = mailer(&settings.mail, &folder.join("mail"), &clock)?;
@@ -321,11 +321,11 @@ fn sealing(
     Ok(Notary::open(db, &settings.notary, &log, &keys, ports)?)
 }
 
-/// The keys of people, under which these databases seal what is personal.
+/// The keys of people, under which these databases seal what is personal, or by which they know who was erased.
 async fn kept_private(
     db: Db,
     settings: &Settings,
-    sealed: [&Db; 3],
+    people: [&Db; 4],
 ) -> std::result::Result<Privacy, Failure> {
     make_folder(&settings.keys_folder())?;
     let files = KeyFiles::people(&settings.keys_folder());
@@ -335,7 +335,7 @@ async fn kept_private(
         LocalKeys::open(files)?
     };
     let privacy = Privacy::open(db, Arc::new(wrapping)).await?;
-    for db in sealed {
+    for db in people {
         db.keep_people(People::new(Arc::new(privacy.clone())));
     }
     Ok(privacy)

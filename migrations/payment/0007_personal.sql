@@ -19,6 +19,7 @@ create table merged (
     guest_id    uuid primary key,
     customer_id uuid not null
 );
+create index merged_customer on merged (customer_id);
 
 -- The body of a processor's call may name whoever paid, in plain words, since nobody knows whose key to seal it under
 -- when it comes. It is kept until the event was handled, which takes minutes at most, and emptied then: how the payment

@@ -42,9 +42,12 @@ impl Shop {
         Ok(json!({"person": person, "at": self.clock.now(), "kept": all}))
     }
 
-    /// Whether anything here is or was about somebody: accounts and guests, and people of other issuers who ordered.
+    /// Whether anything here is or was about somebody: accounts and guests, and people of other issuers who ordered or
+    /// have a cart.
     pub async fn knows(&self, person: CustomerId) -> Result<bool, Failure> {
-        Ok(self.accounts.is_known(person).await? || self.privacy.is_known(person).await?)
+        Ok(self.accounts.is_known(person).await?
+            || self.privacy.is_known(person).await?
+            || self.orders.knows(person).await?)
     }
 
     /// Why somebody cannot be erased yet, for people to read; empty when nothing is in the way.

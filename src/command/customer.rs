@@ -25,7 +25,7 @@ pub(super) enum Customer {
         to: Option<PathBuf>,
     },
     /// Destroy what is kept about a person: account, addresses, sessions, what stands on their cards. Their orders,
-    /// payments and the journal stay and name nobody. Exits 1 while an order of theirs is under way, a payment is disputed or the shop owes them something
+    /// payments and the journal stay and name nobody. Exits 1 while an order of theirs is under way, a payment is disputed, the shop owes them something or nobody else is its admin
     Erase {
         /// Their e-mail address, or their id
         who: String,

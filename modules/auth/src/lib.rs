@@ -67,6 +67,9 @@ const ENSURE_TRIES_MAX: u32 = 20;
 /// ... and the pause in between.
 const ENSURE_PAUSE: Duration = Duration::from_millis(20);
 
+/// How many letters are sent at the same time: mail servers bear few connections of one client.
+const LETTERS_AT_ONCE: usize = 4;
+
 /// The secret's file in the folder of keys.
 const SECRET_FILE: &str = "root.key";
 
@@ -173,7 +176,9 @@ impl Accounts {
     /// What the module does with events: it sends the letters it wrote.
     pub fn subscriptions(&self) -> Vec<Subscription> {
         let send = react::send_letters::SendLetters { accounts: self.clone() };
-        vec![Subscription::effect("auth.letters", self.db(), react::send_letters::TOPICS, send)]
+        let topics = react::send_letters::TOPICS;
+        let letters = Subscription::effect("auth.letters", self.db(), topics, send);
+        vec![letters.at_once_max(LETTERS_AT_ONCE)]
     }
 
     /// Starts looking up the logouts of other nodes and deleting what has expired.

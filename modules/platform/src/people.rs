@@ -4,9 +4,11 @@
 use async_trait::async_trait;
 use kernel::Envelope;
 use kernel::events::{CustomerErased, GuestMerged};
+use kernel::id::CustomerId;
+use kernel::ports::Purpose;
 
 use crate::bus::{HandlerError, Reaction, Subscription, Topic};
-use crate::sql::{Db, Result, Tx};
+use crate::sql::{Db, Error, Result, Tx};
 
 /// What a module keeps about people.
 #[async_trait]
@@ -32,8 +34,24 @@ impl<K: Keeps> Reaction for Follow<K> {
         if let Some(erased) = event.open::<CustomerErased>() {
             self.0.erase(tx, erased?).await?;
         } else if let Some(merged) = event.open::<GuestMerged>() {
-            self.0.adopt(tx, merged?).await?;
+            let merged = merged?;
+            let customer_id = merged.customer_id;
+            self.0.adopt(tx, merged).await?;
+            // This may be heard late, and after the account was erased.
+            if is_erased(tx.db(), customer_id).await? {
+                self.0.erase(tx, CustomerErased { customer_id, with_records: false }).await?;
+            }
         }
         Ok(())
+    }
+}
+
+/// Whether somebody's keys are destroyed, as far as this database knows keys of people.
+async fn is_erased(db: &Db, person: CustomerId) -> Result<bool> {
+    let Ok(people) = db.people() else { return Ok(false) };
+    match people.key(person, Purpose::Service).await {
+        Ok(_) => Ok(false),
+        Err(Error::Erased) => Ok(true),
+        Err(error) => Err(error),
     }
 }

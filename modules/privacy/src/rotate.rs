@@ -9,28 +9,32 @@ use crate::{Privacy, store};
 /// How many keys are wrapped again with one commit.
 const BATCH: i64 = 500;
 
-/// Wraps all keys again that need it, and answers how many.
+/// Wraps all keys again that need it, and answers how many. One that cannot be unwrapped keeps none of the others
+/// from it, and is the error then.
 pub async fn all(privacy: &Privacy, actor: &Actor) -> Result<u64, Error> {
     let mut all = 0;
     // Who makes a key meanwhile may have begun before the newest one was there.
     loop {
-        let again = walk(privacy, actor).await?;
+        let (again, broken) = walk(privacy, actor).await?;
         if again == 0 {
-            return Ok(all);
+            return broken.map_or(Ok(all), Err);
         }
         all += again;
     }
 }
 
-async fn walk(privacy: &Privacy, actor: &Actor) -> Result<u64, Error> {
-    let (mut after, mut again) = (Uuid::nil(), 0);
+async fn walk(privacy: &Privacy, actor: &Actor) -> Result<(u64, Option<Error>), Error> {
+    let (mut after, mut again, mut broken) = (Uuid::nil(), 0, None);
     loop {
         let page = store::live_after(privacy.db(), after, BATCH).await?;
-        let Some((last, _)) = page.last() else { return Ok(again) };
+        let Some((last, _)) = page.last() else { return Ok((again, broken)) };
         after = *last;
         let mut wrapped = Vec::new();
         for (id, before) in &page {
-            wrapped.extend(privacy.wrapped_again(*id, before).await?.map(|key| (*id, key)));
+            match privacy.wrapped_again(*id, before).await {
+                Ok(key) => wrapped.extend(key.map(|key| (*id, key))),
+                Err(error) => broken = broken.or(Some(error)),
+            }
         }
         if !wrapped.is_empty() {
             again += store_again(privacy, actor, &wrapped).await?;

@@ -28,10 +28,17 @@ platform::statements! {
     DESTROY =
         "update person_key set wrapped = null, destroyed_at = $3
           where made_for in (select unhex(value, '-') from json_each($1))
-            and purpose = $2 and wrapped is not null returning id",
+            and purpose = $2 and wrapped is not null",
         "update person_key set wrapped = null, destroyed_at = $3
           where made_for in (select cast(value as uuid) from jsonb_array_elements_text($1))
-            and purpose = $2 and wrapped is not null returning id";
+            and purpose = $2 and wrapped is not null";
+    /// Also those that another process destroyed, which may be at hand in this one.
+    MADE_FOR =
+        "select id from person_key
+          where made_for in (select unhex(value, '-') from json_each($1)) and purpose = $2",
+        "select id from person_key
+          where made_for in (select cast(value as uuid) from jsonb_array_elements_text($1))
+            and purpose = $2";
     IS_KNOWN = "select count(*) from person_key where made_for = $1";
     IS_CLOSED = "select count(*) from person_key
                   where made_for = $1 and purpose = $2 and wrapped is null";
@@ -90,17 +97,19 @@ pub async fn guests(tx: &mut Tx, account: CustomerId) -> Result<Vec<CustomerId>>
     Ok(guests.into_iter().map(|(guest,)| guest.into()).collect())
 }
 
-/// Destroys the keys that were made for these people for a purpose, and answers which; none is made for
-/// them any more.
+/// Destroys the keys that were made for these people for a purpose; none is made for them any more. Answers all
+/// that nobody may have at hand any more.
 pub async fn destroy(tx: &mut Tx, people: &[CustomerId], purpose: Purpose) -> Result<Vec<Uuid>> {
     let now = tx.now();
     let row = |person: &CustomerId| json!({"id": EventId::new(), "person": person});
     let rows: Vec<_> = people.iter().map(row).collect();
     let close = tx.query(CLOSE).bind(Json(rows)).bind(word(purpose)).bind(now);
     close.execute().await?;
-    let destroyed = tx.query(DESTROY).bind(Json(people)).bind(word(purpose)).bind(now);
-    let destroyed: Vec<(Uuid,)> = destroyed.all().await?;
-    Ok(destroyed.into_iter().map(|(id,)| id).collect())
+    let destroy = tx.query(DESTROY).bind(Json(people)).bind(word(purpose)).bind(now);
+    destroy.execute().await?;
+    let gone: Vec<(Uuid,)> =
+        tx.query(MADE_FOR).bind(Json(people)).bind(word(purpose)).all().await?;
+    Ok(gone.into_iter().map(|(id,)| id).collect())
 }
 
 /// Whether there is or was a key of somebody.

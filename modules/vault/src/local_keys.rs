@@ -158,10 +158,21 @@ impl LocalKeys {
         newest.ok_or_else(|| unavailable(Refused::Missing(self.files.all())))
     }
 
+    /// Reads the files that are new. One that cannot be read keeps nobody from what the others wrap.
     fn read_again(&self) -> Result<(), Unavailable> {
-        let all = self.files.read_all();
-        let all = all.map_err(|error| Unavailable::new("the folder of keys", error))?;
-        *self.keys.write().unwrap_or_else(PoisonError::into_inner) = all;
+        let failed = |error| Unavailable::new("the folder of keys", error);
+        let numbers = self.files.numbers().map_err(failed)?;
+        let mut keys = self.keys.write().unwrap_or_else(PoisonError::into_inner);
+        keys.retain(|number, _| numbers.contains(number));
+        for number in numbers {
+            if keys.contains_key(&number) {
+                continue;
+            }
+            match read(&self.files.file(number), false) {
+                Ok(key) => drop(keys.insert(number, Arc::new(key))),
+                Err(error) => tracing::error!(%error, "a key file is passed over"),
+            }
+        }
         Ok(())
     }
 }

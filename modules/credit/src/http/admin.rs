@@ -277,8 +277,12 @@ pub(super) async fn adjust_store_credit(
     key: RequiredKey,
     body: Body<AdjustCredit>,
 ) -> Answer {
-    let currency = body.value.amount.currency();
-    let theirs = store::theirs(&credits.db, customer(&id)?, currency).await?;
+    let (customer, amount) = (customer(&id)?, body.value.amount);
+    // Nobody could spend what is given to somebody who was erased.
+    if amount.minor() > 0 && !credits.knows(customer).await? {
+        return Err(Problem::not_found("such customer").into());
+    }
+    let theirs = store::theirs(&credits.db, customer, amount.currency()).await?;
     let theirs = theirs.ok_or_else(|| Problem::not_found("such store credit"))?;
     let adjusted = adjusted(&credits, &editor, theirs, &key, body.value).await?;
     ok(&StoreCreditView::from(adjusted))

@@ -42,6 +42,9 @@ platform::statements! {
             left_of_address!(sqlite), " where customer_id = $1"),
         concat!("update orders set personal = 'erased', billing_address = null, email = null, shipping_address = ",
             left_of_address!(postgres), " where customer_id = $1");
+    KNOWS = "select exists (select 1 from orders where customer_id = $1)
+                 or exists (select 1 from cart where owner = $1)
+                 or exists (select 1 from saved_cart where owner = $1)";
     UNDER_WAY = "select number from orders where customer_id = $1
                     and (status in ('PENDING', 'AWAITING_PAYMENT', 'CONFIRMED')
                          or status = 'SHIPPED' and updated_at > $3)
@@ -177,6 +180,12 @@ pub async fn seal(tx: &mut Tx, sealed: &[(OrderId, Option<String>)]) -> Result<(
     let row = |(id, sealed): &(OrderId, Option<String>)| serde_json::json!({"id": id, "personal": sealed.as_deref().unwrap_or(ERASED)});
     let rows: Vec<_> = sealed.iter().map(row).collect();
     tx.query(SEAL).bind(Json(rows)).execute().await.map(drop)
+}
+
+/// Whether somebody has ordered or put anything aside.
+pub async fn knows(db: &Db, customer: CustomerId) -> Result<bool> {
+    let (knows,): (bool,) = db.query(KNOWS).bind(customer.uuid()).one().await?;
+    Ok(knows)
 }
 
 /// The numbers of some orders that somebody still waits for, or that come back; of those that left the

@@ -86,6 +86,11 @@ impl Orders {
         Ok(true)
     }
 
+    /// Whether somebody has ordered or has a cart.
+    pub async fn knows(&self, customer: CustomerId) -> Result<bool> {
+        personal::knows(&self.inner.db, customer).await
+    }
+
     /// The numbers of orders that somebody still waits for, or of which something comes back: until they
     /// have ended, who placed them cannot be erased.
     pub async fn under_way(&self, customer: CustomerId) -> Result<Vec<String>> {

@@ -93,6 +93,8 @@ pub struct Payment {
     pub processor_ref: Option<String>,
     /// The card, as people know it. What was just learnt of it is plain until it is sealed.
     pub card: Option<Kept<CardShown>>,
+    /// Whether whoever paid was erased when the row was read.
+    pub is_erased: bool,
     /// Why it was declined or given up.
     pub decline: Option<Decline>,
     /// What the shopper has to do.

@@ -96,6 +96,7 @@ mod tests {
             token: String::new(),
             processor_ref: None,
             card: None,
+            is_erased: false,
             decline: None,
             action: None,
             authorized_until: None,

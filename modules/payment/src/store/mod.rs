@@ -133,7 +133,7 @@ platform::statements! {
                    action_url = $10, action_until = $11, updated_at = $12, released_minor = $13,
                    disputed_minor = $14, lost_minor = $15, authorized_until = $16,
                    confirmed_at = $17, tries = $18, due_at = $19, authentication = $20,
-                   card_sealed = $21,
+                   card_sealed = case when card_sealed = 'erased' then card_sealed else $21 end,
                    version = version + 1
              where id = $1";
     /// What an order or a change of it pays stands, or does not any more.

@@ -21,6 +21,13 @@ platform::statements! {
     DISPUTED_OF = "select id from payment where customer_id = $1 and disputed_minor > 0 order by id";
     ADOPT = "update payment set customer_id = $2 where customer_id = $1";
     REMEMBER = "insert into merged (guest_id, customer_id) values ($1, $2) on conflict do nothing";
+    /// A payment that was begun while its guest logged in may still be the guest's.
+    TAKE_IN = "update payment set customer_id = $1
+                where customer_id in (select guest_id from merged where customer_id = $1)";
+    /// A call that ends right now is recorded before, or sees what becomes of its payment; SQLite has one writer.
+    HOLD =
+        "select id from payment where customer_id = $1 order by id",
+        "select id from payment where customer_id = $1 order by id for update";
     ERASE_EVIDENCE = "update dispute set evidence = null, evidence_sealed = 'erased'
                        where (evidence is not null or evidence_sealed is not null)
                          and payment_id in (select id from payment where customer_id = $1)";
@@ -76,12 +83,12 @@ pub fn seal(payment: &mut Payment, key: Option<&PersonKey>) -> Result<()> {
 }
 
 /// Saves what was just learnt of a payment that is held, its card sealed; what else was learnt of somebody who was
-/// erased goes as it went then.
+/// erased goes as it went then. The row says that too: a key that another process destroyed may still be at hand.
 pub async fn save_known(tx: &mut Tx, payment: &mut Payment, key: Option<&PersonKey>) -> Result<()> {
     seal(payment, key)?;
     save(tx, payment).await?;
-    match (payment.customer, key) {
-        (Some(erased), None) => let_go(tx, erased).await,
+    match payment.customer {
+        Some(erased) if payment.is_erased || key.is_none() => let_go(tx, erased).await,
         _ => Ok(()),
     }
 }
@@ -134,6 +141,8 @@ pub struct People;
 impl Keeps for People {
     async fn erase(&self, tx: &mut Tx, erased: CustomerErased) -> Result<()> {
         let CustomerErased { customer_id, with_records } = erased;
+        tx.query(TAKE_IN).bind(customer_id.uuid()).execute().await?;
+        tx.query(HOLD).bind(customer_id.uuid()).all::<(Uuid,)>().await?;
         if with_records {
             tx.query(ERASE_EVIDENCE).bind(customer_id.uuid()).execute().await?;
         }

@@ -2,7 +2,7 @@
 
 use kernel::id::CustomerId;
 use kernel::{Currency, Money, Timestamp};
-use platform::personal::Kept;
+use platform::personal::{ERASED, Kept};
 use platform::sql::{Error, Result};
 use uuid::Uuid;
 
@@ -74,6 +74,7 @@ impl TryFrom<PaymentRow> for Payment {
             fingerprint: row.fingerprint,
             authentication: row.authentication.parse().map_err(inconsistent)?,
             processor_ref: row.processor_ref,
+            is_erased: row.card_sealed.as_deref() == Some(ERASED),
             card: match row.card_sealed {
                 Some(sealed) => personal::sealed(sealed),
                 None => row

@@ -216,6 +216,7 @@ fn new_payment(
         authentication: Authentication::None,
         processor_ref: None,
         card: None,
+        is_erased: false,
         decline: None,
         action: None,
         authorized_until: None,

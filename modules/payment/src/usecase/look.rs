@@ -97,7 +97,7 @@ async fn compare(payments: &Payments, seen: &Payment) -> Result<Option<Payment>>
         operate::tell(&mut tx, &mut payment, telling, false)?;
     }
     if payment != *seen {
-        store::save(&mut tx, &payment).await?;
+        store::save_known(&mut tx, &mut payment, key.as_deref()).await?;
     }
     tx.commit().await?;
     operate::load(payments, seen.id).await.map(Some)

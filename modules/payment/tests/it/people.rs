@@ -28,6 +28,7 @@ platform::on_both_engines!(payment::SCHEMA =>
     a_card_whose_key_was_destroyed_is_shown_no_more,
     of_whoever_is_erased_nothing_but_the_books_is_left,
     what_a_guest_paid_belongs_to_the_account_they_log_in_to,
+    a_login_that_is_heard_of_after_the_erasure_leaves_nothing,
     whoever_was_erased_can_still_be_paid_back,
     what_tells_a_card_again_goes_with_its_holder,
     evidence_that_was_erased_is_sent_to_nobody,
@@ -220,8 +221,25 @@ async fn what_a_guest_paid_belongs_to_the_account_they_log_in_to(db: Db) {
     assert_eq!((&records[0]["id"], &records[0]["card"]["last4"]), (&json!(id), &json!("4242")));
     assert_eq!((&records[1]["id"], &records[1]["card"]["last4"]), (&json!(late), &json!("4242")));
     assert_eq!(shop.payments.records(guest_id).await.unwrap(), json!([]));
+    // One that was begun in the very moment is still the guest's.
+    let mut tx = shop.db.begin("test.begun").await.unwrap();
+    let begun = Sql::new("update payment set customer_id = $1 where id = $2");
+    tx.query(begun).bind(guest_id.uuid()).bind(late.uuid()).execute().await.unwrap();
+    tx.commit().await.unwrap();
     shop.people_hear(&erased(ada)).await;
     assert_eq!(shop.shown(id).await["card"], Value::Null);
+    assert_eq!(shop.cards_of(ada).await, (vec![ERASED.to_owned(); 2], vec![]));
+}
+
+async fn a_login_that_is_heard_of_after_the_erasure_leaves_nothing(db: Db) {
+    let (shop, keys) = with_keys(&db).await;
+    let (guest_id, ada) = (CustomerId::new(), CustomerId::new());
+    shop.paid_by(guest_id, APPROVED).await;
+    keys.destroy(ada);
+    shop.people_hear(&erased(ada)).await;
+    shop.people_hear(&GuestMerged { guest_id, customer_id: ada }).await;
+    assert_eq!(shop.cards_of(ada).await, (vec![ERASED.to_owned()], vec![]));
+    shop.books_hold().await;
 }
 
 async fn whoever_was_erased_can_still_be_paid_back(db: Db) {
@@ -263,6 +281,9 @@ async fn what_tells_a_card_again_goes_with_its_holder(db: Db) {
     let gone = || ERASED.to_owned();
     assert_eq!(shop.cards_of(ada).await, (vec![gone(), gone(), open.token.clone()], vec![]));
     assert_eq!(shop.exempted().await.len(), 1);
+    // It ends with a key that is still at hand where another process destroyed it.
+    shop.settle().await;
+    assert_eq!(shop.cards_of(ada).await, (vec![gone(), gone(), gone()], vec![]));
     assert_eq!(shop.cards_of(bob).await, before, "somebody else's stay");
     shop.books_hold().await;
 }

@@ -179,8 +179,8 @@ async fn perform(
         let behind = parked.contains(&subject);
         work.push(perform_subject(name, settings, events, effect, behind, until));
     }
-    let performed: Vec<_> =
-        stream::iter(work).buffer_unordered(settings.effects_at_once).collect().await;
+    let at_once = settings.effects_at_once.min(subscription.at_once_max);
+    let performed: Vec<_> = stream::iter(work).buffer_unordered(at_once).collect().await;
     let mut performed: Vec<_> = performed.into_iter().flatten().collect();
     performed.sort_unstable_by_key(|(event, _)| event.pos);
     let left = performed.iter().find(|(_, came)| matches!(came, Performed::Left));

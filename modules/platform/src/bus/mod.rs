@@ -88,6 +88,8 @@ pub struct Subscription {
     pub topics: Vec<Topic>,
     /// What it does.
     pub handler: Handler,
+    /// How many of its effects are performed at the same time at most, whatever is set for all.
+    at_once_max: usize,
 }
 
 impl Subscription {
@@ -99,7 +101,7 @@ impl Subscription {
         reaction: impl Reaction + 'static,
     ) -> Self {
         let handler = Handler::Reaction(Arc::new(reaction));
-        Self { name, db: db.clone(), topics: topics.into(), handler }
+        Self { name, db: db.clone(), topics: topics.into(), handler, at_once_max: 1 }
     }
 
     /// A subscription whose handler reaches outside.
@@ -110,7 +112,13 @@ impl Subscription {
         effect: impl Effect + 'static,
     ) -> Self {
         let handler = Handler::Effect(Arc::new(effect));
-        Self { name, db: db.clone(), topics: topics.into(), handler }
+        Self { name, db: db.clone(), topics: topics.into(), handler, at_once_max: usize::MAX }
+    }
+
+    /// The same for an outside that bears only so many effects at the same time.
+    #[must_use]
+    pub fn at_once_max(self, most: usize) -> Self {
+        Self { at_once_max: most, ..self }
     }
 
     /// The publishers it hears, each once.

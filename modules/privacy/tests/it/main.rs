@@ -203,11 +203,17 @@ async fn who_was_erased_before_the_guest_was_heard_of_loses_their_keys_too(db: D
 
 async fn a_key_that_another_node_destroyed_is_not_found(db: Db) {
     let ada = CustomerId::new();
-    let key = key_of(&privacy(&db).await, ada, Purpose::Service).await.unwrap();
+    let before = privacy(&db).await;
+    let key = key_of(&before, ada, Purpose::Service).await.unwrap();
     privacy(&db).await.erase(ada, false).await.unwrap();
     let other = privacy(&db).await;
     assert!(other.by_ids(&[key]).await.unwrap().is_empty());
     assert_eq!(key_of(&other, ada, Purpose::Service).await, None);
+    // One that has it at hand lets it go when it hears of that.
+    assert_eq!(before.by_ids(&[key]).await.unwrap().len(), 1);
+    hears(&before, &db, &CustomerErased { customer_id: ada, with_records: false }).await;
+    assert!(before.by_ids(&[key]).await.unwrap().is_empty());
+    assert_eq!(key_of(&before, ada, Purpose::Service).await, None);
 }
 
 async fn keys_are_not_opened_with_what_did_not_wrap_them(db: Db) {
@@ -248,4 +254,14 @@ async fn what_wrapped_before_is_not_needed_after_a_rotation(db: Db) {
                  where action = 'privacy.rotate' and actor_kind = 'operator'";
     let (told,): (i64,) = db.query(Sql::new(told)).one().await.unwrap();
     assert_eq!(told.unsigned_abs(), KEYS + 2, "the audit log has each of them");
+
+    // One that nothing unwraps keeps no other from it.
+    let mut tx = db.begin("test").await.unwrap();
+    let wound = Sql::new("update person_key set wrapped = $2 where id = $1");
+    tx.query(wound).bind(late).bind([7_u8, 0].as_slice()).execute().await.unwrap();
+    tx.commit().await.unwrap();
+    let last = key_of(&old, CustomerId::new(), Purpose::Service).await.unwrap();
+    let error = both.rotate(&Actor::OPERATOR).await.unwrap_err();
+    assert!(error.to_string().contains(&late.to_string()), "{error}");
+    assert_eq!(opened(&db, &[8]).await.unwrap().by_ids(&[last]).await.unwrap().len(), 1);
 }
