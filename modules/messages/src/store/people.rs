@@ -7,6 +7,28 @@ use kernel::id::{CustomerId, OrderId};
 use platform::people::Keeps;
 use platform::sql::{Db, Result, Tx};
 
+/// The statement that erases; how the webhook `w` of a message is found is spelled by each engine.
+macro_rules! erase {
+    ($is_its_webhook:literal) => {
+        concat!(
+            "update message set erased = true, last_error = null,
+                    data = case when channel = 'webhook' and state = 'waiting' and ",
+            erase!(is_called $is_its_webhook),
+            " then data else '{}' end,
+                    state = case when state <> 'waiting' then state when channel = 'email' then 'nobody' when ",
+            erase!(is_called $is_its_webhook),
+            " then state else 'dead' end,
+                    ended_at = case when channel = 'webhook' and state = 'waiting' and ",
+            erase!(is_called $is_its_webhook),
+            " then ended_at else coalesce(ended_at, $2) end
+              where order_id in (select order_id from message where customer_id = $1)"
+        )
+    };
+    (is_called $is_its_webhook:literal) => {
+        concat!("exists (select 1 from webhook w where w.active and ", $is_its_webhook, ")")
+    };
+}
+
 platform::statements! {
     OF_CUSTOMER = "select event_kind, channel, state, created_at from message
                     where order_id in (select order_id from message where customer_id = $1) order by id";
@@ -17,13 +39,9 @@ platform::statements! {
     IS_ERASED = "select exists (select 1 from erased where customer_id = $1)
                      or exists (select 1 from message m join erased e on e.customer_id = m.customer_id
                                  where m.order_id = $2)";
-    /// A letter that waits is written to nobody. A call that waits is still made: whoever is called keeps the books of
-    /// the order.
-    ERASE = "update message set erased = true, last_error = null,
-                    data = case when channel = 'webhook' and state = 'waiting' then data else '{}' end,
-                    state = case when channel = 'email' and state = 'waiting' then 'nobody' else state end,
-                    ended_at = case when channel = 'email' then coalesce(ended_at, $2) else ended_at end
-              where order_id in (select order_id from message where customer_id = $1)";
+    /// A letter that waits is written to nobody. A call that waits is still made, unless its webhook is switched off:
+    /// whoever is called keeps the books of the order.
+    ERASE = erase!("unhex(recipient, '-') = w.id"), erase!("recipient = cast(w.id as text)");
 }
 
 /// What was told of a person's orders.

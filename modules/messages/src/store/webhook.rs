@@ -27,6 +27,9 @@ platform::statements! {
                where id = $1";
     SWITCH_OFF = "update webhook set active = false, switched_off_at = $2, version = version + 1
                    where id = $1 and active and failures >= $3 and failing_since <= $4";
+    /// Calls about whoever was erased do not wait until one that is off is on again.
+    LET_GO = "update message set state = 'dead', data = '{}', last_error = null, ended_at = $2
+               where channel = 'webhook' and recipient = $1 and state = 'waiting' and erased";
 }
 
 /// A customer's system that is told of events. It has no `Debug`: it holds a secret, sealed.
@@ -80,7 +83,11 @@ pub(crate) async fn change(tx: &mut Tx, webhook: &Webhook) -> Result<bool> {
         .bind(webhook.url.as_str())
         .bind(Json(&webhook.events.0))
         .bind(webhook.active);
-    Ok(query.execute().await? == 1)
+    let is_changed = query.execute().await? == 1;
+    if is_changed && !webhook.active {
+        let_go(tx, webhook.id).await?;
+    }
+    Ok(is_changed)
 }
 
 /// A webhook that is called.
@@ -106,5 +113,14 @@ pub(crate) async fn failed(tx: &mut Tx, id: Uuid) -> Result<bool> {
     let now = tx.now();
     tx.query(FAILED).bind(id).bind(now).execute().await?;
     let query = tx.query(SWITCH_OFF).bind(id).bind(now).bind(FAILURES_MAX).bind(now - FAILING_MAX);
-    Ok(query.execute().await? == 1)
+    let is_off = query.execute().await? == 1;
+    if is_off {
+        let_go(tx, id).await?;
+    }
+    Ok(is_off)
+}
+
+async fn let_go(tx: &mut Tx, id: Uuid) -> Result<()> {
+    let now = tx.now();
+    tx.query(LET_GO).bind(id.to_string()).bind(now).execute().await.map(drop)
 }

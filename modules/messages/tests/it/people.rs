@@ -18,6 +18,7 @@ use crate::world::{Mood, World, confirmed, in_both_worlds};
 in_both_worlds!(
     whoever_is_erased_is_written_to_no_more_and_told_of_no_more,
     a_call_that_waits_is_still_made_and_not_made_again,
+    a_call_that_nobody_takes_waits_for_nothing,
     what_was_given_up_is_gone_and_not_tried_again,
     of_what_is_heard_late_nothing_is_kept,
     of_what_is_heard_at_the_same_time_nothing_is_kept,
@@ -97,6 +98,30 @@ async fn a_call_that_waits_is_still_made_and_not_made_again(world: World) {
     let call = deliveries["items"][0]["id"].as_str().unwrap();
     let again = format!("webhooks/{webhook}/deliveries/{call}/redeliver");
     assert_eq!(world.call(Method::POST, &again, None).await.0, 409);
+}
+
+async fn a_call_that_nobody_takes_waits_for_nothing(world: World) {
+    let receiver = Receiver::new(204).await;
+    for off_first in [true, false] {
+        let (webhook, _) = world.webhook(&receiver.url, &["order.shipped"]).await;
+        let order = world.order(|_| ());
+        let shipped =
+            OrderShipped { order_id: order.id, customer_id: order.customer_id, tracking: None };
+        world.publish(&shipped, 1).await;
+        world.deliver("one").await;
+        let path = format!("webhooks/{webhook}");
+        let off = json!({"url": receiver.url, "events": ["order.shipped"], "active": false});
+        if off_first {
+            world.put(&path, 1, &off).await;
+        }
+        world.erase(order.customer_id).await;
+        if !off_first {
+            world.put(&path, 1, &off).await;
+        }
+    }
+    assert_eq!(world.data().await, ["{}"; 4]);
+    world.call_all().await;
+    assert!(receiver.calls().is_empty());
 }
 
 async fn what_was_given_up_is_gone_and_not_tried_again(world: World) {
