@@ -162,8 +162,9 @@ async fn call(
     ask: bool,
 ) -> std::result::Result<Outcome, Unavailable> {
     let processor = &payments.processor;
-    let key = operation.key.as_str();
-    let key = if ask && fault::bug("retry_takes_a_new_key") { "again" } else { key };
+    let takes_new = ask && fault::bug("retry_takes_a_new_key");
+    let new = takes_new.then(|| format!("{}:again", operation.key));
+    let key = new.as_deref().unwrap_or(&operation.key);
     let known = payment.processor_ref.as_deref();
     if ask && let Some(outcome) = processor.find(key, known).await? {
         return Ok(outcome);
