@@ -197,7 +197,7 @@ mod tests {
         assert!(rates.count(other, rate).wait.is_none());
         let began = Instant::now();
         while !rates.0.read().unwrap().is_empty() {
-            assert!(began.elapsed() < Duration::from_secs(10));
+            assert!(began.elapsed() < Duration::from_mins(1));
             rates.forget();
         }
     }
@@ -218,7 +218,7 @@ mod tests {
         }
         let began = Instant::now();
         while throttle.clients() > 0 {
-            assert!(began.elapsed() < Duration::from_secs(10), "{} left", throttle.clients());
+            assert!(began.elapsed() < Duration::from_mins(1), "{} left", throttle.clients());
             throttle.forget();
         }
     }

@@ -6,7 +6,8 @@ use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 use crate::support::{
-    APPROVED, Answer, CHALLENGED, Customer, DECLINED, Engine, Shop, id_of, on_both_engines, product,
+    APPROVED, Answer, CHALLENGED, Customer, DECLINED, Engine, Shop, WAIT_MAX, id_of,
+    on_both_engines, product,
 };
 
 on_both_engines![
@@ -54,7 +55,7 @@ async fn until_cart_is(customer: &Customer, wanted: &[(&str, i64)]) {
         if now == wanted {
             return;
         }
-        assert!(began.elapsed() < Duration::from_secs(20), "{now:?} is not {wanted:?}");
+        assert!(began.elapsed() < WAIT_MAX, "{now:?} is not {wanted:?}");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }
@@ -192,7 +193,7 @@ async fn keys_are_rotated_beside_a_server(engine: Engine) {
     assert!(rotated.status.success(), "{rotated:?}");
     let began = Instant::now();
     while published().await < 2 {
-        assert!(began.elapsed() < Duration::from_secs(20));
+        assert!(began.elapsed() < WAIT_MAX);
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     assert_eq!(guest.get("/v1/auth/me").await.status, 200, "older tokens stay good");

@@ -5,7 +5,9 @@ use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 use crate::promotions::{issue, order, promotion, shoppers};
-use crate::support::{APPROVED, Customer, Engine, Shop, id_of, on_both_engines, product};
+use crate::support::{
+    APPROVED, Customer, Engine, Shop, id_of, on_both_engines, order_body, product,
+};
 
 on_both_engines![
     inventory_never_falls_below_zero,
@@ -25,17 +27,7 @@ async fn inventory_never_falls_below_zero(engine: Engine) {
         buyers.push((buyer, token));
     }
     let orders = buyers.into_iter().map(|(buyer, token)| {
-        tokio::spawn(async move {
-            let order = buyer.order("a", &token).await;
-            match order.status {
-                202 => {
-                    let id = order.body["id"].as_str().unwrap().to_owned();
-                    buyer.until(&id, &["CONFIRMED", "FAILED"]).await;
-                    buyer.order("a", &token).await
-                }
-                _ => order,
-            }
-        })
+        tokio::spawn(async move { order(&buyer, "a", &order_body(&token)).await })
     });
     let (mut confirmed, mut refused) = (0, 0);
     for order in orders.collect::<Vec<_>>() {

@@ -7,7 +7,8 @@ use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 use crate::support::{
-    APPROVED, Answer, CHALLENGED, Customer, DECLINED, Engine, Shop, id_of, on_both_engines, product,
+    APPROVED, Answer, CHALLENGED, Customer, DECLINED, Engine, Shop, WAIT_MAX, id_of,
+    on_both_engines, product,
 };
 use crate::words::cents;
 
@@ -20,8 +21,6 @@ on_both_engines![
 
 /// How often each race is run.
 const ROUNDS: usize = 4;
-/// How long something may take.
-const WAIT_MAX: Duration = Duration::from_secs(20);
 
 /// A shop that waits until a command is done.
 fn patient(engine: Engine) -> Option<Shop> {

@@ -14,7 +14,7 @@ const LEDGER: &str = "/v1/admin/ledger";
 pub async fn newest_receipt(staff: &Customer) -> (String, String) {
     let newest = staff.get("/v1/admin/audit?limit=1").await;
     let id = newest.body["items"][0]["id"].as_str().unwrap().to_owned();
-    for _ in 0..200 {
+    for _ in 0..900 {
         let receipt = staff.get(&format!("{LEDGER}/receipts/{id}")).await;
         if receipt.status == 200 {
             return (id, receipt.text);

@@ -25,7 +25,8 @@ struct Stream {
 
 impl Stream {
     async fn open(shop: &Shop, customer: &Customer, id: &str, seen: Option<&str>) -> Self {
-        let client = reqwest::Client::builder().timeout(crate::support::WAIT_MAX).build().unwrap();
+        let client =
+            reqwest::Client::builder().read_timeout(crate::support::WAIT_MAX).build().unwrap();
         let request = client.get(format!("{}/v1/orders/{id}/stream", shop.base));
         let request = request.bearer_auth(customer.token());
         let request = seen.into_iter().fold(request, |it, seen| it.header("last-event-id", seen));

@@ -59,15 +59,16 @@ async fn until(staff: &Customer, payment: &str, status: &str) {
     }
 }
 
-/// A port that was free just now: the shop and its processor each have to know where the other is.
+/// A port that was free just now, of an address that no other test listens at: the shop and its processor each have
+/// to know where the other is.
 fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    TcpListener::bind("127.0.0.2:0").unwrap().local_addr().unwrap().port()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_sold_is_paid_through_stripe() {
     let mut shop = Shop::new(Engine::Sqlite, &[product("LAMP-1", "20.00", 9)]).unwrap();
-    let listen = format!("127.0.0.1:{}", free_port());
+    let listen = format!("127.0.0.2:{}", free_port());
     let processor = Processor::start(&shop, &format!("http://{listen}/v1/webhooks/stripe"));
     for (name, value) in [
         ("STOA__SERVER__LISTEN", listen.as_str()),

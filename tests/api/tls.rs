@@ -55,6 +55,7 @@ fn with(pair: &Pair) -> Shop {
     shop.set("STOA__SERVER__TLS__CERTIFICATE", &certificate);
     shop.set("STOA__SERVER__TLS__KEY", &key);
     shop.set("STOA__SERVER__TLS__POLL_MS", "100");
+    shop.set("STOA__SERVER__TLS__HANDSHAKE_TIMEOUT_MS", "30000");
     shop
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::kill::{FAULT, LEASE_MS, dies_at, leaves_something_new, read};
+use crate::kill::{FAULT, LEASE_MS, dies_at, leaves_something_new, read, steps};
 use crate::support::{APPROVED, Answer, Customer, Engine, Shop, id_of, product};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -256,7 +256,6 @@ impl Command {
 fn armed(engine: Engine) -> Option<Shop> {
     let mut shop = Shop::new(engine, &[product("LAMP-1", "20.00", 10_000)])?;
     shop.set("STOA__SAGA__LEASE_MS", LEASE_MS);
-    shop.set("STOA__ORDER__ANSWER_WAIT_MS", "5000");
     shop.set("STOA_FAULT", &format!("from:{}", shop.folder.join(FAULT).display()));
     shop.start(&[]);
     Some(shop)
@@ -299,7 +298,7 @@ async fn points(shop: &Shop, staff: &Customer, command: Command) -> BTreeSet<Str
     finally(shop, command, &scene).await;
     shop.settle();
     std::fs::remove_file(fault).unwrap();
-    read(&list).difference(&idle).cloned().collect()
+    steps(&list, &idle)
 }
 
 /// Asks until there is a final answer, as a client with a key does.

@@ -20,7 +20,7 @@ const OPENING: [&str; 5] = [
 /// When the answer is written down, and when the processor has it.
 const ANSWERING: [&str; 2] = ["after commit of payment.command", "after call of sandbox.dispute"];
 /// How long something may take to come true, in looks.
-const LOOKS_MAX: u32 = 200;
+const LOOKS_MAX: u32 = 1_200;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_dispute_is_heard_of_and_answered_once_whenever_the_shop_dies() {
@@ -31,7 +31,7 @@ async fn a_dispute_is_heard_of_and_answered_once_whenever_the_shop_dies() {
         ("STOA__SAGA__LEASE_MS", LEASE_MS),
         ("STOA__PAYMENT__WEBHOOK_POLL_MS", "50"),
         ("STOA__PAYMENT__SANDBOX__POLL_MS", "50"),
-        ("STOA__PAYMENT__SANDBOX__DISPUTE_AFTER_MS", "200"),
+        ("STOA__PAYMENT__SANDBOX__DISPUTE_AFTER_MS", "1500"),
         ("STOA_FAULT", &format!("from:{}", shop.folder.join(FAULT).display())),
     ] {
         shop.set(name, value);

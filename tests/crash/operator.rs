@@ -31,7 +31,7 @@ fn fails(shop: &Shop, arguments: &[&str]) {
 /// tell how far it had come.
 async fn killed(engine: Engine) -> Option<(Shop, Customer, String)> {
     let mut shop = Shop::new(engine, &[product("LAMP-1", "20.00", 5)])?;
-    shop.set("STOA__SAGA__LEASE_MS", "2000");
+    shop.set("STOA__SAGA__LEASE_MS", "5000");
     shop.start(&[("STOA_FAULT", "kill:after run of authorize_payment")]);
     let ada = Customer::guest(&shop).await;
     ada.fill_cart(&id_of(&ada, "LAMP-1").await, 2).await;
@@ -79,11 +79,12 @@ async fn a_saga_is_retried_or_given_up(engine: Engine) {
 
 async fn dead_letters_are_redriven(engine: Engine) {
     let Some(mut shop) = Shop::new(engine, &[product("LAMP-1", "20.00", 5)]) else { return };
-    shop.set("STOA__SAGA__LEASE_MS", "2000");
     assert_eq!(said(&shop, &["dead-letters", "list"]), "");
     fails(&shop, &["dead-letters", "redrive", "no.such"]);
-    // Goods leave that were never committed: the inventory cannot take them out of its books.
+    // Goods leave that were never committed: the inventory cannot take them out of its books. Nothing else fails
+    // twice.
     shop.set("STOA__BUS__ATTEMPTS_MAX", "2");
+    shop.set("STOA__BUS__LEASE_MS", "30000");
     shop.start(&[("STOA_BUG", "commit_changes_nothing")]);
     let (ada, staff) = (Customer::guest(&shop).await, shop.staff().await);
     ada.fill_cart(&id_of(&ada, "LAMP-1").await, 2).await;
@@ -112,7 +113,7 @@ async fn dead_letters_are_redriven(engine: Engine) {
 
 /// Waits until there is a dead letter, and returns its line.
 async fn until_dead(shop: &Shop) -> String {
-    for _ in 0..100 {
+    for _ in 0..600 {
         let list = said(shop, &["dead-letters", "list"]);
         if list.starts_with("dead ") {
             return list;

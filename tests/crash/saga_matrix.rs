@@ -18,7 +18,7 @@ on_both_engines![
 /// what came after it the first time is undone all the same.
 async fn what_a_dead_node_did_is_undone(engine: Engine) {
     let Some(mut shop) = Shop::new(engine, &[product("LAMP-1", "20.00", 5)]) else { return };
-    shop.set("STOA__SAGA__LEASE_MS", "2000");
+    shop.set("STOA__SAGA__LEASE_MS", "5000");
     shop.start(&[("STOA_FAULT", "kill:after run of book_shipment")]);
     let ada = Customer::guest(&shop).await;
     ada.fill_cart(&id_of(&ada, "LAMP-1").await, 1).await;

@@ -2,7 +2,7 @@
 //! to find it, by wrong answers or by `stoa verify`. Without a bug the scenario passes.
 
 use std::panic::AssertUnwindSafe;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
 use serde_json::{Value, json};
@@ -78,8 +78,10 @@ const BUGS: &[(&str, Found)] = &[
     ("saga_is_not_resumed", ByAnswers),
 ];
 
+/// How long an order may take to its end, and a product to show what is left of it.
+const PATIENCE: Duration = Duration::from_secs(20);
 /// How long a shop may take to settle, in rounds of a verification and a short pause.
-const ROUNDS_MAX: u32 = 60;
+const ROUNDS_MAX: u32 = 200;
 /// In how many rounds the books must have been wrong as expected until nothing better is hoped for.
 const WRONG_MAX: u32 = 4;
 
@@ -151,7 +153,6 @@ async fn scenario(bug: &str, expected: Found) -> Result<(), Wrong> {
     shop.set("STOA__SAGA__PAUSE_MS", "20");
     shop.set("STOA__SAGA__ATTEMPTS_MAX", "4");
     shop.set("STOA__INVENTORY__SWEEP_EVERY_MS", "100");
-    shop.set("STOA__ORDER__ANSWER_WAIT_MS", "3000");
     shop.start(&[("STOA_BUG", bug)]);
     let staff = shop.staff().await;
     // The stock is opened by an event.
@@ -181,8 +182,14 @@ async fn scenario(bug: &str, expected: Found) -> Result<(), Wrong> {
 
 impl Trial {
     async fn available(&self, sku: &str, units: i64) -> Result<(), Wrong> {
-        let product = self.staff.get(&format!("/v1/products/{sku}")).await;
-        expect(product.body["available"] == units, product)
+        let began = Instant::now();
+        loop {
+            let product = self.staff.get(&format!("/v1/products/{sku}")).await;
+            if product.body["available"] == units || began.elapsed() > PATIENCE {
+                return expect(product.body["available"] == units, product);
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
     }
 
     /// Waits until the books are right, for a short time.
@@ -205,7 +212,8 @@ impl Trial {
 
     /// The order's status as its owner sees it, once it is final.
     async fn ends(&self, who: &Customer, id: &str, status: &str) -> Result<Value, Wrong> {
-        for _ in 0..60 {
+        let began = Instant::now();
+        while began.elapsed() < PATIENCE {
             let order = who.get(&format!("/v1/orders/{id}")).await;
             if order.body["status"] == status {
                 return Ok(order.body);
@@ -300,8 +308,9 @@ impl Trial {
         ada.fill_cart(&self.desk, 2).await;
         let order = ada.order("key", &ada.card(CHALLENGED).await).await;
         expect(order.body["status"] == "AWAITING_PAYMENT", &order)?;
+        self.available("DESK-1", 3).await?;
         // Long enough for the sweeper to come by.
-        tokio::time::sleep(Duration::from_millis(300)).await;
+        tokio::time::sleep(Duration::from_secs(1)).await;
         self.available("DESK-1", 3).await?;
         let payment = order.body["payment"]["id"].as_str().unwrap_or_default();
         let path = format!("/v1/payments/{payment}/challenge");
@@ -331,7 +340,7 @@ impl Trial {
         expect(order.status == 201, &order)?;
         let id = order.body["id"].as_str().unwrap_or_default();
         let books = rusqlite::Connection::open(self.shop.folder.join("order.db")).unwrap();
-        books.busy_timeout(Duration::from_secs(5)).unwrap();
+        books.busy_timeout(Duration::from_secs(30)).unwrap();
         let gone = "update shipment set state = 'cancelled' where state = 'booked'
                        and booked_at = (select max(booked_at) from shipment)";
         expect(books.execute(gone, []).unwrap() == 1, &order)?;

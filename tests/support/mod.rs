@@ -14,7 +14,7 @@ pub mod raw;
 pub use customer::Customer;
 
 /// How long a shop may take to start or to reach a state.
-pub const WAIT_MAX: Duration = Duration::from_secs(30);
+pub const WAIT_MAX: Duration = Duration::from_secs(90);
 /// Accounts of those who work in the shop: e-mail address and password.
 const STAFF: (&str, &str) = ("staff@test.example", "correct horse battery");
 const ADMIN: (&str, &str) = ("admin@test.example", "another horse battery");
@@ -66,12 +66,16 @@ impl Shop {
             ("STOA__FRAUD__RULES__DECLINES".to_owned(), "allow".to_owned()),
             // Several shops share the machine, and a test wants the end of a checkout, without a challenge that
             // nobody decided on in time.
-            ("STOA__ORDER__ANSWER_WAIT_MS".to_owned(), "2000".to_owned()),
+            ("STOA__ORDER__ANSWER_WAIT_MS".to_owned(), "10000".to_owned()),
             ("STOA__FRAUD__WAIT_MS".to_owned(), "20000".to_owned()),
             ("STOA__SAGA__LEASE_MS".to_owned(), "20000".to_owned()),
             ("STOA__SAGA__POLL_MS".to_owned(), "400".to_owned()),
             ("STOA__BUS__POLL_MS".to_owned(), "400".to_owned()),
-            ("STOA__BUS__LEASE_MS".to_owned(), "2000".to_owned()),
+            ("STOA__BUS__LEASE_MS".to_owned(), "5000".to_owned()),
+            // What was tried too early on a busy machine comes again soon.
+            ("STOA__BUS__RETRY_MAX_MS".to_owned(), "2000".to_owned()),
+            ("STOA__SAGA__PAUSE_MAX_MS".to_owned(), "2000".to_owned()),
+            ("STOA__SERVER__HEAD_TIMEOUT_MS".to_owned(), "30000".to_owned()),
             ("STOA__LOG__LEVEL".to_owned(), "warn".to_owned()),
             ("STOA__AUTH__ARGON2_MEMORY_KIB".to_owned(), "1024".to_owned()),
             ("STOA__PAYMENT__RESOLVE_EVERY_MS".to_owned(), "200".to_owned()),

@@ -55,8 +55,13 @@ impl Shop {
     }
 
     fn bus(&self, node: &str) -> Bus {
-        let settings =
-            Settings { node: node.to_owned(), batch: 7, attempts_max: 2, ..Settings::default() };
+        let settings = Settings {
+            node: node.to_owned(),
+            batch: 7,
+            attempts_max: 2,
+            effect_wait: std::time::Duration::from_mins(1),
+            ..Settings::default()
+        };
         Bus::new(
             vec![self.orders.clone(), self.catalog.clone()],
             self.analytics.subscriptions(),

@@ -6,7 +6,9 @@ use platform::audit::Actor;
 use platform::sql::Db;
 use serde_json::json;
 
-use crate::shop::{Browser, EMAIL, PASSWORD, assert_books, cheap, events, open};
+use crate::shop::{
+    Browser, EMAIL, PASSWORD, WINDOW_WITHOUT_END, assert_books, cheap, events, open,
+};
 
 platform::on_both_engines!(super::SCHEMA =>
     a_session_from_registration_to_logout,
@@ -93,7 +95,8 @@ async fn a_guest_shops_without_an_account(db: Db) {
 }
 
 async fn taken_addresses_cannot_be_asked_for_without_end(db: Db) {
-    let accounts = open(&db, Settings { address_failures_max: 3, ..cheap() }).await;
+    let few = Settings { address_failures_max: 3, failure_window_s: WINDOW_WITHOUT_END, ..cheap() };
+    let accounts = open(&db, few).await;
     let browser = Browser::new(&accounts).await;
     assert_eq!(browser.register().await.status, 201);
     let replies = join_all((0..10).map(|_| browser.register())).await;

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use tracing::field::{Field, Visit};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 
-use crate::shop::{Browser, EMAIL, PASSWORD, Reply, cheap, keys, open_at};
+use crate::shop::{Browser, EMAIL, PASSWORD, Reply, WINDOW_WITHOUT_END, cheap, keys, open_at};
 
 platform::on_both_engines!(super::SCHEMA =>
     every_refused_login_is_the_same_work_and_the_same_answer,
@@ -119,7 +119,8 @@ async fn every_refused_login_is_the_same_work_and_the_same_answer(db: Db) {
 }
 
 async fn a_locked_address_is_answered_alike_and_without_work(db: Db) {
-    let settings = Settings { account_failures_max: 2, ..marked() };
+    let settings =
+        Settings { account_failures_max: 2, failure_window_s: WINDOW_WITHOUT_END, ..marked() };
     let browser = settled(&db, &settings).await;
     let mut locked = Vec::new();
     for email in [EMAIL, STRANGER, KEYHOLDER] {
@@ -130,7 +131,7 @@ async fn a_locked_address_is_answered_alike_and_without_work(db: Db) {
         let mut reply = guess(&browser, email).await;
         assert_eq!((reply.status, computed(&settings)), (429, vec![]), "{email}");
         // The seconds that are left tell the time of day and nothing else.
-        assert!(reply.header("retry-after").parse::<u64>().unwrap() <= 900);
+        assert!(reply.header("retry-after").parse::<u32>().is_ok());
         reply.headers.remove("retry-after");
         reply.json.as_object_mut().unwrap().remove("retry_after_s");
         reply.json.as_object_mut().unwrap().remove("detail");

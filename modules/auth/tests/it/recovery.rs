@@ -1,7 +1,7 @@
 //! What letters open.
 
 use actix_web::http::Method;
-use auth::SCHEMA;
+use auth::{SCHEMA, Settings};
 use chrono::TimeDelta;
 use futures_util::future::join_all;
 use kernel::ports::Role;
@@ -9,8 +9,8 @@ use platform::sql::{Db, Sql};
 use serde_json::{Value, json};
 
 use crate::shop::{
-    Browser, EMAIL, PASSWORD, assert_books, at_a_standstill, cheap, events, open_with_letters,
-    token_of,
+    Browser, EMAIL, PASSWORD, WINDOW_WITHOUT_END, assert_books, at_a_standstill, cheap, events,
+    open_with_letters, token_of,
 };
 
 platform::on_both_engines!(super::SCHEMA =>
@@ -125,7 +125,8 @@ async fn of_many_uses_of_a_link_one_wins(db: Db) {
 }
 
 async fn a_password_is_changed_by_the_old_one(db: Db) {
-    let (accounts, letters) = open_with_letters(&db, cheap()).await;
+    let (accounts, letters) =
+        open_with_letters(&db, Settings { failure_window_s: WINDOW_WITHOUT_END, ..cheap() }).await;
     let browser = Browser::new(&accounts).await;
     let other = browser.enter().await.access_token();
     let own = browser.login(PASSWORD).await.access_token();
@@ -227,7 +228,8 @@ async fn an_account_moves_to_another_address(db: Db) {
 }
 
 async fn a_letter_box_is_not_filled(db: Db) {
-    let (accounts, letters) = open_with_letters(&db, cheap()).await;
+    let (accounts, letters) =
+        open_with_letters(&db, Settings { failure_window_s: WINDOW_WITHOUT_END, ..cheap() }).await;
     let browser = Browser::new(&accounts).await;
     browser.enter().await;
     letters.collect(&accounts, &db).await;

@@ -19,7 +19,7 @@ platform::on_both_engines!(super::SCHEMA =>
 );
 
 async fn fifty_tabs_get_one_child(db: Db) {
-    let accounts = open(&db, cheap()).await;
+    let accounts = open(&db, auth::Settings { refresh_grace_s: 60, ..cheap() }).await;
     let browser = Browser::new(&accounts).await;
     let mut token = browser.enter().await.refresh_token();
     for _ in 0..3 {

@@ -26,6 +26,9 @@ use serde_json::{Value, json};
 pub const EMAIL: &str = "ada@example.com";
 pub const PASSWORD: &str = "correct horse battery";
 
+/// In which no count of failures begins anew while a test runs: a window ends by the clock on the wall.
+pub const WINDOW_WITHOUT_END: u32 = u32::MAX;
+
 /// Settings whose passwords cost little.
 pub fn cheap() -> Settings {
     Settings {
@@ -73,7 +76,11 @@ impl Mailer for LetterBox {
 impl LetterBox {
     /// Lets the bus deliver what was written, and takes it out.
     pub async fn collect(&self, accounts: &Accounts, db: &Db) -> Vec<Mail> {
-        let settings = platform::bus::Settings { node: "one".to_owned(), ..Default::default() };
+        let settings = platform::bus::Settings {
+            node: "one".to_owned(),
+            effect_wait: std::time::Duration::from_mins(1),
+            ..Default::default()
+        };
         let bus = Bus::new(vec![db.clone()], accounts.subscriptions(), settings);
         bus.register().await.unwrap();
         bus.drain().await.unwrap();

@@ -29,7 +29,7 @@ async fn running(db: &Db) -> Running {
     let (catalog, tasks) = (catalog(db), Tasks::default());
     catalog.start(&tasks);
     // Following has begun when a position that is there already is reached.
-    for _ in 0..100 {
+    for _ in 0..3_000 {
         if catalog.follows() {
             break;
         }
@@ -41,6 +41,10 @@ async fn running(db: &Db) -> Running {
 
 impl Running {
     async fn get(&self, uri: &str, token: Option<i64>) -> (u16, Value) {
+        // However slow the machine is: a page waits two seconds and then shows what there is.
+        if let Some(token) = token {
+            self.catalog.wait_for(token, Duration::from_mins(1)).await;
+        }
         let routes = |config: &mut ServiceConfig| self.catalog.routes(config);
         let app = init_service(App::new().configure(routes)).await;
         let mut request = TestRequest::get().uri(uri);

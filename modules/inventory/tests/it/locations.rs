@@ -83,7 +83,9 @@ async fn carts_split_over_locations_lose_no_unit(db: Db) {
                 inventory.release(order).await.unwrap();
                 return 0;
             }
-            assert!(["ok", "out of stock"].contains(&shop::outcome(&bought)), "{bought:?}");
+            // A plan that others overtake again and again is given up.
+            let outcomes = ["ok", "out of stock", "unavailable"];
+            assert!(outcomes.contains(&shop::outcome(&bought)), "{bought:?}");
             i64::from(bought.is_ok())
         });
     }

@@ -10,7 +10,7 @@ use platform::audit::Actor;
 use platform::idempotency::Key;
 use platform::sql::Db;
 use proptest::prelude::*;
-use proptest::test_runner::{Config, TestRunner};
+use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
 use crate::shop::{self, outcome};
 
@@ -281,8 +281,10 @@ async fn any_history_matches_the_model(db: Db) {
     let runtime = tokio::runtime::Handle::current();
     let config = Config { cases: 40, failure_persistence: None, ..Config::default() };
     let histories = prop::collection::vec(step(), 1..25);
+    let rng = TestRng::deterministic_rng(RngAlgorithm::ChaCha);
     tokio::task::block_in_place(|| {
-        TestRunner::new(config).run(&histories, |steps| runtime.block_on(play(&db, steps)))
+        TestRunner::new_with_rng(config, rng)
+            .run(&histories, |steps| runtime.block_on(play(&db, steps)))
     })
     .unwrap();
 }

@@ -21,8 +21,13 @@ async fn publisher(db: &Db, module: &'static str) -> Db {
 }
 
 fn bus(publishers: &[Db], inventory: &inventory::Inventory, node: &str) -> Bus {
-    let settings =
-        Settings { node: node.to_owned(), batch: 10, attempts_max: 2, ..Settings::default() };
+    let settings = Settings {
+        node: node.to_owned(),
+        batch: 10,
+        attempts_max: 2,
+        effect_wait: std::time::Duration::from_mins(1),
+        ..Settings::default()
+    };
     Bus::new(publishers.to_vec(), inventory.subscriptions(), settings)
 }
 

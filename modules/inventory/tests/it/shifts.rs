@@ -166,7 +166,9 @@ async fn transfers_among_sales_conserve_every_unit(db: Db) {
                 let order = OrderId::new();
                 let lines = [shop::line(lamp, 1), shop::line(desk, 1)];
                 let bought = inventory.reserve(order, &lines, None, shop::soon()).await;
-                assert!(["ok", "out of stock"].contains(&shop::outcome(&bought)), "{bought:?}");
+                // A plan that others overtake again and again is given up.
+                let outcomes = ["ok", "out of stock", "unavailable"];
+                assert!(outcomes.contains(&shop::outcome(&bought)), "{bought:?}");
                 return;
             }
             let (from, to) = if n % 4 == 1 { ("main", "south") } else { ("south", "main") };

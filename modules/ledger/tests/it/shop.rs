@@ -56,8 +56,13 @@ impl Shop {
     }
 
     pub fn bus(&self, node: &str) -> Bus {
-        let settings =
-            Settings { node: node.to_owned(), batch: 7, attempts_max: 2, ..Settings::default() };
+        let settings = Settings {
+            node: node.to_owned(),
+            batch: 7,
+            attempts_max: 2,
+            effect_wait: std::time::Duration::from_mins(1),
+            ..Settings::default()
+        };
         let publishers = vec![self.orders.clone(), self.payments.clone(), self.credits.clone()];
         Bus::new(publishers, self.ledger.subscriptions(), settings)
     }

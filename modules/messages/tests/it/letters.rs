@@ -1,5 +1,3 @@
-use std::time::Duration;
-
 use chrono::TimeDelta;
 use kernel::events::OrderShipped;
 use platform::audit::Actor;
@@ -52,10 +50,7 @@ async fn a_letter_that_was_handed_over_without_a_note_is_the_same_letter_again(w
     world.confirm(&order).await;
     world.deliver("one").await;
     world.mood(Mood::TakesAndHangs);
-    // The process ends while the server's answer is on its way.
-    let messages = world.messages();
-    let dies = tokio::time::timeout(Duration::from_millis(500), messages.send_letters());
-    assert!(dies.await.is_err());
+    world.die_sending().await;
     world.mood(Mood::Takes);
     world.send().await;
     assert_eq!(world.collect().len(), 1, "nobody else sends it before the lease has ended");
@@ -75,9 +70,7 @@ async fn a_letter_that_ends_the_process_each_time_is_dead_after_a_while(world: W
     world.deliver("one").await;
     world.mood(Mood::TakesAndHangs);
     for _ in 0..10 {
-        let messages = world.messages();
-        let dies = tokio::time::timeout(Duration::from_millis(100), messages.send_letters());
-        let _ = dies.await;
+        world.die_sending().await;
         world.advance(TimeDelta::minutes(5));
     }
     assert!((1..=8).contains(&world.collect().len()));
@@ -91,10 +84,7 @@ async fn a_try_that_ends_late_changes_nothing(world: World) {
     world.mood(Mood::RefusesLate);
     let messages = world.messages();
     let late = tokio::spawn(async move { messages.send_letters().await });
-    while world.states().await != [("waiting".to_owned(), 1)] {
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    tokio::time::sleep(Duration::from_millis(100)).await;
+    world.outside.refusing.notified().await;
     world.mood(Mood::Refuses);
     world.advance(TimeDelta::minutes(5));
     world.send().await;

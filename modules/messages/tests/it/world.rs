@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta};
@@ -33,6 +34,7 @@ pub struct Outside {
     pub people: Mutex<HashMap<CustomerId, String>>,
     pub letters: Mutex<Vec<Mail>>,
     pub mood: Mutex<Mood>,
+    pub refusing: Notify,
     pub late: Notify,
 }
 
@@ -61,6 +63,7 @@ impl Mailer for Outside {
     async fn send(&self, mail: &Mail) -> Result<(), Unavailable> {
         let mood = *self.mood.lock().unwrap();
         if mood == Mood::RefusesLate {
+            self.refusing.notify_one();
             self.late.notified().await;
         }
         if matches!(mood, Mood::Refuses | Mood::RefusesLate) {
@@ -117,10 +120,23 @@ impl World {
             people: Mutex::default(),
             letters: Mutex::default(),
             mood: Mutex::new(Mood::Takes),
+            refusing: Notify::new(),
             late: Notify::new(),
         });
         let allow_private = true;
         Some(Self { db, order_db, payment_db, stock_db, auth_db, outside, hand, allow_private })
+    }
+
+    /// Sends what is due in a process that ends as soon as the server has taken a letter.
+    pub async fn die_sending(&self) {
+        let taken = self.outside.letters.lock().unwrap().len();
+        let messages = self.messages();
+        let dies = tokio::spawn(async move { messages.send_letters().await });
+        while !dies.is_finished() && self.outside.letters.lock().unwrap().len() == taken {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        dies.abort();
+        let _ = dies.await;
     }
 
     /// The module, as each process has it.
@@ -143,7 +159,11 @@ impl World {
 
     /// The bus of one node.
     pub async fn bus(&self, node: &str) -> Bus {
-        let settings = platform::bus::Settings { node: node.to_owned(), ..Default::default() };
+        let settings = platform::bus::Settings {
+            node: node.to_owned(),
+            effect_wait: Duration::from_mins(1),
+            ..Default::default()
+        };
         let publishers = [&self.order_db, &self.payment_db, &self.stock_db, &self.auth_db];
         let publishers = publishers.into_iter().cloned().collect();
         let bus = Bus::new(publishers, self.messages().subscriptions(), settings);

@@ -37,6 +37,20 @@ impl Shop {
         assert_eq!(self.open_calls().await, 1);
     }
 
+    /// The same for work of one task: it is let go in its call.
+    pub async fn dies_in_call<T>(&self, work: impl Future<Output = T>) {
+        let under_way = async {
+            while self.open_calls().await == 0 {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        };
+        tokio::select! {
+            _ = work => panic!("its call was answered"),
+            () = under_way => {}
+        }
+    }
+
     async fn killed_authorization(&self, how: Failing) -> kernel::ports::Authorize {
         let request = self.ask(OrderId::new(), 3_000, APPROVED).await;
         let (payments, asked) = (self.failing(how), request.clone());

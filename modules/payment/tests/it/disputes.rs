@@ -1,16 +1,17 @@
 //! What the holder of a card disputes.
 
-use std::time::Duration;
-
 use actix_web::test::TestRequest;
 use kernel::id::{OrderId, PaymentId};
 use kernel::ports::{Authorization, Payments as _, Refund, Role};
 use payment::Processor as _;
-use platform::sql::Db;
+use platform::sql::{Db, Sql};
 use serde_json::{Value, json};
 
 use crate::http::{parsed, refund, send};
 use crate::shop::{Failing, Shop, euros, open};
+
+const RESPOND_NOW: Sql = Sql::new("update dispute set respond_by = $1");
+const LOOK_NOW: Sql = Sql::new("update payment set due_at = $1");
 
 platform::on_both_engines!(payment::SCHEMA =>
     a_dispute_is_won_lost_or_given_up,
@@ -122,8 +123,7 @@ async fn an_answer_whose_maker_died_is_sent_once(db: Db) {
         shop.resolve(id).await;
         let dying = shop.with(how);
         let body = json!({"text": "winning_evidence"});
-        let answer = dying.say(id, "dispute/evidence", body.clone());
-        tokio::time::timeout(Duration::from_millis(300), answer).await.unwrap_err();
+        shop.dies_in_call(dying.say(id, "dispute/evidence", body.clone())).await;
         shop.settle().await;
         shop.resolve(id).await;
         assert_eq!(shop.status(order).await, "won", "{how:?}");
@@ -180,14 +180,19 @@ async fn a_dispute_over_a_part_takes_that_part_alone(db: Db) {
 
 async fn a_dispute_whose_end_nobody_told_is_looked_at(db: Db) {
     let mut short = crate::shop::settings();
-    short.sandbox.respond_s = 1;
+    short.sandbox.respond_s = 3_600;
     let shop = crate::shop::open_with(db, short).await;
     let (order, id) = shop.disputed().await;
     shop.resolve(id).await;
     assert_eq!(shop.status(order).await, "disputed");
     shop.settle().await;
     assert_eq!(shop.status(order).await, "disputed", "it has not ended");
-    tokio::time::sleep(Duration::from_millis(1_100)).await;
+    for (db, due) in [(&shop.books, RESPOND_NOW), (&shop.db, LOOK_NOW)] {
+        let mut tx = db.begin("time passes").await.unwrap();
+        let now = tx.now();
+        assert_eq!(tx.query(due).bind(now).execute().await.unwrap(), 1);
+        tx.commit().await.unwrap();
+    }
     shop.settle().await;
     assert_eq!(shop.status(order).await, "lost");
     shop.books_hold().await;

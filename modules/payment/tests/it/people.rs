@@ -1,7 +1,6 @@
 //! What is kept about whoever pays, and what is left of it when they are erased.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use actix_web::test::TestRequest;
 use kernel::events::{CustomerErased, GuestMerged};
@@ -270,8 +269,7 @@ async fn what_tells_a_card_again_goes_with_its_holder(db: Db) {
     // The processor has this one, and its answer never came.
     let open = shop.asked_by(ada, 5_000, APPROVED).await;
     let dying = shop.failing(Failing::HangsAfter);
-    let call = dying.authorize(open.clone());
-    tokio::time::timeout(Duration::from_millis(300), call).await.unwrap_err();
+    shop.dies_in_call(dying.authorize(open.clone())).await;
     let before = shop.cards_of(bob).await;
     assert_eq!(before.1.len(), 4, "{before:?}");
     let (tokens, others) = shop.cards_of(ada).await;
@@ -295,8 +293,7 @@ async fn evidence_that_was_erased_is_sent_to_nobody(db: Db) {
     shop.resolve(id).await;
     let dying = shop.with(Failing::HangsBefore);
     let body = json!({"text": "winning_evidence"});
-    let call = dying.say(id, "dispute/evidence", body.clone());
-    tokio::time::timeout(Duration::from_millis(300), call).await.unwrap_err();
+    shop.dies_in_call(dying.say(id, "dispute/evidence", body.clone())).await;
     shop.people_hear(&CustomerErased { customer_id: ada, with_records: true }).await;
     shop.settle().await;
     let (status, answer) = shop.say(id, "dispute/evidence", body).await;

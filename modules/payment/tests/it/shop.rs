@@ -32,7 +32,7 @@ pub fn settings() -> Settings {
     Settings {
         capture: CaptureAt::Confirmed,
         challenge_wait_s: 600,
-        processor_wait_ms: 5_000,
+        processor_wait_ms: 60_000,
         resolve_every_ms: 50,
         resolve_after_ms: 0,
         capture_tries_max: 3,

@@ -153,7 +153,7 @@ async fn a_key_is_answered_as_stripe_documents_it(db: Db) {
 
 async fn a_key_under_way_is_in_use(db: Db) {
     let mut slow = crate::shop::settings();
-    slow.sandbox.latency_ms = 500;
+    slow.sandbox.latency_ms = 5_000;
     let shop = open_with(db, slow).await;
     let socket = over_http(&shop);
     let both = || socket.post("k", "payment_intents", INTENT);

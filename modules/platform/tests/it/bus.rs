@@ -73,7 +73,7 @@ fn settings(node: &str) -> Settings {
         linger: Duration::from_millis(1),
         batch: 16,
         lease: Duration::from_secs(1),
-        effect_wait: Duration::from_millis(300),
+        effect_wait: Duration::from_secs(20),
         effects_at_once: 8,
         attempts_max: 3,
         retry_max: Duration::from_millis(10),
@@ -214,36 +214,38 @@ async fn a_handler_that_panics_or_swallows_an_error_stops_nobody(db: Db) {
 struct Slow {
     node: &'static str,
     log: Arc<Mutex<Vec<(&'static str, Uuid)>>>,
-    busy: Arc<Mutex<bool>>,
+    busy: Arc<tokio::sync::Mutex<()>>,
 }
 
 #[async_trait]
 impl Effect for Slow {
     async fn perform(&self, event: &Envelope) -> Result<(), HandlerError> {
-        assert!(!std::mem::replace(&mut *self.busy.lock().unwrap(), true), "two at once");
+        let _busy = self.busy.try_lock().expect("two at once");
         tokio::time::sleep(Duration::from_millis(15)).await;
-        *self.busy.lock().unwrap() = false;
         self.log.lock().unwrap().push((self.node, event.id.uuid()));
         Ok(())
     }
 }
 
 async fn effects_are_performed_by_one_node_at_a_time(db: Db) {
-    let (log, busy) = (Arc::default(), Arc::new(Mutex::new(false)));
+    let (log, busy) = (Arc::default(), Arc::<tokio::sync::Mutex<()>>::default());
     let slow = |node| Slow { node, log: Arc::clone(&log), busy: busy.clone() };
     let topics = [Topic::of::<Happened>()];
     let one = node(&db, "one", Subscription::effect("slow", &db, topics, slow("one"))).await.1;
     let two = node(&db, "two", Subscription::effect("slow", &db, topics, slow("two"))).await.1;
-    for _ in 0..20 {
-        publish(&db, Uuid::now_v7()).await;
-    }
+    let publish_some = async || {
+        for _ in 0..10 {
+            publish(&db, Uuid::now_v7()).await;
+        }
+    };
+    publish_some().await;
     let heard = || log.lock().unwrap().iter().map(|(_, id)| *id).collect::<HashSet<_>>().len();
-    crate::until("some were performed", || async { heard() >= 8 }).await;
+    crate::until("some were performed", || async { heard() >= 4 }).await;
     // Whoever has the lease goes away in the middle; the other one takes over.
     let holder = log.lock().unwrap()[0].0;
     let (goes, stays) = if holder == "one" { (one, two) } else { (two, one) };
     goes.stop(Duration::ZERO).await;
-    *busy.lock().unwrap() = false;
+    publish_some().await;
     crate::until("all were performed", || async { heard() == 20 }).await;
     stays.stop(Duration::from_secs(5)).await;
     assert_eq!(dead_letters(&db, None, 10).await.unwrap().len(), 0);
@@ -314,7 +316,7 @@ async fn a_replay_waits_for_the_batch_that_is_being_applied(db: Db) {
     crate::until("the event is being applied", || async { *at_work.lock().unwrap() == 1 }).await;
     replay(&subscription, &Actor::OPERATOR).await.unwrap();
     crate::until("it is applied again", || async {
-        *at_work.lock().unwrap() == 2 && crate::number(&db, HEARD).await == 1
+        *at_work.lock().unwrap() >= 2 && crate::number(&db, HEARD).await == 1
     })
     .await;
     assert_eq!(dead_letters(&db, None, 10).await.unwrap().len(), 0);

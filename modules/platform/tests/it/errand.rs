@@ -37,6 +37,8 @@ pub struct World {
     pub fault: Mutex<BTreeMap<usize, Fault>>,
     pub held: Mutex<BTreeSet<(Uuid, usize)>>,
     pub hanging: Mutex<usize>,
+    /// Lets a step that hangs go on.
+    pub go_on: tokio::sync::Notify,
 }
 
 impl World {
@@ -64,7 +66,7 @@ impl World {
 
     async fn hang(&self) {
         *self.hanging.lock().unwrap() += 1;
-        std::future::pending::<()>().await;
+        self.go_on.notified().await;
     }
 }
 
@@ -156,9 +158,18 @@ pub struct Node {
 }
 
 pub fn node(db: &Db, name: &str, world: &Arc<World>) -> Node {
+    leasing(db, name, world, Duration::from_millis(400))
+}
+
+/// A node that gives no step up while a test looks at it.
+pub fn patient(db: &Db, name: &str, world: &Arc<World>) -> Node {
+    leasing(db, name, world, Duration::from_mins(10))
+}
+
+fn leasing(db: &Db, name: &str, world: &Arc<World>, lease: Duration) -> Node {
     let settings = Settings {
         node: name.to_owned(),
-        lease: Duration::from_millis(400),
+        lease,
         poll: Duration::from_millis(10),
         policy: Policy {
             attempts_max: 3,

@@ -66,6 +66,7 @@ async fn a_failing_round_comes_back_slower_and_a_panic_is_a_failure() {
             Err::<bool, _>("a round that fails")
         }
     });
+    crate::until("it came back", || async { seen.load(Ordering::SeqCst) >= 2 }).await;
     tokio::time::sleep(Duration::from_secs(1)).await;
     let rounds = seen.load(Ordering::SeqCst);
     assert!((2..10).contains(&rounds), "{rounds}");
