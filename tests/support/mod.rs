@@ -52,6 +52,15 @@ pub struct Answer {
 impl Shop {
     /// A new shop with these products, not running yet. None when the engine is not there.
     pub fn new(engine: Engine, products: &[Value]) -> Option<Self> {
+        let url = match engine {
+            Engine::Sqlite => None,
+            Engine::Postgres => Some(platform::testing::copy(&migrated(), migrate)?),
+        };
+        Some(Self::over(url.as_deref(), products))
+    }
+
+    /// The same over a database of PostgreSQL, or on SQLite.
+    pub fn over(url: Option<&str>, products: &[Value]) -> Self {
         let folder = platform::testing::folder();
         let mut variables = vec![
             ("STOA__SERVER__DATA_DIR".to_owned(), folder.display().to_string()),
@@ -81,15 +90,7 @@ impl Shop {
             ("STOA__PAYMENT__RESOLVE_EVERY_MS".to_owned(), "200".to_owned()),
             ("STOA__PAYMENT__RESOLVE_AFTER_MS".to_owned(), "500".to_owned()),
         ];
-        if engine == Engine::Postgres {
-            let url = platform::testing::copy(&migrated(), |url| {
-                let mut command = Command::new(STOA);
-                command.arg("migrate").envs(variables.iter().cloned()).envs(of_postgres(url));
-                let migrated = command.stdin(Stdio::null()).output().unwrap();
-                assert!(migrated.status.success(), "{migrated:?}");
-            });
-            variables.extend(of_postgres(&url?));
-        }
+        variables.extend(url.into_iter().flat_map(of_postgres));
         let none = String::new();
         let shop = Self {
             folder,
@@ -104,7 +105,7 @@ impl Shop {
         std::fs::write(&file, lines.join("\n")).unwrap();
         let imported = shop.run(&["import", "products", &file.display().to_string()]);
         assert!(imported.status.success(), "{imported:?}");
-        Some(shop)
+        shop
     }
 
     /// A running shop with these products.
@@ -127,6 +128,30 @@ impl Shop {
         }
     }
 
+    /// A place for the same shop without anything of it but its settings and keys, and an empty database on PostgreSQL.
+    pub fn elsewhere(&self) -> Self {
+        let none = String::new();
+        let mut other = Self {
+            folder: platform::testing::folder(),
+            variables: self.variables.clone(),
+            process: None,
+            base: none.clone(),
+            ops: none.clone(),
+            redirect: none,
+        };
+        other.set("STOA__SERVER__DATA_DIR", &other.folder.display().to_string());
+        if self.variables.iter().any(|(name, _)| name == "STOA__DATABASE__URL") {
+            let empty = platform::testing::copy("stoa_empty", |_| {}).unwrap();
+            other.set("STOA__DATABASE__URL", &empty);
+        }
+        std::fs::create_dir(other.folder.join("keys")).unwrap();
+        for key in std::fs::read_dir(self.folder.join("keys")).unwrap() {
+            let key = key.unwrap();
+            std::fs::copy(key.path(), other.folder.join("keys").join(key.file_name())).unwrap();
+        }
+        other
+    }
+
     /// Sets a setting or a fault of every later process.
     pub fn set(&mut self, name: &str, value: &str) {
         self.variables.retain(|(known, _)| known != name);
@@ -142,6 +167,13 @@ impl Shop {
     /// Runs another command over the shop's data.
     pub fn run(&self, arguments: &[&str]) -> Output {
         self.command(arguments).stdin(Stdio::null()).output().unwrap()
+    }
+
+    /// The same by a shell, which may limit what the program has: `limits` are commands of it.
+    pub fn run_within(&self, limits: &str, arguments: &[&str]) -> Output {
+        let mut command = Command::new("sh");
+        command.args(["-c", &format!("{limits}\nexec \"$@\""), "sh", STOA]).args(arguments);
+        command.envs(self.variables.iter().cloned()).stdin(Stdio::null()).output().unwrap()
     }
 
     /// The database of a module, beside a server that may be running.
@@ -302,6 +334,16 @@ fn migrated() -> String {
     let built = std::fs::metadata(STOA).and_then(|program| program.modified()).unwrap();
     let built = built.duration_since(std::time::UNIX_EPOCH).unwrap();
     format!("stoa_{:x}", built.as_nanos())
+}
+
+/// Brings the database that shops begin as copies of up to date.
+fn migrate(url: &str) {
+    let folder = platform::testing::folder();
+    let mut command = Command::new(STOA);
+    command.arg("migrate").arg("--data-dir").arg(&folder).envs(of_postgres(url));
+    let migrated = command.stdin(Stdio::null()).output().unwrap();
+    assert!(migrated.status.success(), "{migrated:?}");
+    std::fs::remove_dir_all(folder).unwrap();
 }
 
 fn of_postgres(url: &str) -> [(String, String); 4] {
