@@ -44,7 +44,7 @@ pub struct Restored {
     /// What the backup says of itself.
     pub manifest: Manifest,
     /// Where the shop is that was there before.
-    pub aside: Option<PathBuf>,
+    pub aside: Vec<PathBuf>,
     /// Whether the log goes on from the checkpoint of the backup, because there was no newer one.
     pub log_of_backup: bool,
     /// What was done before anybody else opens it.
@@ -66,7 +66,7 @@ pub struct Opened {
 
 /// Refuses a data folder that a restore left half done.
 pub fn refuse_unfinished(settings: &Settings) -> Result<()> {
-    let folder = &settings.server.data_dir;
+    let folder = settings.shared_folder();
     if folder.join(MARK).exists() {
         return refused(format!(
             "{} is half restored: run `stoa restore --replace` again",
@@ -80,9 +80,14 @@ pub fn refuse_unfinished(settings: &Settings) -> Result<()> {
 /// at. Whoever was erased, here or by what the file says, is erased again before the shop can start.
 pub async fn restore(settings: &Settings, asked: &Asked) -> Result<Restored> {
     let manifest = checked(settings, &asked.from).await?;
-    let data = &settings.server.data_dir;
-    fs::create_dir_all(data).map_err(at(data))?;
-    let there = shop_in(data)?;
+    let (data, shared) = (&settings.server.data_dir, settings.shared_folder());
+    let mut there = Vec::new();
+    for folder in [data, shared] {
+        fs::create_dir_all(folder).map_err(at(folder))?;
+        there.extend(shop_in(folder)?);
+    }
+    there.sort();
+    there.dedup();
     if !there.is_empty() && !asked.replace {
         return refused(format!(
             "there is a shop in {}: restore to another --data-dir, or add --replace to put it aside",
@@ -94,11 +99,11 @@ pub async fn restore(settings: &Settings, asked: &Asked) -> Result<Restored> {
     if settings.database.engine == EngineName::Postgres {
         postgres::refuse_used(settings).await?;
     }
-    let log_of_backup = !has_log(data);
-    mark(data, &erased)?;
-    let aside = put_aside(data, &there)?;
-    let (from, to, kept) = (asked.from.clone(), data.clone(), manifest.files.clone());
-    on_disk(move || put(&from, &to, &kept)).await?;
+    let log_of_backup = !has_log(shared);
+    mark(shared, &erased)?;
+    let aside = put_aside(&there)?;
+    let (from, kept, of) = (asked.from.clone(), manifest.files.clone(), settings.clone());
+    on_disk(move || put(&from, &of, &kept)).await?;
     if settings.database.engine == EngineName::Postgres {
         postgres::restore(settings, &asked.from).await?;
     }
@@ -106,8 +111,8 @@ pub async fn restore(settings: &Settings, asked: &Asked) -> Result<Restored> {
     let told = json!({"begun_at": manifest.begun_at, "program": manifest.program});
     let opened = opened(settings, &told, &erased).await?;
     fault::point("before end of", "restore");
-    fs::remove_file(data.join(MARK)).map_err(at(data))?;
-    files::sync_folder(data)?;
+    fs::remove_file(shared.join(MARK)).map_err(at(shared))?;
+    files::sync_folder(shared)?;
     Ok(Restored { manifest, aside, log_of_backup, opened, vault_keys_missing })
 }
 
@@ -118,7 +123,7 @@ pub async fn recovered(settings: &Settings, erasures: Option<&Path>) -> Result<O
     opened(settings, &json!({}), &erased).await
 }
 
-/// What is of a shop in a data folder. Keys are not, nor what is signed of the log: both outlive it.
+/// What is of a shop in a folder. Keys are not, nor what is signed of the log: both outlive it.
 fn shop_in(data: &Path) -> Result<Vec<PathBuf>> {
     let is_database = |name: &str| {
         let stem = name.split_once(".db").map(|(stem, _)| stem);
@@ -163,10 +168,10 @@ fn refuse_other_keys(settings: &Settings, manifest: &Manifest) -> Result<Vec<Str
 /// Everybody who was erased: by the file, by the shop that is there, and by the mark of a restore that did not end,
 /// which says it instead of what that one left.
 async fn erased_here(settings: &Settings, asked: &Asked, there: &[PathBuf]) -> Result<Erasures> {
-    let data = &settings.server.data_dir;
+    let mark = settings.shared_folder().join(MARK);
     let mut all = asked.erasures.as_deref().map(read_erasures).transpose()?.unwrap_or_default();
-    let known = if data.join(MARK).exists() {
-        read_erasures(&data.join(MARK))?
+    let known = if mark.exists() {
+        read_erasures(&mark)?
     } else if there.is_empty() || settings.database.engine == EngineName::Postgres {
         Erasures::new()
     } else {
@@ -197,53 +202,56 @@ async fn there_erased(settings: &Settings) -> Result<Erasures> {
     erasures(settings).await
 }
 
-fn mark(data: &Path, erased: &Erasures) -> Result<()> {
-    let (mark, beside) = (data.join(MARK), data.join(MARK).with_added_extension("new"));
+fn mark(shared: &Path, erased: &Erasures) -> Result<()> {
+    let (mark, beside) = (shared.join(MARK), shared.join(MARK).with_added_extension("new"));
     fs::write(&beside, write_erasures(erased)).map_err(at(&beside))?;
     fs::File::open(&beside).and_then(|file| file.sync_all()).map_err(at(&beside))?;
     fs::rename(&beside, &mark).map_err(at(&mark))?;
-    files::sync_folder(data)
+    files::sync_folder(shared)
 }
 
-/// Moves what is of a shop into a folder of its own.
-fn put_aside(data: &Path, there: &[PathBuf]) -> Result<Option<PathBuf>> {
-    let there: Vec<&PathBuf> = there.iter().filter(|path| !path.ends_with(MARK)).collect();
-    if there.is_empty() {
-        return Ok(None);
-    }
-    let now = Clock::system().now().format("%Y%m%dT%H%M%S%.6fZ");
-    let aside = data.join(format!("replaced-{now}"));
-    fs::create_dir(&aside).map_err(at(&aside))?;
-    for path in there {
-        if let Some(name) = path.file_name() {
-            fs::rename(path, aside.join(name)).map_err(at(path))?;
+/// Moves what is of a shop into a folder beside it, and answers which those are.
+fn put_aside(there: &[PathBuf]) -> Result<Vec<PathBuf>> {
+    let name = format!("replaced-{}", Clock::system().now().format("%Y%m%dT%H%M%S%.6fZ"));
+    let mut asides = Vec::new();
+    for path in there.iter().filter(|path| !path.ends_with(MARK)) {
+        let (Some(folder), Some(file)) = (path.parent(), path.file_name()) else { continue };
+        let aside = folder.join(&name);
+        if !asides.contains(&aside) {
+            fs::create_dir(&aside).map_err(at(&aside))?;
+            asides.push(aside.clone());
         }
+        fs::rename(path, aside.join(file)).map_err(at(path))?;
+        files::sync_folder(&aside)?;
+        files::sync_folder(folder)?;
     }
-    files::sync_folder(&aside)?;
-    files::sync_folder(data)?;
-    Ok(Some(aside))
+    Ok(asides)
 }
 
 /// Whether anything is signed of the log of a place.
-fn has_log(data: &Path) -> bool {
-    data.join(LOG).join("checkpoint").exists()
+fn has_log(shared: &Path) -> bool {
+    shared.join(LOG).join("checkpoint").exists()
 }
 
 /// Copies the files of a backup to where a shop has them. What is signed of the log and is there already is the same or
 /// newer, and stays.
-fn put(from: &Path, to: &Path, kept: &[Kept]) -> Result<()> {
-    let has_log = has_log(to);
+fn put(from: &Path, settings: &Settings, kept: &[Kept]) -> Result<()> {
+    let (data, shared) = (&settings.server.data_dir, settings.shared_folder());
+    let has_log = has_log(shared);
     for kept in kept {
         let is_log = Path::new(&kept.path).starts_with(LOG);
         if (has_log && is_log) || kept.path == postgres::DUMP {
             continue;
         }
+        let is_shared = is_log || TREES.iter().any(|tree| Path::new(&kept.path).starts_with(tree));
+        let to = if is_shared { shared } else { data };
         let (file, to) = (kept.within(from)?, kept.within(to)?);
         if !kept.is(&files::copy(&file, &to)?) {
             return refused(format!("{} has changed while it was restored", file.display()));
         }
     }
-    files::sync_folders(to)
+    files::sync_folders(data)?;
+    files::sync_folders(shared)
 }
 
 /// Opens the restored shop, which migrates it, and does what must be done before anybody else does.

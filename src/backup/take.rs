@@ -41,8 +41,8 @@ pub async fn take(settings: &Settings, to: &Path) -> Result<Taken> {
     let begun_at = Clock::system().now();
     let migrations = migrations(settings).await?;
     note(settings).await?;
-    let (data, folder) = (settings.server.data_dir.clone(), unfinished.folder.clone());
-    let (from, at) = (data.clone(), folder.clone());
+    let (shared, folder) = (settings.shared_folder().to_owned(), unfinished.folder.clone());
+    let (from, at) = (shared.clone(), folder.clone());
     let keys = key_files(settings)?;
     let log = signed_log(settings)?;
     on_disk(move || {
@@ -57,7 +57,7 @@ pub async fn take(settings: &Settings, to: &Path) -> Result<Taken> {
     fault::point("within", "backup");
     let pause = match settings.database.engine {
         EngineName::Sqlite => {
-            let (from, to) = (data.clone(), folder.clone());
+            let (from, to) = (settings.server.data_dir.clone(), folder.clone());
             on_disk(move || copy_databases(&from, &to)).await?
         }
         EngineName::Postgres => postgres::dump(settings, &folder).await.map(|()| Duration::ZERO)?,
@@ -66,7 +66,7 @@ pub async fn take(settings: &Settings, to: &Path) -> Result<Taken> {
     let mut manifest = Manifest::new(begun_at, settings, migrations, keys);
     let manifest = on_disk(move || {
         // Files that were made after the first look and before the moment.
-        copy_trees(&data, &folder)?;
+        copy_trees(&shared, &folder)?;
         for file in files::below(&folder)? {
             let name = file.strip_prefix(&folder).unwrap_or(&file);
             manifest.files.push(Kept::of(name, files::content(&file)?)?);

@@ -47,8 +47,8 @@ pub(super) async fn restore(settings: &Settings, what: Restore) -> Result<ExitCo
     let asked = Asked { from, replace, erasures };
     let restored = backup::restore(settings, &asked).await?;
     say(format!("restored what was there at {}", restored.manifest.begun_at));
-    if let Some(aside) = restored.aside {
-        say(format!("the shop that was here is in {}", aside.display()));
+    for aside in &restored.aside {
+        say(format!("what was here is in {}", aside.display()));
     }
     if !restored.vault_keys_missing.is_empty() {
         say(format!("no card opens without {}", restored.vault_keys_missing.join(", ")));

@@ -46,6 +46,7 @@ mod storm;
 mod stream;
 mod stripe;
 #[path = "../support/mod.rs"]
+#[expect(dead_code, reason = "these tests use a part of it")]
 mod support;
 mod targeting;
 mod taxes;

@@ -128,7 +128,7 @@ async fn a_shop_is_recovered_to_a_moment() {
     server.ask("postgres", "create database shop");
     let socket = server.folder.display().to_string().replace('/', "%2F");
     let url = format!("postgres://shop@{socket}/shop");
-    let mut shop = Shop::over(Some(&url), &[product("LAMP-1", "20.00", 100)]);
+    let mut shop = Shop::over(&url, &[product("LAMP-1", "20.00", 100)]);
     shop.start(&[]);
     let ada = Customer::guest(&shop).await;
     let first = bought(&shop, &ada, "first").await;

@@ -33,6 +33,8 @@ pub enum Engine {
 pub struct Shop {
     pub folder: PathBuf,
     variables: Vec<(String, String)>,
+    /// The database that ends with it.
+    copy: Option<String>,
     process: Option<Child>,
     pub base: String,
     pub ops: String,
@@ -52,17 +54,34 @@ pub struct Answer {
 impl Shop {
     /// A new shop with these products, not running yet. None when the engine is not there.
     pub fn new(engine: Engine, products: &[Value]) -> Option<Self> {
-        let url = match engine {
-            Engine::Sqlite => None,
-            Engine::Postgres => Some(platform::testing::copy(&migrated(), migrate)?),
-        };
-        Some(Self::over(url.as_deref(), products))
+        let mut shop = Self::empty();
+        if engine == Engine::Postgres {
+            let url = platform::testing::copy(&migrated(), |url| {
+                let mut command = Command::new(STOA);
+                let variables = shop.variables.iter().cloned();
+                command.arg("migrate").envs(variables).envs(of_postgres(url));
+                let migrated = command.stdin(Stdio::null()).output().unwrap();
+                assert!(migrated.status.success(), "{migrated:?}");
+            })?;
+            shop.variables.extend(of_postgres(&url));
+            shop.copy = Some(url);
+        }
+        shop.sells(products);
+        Some(shop)
     }
 
-    /// The same over a database of PostgreSQL, or on SQLite.
-    pub fn over(url: Option<&str>, products: &[Value]) -> Self {
+    /// The same on a database of PostgreSQL that is there and has nothing in it.
+    pub fn over(url: &str, products: &[Value]) -> Self {
+        let mut shop = Self::empty();
+        shop.variables.extend(of_postgres(url));
+        shop.sells(products);
+        shop
+    }
+
+    /// A shop without a database.
+    fn empty() -> Self {
         let folder = platform::testing::folder();
-        let mut variables = vec![
+        let variables = vec![
             ("STOA__SERVER__DATA_DIR".to_owned(), folder.display().to_string()),
             ("STOA__SERVER__LISTEN".to_owned(), "127.0.0.1:0".to_owned()),
             ("STOA__SERVER__OPS_LISTEN".to_owned(), "127.0.0.1:0".to_owned()),
@@ -90,22 +109,24 @@ impl Shop {
             ("STOA__PAYMENT__RESOLVE_EVERY_MS".to_owned(), "200".to_owned()),
             ("STOA__PAYMENT__RESOLVE_AFTER_MS".to_owned(), "500".to_owned()),
         ];
-        variables.extend(url.into_iter().flat_map(of_postgres));
         let none = String::new();
-        let shop = Self {
+        Self {
             folder,
             variables,
+            copy: None,
             process: None,
             base: none.clone(),
             ops: none.clone(),
             redirect: none,
-        };
+        }
+    }
+
+    fn sells(&self, products: &[Value]) {
         let lines: Vec<String> = products.iter().map(Value::to_string).collect();
-        let file = shop.folder.join("products.jsonl");
+        let file = self.folder.join("products.jsonl");
         std::fs::write(&file, lines.join("\n")).unwrap();
-        let imported = shop.run(&["import", "products", &file.display().to_string()]);
+        let imported = self.run(&["import", "products", &file.display().to_string()]);
         assert!(imported.status.success(), "{imported:?}");
-        shop
     }
 
     /// A running shop with these products.
@@ -121,6 +142,7 @@ impl Shop {
         Self {
             folder: self.folder.clone(),
             variables: self.variables.clone(),
+            copy: None,
             process: None,
             base: none.clone(),
             ops: none.clone(),
@@ -134,6 +156,7 @@ impl Shop {
         let mut other = Self {
             folder: platform::testing::folder(),
             variables: self.variables.clone(),
+            copy: None,
             process: None,
             base: none.clone(),
             ops: none.clone(),
@@ -143,6 +166,7 @@ impl Shop {
         if self.variables.iter().any(|(name, _)| name == "STOA__DATABASE__URL") {
             let empty = platform::testing::copy("stoa_empty", |_| {}).unwrap();
             other.set("STOA__DATABASE__URL", &empty);
+            other.copy = Some(empty);
         }
         std::fs::create_dir(other.folder.join("keys")).unwrap();
         for key in std::fs::read_dir(self.folder.join("keys")).unwrap() {
@@ -150,6 +174,23 @@ impl Shop {
             std::fs::copy(key.path(), other.folder.join("keys").join(key.file_name())).unwrap();
         }
         other
+    }
+
+    /// Another node of a shop on PostgreSQL: its folder is its own, and what nodes share is in this one's.
+    pub fn node(&self) -> Self {
+        let mut node = self.beside();
+        node.folder = platform::testing::folder();
+        let own = node.folder.display().to_string();
+        node.set("STOA__SERVER__DATA_DIR", &own);
+        node.set("STOA__SERVER__SHARED_DIR", &self.folder.display().to_string());
+        node
+    }
+
+    /// Sends a signal to the server.
+    pub fn signal(&self, name: &str) {
+        let process = self.process.as_ref().unwrap();
+        let sent = Command::new("kill").args(["-s", name, &process.id().to_string()]).status();
+        assert!(sent.unwrap().success());
     }
 
     /// Sets a setting or a fault of every later process.
@@ -336,16 +377,6 @@ fn migrated() -> String {
     format!("stoa_{:x}", built.as_nanos())
 }
 
-/// Brings the database that shops begin as copies of up to date.
-fn migrate(url: &str) {
-    let folder = platform::testing::folder();
-    let mut command = Command::new(STOA);
-    command.arg("migrate").arg("--data-dir").arg(&folder).envs(of_postgres(url));
-    let migrated = command.stdin(Stdio::null()).output().unwrap();
-    assert!(migrated.status.success(), "{migrated:?}");
-    std::fs::remove_dir_all(folder).unwrap();
-}
-
 fn of_postgres(url: &str) -> [(String, String); 4] {
     let set = |name: &str, value: &str| (format!("STOA__DATABASE__{name}"), value.to_owned());
     [
@@ -359,9 +390,7 @@ fn of_postgres(url: &str) -> [(String, String); 4] {
 impl Drop for Shop {
     fn drop(&mut self) {
         self.kill();
-        if let Some((_, url)) =
-            self.variables.iter().find(|(name, _)| name == "STOA__DATABASE__URL")
-        {
+        if let Some(url) = &self.copy {
             platform::testing::drop_copy(url);
         }
         // A folder that is left behind harms nobody.
