@@ -112,7 +112,9 @@ async fn a_backup_under_load_is_a_shop_again(engine: Engine) {
     }
     until(&confirmed, 3 * BUYERS).await;
     let before = confirmed.lock().await.len();
-    let backups: Vec<PathBuf> = (0..3).map(|_| save(&shop)).collect();
+    // What is one snapshot on PostgreSQL is many on SQLite.
+    let several = if engine == Engine::Sqlite { 3 } else { 1 };
+    let backups: Vec<PathBuf> = (0..several).map(|_| save(&shop)).collect();
     let meanwhile = confirmed.lock().await.len();
     until(&confirmed, meanwhile + BUYERS).await;
     stops.store(true, Ordering::SeqCst);

@@ -167,16 +167,22 @@ mod tests {
 
     use super::*;
 
+    /// How many files are held between the two that somebody writes to: without the common lock of all, the snapshots
+    /// of the two would be apart by as long as these take.
+    const BETWEEN: usize = 30;
+
+    /// A file with a number.
+    fn file_in(folder: &Path, name: &str) -> PathBuf {
+        let file = folder.join(name);
+        let conn = sqlite::open_writer(&file).unwrap();
+        conn.execute_batch("create table t (n integer) strict; insert into t values (0)").unwrap();
+        file
+    }
+
     /// Two files with a number each.
     fn two_files() -> [PathBuf; 2] {
         let folder = crate::testing::folder();
-        ["first.db", "second.db"].map(|name| {
-            let file = folder.join(name);
-            let conn = sqlite::open_writer(&file).unwrap();
-            conn.execute_batch("create table t (n integer) strict; insert into t values (0)")
-                .unwrap();
-            file
-        })
+        ["first.db", "second.db"].map(|name| file_in(&folder, name))
     }
 
     fn add_one(conn: &Connection) {
@@ -193,37 +199,70 @@ mod tests {
         conn.query_row("select n from t", [], |row| row.get(0)).unwrap()
     }
 
+    /// Ends whoever looks at it when it is dropped.
+    struct Ends<'a>(&'a AtomicBool);
+
+    impl Drop for Ends<'_> {
+        fn drop(&mut self) {
+            self.0.store(true, Ordering::SeqCst);
+        }
+    }
+
+    /// The numbers of the first and the second file at a moment.
+    fn numbers_at(moment: &Moment) -> [i64; 2] {
+        ["first.db", "second.db"].map(|name| {
+            let held = moment.files.iter().find(|held| held.file.ends_with(name)).unwrap();
+            held.snapshot.query_row("select n from t", [], |row| row.get(0)).unwrap()
+        })
+    }
+
     #[test]
-    fn copies_are_of_one_moment_while_somebody_writes() {
+    fn snapshots_and_copies_are_of_one_moment_while_somebody_writes() {
         let [first, second] = two_files();
+        let folder = crate::testing::folder();
+        let between = (0..BETWEEN).map(|n| file_in(&folder, &format!("{n}.db")));
+        let mut files = vec![first.clone()];
+        files.extend(between);
+        files.push(second.clone());
         let ends = AtomicBool::new(false);
         std::thread::scope(|scope| {
+            // Also when an assertion fails: the scope waits for who writes.
+            let _ends = Ends(&ends);
             scope.spawn(|| {
                 let writers = [&first, &second].map(|file| sqlite::open_writer(file).unwrap());
+                // As often as it can: no disk is waited for.
+                for writer in &writers {
+                    writer.pragma_update(None, "synchronous", "off").unwrap();
+                }
                 while !ends.load(Ordering::SeqCst) {
                     writers.iter().for_each(add_one);
                 }
             });
-            let mut last = -1;
-            for round in 0..40 {
+            let mut last = [0, 0];
+            for round in 0..100 {
                 // Whichever is looked at first: the second number is the first, or the one before it.
-                let mut files = [first.clone(), second.clone()];
-                files.rotate_left(round % 2);
+                files.reverse();
                 let moment = Moment::of(&files, Duration::from_mins(1)).unwrap();
-                let written = number_in(&first);
-                while number_in(&first) < written + 2 {
+                let numbers = numbers_at(&moment);
+                let [one, two] = numbers;
+                assert!(one == two || one == two + 1, "{one} and {two} in round {round}");
+                assert!(numbers >= last, "later moments are later: {numbers:?} after {last:?}");
+                last = numbers;
+                if round % 25 != 0 {
+                    continue;
+                }
+                // What is written meanwhile is not in the copies.
+                while number_in(&first) < one + 2 {
                     std::thread::yield_now();
                 }
                 let folder = crate::testing::folder();
                 moment.copy(&folder).unwrap();
-                let names = [folder.join("first.db"), folder.join("second.db")];
-                names.iter().for_each(|file| refuse_damaged(file).unwrap());
-                let [one, two] = names.map(|file| number_in(&file));
-                assert!(one == two || one == two + 1, "{one} and {two}");
-                assert!(one > last, "later moments are later: {one} after {last}");
-                last = one;
+                let copies = ["first.db", "second.db"].map(|name| folder.join(name));
+                for file in &copies {
+                    refuse_damaged(file).unwrap();
+                }
+                assert_eq!(copies.map(|file| number_in(&file)), numbers);
             }
-            ends.store(true, Ordering::SeqCst);
         });
     }
 
