@@ -4,6 +4,7 @@ mod account;
 mod backup;
 mod customer;
 mod dead_letters;
+mod doctor;
 mod events;
 mod export;
 mod fraud;
@@ -91,6 +92,8 @@ enum Command {
     },
     /// Make a shop of a backup, in a place without one
     Restore(restore::Restore),
+    /// Look at the settings, the folders and the database that a shop is to run with: exits 1 when it would break a promise
+    Doctor,
     /// Attack a running test shop, then prove its books: exits 1 when a promise was broken
     Torture(torture::Torture),
     /// Rebuild a projection from the first event, or the search index: `search`
@@ -183,6 +186,7 @@ fn start(line: CommandLine) -> Result<ExitCode, Failure> {
             Command::Verify { grace_s } => verify::verify(settings, grace_s).await,
             Command::Backup { to } => backup::backup(&settings, &to).await,
             Command::Restore(what) => restore::restore(&settings, what).await,
+            Command::Doctor => doctor::doctor(&settings).await,
             Command::Torture(torture) => torture::torture(settings, torture).await,
             Command::Replay { name } => replay::replay(settings, name).await,
             Command::Events(events) => events::events(settings, events).await,

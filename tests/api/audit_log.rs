@@ -126,7 +126,7 @@ fn commands(shop: &Shop, above: &[&str]) -> Vec<String> {
 }
 
 /// What each command is called in the log; one that only reads, or that has a log of its own, is not.
-const COMMANDS: [(&str, &str); 40] = [
+const COMMANDS: [(&str, &str); 41] = [
     ("admin create", "account.create"),
     ("backup", "backup.make"),
     ("config", ""),
@@ -136,6 +136,7 @@ const COMMANDS: [(&str, &str); 40] = [
     ("customer rotate-keys", "privacy.rotate"),
     ("dead-letters list", ""),
     ("dead-letters redrive", "dead_letter.redrive"),
+    ("doctor", ""),
     ("events", ""),
     ("export products", ""),
     ("fraud measure", ""),

@@ -19,6 +19,7 @@ mod checkout;
 mod compensations;
 mod credit;
 mod description;
+mod doctor;
 mod documents;
 mod edge;
 mod editing;

@@ -54,7 +54,13 @@ impl Break {
             Self::Database => house.server.crash(),
             Self::Cut => wire(house, State::Cut).await,
             Self::Slow => wire(house, State::Slow(LATE)).await,
-            Self::Silence => wire(house, State::Silent).await,
+            Self::Silence => {
+                house.shows_its_pages().await;
+                house.wire.is(State::Silent);
+                // Which no database is asked for.
+                house.shows_its_pages().await;
+                wire(house, State::Silent).await;
+            }
             Self::FullDisk => {
                 house.server.fill();
                 tokio::time::sleep(LONG).await;

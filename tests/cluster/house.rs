@@ -68,6 +68,16 @@ impl House {
         self.bought.extend(crowd.goes().await);
     }
 
+    /// Each node shows what is for sale.
+    pub async fn shows_its_pages(&self) {
+        for node in &self.nodes {
+            for page in ["/v1/products/LAMP-1", "/v1/products/RARE-1"] {
+                let shown = Customer::anyone(node).get(page).await;
+                assert_eq!(shown.status, 200, "{shown:?}");
+            }
+        }
+    }
+
     /// What everybody was told is so, each order is there once, and the books are right.
     pub async fn shows_its_books(mut self) {
         self.nodes[0].settle();
