@@ -103,7 +103,7 @@ pub struct Shop {
 
 /// Opens the database of one schema, without touching what is in it.
 pub async fn open_database(settings: &Settings, schema: &Schema, clock: &Clock) -> Result<Db> {
-    let Database { engine, url, schema_prefix, connections, readers } = &settings.database;
+    let Database { engine, url, schema_prefix, connections, readers, .. } = &settings.database;
     match engine {
         EngineName::Sqlite => {
             let file = settings.server.data_dir.join(format!("{}.db", schema.module));

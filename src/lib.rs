@@ -2,6 +2,7 @@
 
 pub mod app;
 mod audit;
+pub mod backup;
 pub mod books;
 mod checks;
 pub mod command;

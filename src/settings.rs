@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use config::{Config, Environment, File, FileFormat};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::checks::{CheckError, check};
 use crate::edge::{Edge, Tls};
@@ -118,6 +118,8 @@ pub struct Database {
     pub schema_prefix: String,
     /// For `postgres`: connections of each module.
     pub connections: u32,
+    /// For `postgres`: the folder of `pg_dump` and `pg_restore`; empty to look for them on the path.
+    pub tools_dir: PathBuf,
     /// For `sqlite`: connections that read, of each module.
     pub readers: u32,
 }
@@ -129,13 +131,22 @@ impl std::fmt::Debug for Database {
 }
 
 /// The engine's name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum EngineName {
     /// In process, in `server.data_dir`.
     Sqlite,
     /// A PostgreSQL server.
     Postgres,
+}
+
+impl std::fmt::Display for EngineName {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Sqlite => "sqlite",
+            Self::Postgres => "postgres",
+        })
+    }
 }
 
 /// The relay of events.

@@ -1,5 +1,6 @@
 //! `stoa customer`
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -11,6 +12,7 @@ use vault::KeyFiles;
 
 use super::{Failure, say};
 use crate::app::Shop;
+use crate::backup;
 use crate::settings::Settings;
 
 /// What to do with what is kept about people.
@@ -36,6 +38,8 @@ pub(super) enum Customer {
         #[arg(long)]
         for_good: bool,
     },
+    /// The ids of everybody who was erased, as lines of JSON: `stoa restore --erasures` erases them again
+    Erasures,
     /// Wrap the keys of all people again by the newest file people-*.key: the older ones are needed for backups alone
     /// then. What was cut short is gone on with
     RotateKeys {
@@ -47,8 +51,15 @@ pub(super) enum Customer {
 
 /// Works on what is kept about people, and on their keys.
 pub(super) async fn customer(settings: Settings, what: Customer) -> Result<ExitCode, Failure> {
+    if let Customer::Erasures = what {
+        let erased = backup::erasures(&settings).await?;
+        write!(std::io::stdout(), "{}", backup::write_erasures(&erased))?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let shop = Shop::beside(settings).await?;
     match what {
+        // Told before.
+        Customer::Erasures => Ok(ExitCode::SUCCESS),
         Customer::Export { who, to } => {
             let person = known(&shop, &who).await?;
             let kept = serde_json::to_string_pretty(&shop.kept_about(person).await?)?;

@@ -1,6 +1,7 @@
 //! What the program can be told to do; one file for each command.
 
 mod account;
+mod backup;
 mod customer;
 mod dead_letters;
 mod doctor;
@@ -12,6 +13,7 @@ mod keys;
 mod ledger;
 mod migrate;
 mod replay;
+mod restore;
 mod routes;
 mod sagas;
 mod sandbox;
@@ -82,6 +84,14 @@ enum Command {
         #[arg(long, default_value_t = 60)]
         grace_s: u64,
     },
+    /// Save the whole shop, which may run, as it is at one moment: everything but its keys
+    Backup {
+        /// A new folder
+        #[arg(long)]
+        to: PathBuf,
+    },
+    /// Make a shop of a backup, in a place without one
+    Restore(restore::Restore),
     /// Look at the settings, the folders and the database that a shop is to run with: exits 1 when it would break a promise
     Doctor,
     /// Attack a running test shop, then prove its books: exits 1 when a promise was broken
@@ -156,6 +166,9 @@ fn start(line: CommandLine) -> Result<ExitCode, Failure> {
         settings.server.data_dir = folder;
     }
     log_to_stderr(&settings)?;
+    if !matches!(line.command, Command::Restore(_) | Command::Config) {
+        crate::backup::refuse_unfinished(&settings)?;
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     // What a command does is known by its run, as what a request does is known by the request.
     let run = EventId::new().to_string();
@@ -171,6 +184,8 @@ fn start(line: CommandLine) -> Result<ExitCode, Failure> {
             Command::Import(import) => import::import(settings, import).await,
             Command::Export(export) => export::export(settings, export).await,
             Command::Verify { grace_s } => verify::verify(settings, grace_s).await,
+            Command::Backup { to } => backup::backup(&settings, &to).await,
+            Command::Restore(what) => restore::restore(&settings, what).await,
             Command::Doctor => doctor::doctor(&settings).await,
             Command::Torture(torture) => torture::torture(settings, torture).await,
             Command::Replay { name } => replay::replay(settings, name).await,

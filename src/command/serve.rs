@@ -82,10 +82,21 @@ async fn until_search_is_there(shop: &Shop) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Held by whoever serves; the vault runs no saga and may run beside the rest.
+const LOCKS: [&str; 2] = ["serve.lock", "vault.lock"];
+
 fn lock(settings: &Settings) -> Result<File, Failure> {
-    let folder = &settings.server.data_dir;
-    // The vault runs no saga: it may run beside the rest.
-    let name = if settings.is_vault_alone() { "vault.lock" } else { "serve.lock" };
+    let [serve, vault] = LOCKS;
+    hold(&settings.server.data_dir, if settings.is_vault_alone() { vault } else { serve })
+}
+
+/// Refuses a data folder that anybody serves, and keeps it from being served for as long as they are held.
+pub(super) fn locks(settings: &Settings) -> Result<Vec<File>, Failure> {
+    std::fs::create_dir_all(&settings.server.data_dir)?;
+    LOCKS.iter().map(|name| hold(&settings.server.data_dir, name)).collect()
+}
+
+fn hold(folder: &Path, name: &str) -> Result<File, Failure> {
     let path = folder.join(name);
     let file = File::create(&path)?;
     match file.try_lock() {
@@ -100,10 +111,7 @@ fn lock(settings: &Settings) -> Result<File, Failure> {
 }
 
 async fn ready(shop: &Shop, addresses: &[String], took: Duration) -> Result<String, Failure> {
-    let engine = match shop.settings.database.engine {
-        EngineName::Sqlite => "sqlite",
-        EngineName::Postgres => "postgres",
-    };
+    let engine = shop.settings.database.engine;
     let products = shop.catalog.product_count().await?;
     Ok(format!(
         "ready: {}, {engine}, {products} products, {} ms, {} MB",

@@ -126,10 +126,12 @@ fn commands(shop: &Shop, above: &[&str]) -> Vec<String> {
 }
 
 /// What each command is called in the log; one that only reads, or that has a log of its own, is not.
-const COMMANDS: [(&str, &str); 38] = [
+const COMMANDS: [(&str, &str); 41] = [
     ("admin create", "account.create"),
+    ("backup", "backup.make"),
     ("config", ""),
     ("customer erase", "customer.erase"),
+    ("customer erasures", ""),
     ("customer export", ""),
     ("customer rotate-keys", "privacy.rotate"),
     ("dead-letters list", ""),
@@ -153,6 +155,7 @@ const COMMANDS: [(&str, &str); 38] = [
     ("migrate", ""),
     ("openapi", ""),
     ("replay", "projection.replay"),
+    ("restore", "backup.restore"),
     ("routes", ""),
     ("sagas compensate", "saga.compensate"),
     ("sagas history", ""),
@@ -184,6 +187,7 @@ async fn what_the_operator_does_is_in_the_log(engine: Engine) {
     let rates =
         "country,region,category,percent,valid_from,valid_until\nDE,,standard,19,2021-01-01,\n";
     std::fs::write(&taxes, rates).unwrap();
+    let backup = shop.folder.join("backup").display().to_string();
     let settled = shop.folder.join("settled.csv").display().to_string();
     for arguments in [
         &["keys", "rotate"][..],
@@ -196,6 +200,7 @@ async fn what_the_operator_does_is_in_the_log(engine: Engine) {
         &["ledger", "settle", &settled],
         &["ledger", "forget", &me],
         &["customer", "erase", &guest, "--for-good"],
+        &["backup", "--to", &backup],
     ] {
         assert!(shop.run(arguments).status.success(), "{arguments:?}");
     }
@@ -206,7 +211,8 @@ async fn what_the_operator_does_is_in_the_log(engine: Engine) {
         .map(|entry| (entry["action"].as_str().unwrap(), entry))
         .collect();
     // The others need something that went wrong, and are tried where it does.
-    let elsewhere = ["dead_letter.redrive", "ledger.adopt", "saga.compensate", "saga.retry"];
+    let elsewhere =
+        ["backup.restore", "dead_letter.redrive", "ledger.adopt", "saga.compensate", "saga.retry"];
     for (command, action) in COMMANDS {
         if action.is_empty() || elsewhere.contains(&action) {
             continue;

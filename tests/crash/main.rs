@@ -2,11 +2,13 @@
 //! of a checkout, and what an operator can do about it.
 #![cfg(test)]
 
+mod backup;
 mod kill;
 mod kill_after;
 mod kill_dispute;
 mod kill_webhook;
 mod operator;
+mod point_in_time;
 mod saga_matrix;
 mod seeded_bugs;
 #[path = "../support/mod.rs"]

@@ -150,6 +150,32 @@ impl Shop {
         }
     }
 
+    /// A place for the same shop without anything of it but its settings and keys, and an empty database on PostgreSQL.
+    pub fn elsewhere(&self) -> Self {
+        let none = String::new();
+        let mut other = Self {
+            folder: platform::testing::folder(),
+            variables: self.variables.clone(),
+            copy: None,
+            process: None,
+            base: none.clone(),
+            ops: none.clone(),
+            redirect: none,
+        };
+        other.set("STOA__SERVER__DATA_DIR", &other.folder.display().to_string());
+        if self.variables.iter().any(|(name, _)| name == "STOA__DATABASE__URL") {
+            let empty = platform::testing::copy("stoa_empty", |_| {}).unwrap();
+            other.set("STOA__DATABASE__URL", &empty);
+            other.copy = Some(empty);
+        }
+        std::fs::create_dir(other.folder.join("keys")).unwrap();
+        for key in std::fs::read_dir(self.folder.join("keys")).unwrap() {
+            let key = key.unwrap();
+            std::fs::copy(key.path(), other.folder.join("keys").join(key.file_name())).unwrap();
+        }
+        other
+    }
+
     /// Another node of a shop on PostgreSQL: its folder is its own, and what nodes share is in this one's.
     pub fn node(&self) -> Self {
         let mut node = self.beside();
@@ -182,6 +208,13 @@ impl Shop {
     /// Runs another command over the shop's data.
     pub fn run(&self, arguments: &[&str]) -> Output {
         self.command(arguments).stdin(Stdio::null()).output().unwrap()
+    }
+
+    /// The same by a shell, which may limit what the program has: `limits` are commands of it.
+    pub fn run_within(&self, limits: &str, arguments: &[&str]) -> Output {
+        let mut command = Command::new("sh");
+        command.args(["-c", &format!("{limits}\nexec \"$@\""), "sh", STOA]).args(arguments);
+        command.envs(self.variables.iter().cloned()).stdin(Stdio::null()).output().unwrap()
     }
 
     /// The database of a module, beside a server that may be running.

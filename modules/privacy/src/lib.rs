@@ -12,7 +12,7 @@ mod rotate;
 mod store;
 mod verify;
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use kernel::id::CustomerId;
@@ -39,6 +39,16 @@ pub const SCHEMA: Schema = Schema {
     guards: &[],
 };
 
+/// How many erasures are read at a time.
+const ERASURES_PAGE: i64 = 1_000;
+
+/// What of somebody was erased.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Erasure {
+    /// Whether what the law wanted kept is gone too.
+    pub records: bool,
+}
+
 /// The keys of people. Cheap to clone.
 #[derive(Clone)]
 pub struct Privacy(Arc<Inner>);
@@ -64,6 +74,18 @@ impl Privacy {
     /// Whether a database has keys, so that what wrapped them must be there.
     pub async fn has_keys(db: &Db) -> Result<bool, Error> {
         Ok(!store::live_after(db, Uuid::nil(), 1).await?.is_empty())
+    }
+
+    /// Everybody whose keys were destroyed, guests among them. It reads a database alone, which may be of a shop that
+    /// is not put together.
+    pub async fn erasures(db: &Db) -> Result<BTreeMap<CustomerId, Erasure>, Error> {
+        let (mut all, mut after) = (BTreeMap::new(), CustomerId::from(Uuid::nil()));
+        loop {
+            let page = store::erased_after(db, after, ERASURES_PAGE).await?;
+            let Some((last, _)) = page.last() else { return Ok(all) };
+            after = *last;
+            all.extend(page.into_iter().map(|(who, records)| (who, Erasure { records })));
+        }
     }
 
     /// Wraps every key again that the newest key that wraps did not wrap. Answers how many those were; what was

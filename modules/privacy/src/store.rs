@@ -51,6 +51,9 @@ platform::statements! {
           where person_key.id = w.id and person_key.wrapped is not null";
     LIVE_AFTER = "select id, wrapped from person_key where wrapped is not null and id > $1
                    order by id limit $2";
+    ERASED_AFTER =
+        "select made_for, count(*) filter (where purpose = 'records') from person_key
+          where wrapped is null and made_for > $1 group by made_for order by made_for limit $2";
 }
 
 /// A key and how it is wrapped; not at all when it was destroyed.
@@ -130,6 +133,17 @@ pub async fn wrap_again(tx: &mut Tx, wrapped: &[(Uuid, Vec<u8>)]) -> Result<u64>
     let row = |(id, wrapped): &(Uuid, Vec<u8>)| json!({"id": id, "wrapped": hex::encode(wrapped)});
     let rows: Vec<_> = wrapped.iter().map(row).collect();
     tx.query(WRAP_AGAIN).bind(Json(rows)).execute().await
+}
+
+/// Those after somebody whose keys are destroyed, by their ids, and whether those of what the law wants kept are too.
+pub async fn erased_after(
+    db: &Db,
+    after: CustomerId,
+    limit: i64,
+) -> Result<Vec<(CustomerId, bool)>> {
+    let rows: Vec<(Uuid, i64)> =
+        db.query(ERASED_AFTER).bind(after.uuid()).bind(limit).all().await?;
+    Ok(rows.into_iter().map(|(person, records)| (person.into(), records > 0)).collect())
 }
 
 /// Live keys after one, in the order of their ids.

@@ -40,8 +40,9 @@ pub async fn begin(
     answers: Option<&idempotency::Key>,
 ) -> Result<Operation> {
     // The payment is held and is about to be saved, so its version makes the key unique and tells
-    // which start it was.
-    let key = format!("{}:{}:{}", kind.word(), payment.id, payment.version);
+    // which start it was. A shop that was restored may come by a version again: the processor takes the same
+    // call for done, and never answers a call by what it did about another amount.
+    let key = format!("{}:{}:{}:{amount}", kind.word(), payment.id, payment.version);
     begin_as(tx, payment, kind, amount, key, answers).await
 }
 

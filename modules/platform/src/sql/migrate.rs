@@ -47,6 +47,11 @@ const LOCK: Sql = Sql::split(
     "select cast(1 as bigint) from (select pg_advisory_xact_lock(hashtext(current_schema()))) l",
 );
 const APPLIED: Sql = Sql::new("select name, checksum from migration order by name");
+/// Tables and what else is like them.
+const RELATIONS: Sql = Sql::split(
+    "select count(*) from sqlite_schema",
+    "select count(*) from pg_class where relnamespace = cast(current_schema() as regnamespace)",
+);
 const RECORD: Sql =
     Sql::new("insert into migration (name, checksum, applied_at) values ($1, $2, $3)");
 
@@ -84,6 +89,12 @@ pub async fn migrate(db: &Db, migrations: &[Migration]) -> Result<Vec<&'static s
     }
     tx.commit().await?;
     Ok(ran)
+}
+
+/// Whether a database has nothing in it, not even what migrations make.
+pub async fn is_empty(db: &Db) -> Result<bool> {
+    let (relations,): (i64,) = db.query(RELATIONS).one().await?;
+    Ok(relations == 0)
 }
 
 /// The names of the migrations that a database has had, in their order.

@@ -17,13 +17,15 @@
 mod db;
 mod group;
 mod migrate;
+mod moment;
 mod query;
 mod sqlite;
 mod unit;
 mod value;
 
 pub use db::{Db, Postgres, Sqlite};
-pub use migrate::{Migration, applied, migrate, render};
+pub use migrate::{Migration, applied, is_empty, migrate, render};
+pub use moment::{Moment, refuse_damaged};
 /// Reads a struct's fields from the columns of their names.
 pub use platform_derive::Record;
 pub use query::Query;

@@ -31,7 +31,7 @@ const CHECKPOINT_PAGES: i64 = 4_096;
 const WRITER_CACHE_KIB: i64 = 16 << 10;
 /// How long SQLite itself waits for another process: to open a file and to recover one, never for
 /// the writer's lock.
-const BUSY_WAIT_MAX: Duration = Duration::from_secs(5);
+pub(super) const BUSY_WAIT_MAX: Duration = Duration::from_secs(5);
 /// How long a connection may be waited for.
 const READER_WAIT_MAX: Duration = Duration::from_secs(10);
 
@@ -75,7 +75,7 @@ pub(super) fn open_writer(file: &Path) -> Result<Connection> {
     }
 }
 
-fn open_reader(file: &Path) -> rusqlite::Result<Connection> {
+pub(super) fn open_reader(file: &Path) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let conn = Connection::open_with_flags(file, flags)?;
     conn.busy_timeout(BUSY_WAIT_MAX)?;
