@@ -6,7 +6,7 @@ use actix_web::test::TestRequest;
 use async_trait::async_trait;
 use chrono::TimeDelta;
 use kernel::ports::{SettledKind, SettledLine, SettlementError, Settlements, Unavailable};
-use kernel::{Clock, Timestamp};
+use kernel::{Clock, Money, Timestamp};
 use ledger::{Error, Fetching, SCHEMA};
 use platform::audit::Actor;
 use platform::sql::Db;
@@ -75,9 +75,9 @@ impl Processor {
 /// A shop whose ledger asks a processor.
 async fn asking(db: &Db) -> (Shop, Arc<Processor>) {
     let processor = Arc::new(Processor::default());
-    let shop = Shop::new(db).await;
-    let ledger = shop.ledger.asking(processor.clone(), DAILY);
-    (Shop { ledger, ..shop }, processor)
+    let mut shop = Shop::new(db).await;
+    shop.ledger = shop.ledger.clone().asking(processor.clone(), DAILY);
+    (shop, processor)
 }
 
 /// The last hour, and what is to come.
@@ -123,12 +123,13 @@ pub async fn what_was_fetched_is_taken_once(db: Db) {
     );
     assert_eq!(shop.balance("clearing").await, 0);
     let refused = shop.send(request().set_json(json!({"from": "2999-01-01T00:00:00Z"}))).await;
-    assert_eq!((refused.0, &refused.1["field"]), (422, &json!("from")), "{}", refused.1);
+    let field = &refused.1["errors"][0]["field"];
+    assert_eq!((refused.0, field), (422, &json!("from")), "{}", refused.1);
 
     // A file that tells the same brings nothing more.
     let row = |line: &SettledLine| {
         let (gross, fee, net) = (line.gross, line.fee, line.gross.checked_sub(line.fee).unwrap());
-        let [gross, fee, net] = [gross, fee, net].map(|money| money.amount());
+        let [gross, fee, net] = [gross, fee, net].map(Money::amount);
         let SettledLine { id, created_at, available_on, .. } = line;
         let (at, on) = (created_at.to_rfc3339(), available_on.to_rfc3339());
         format!("{id},charge,,,{gross},{fee},{net},EUR,{at},{on}\n")
