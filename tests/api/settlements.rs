@@ -145,7 +145,7 @@ async fn what_stripe_settled_is_fetched_and_matched() {
     shop.set("STOA__PAYMENT__STRIPE__BASE_URL", &broken_after_a_page());
     let (code, text, output) = settle(&shop);
     let told = String::from_utf8_lossy(&output.stderr);
-    assert!(code == Some(1) && text.is_empty() && told.contains("Stripe"), "{output:?}");
+    assert!(code == Some(2) && text.is_empty() && told.contains("Stripe"), "{output:?}");
     assert_eq!(staff.get(&format!("{LEDGER}/settlements")).await.body["items"], before);
     shop.set("STOA__PAYMENT__STRIPE__BASE_URL", &processor.base);
     shop.settle();

@@ -53,6 +53,22 @@ impl LineKind {
     }
 }
 
+/// Where a settlement is from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Source {
+    File,
+    Processor,
+}
+
+impl Source {
+    pub(crate) const fn word(self) -> &'static str {
+        match self {
+            Self::File => "file",
+            Self::Processor => "processor",
+        }
+    }
+}
+
 /// A line of a settlement.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Line {

@@ -119,22 +119,6 @@ platform::statements! {
     POSTED = "update settlement_line set posted = true where settlement_id = $1 and n = $2";
 }
 
-/// Where a settlement is from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Source {
-    File,
-    Processor,
-}
-
-impl Source {
-    pub(crate) const fn word(self) -> &'static str {
-        match self {
-            Self::File => "file",
-            Self::Processor => "processor",
-        }
-    }
-}
-
 /// What of the processor was taken.
 #[derive(platform::sql::Record)]
 pub(crate) struct Settlement {

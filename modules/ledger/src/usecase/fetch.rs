@@ -10,9 +10,8 @@ use sha2::{Digest, Sha256};
 
 use super::settle::{Brought, Told, brought, keep};
 use crate::Ledger;
-use crate::domain::{LINES_MAX, Line};
+use crate::domain::{LINES_MAX, Line, Source};
 use crate::error::{Error, Result};
-use crate::store::settlement::Source;
 use crate::store::{fetching, lock};
 use crate::view::SettlementView;
 

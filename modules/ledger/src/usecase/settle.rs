@@ -9,9 +9,9 @@ use platform::sql::Tx;
 use sha2::{Digest, Sha256};
 
 use crate::Ledger;
-use crate::domain::{Difference, Found, Line, Movement, Reason, lines, matched};
+use crate::domain::{Difference, Found, Line, Movement, Reason, Source, lines, matched};
 use crate::error::Result;
-use crate::store::settlement::{self, NewDifference, Seen, Settlement, Source};
+use crate::store::settlement::{self, NewDifference, Seen, Settlement};
 use crate::store::{Held, append, lock};
 use crate::view::SettlementView;
 

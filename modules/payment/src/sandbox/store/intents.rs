@@ -48,8 +48,10 @@ platform::statements! {
     INTENT_OF_KEY = intent!("where i.key = $1");
     INTENT_OF_REFERENCE = intent!("where i.reference = $1");
     INTENTS_OF_CHARGES =
-        intent!("where c.id in (select value from json_each($1))"),
-        intent!("where c.id in (select jsonb_array_elements_text($1))");
+        intent!("where i.reference in (select reference from charge
+                   where id in (select value from json_each($1)))"),
+        intent!("where i.reference in (select reference from charge
+                   where id in (select jsonb_array_elements_text($1)))");
     INTENTS_BEFORE = intent!("where i.id < $1 and i.created_at >= $2
                               order by i.id desc limit $3");
     CONFIRM_INTENT = "update intent set payment_method = $2, challenge = $3, return_url = $4

@@ -1,3 +1,6 @@
+//! What Stripe books, and what it is to the shop.
+#![cfg(test)]
+
 use kernel::id::PaymentId;
 use proptest::prelude::*;
 use serde_json::json;
