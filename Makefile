@@ -42,6 +42,11 @@ contract: nextest ## Try the API by its own description, longer than the tests d
 contract-stripe: nextest ## Try the adapter for Stripe on localstripe, and on Stripe's test mode when STOA_TEST_STRIPE_KEY is set
 	scripts/with-localstripe cargo nextest run --package payment --locked -E 'test(/^elsewhere::/)'
 
+cluster: nextest ## Break a shop of three nodes over one PostgreSQL again and again (CLUSTER_ROUNDS=200)
+	STOA_CLUSTER_ROUNDS="$(or $(CLUSTER_ROUNDS),200)" scripts/with-memory \
+		cargo nextest run --workspace --features faults --locked --profile contract \
+		-E 'binary_id(stoa::cluster) and test(rounds_of_chance)'
+
 lint: format licences ## Formatting and lints, without the tests
 	cargo clippy --workspace --all-targets --features faults --locked -- -D warnings
 

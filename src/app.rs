@@ -305,13 +305,13 @@ async fn stocked(
     settings: &Settings,
     serving: bool,
 ) -> std::result::Result<Catalog, Failure> {
-    let folder = &settings.server.data_dir;
     let catalog = if serving {
-        Catalog::open(db, settings.catalog.clone(), &folder.join("search")).await?
+        let index = settings.server.data_dir.join("search");
+        Catalog::open(db, settings.catalog.clone(), &index).await?
     } else {
         Catalog::new(db, settings.catalog.clone())
     };
-    Ok(catalog.with_files(folder))
+    Ok(catalog.with_files(settings.shared_folder()))
 }
 
 /// The log that nobody changes unnoticed.

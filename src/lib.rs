@@ -6,6 +6,7 @@ pub mod books;
 mod checks;
 pub mod command;
 pub mod demo;
+mod doctor;
 pub mod edge;
 mod mailer;
 mod sealed;

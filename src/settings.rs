@@ -70,6 +70,8 @@ pub struct Server {
     pub ops_listen: SocketAddr,
     /// The folder of everything the embedded engines keep.
     pub data_dir: PathBuf,
+    /// The folder of what several nodes share; empty is `data_dir`.
+    pub shared_dir: PathBuf,
     /// TLS, if the shop speaks it itself.
     pub tls: Tls,
     /// Threads that serve requests; 0 is one for each core.
@@ -277,14 +279,20 @@ impl Settings {
             .map_err(|error| config::ConfigError::Message(error.to_string()).into())
     }
 
+    /// The folder of what is the same for all nodes: keys, the tamper-evident log, images and files of imports.
+    pub fn shared_folder(&self) -> &Path {
+        let Server { data_dir, shared_dir, .. } = &self.server;
+        if shared_dir.as_os_str().is_empty() { data_dir } else { shared_dir }
+    }
+
     /// The folder of the keys that sign access tokens, and of the secret that goes with them.
     pub fn keys_folder(&self) -> PathBuf {
-        self.server.data_dir.join("keys")
+        self.shared_folder().join("keys")
     }
 
     /// The folder of the tamper-evident log.
     pub fn ledger_folder(&self) -> PathBuf {
-        self.server.data_dir.join("ledger")
+        self.shared_folder().join("ledger")
     }
 
     /// The folder of the keys that wrap the vault's.

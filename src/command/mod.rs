@@ -3,6 +3,7 @@
 mod account;
 mod customer;
 mod dead_letters;
+mod doctor;
 mod events;
 mod export;
 mod fraud;
@@ -81,6 +82,8 @@ enum Command {
         #[arg(long, default_value_t = 60)]
         grace_s: u64,
     },
+    /// Look at the settings, the folders and the database that a shop is to run with: exits 1 when it would break a promise
+    Doctor,
     /// Attack a running test shop, then prove its books: exits 1 when a promise was broken
     Torture(torture::Torture),
     /// Rebuild a projection from the first event, or the search index: `search`
@@ -168,6 +171,7 @@ fn start(line: CommandLine) -> Result<ExitCode, Failure> {
             Command::Import(import) => import::import(settings, import).await,
             Command::Export(export) => export::export(settings, export).await,
             Command::Verify { grace_s } => verify::verify(settings, grace_s).await,
+            Command::Doctor => doctor::doctor(&settings).await,
             Command::Torture(torture) => torture::torture(settings, torture).await,
             Command::Replay { name } => replay::replay(settings, name).await,
             Command::Events(events) => events::events(settings, events).await,

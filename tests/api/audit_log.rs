@@ -126,7 +126,7 @@ fn commands(shop: &Shop, above: &[&str]) -> Vec<String> {
 }
 
 /// What each command is called in the log; one that only reads, or that has a log of its own, is not.
-const COMMANDS: [(&str, &str); 37] = [
+const COMMANDS: [(&str, &str); 38] = [
     ("admin create", "account.create"),
     ("config", ""),
     ("customer erase", "customer.erase"),
@@ -134,6 +134,7 @@ const COMMANDS: [(&str, &str); 37] = [
     ("customer rotate-keys", "privacy.rotate"),
     ("dead-letters list", ""),
     ("dead-letters redrive", "dead_letter.redrive"),
+    ("doctor", ""),
     ("events", ""),
     ("export products", ""),
     ("fraud measure", ""),

@@ -19,6 +19,7 @@ mod checkout;
 mod compensations;
 mod credit;
 mod description;
+mod doctor;
 mod documents;
 mod edge;
 mod editing;
@@ -47,6 +48,7 @@ mod storm;
 mod stream;
 mod stripe;
 #[path = "../support/mod.rs"]
+#[expect(dead_code, reason = "these tests use a part of it")]
 mod support;
 mod targeting;
 mod taxes;

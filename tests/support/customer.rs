@@ -9,6 +9,11 @@ use totp_rs::{Builder, Secret};
 
 use super::{Answer, Shop, WAIT_MAX, order_body};
 
+/// The server closes connections that stood idle; a command is not sent into one.
+fn client() -> reqwest::ClientBuilder {
+    platform::http::outbound().pool_idle_timeout(Duration::from_secs(1))
+}
+
 /// Somebody who talks to the shop.
 #[derive(Clone)]
 pub struct Customer {
@@ -20,12 +25,7 @@ pub struct Customer {
 impl Customer {
     /// Somebody without a token.
     pub fn anyone(shop: &Shop) -> Self {
-        let client = platform::http::outbound()
-            .timeout(WAIT_MAX)
-            // The server closes connections that stood idle; a command is not sent into one.
-            .pool_idle_timeout(Duration::from_secs(1))
-            .build()
-            .unwrap();
+        let client = client().timeout(WAIT_MAX).build().unwrap();
         Self { client, base: shop.base.clone(), token: String::new() }
     }
 
@@ -56,6 +56,17 @@ impl Customer {
     /// The same somebody after the shop was started again at another address.
     pub fn at(&self, shop: &Shop) -> Self {
         Self { base: shop.base.clone(), ..self.clone() }
+    }
+
+    /// The same somebody at an address of the shop.
+    pub fn at_base(&self, base: &str) -> Self {
+        Self { base: base.to_owned(), ..self.clone() }
+    }
+
+    /// The same somebody, who waits for an answer no longer than that.
+    pub fn hurried(&self, wait: Duration) -> Self {
+        let client = client().timeout(wait).build().unwrap();
+        Self { client, ..self.clone() }
     }
 
     /// The same somebody at the port for operators.

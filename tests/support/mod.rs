@@ -33,6 +33,8 @@ pub enum Engine {
 pub struct Shop {
     pub folder: PathBuf,
     variables: Vec<(String, String)>,
+    /// The database that ends with it.
+    copy: Option<String>,
     process: Option<Child>,
     pub base: String,
     pub ops: String,
@@ -52,8 +54,34 @@ pub struct Answer {
 impl Shop {
     /// A new shop with these products, not running yet. None when the engine is not there.
     pub fn new(engine: Engine, products: &[Value]) -> Option<Self> {
+        let mut shop = Self::empty();
+        if engine == Engine::Postgres {
+            let url = platform::testing::copy(&migrated(), |url| {
+                let mut command = Command::new(STOA);
+                let variables = shop.variables.iter().cloned();
+                command.arg("migrate").envs(variables).envs(of_postgres(url));
+                let migrated = command.stdin(Stdio::null()).output().unwrap();
+                assert!(migrated.status.success(), "{migrated:?}");
+            })?;
+            shop.variables.extend(of_postgres(&url));
+            shop.copy = Some(url);
+        }
+        shop.sells(products);
+        Some(shop)
+    }
+
+    /// The same on a database of PostgreSQL that is there and has nothing in it.
+    pub fn over(url: &str, products: &[Value]) -> Self {
+        let mut shop = Self::empty();
+        shop.variables.extend(of_postgres(url));
+        shop.sells(products);
+        shop
+    }
+
+    /// A shop without a database.
+    fn empty() -> Self {
         let folder = platform::testing::folder();
-        let mut variables = vec![
+        let variables = vec![
             ("STOA__SERVER__DATA_DIR".to_owned(), folder.display().to_string()),
             ("STOA__SERVER__LISTEN".to_owned(), "127.0.0.1:0".to_owned()),
             ("STOA__SERVER__OPS_LISTEN".to_owned(), "127.0.0.1:0".to_owned()),
@@ -81,30 +109,24 @@ impl Shop {
             ("STOA__PAYMENT__RESOLVE_EVERY_MS".to_owned(), "200".to_owned()),
             ("STOA__PAYMENT__RESOLVE_AFTER_MS".to_owned(), "500".to_owned()),
         ];
-        if engine == Engine::Postgres {
-            let url = platform::testing::copy(&migrated(), |url| {
-                let mut command = Command::new(STOA);
-                command.arg("migrate").envs(variables.iter().cloned()).envs(of_postgres(url));
-                let migrated = command.stdin(Stdio::null()).output().unwrap();
-                assert!(migrated.status.success(), "{migrated:?}");
-            });
-            variables.extend(of_postgres(&url?));
-        }
         let none = String::new();
-        let shop = Self {
+        Self {
             folder,
             variables,
+            copy: None,
             process: None,
             base: none.clone(),
             ops: none.clone(),
             redirect: none,
-        };
+        }
+    }
+
+    fn sells(&self, products: &[Value]) {
         let lines: Vec<String> = products.iter().map(Value::to_string).collect();
-        let file = shop.folder.join("products.jsonl");
+        let file = self.folder.join("products.jsonl");
         std::fs::write(&file, lines.join("\n")).unwrap();
-        let imported = shop.run(&["import", "products", &file.display().to_string()]);
+        let imported = self.run(&["import", "products", &file.display().to_string()]);
         assert!(imported.status.success(), "{imported:?}");
-        Some(shop)
     }
 
     /// A running shop with these products.
@@ -120,11 +142,29 @@ impl Shop {
         Self {
             folder: self.folder.clone(),
             variables: self.variables.clone(),
+            copy: None,
             process: None,
             base: none.clone(),
             ops: none.clone(),
             redirect: none,
         }
+    }
+
+    /// Another node of a shop on PostgreSQL: its folder is its own, and what nodes share is in this one's.
+    pub fn node(&self) -> Self {
+        let mut node = self.beside();
+        node.folder = platform::testing::folder();
+        let own = node.folder.display().to_string();
+        node.set("STOA__SERVER__DATA_DIR", &own);
+        node.set("STOA__SERVER__SHARED_DIR", &self.folder.display().to_string());
+        node
+    }
+
+    /// Sends a signal to the server.
+    pub fn signal(&self, name: &str) {
+        let process = self.process.as_ref().unwrap();
+        let sent = Command::new("kill").args(["-s", name, &process.id().to_string()]).status();
+        assert!(sent.unwrap().success());
     }
 
     /// Sets a setting or a fault of every later process.
@@ -317,9 +357,7 @@ fn of_postgres(url: &str) -> [(String, String); 4] {
 impl Drop for Shop {
     fn drop(&mut self) {
         self.kill();
-        if let Some((_, url)) =
-            self.variables.iter().find(|(name, _)| name == "STOA__DATABASE__URL")
-        {
+        if let Some(url) = &self.copy {
             platform::testing::drop_copy(url);
         }
         // A folder that is left behind harms nobody.

@@ -86,6 +86,12 @@ pub async fn migrate(db: &Db, migrations: &[Migration]) -> Result<Vec<&'static s
     Ok(ran)
 }
 
+/// The names of the migrations that a database has had, in their order.
+pub async fn applied(db: &Db) -> Result<Vec<String>> {
+    let applied: Vec<(String, String)> = db.query(APPLIED).all().await?;
+    Ok(applied.into_iter().map(|(name, _)| name).collect())
+}
+
 async fn apply(tx: &mut Tx, migration: &Migration, checksum: &str) -> Result<()> {
     let engine = tx.db().engine();
     tx.script(render(migration.text, engine)).await?;

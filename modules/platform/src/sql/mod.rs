@@ -23,7 +23,7 @@ mod unit;
 mod value;
 
 pub use db::{Db, Postgres, Sqlite};
-pub use migrate::{Migration, migrate, render};
+pub use migrate::{Migration, applied, migrate, render};
 /// Reads a struct's fields from the columns of their names.
 pub use platform_derive::Record;
 pub use query::Query;

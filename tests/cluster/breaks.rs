@@ -1,0 +1,87 @@
+//! What goes wrong, and how it is mended.
+
+use std::time::Duration;
+
+use crate::house::{House, LEASE_MS, NODES};
+use crate::wire::State;
+
+#[derive(Clone, Copy, Debug)]
+pub enum Break {
+    /// A node is killed in the middle of what it does, and comes back.
+    Kill,
+    /// All nodes are.
+    KillAll,
+    /// A node stands still until others have taken over, and then goes on as if nothing had happened.
+    Freeze,
+    /// The database is killed, and comes back.
+    Database,
+    /// The connections to the database end, and none is made for a while.
+    Cut,
+    /// A round trip to the database takes 200 ms.
+    Slow,
+    /// What is sent to the database is not answered for longer than a lease.
+    Silence,
+    /// The database's disk is full.
+    FullDisk,
+}
+
+/// Half of a slow round trip.
+const LATE: Duration = Duration::from_millis(100);
+/// Long enough for a node to be taken for dead by the others.
+const LONG: Duration = Duration::from_millis(3 * LEASE_MS as u64);
+
+impl Break {
+    pub const ALL: [Self; 8] = [
+        Self::Kill,
+        Self::KillAll,
+        Self::Freeze,
+        Self::Database,
+        Self::Cut,
+        Self::Slow,
+        Self::Silence,
+        Self::FullDisk,
+    ];
+
+    pub async fn happens(self, house: &mut House) {
+        match self {
+            Self::Kill => kill(house, 1..2),
+            Self::KillAll => kill(house, 0..NODES),
+            Self::Freeze => {
+                house.nodes[1].signal("STOP");
+                tokio::time::sleep(LONG).await;
+                house.nodes[1].signal("CONT");
+            }
+            Self::Database => house.server.crash(),
+            Self::Cut => wire(house, State::Cut).await,
+            Self::Slow => wire(house, State::Slow(LATE)).await,
+            Self::Silence => {
+                house.shows_its_pages().await;
+                house.wire.is(State::Silent);
+                // Which no database is asked for.
+                house.shows_its_pages().await;
+                wire(house, State::Silent).await;
+            }
+            Self::FullDisk => {
+                house.server.fill();
+                tokio::time::sleep(LONG).await;
+                house.server.make_room();
+            }
+        }
+    }
+}
+
+fn kill(house: &mut House, which: std::ops::Range<usize>) {
+    for node in &mut house.nodes[which.clone()] {
+        node.kill();
+    }
+    for node in &mut house.nodes[which] {
+        node.start(&[]);
+    }
+    house.are_found();
+}
+
+async fn wire(house: &House, state: State) {
+    house.wire.is(state);
+    tokio::time::sleep(LONG).await;
+    house.wire.is(State::Whole);
+}
