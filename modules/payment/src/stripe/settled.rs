@@ -74,7 +74,7 @@ impl Stripe {
         most: usize,
     ) -> Result<Vec<SettledLine>, SettlementError> {
         // Stripe counts in seconds: what was booked in the last one is told too.
-        let within = |name: &'static str, at: i64| (name, at.to_string());
+        let within = |name: &'static str, at: i64| (name, at.max(0).to_string());
         let (since, before) = (from.timestamp(), within("created[lt]", until.timestamp() + 1));
         let query = vec![
             ("expand[]", "data.source".to_owned()),
