@@ -11,6 +11,7 @@ use flate2::read::GzDecoder;
 use fraud::domain::boosting::Boosting;
 use fraud::domain::features::{HANDBOOK, NAMES, SCALE_FREE};
 use fraud::domain::metrics::{Figures, Scored};
+use fraud::domain::model::Model;
 use fraud::domain::protocol::{DELAY_DAYS, FOLDS, Fold, Row, TEST_DAYS, TRAIN_DAYS};
 use fraud::domain::replay::replay;
 use fraud::domain::simulator::{Simulation, simulate, summary};
@@ -71,6 +72,9 @@ pub(super) enum Fraud {
         /// A CSV file of the book's features (may be .csv.gz), which ours are compared with
         #[arg(long)]
         published: Option<PathBuf>,
+        /// Train none: measure the model of `fraud.model`, or the program's
+        #[arg(long, conflicts_with_all = ["features", "days"])]
+        served: bool,
     },
 }
 
@@ -193,7 +197,8 @@ pub(super) async fn fraud(settings: Settings, what: Fraud) -> Result<ExitCode, F
             let model = training::model(&rows, features.names(), &how, &name, &trained_on)?;
             write(out.as_deref(), format!("{}\n", serde_json::to_string(&model)?).as_bytes())?;
         }
-        Fraud::Measure { source, features, days, test, folds, published } => {
+        Fraud::Measure { source, features, days, test, folds, published, served } => {
+            let model = served.then(|| fraud::model(&settings.fraud)).transpose()?;
             let (history, from) = history(settings, &source).await?;
             say(format!("{from}: {}", summary(&history)));
             if let Some(file) = published {
@@ -203,7 +208,11 @@ pub(super) async fn fraud(settings: Settings, what: Fraud) -> Result<ExitCode, F
             let last_week = last_day(&history)? + 1 - TEST_DAYS;
             let test = test.map_or(if is_made { FIRST_TEST } else { last_week }, day_of);
             let folds = folds.unwrap_or(if is_made { FOLDS } else { 1 });
-            measure(&history, features.names(), days, test, folds)?;
+            let by = match &model {
+                Some(model) => By::Served(model),
+                None => By::Trained(features.names()),
+            };
+            measure(&history, by, days, test, folds)?;
         }
     }
     Ok(ExitCode::SUCCESS)
@@ -322,9 +331,18 @@ fn compare(history: &[Transaction], file: &Path) -> Result<(), Failure> {
     Ok(())
 }
 
+/// What is measured.
+#[derive(Clone, Copy)]
+enum By<'a> {
+    /// The one model that a shop serves.
+    Served(&'a Model),
+    /// For each week another one, which is told these features.
+    Trained(&'a [&'a str]),
+}
+
 fn measure(
     history: &[Transaction],
-    names: &[&str],
+    by: By<'_>,
     days: i64,
     test: i64,
     folds: i64,
@@ -336,7 +354,13 @@ fn measure(
     let (mut all, mut scored) = (Vec::new(), Vec::new());
     for week in 0..folds {
         let fold = Fold::before(test + 7 * week, days);
-        let (figures, of_fold) = training::measure(&fold, &rows, names, &how)?;
+        let (figures, of_fold) = match by {
+            By::Served(model) => training::measure(model, &fold, &rows),
+            By::Trained(names) => {
+                let model = training::trained(&fold, &rows, names, &how)?;
+                training::measure(&model, &fold, &rows)
+            }
+        };
         say(row(&date_of(fold.test()), &figures));
         all.push(figures);
         scored.extend(of_fold);

@@ -55,10 +55,10 @@ impl Break {
             Self::Cut => wire(house, State::Cut).await,
             Self::Slow => wire(house, State::Slow(LATE)).await,
             Self::Silence => {
-                house.shows_its_pages().await;
+                house.shows_a_page().await;
                 house.wire.is(State::Silent);
                 // Which no database is asked for.
-                house.shows_its_pages().await;
+                house.shows_a_page().await;
                 wire(house, State::Silent).await;
             }
             Self::FullDisk => {

@@ -64,16 +64,20 @@ pub struct Fraud {
     vault: Arc<dyn Vault>,
 }
 
+/// The model that the settings name, or the program's.
+pub fn model(settings: &Settings) -> Result<Model, OpenError> {
+    if settings.model.as_os_str().is_empty() {
+        return Ok(Model::read(MODEL)?);
+    }
+    let file = settings.model.display().to_string();
+    let json = std::fs::read_to_string(&settings.model);
+    Ok(Model::read(&json.map_err(|source| OpenError::Unread { file, source })?)?)
+}
+
 impl Fraud {
     /// Scores over their database, by the model and with the countries that the settings name.
     pub fn open(db: Db, settings: Settings, vault: Arc<dyn Vault>) -> Result<Self, OpenError> {
-        let model = if settings.model.as_os_str().is_empty() {
-            Model::read(MODEL)?
-        } else {
-            let file = settings.model.display().to_string();
-            let json = std::fs::read_to_string(&settings.model);
-            Model::read(&json.map_err(|source| OpenError::Unread { file, source })?)?
-        };
+        let model = model(&settings)?;
         let Thresholds { challenge, review, deny } = settings.thresholds;
         if !(challenge > 0.0 && challenge <= review && review <= deny) {
             return Err(OpenError::Thresholds);

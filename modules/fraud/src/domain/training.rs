@@ -50,16 +50,20 @@ pub fn score(model: &Model, fold: &Fold, rows: &[Row]) -> Vec<Scored> {
     fold.testing(rows).into_iter().map(scored).collect()
 }
 
-/// Trains on a fold and measures on its test.
-pub fn measure(
+/// Trains on a fold.
+pub fn trained(
     fold: &Fold,
     rows: &[Row],
     names: &[&str],
     how: &Boosting,
-) -> Result<(Figures, Vec<Scored>), ModelError> {
-    let file = model(&fold.training(rows), names, how, "measured", "")?;
-    let scored = score(&Model::of(file)?, fold, rows);
-    Ok((figures(&scored), scored))
+) -> Result<Model, ModelError> {
+    Model::of(model(&fold.training(rows), names, how, "measured", "")?)
+}
+
+/// Measures a model on a fold's test.
+pub fn measure(model: &Model, fold: &Fold, rows: &[Row]) -> (Figures, Vec<Scored>) {
+    let scored = score(model, fold, rows);
+    (figures(&scored), scored)
 }
 
 #[cfg(test)]
@@ -83,8 +87,9 @@ mod tests {
         let test = what.first_day + 70;
         let rows = replay(&history, |made| made.day() >= test - 14);
         let how = Boosting { trees: 20, ..Boosting::default() };
-        let (figures, scored) =
-            measure(&Fold::before(test, TRAIN_DAYS), &rows, &NAMES, &how).unwrap();
+        let fold = Fold::before(test, TRAIN_DAYS);
+        let model = trained(&fold, &rows, &NAMES, &how).unwrap();
+        let (figures, scored) = measure(&model, &fold, &rows);
         assert!(scored.len() > 500, "{}", scored.len());
         assert!(figures.auc > 0.7 && figures.auc < 0.999, "{figures:?}");
         assert!(figures.average_precision > 0.3, "{figures:?}");
