@@ -36,6 +36,7 @@ use vault::{KeyFiles, LocalKeys, Vault};
 
 pub use crate::app::background::bus_settings;
 use crate::app::background::saga_settings;
+pub use crate::app::payments::sandbox_terms;
 use crate::app::payments::{keeper, processed};
 use crate::command::Failure;
 use crate::mailer::mailer;
@@ -174,7 +175,8 @@ impl Shop {
                 .await?;
         let catalog = stocked(catalog, &settings, serving).await?;
         let inventory = Inventory::new(inventory, settings.inventory.clone());
-        let sandbox = Arc::new(Sandbox::new(sandbox, &settings.payment.sandbox)?);
+        let sandbox = Sandbox::new(sandbox, &settings.payment.sandbox)?;
+        let sandbox = Arc::new(sandbox.settling(sandbox_terms(settings.ledger)));
         let vault = keeper(vault, &settings, sandbox.clone()).await?;
         let payments = Payments::new(payment, sandbox, settings.payment.clone());
         let payments = processed(payments, &settings, &clock)?;
@@ -203,7 +205,8 @@ impl Shop {
         let sagas = saga_settings(&settings, &node);
         let orders = Orders::new(order, settings.order.clone(), ports, sagas, tasks.clone());
         let analytics = Analytics::new(analytics);
-        let ledger = Ledger::new(ledger, settings.ledger);
+        let ledger = Ledger::new(ledger, settings.ledger)
+            .asking(Arc::new(payments.clone()), settings.settlements);
         let ports = messages::Ports {
             mailer,
             orders: Arc::new(orders.clone()),

@@ -52,6 +52,8 @@ pub struct Settings {
     pub carrier: carrier::Settings,
     /// What was agreed with the processor of payments.
     pub ledger: ledger::Terms,
+    /// Whether what it settled is fetched from it.
+    pub settlements: ledger::Fetching,
     /// The tamper-evident log.
     pub notary: notary::Settings,
     /// Where cards are kept.

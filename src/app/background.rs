@@ -35,6 +35,7 @@ impl Shop {
             self.credits.start(&self.tasks);
             self.analytics.start(&self.tasks);
             self.messages.start(&self.tasks);
+            self.ledger.start(&self.tasks);
             self.notary.start(&self.tasks);
             if has_carrier(&self.settings) {
                 self.carrier.start(&self.tasks);

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use chrono::TimeDelta;
 use kernel::Clock;
 use payment::stripe::Stripe;
 use payment::{Payments, ProcessorName, Sandbox};
@@ -23,6 +24,14 @@ pub fn processed(
             payments.behind(Arc::new(Stripe::new(&settings.payment.stripe, clock.clone())?))
         }
     })
+}
+
+/// How the sandbox settles: as was agreed.
+pub fn sandbox_terms(agreed: ledger::Terms) -> payment::sandbox::Terms {
+    payment::sandbox::Terms {
+        fee: Arc::new(move |charged| agreed.fee(charged)),
+        payout: TimeDelta::days(agreed.payout_days.into()),
+    }
 }
 
 /// Where cards are kept; only a process that has this role reads the keys.

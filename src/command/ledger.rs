@@ -3,7 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use chrono::{NaiveDate, NaiveTime};
 use clap::Subcommand;
+use kernel::Timestamp;
+use ledger::SettlementView;
 use platform::audit::Actor;
 use uuid::Uuid;
 use verifier::{Entry, Fault, Key, verify_export, verify_receipt};
@@ -15,11 +18,21 @@ use crate::settings::Settings;
 /// What to do with the journal, and with the tamper-evident log of what was written.
 #[derive(Debug, Subcommand)]
 pub(super) enum Ledger {
-    /// Take a settlement of the processor (CSV): what matches is posted, the rest is a difference. Exits 1 when
+    /// Take a settlement of the processor: what matches is posted, the rest is a difference. Exits 1 when
     /// there are differences
     Settle {
-        /// The file
-        file: PathBuf,
+        /// The file (CSV)
+        #[arg(required_unless_present = "from_processor", conflicts_with = "from_processor")]
+        file: Option<PathBuf>,
+        /// Ask the processor instead; nothing is taken unless it tells all
+        #[arg(long, requires = "since")]
+        from_processor: bool,
+        /// From the beginning of this day on (UTC), e.g. 2026-11-29
+        #[arg(long, requires = "from_processor")]
+        since: Option<NaiveDate>,
+        /// Before the beginning of this day (UTC); without it, until now
+        #[arg(long, requires = "from_processor")]
+        until: Option<NaiveDate>,
     },
     /// Print the public half of the key that signs: name+id+key
     Key,
@@ -90,7 +103,8 @@ pub(super) async fn ledger(settings: Settings, what: Ledger) -> Result<ExitCode,
                 format!("{entry}: entry {index} of the {size} of {}", key.name())
             })));
         }
-        Ledger::Settle { file } => return settle(settings, &file).await,
+        Ledger::Settle { file: Some(file), .. } => return settle(settings, &file).await,
+        Ledger::Settle { since, until, .. } => return fetch(settings, since, until).await,
         _ => {}
     }
     let notary = Shop::beside(settings).await?.notary;
@@ -120,10 +134,30 @@ async fn settle(settings: Settings, path: &Path) -> Result<ExitCode, Failure> {
     let csv = std::fs::read_to_string(path).map_err(|error| told(&error))?;
     let shop = Shop::beside(settings).await?;
     let settled = shop.ledger.settle(&csv, &Actor::OPERATOR).await;
-    let settled = settled.map_err(|error| told(&error))?;
+    Ok(taken(&settled.map_err(|error| told(&error))?))
+}
+
+async fn fetch(
+    settings: Settings,
+    since: Option<NaiveDate>,
+    until: Option<NaiveDate>,
+) -> Result<ExitCode, Failure> {
+    let shop = Shop::beside(settings).await?;
+    let begin = |day: NaiveDate| day.and_time(NaiveTime::MIN).and_utc();
+    let from = since.map(begin).ok_or("--since says from when on")?;
+    let until = until.map_or(Timestamp::MAX_UTC, begin);
+    if let Some(settled) = shop.ledger.fetch((from, until), &Actor::OPERATOR).await? {
+        return Ok(taken(&settled));
+    }
+    say("nothing that was not told before");
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Says what became of a settlement.
+fn taken(settled: &SettlementView) -> ExitCode {
     let (lines, posted) = (settled.lines, settled.posted);
     say(format!("{lines} lines, {posted} posted, {} differences", settled.differences));
-    Ok(if settled.differences == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    if settled.differences == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 fn read(file: &Path) -> Result<Vec<u8>, Failure> {

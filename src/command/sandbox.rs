@@ -6,10 +6,9 @@ use std::process::ExitCode;
 use chrono::{NaiveDate, NaiveTime, TimeDelta};
 use clap::Subcommand;
 use kernel::Timestamp;
-use payment::sandbox::Terms;
 
 use super::{Failure, say};
-use crate::app::Shop;
+use crate::app::{Shop, sandbox_terms};
 use crate::settings::Settings;
 
 /// What the sandbox processor tells.
@@ -40,16 +39,12 @@ async fn settlement(
     let shop = Shop::beside(settings).await?;
     let (settings, db) = (&shop.settings, shop.database("sandbox")?.clone());
     let sandbox = payment::Sandbox::new(db, &settings.payment.sandbox)?;
-    let agreed = settings.ledger;
-    let terms = Terms {
-        fee: &|charged| agreed.fee(charged),
-        payout: TimeDelta::days(agreed.payout_days.into()),
-    };
+    let sandbox = sandbox.settling(sandbox_terms(settings.ledger));
     let when = day.map_or((Timestamp::MIN_UTC, Timestamp::MAX_UTC), |day| {
         let from = day.and_time(NaiveTime::MIN).and_utc();
         (from, from + TimeDelta::days(1))
     });
-    let file = sandbox.settlement(when, &terms).await?;
+    let file = sandbox.settlement(when).await?;
     std::fs::write(out, &file).map_err(|error| format!("{}: {error}", out.display()))?;
     say(format!("{} lines in {}", file.lines().count() - 1, out.display()));
     Ok(ExitCode::SUCCESS)

@@ -13,7 +13,7 @@ use platform::tasks::Tasks;
 
 use super::serve::stop_asked;
 use super::{Failure, say};
-use crate::app::open_migrated;
+use crate::app::{open_migrated, sandbox_terms};
 use crate::settings::Settings;
 
 /// The sandbox processor by itself.
@@ -60,7 +60,9 @@ pub(super) async fn serve(
     let SandboxProcessor { listen, origin, webhooks_to, secret, api_key, .. } = what;
     settings.payment.sandbox.webhook_url = webhooks_to.unwrap_or_default();
     let db = open_migrated(&settings, &SANDBOX_SCHEMA, &Clock::system()).await?;
-    let sandbox = Sandbox::new(db.clone(), &settings.payment.sandbox)?.telling_as_stripe(&secret);
+    let sandbox = Sandbox::new(db.clone(), &settings.payment.sandbox)?
+        .settling(sandbox_terms(settings.ledger))
+        .telling_as_stripe(&secret);
     let tasks = Tasks::default();
     sandbox.start(&tasks);
     let (errors_percent, timeouts_percent) = (what.errors_percent, what.timeouts_percent);

@@ -83,6 +83,9 @@ async fn figures(shop: Data<Shop>, metrics: Data<PrometheusHandle>) -> HttpRespo
             }
         }
     }
+    if let Ok(Some(ago)) = shop.ledger.fetched_ago().await {
+        metrics::gauge!("settlements_fetched_seconds_ago").set(ago.as_seconds_f64());
+    }
     metrics.run_upkeep();
     HttpResponse::Ok().content_type("text/plain; version=0.0.4").body(metrics.render())
 }

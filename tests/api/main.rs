@@ -40,6 +40,7 @@ mod promotions;
 mod proxied;
 mod saved_carts;
 mod second_factor;
+mod settlements;
 mod shipping;
 mod slow;
 mod stock;

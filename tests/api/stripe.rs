@@ -9,13 +9,13 @@ use serde_json::{Value, json};
 
 use crate::support::{Customer, Engine, Shop, WAIT_MAX, id_of, order_body, product};
 
-const API_KEY: &str = "sk_test_of_this_test";
+pub const API_KEY: &str = "sk_test_of_this_test";
 const SECRET: &str = "whsec_of_this_test";
 
 /// `stoa sandbox-processor`.
-struct Processor {
+pub struct Processor {
     process: Child,
-    base: String,
+    pub base: String,
 }
 
 impl Processor {
@@ -47,7 +47,7 @@ impl Drop for Processor {
 }
 
 /// Waits until a payment stands so.
-async fn until(staff: &Customer, payment: &str, status: &str) {
+pub async fn until(staff: &Customer, payment: &str, status: &str) {
     let began = Instant::now();
     loop {
         let shown = staff.get(&format!("/v1/payments/{payment}")).await;
@@ -65,8 +65,8 @@ fn free_port() -> u16 {
     TcpListener::bind("127.0.0.2:0").unwrap().local_addr().unwrap().port()
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_is_sold_is_paid_through_stripe() {
+/// A running shop whose processor is Stripe.
+pub fn running() -> (Shop, Processor) {
     let mut shop = Shop::new(Engine::Sqlite, &[product("LAMP-1", "20.00", 9)]).unwrap();
     let listen = format!("127.0.0.2:{}", free_port());
     let processor = Processor::start(&shop, &format!("http://{listen}/v1/webhooks/stripe"));
@@ -81,6 +81,12 @@ async fn what_is_sold_is_paid_through_stripe() {
         shop.set(name, value);
     }
     shop.start(&[]);
+    (shop, processor)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_sold_is_paid_through_stripe() {
+    let (shop, processor) = running();
     let staff = shop.staff().await;
     let buy = async |token: &str| {
         let ada = Customer::guest(&shop).await;

@@ -8,7 +8,7 @@ use platform::sql::{Db, Engine, Sqlite};
 use stoa::app::SCHEMAS;
 
 /// Tables that stay small: what the staff defines, work that waits, one row for a whole shop.
-const SMALL: [&str; 29] = [
+const SMALL: [&str; 30] = [
     "api_key",
     "attribute",
     "category",
@@ -16,6 +16,7 @@ const SMALL: [&str; 29] = [
     "collection",
     "data_key",
     "dead_letter",
+    "fetching",
     "import_job",
     "journal",
     "location",

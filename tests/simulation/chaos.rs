@@ -9,7 +9,7 @@ use kernel::ports::{
     Authorization, Authorize, Availability, Booked, Booking, Buyer, Catalog, ChargeMore,
     Consignment, Contact, Covered, Credit, CreditError, CreditPart, CreditWish, Destination,
     Logistics, LogisticsError, Offer, PaymentError, PaymentView, Payments, People, Recall, Refund,
-    Stock, StockError, StockLine, TaxTerms, Unavailable, Wanted,
+    SettledLine, SettlementError, Stock, StockError, StockLine, TaxTerms, Unavailable, Wanted,
 };
 use kernel::{Currency, Money, Timestamp};
 use payment::{Answer, Charge, Disputed, NewCharge, News, NoNews, Outcome, Processor};
@@ -322,6 +322,15 @@ impl<P: Processor> Processor for Chaos<P> {
         limit: u32,
     ) -> Result<Vec<Charge>, Unavailable> {
         self.inner.charges(after, limit).await
+    }
+
+    async fn settled(
+        &self,
+        from: Timestamp,
+        until: Timestamp,
+        most: usize,
+    ) -> Result<Vec<SettledLine>, SettlementError> {
+        self.inner.settled(from, until, most).await
     }
 }
 

@@ -220,7 +220,11 @@ impl World {
         };
         let (settings, schedule, tasks) = (&self.settings, &self.schedule, Tasks::default());
         let inventory = Inventory::new(inventory.clone(), settings.inventory.clone());
-        let sandbox = Arc::new(Sandbox::new(sandbox.clone(), &settings.payment.sandbox).unwrap());
+        let sandbox = Sandbox::new(sandbox.clone(), &settings.payment.sandbox).unwrap();
+        let agreed = settings.ledger;
+        let fee = Arc::new(move |charged| agreed.fee(charged));
+        let payout = chrono::TimeDelta::days(1);
+        let sandbox = Arc::new(sandbox.settling(payment::sandbox::Terms { fee, payout }));
         let payments = Payments::new(payment.clone(), sandbox.clone(), settings.payment.clone())
             .behind(Chaos::around((*sandbox).clone(), schedule));
         let credits = Credits::new(credit.clone(), settings.credit, Arc::new(Nobody));

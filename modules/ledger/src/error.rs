@@ -1,5 +1,6 @@
 //! Why the ledger does not do what it is asked.
 
+use kernel::ports::SettlementError;
 use platform::sql;
 
 use crate::domain::InvalidFile;
@@ -22,6 +23,12 @@ pub enum Error {
     /// The note says nothing or too much.
     #[error("a note has 1 to {NOTE_MAX} characters")]
     Note,
+    /// What the processor settled is not known.
+    #[error(transparent)]
+    Processor(#[from] SettlementError),
+    /// The time to fetch is none.
+    #[error("the time to fetch must begin before it ends, and before now")]
+    Span,
     /// Storage said so.
     #[error(transparent)]
     Storage(#[from] sql::Error),

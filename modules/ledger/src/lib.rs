@@ -21,21 +21,29 @@ mod verify;
 mod view;
 
 use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
 
+use async_trait::async_trait;
+use chrono::TimeDelta;
+use kernel::Timestamp;
 use kernel::id::OrderId;
+use kernel::ports::{SettledLine, SettlementError, Settlements, Unavailable};
 use platform::audit::Actor;
 use platform::bus::Subscription;
 use platform::module::Schema;
 use platform::seal::Note;
 use platform::sql::{self, Db};
+use platform::tasks::Tasks;
 use platform::verify::Check;
+use serde::Deserialize;
 
 pub use domain::{InvalidFile, Reason, Terms};
 pub use error::Error;
 pub use store::pages::Position;
 pub use view::{DifferenceView, SettlementView};
 
-platform::migrations! { "ledger": "0001_ledger", "0002_replacement" }
+platform::migrations! { "ledger": "0001_ledger", "0002_replacement", "0003_fetched" }
 
 /// The tables of this module and the statements over them.
 pub const SCHEMA: Schema = Schema {
@@ -43,6 +51,7 @@ pub const SCHEMA: Schema = Schema {
     migrations: MIGRATIONS,
     statements: &[
         store::STATEMENTS,
+        store::fetching::STATEMENTS,
         store::pages::STATEMENTS,
         store::sealing::STATEMENTS,
         store::settlement::STATEMENTS,
@@ -56,6 +65,36 @@ pub const SCHEMA: Schema = Schema {
 pub struct Ledger {
     db: Db,
     terms: Terms,
+    processor: Arc<dyn Settlements>,
+    fetching: Fetching,
+}
+
+/// Whether the shop fetches by itself what the processor settled: section `[settlements]`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Fetching {
+    /// How many hours lie between; 0 fetches nothing.
+    pub fetch_every_h: u16,
+    /// How many days before the last time are fetched again.
+    pub fetch_days: u16,
+}
+
+/// How often it is looked whether it is time to fetch.
+const FETCH_POLL: Duration = Duration::from_mins(1);
+
+/// Whom a ledger asks that was told of no processor.
+struct NoProcessor;
+
+#[async_trait]
+impl Settlements for NoProcessor {
+    async fn settled(
+        &self,
+        _: Timestamp,
+        _: Timestamp,
+        _: usize,
+    ) -> Result<Vec<SettledLine>, SettlementError> {
+        Err(Unavailable::new("the processor", "there is none").into())
+    }
 }
 
 impl Ledger {
@@ -63,8 +102,42 @@ impl Ledger {
     pub const SOURCE: &str = store::sealing::SOURCE;
 
     /// The journal over its database, with what was agreed with the processor.
-    pub const fn new(db: Db, terms: Terms) -> Self {
-        Self { db, terms }
+    pub fn new(db: Db, terms: Terms) -> Self {
+        let fetching = Fetching { fetch_every_h: 0, fetch_days: 0 };
+        Self { db, terms, processor: Arc::new(NoProcessor), fetching }
+    }
+
+    /// The same journal, which can ask the processor what it settled.
+    #[must_use]
+    pub fn asking(self, processor: Arc<dyn Settlements>, fetching: Fetching) -> Self {
+        Self { processor, fetching, ..self }
+    }
+
+    /// Starts the task that fetches what the processor settled, if the shop does that by itself.
+    pub fn start(&self, tasks: &Tasks) {
+        if self.fetching.fetch_every_h == 0 {
+            return;
+        }
+        let ledger = self.clone();
+        tasks.every("ledger.fetch", FETCH_POLL, None, move || {
+            let ledger = ledger.clone();
+            async move { ledger.fetch_due().await.map(|()| false) }
+        });
+    }
+
+    /// One round of that task: fetches if it is time to, on one node.
+    pub async fn fetch_due(&self) -> Result<(), Error> {
+        usecase::round(self).await
+    }
+
+    /// How long ago the shop has fetched by itself what the processor settled; none when it does not, and since 1970
+    /// when it never came to that.
+    pub async fn fetched_ago(&self) -> sql::Result<Option<TimeDelta>> {
+        if self.fetching.fetch_every_h == 0 {
+            return Ok(None);
+        }
+        let until = store::fetching::fetched_until(&self.db).await?;
+        Ok(Some(self.db.clock().now() - until.unwrap_or(Timestamp::UNIX_EPOCH)))
     }
 
     /// Adds `/v1/admin/ledger/...`.
@@ -86,6 +159,16 @@ impl Ledger {
     /// and a line of an earlier one, change nothing.
     pub async fn settle(&self, csv: &str, actor: &Actor) -> Result<SettlementView, Error> {
         usecase::settle(self, csv, actor).await
+    }
+
+    /// Takes what the processor booked from one moment on and before another, as [`Ledger::settle`] takes a file: all
+    /// of it, or nothing when the processor does not tell all. None when nothing of it is new.
+    pub async fn fetch(
+        &self,
+        when: (Timestamp, Timestamp),
+        actor: &Actor,
+    ) -> Result<Option<SettlementView>, Error> {
+        usecase::fetch(self, when, actor).await
     }
 
     /// What the journal has of these orders, for checks across modules.

@@ -10,21 +10,23 @@ use crate::domain::Reason;
 use crate::store::money;
 use crate::store::settlement::{DifferenceRow, Settlement};
 
-/// A file of the processor that was taken.
+/// What of the processor was taken.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 #[schema(as = Settlement, example = json!({
-    "id": "019abf3e-5f0e-7c0c-8a44-9f6a3d1c2b10", "lines": 120, "posted": 119, "differences": 1,
+    "id": "019abf3e-5f0e-7c0c-8a44-9f6a3d1c2b10", "source": "file", "lines": 120, "posted": 119, "differences": 1,
     "sha256": "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
     "imported_at": "2026-11-29T00:00:00Z"
 }))]
 pub struct SettlementView {
     /// Its id.
     pub id: Uuid,
-    /// The SHA-256 of the file, by which it is known.
+    /// Where it is from: `file`, or `processor` when it was fetched.
+    pub source: String,
+    /// The SHA-256 by which it is known: of the file, or of what was new to be told.
     pub sha256: String,
-    /// How many lines it has.
+    /// How many lines it has; of those that were fetched the new ones.
     pub lines: i64,
-    /// How many of them were posted when it was taken. Lines of earlier files are passed over.
+    /// How many of them were posted when it was taken. Lines that were told before are passed over.
     pub posted: i64,
     /// How many differences it brought up.
     pub differences: i64,
@@ -35,8 +37,8 @@ pub struct SettlementView {
 
 impl From<Settlement> for SettlementView {
     fn from(row: Settlement) -> Self {
-        let Settlement { id, digest, lines, posted, differences, imported_at } = row;
-        Self { id, sha256: digest, lines, posted, differences, imported_at }
+        let Settlement { id, source, digest, lines, posted, differences, imported_at } = row;
+        Self { id, source, sha256: digest, lines, posted, differences, imported_at }
     }
 }
 

@@ -1,12 +1,12 @@
 //! What checkout asks of payments.
 
 use async_trait::async_trait;
-use kernel::Money;
 use kernel::id::{ChangeId, OrderId};
 use kernel::ports::{
     self, Authorization, Authorize, ChargeMore, NextAction, PaymentError, PaymentView, Refund,
-    Unavailable,
+    SettledLine, SettlementError, Settlements, Unavailable,
 };
+use kernel::{Money, Timestamp};
 
 use crate::Payments;
 use crate::domain::payment::Payment;
@@ -71,4 +71,16 @@ pub fn next_action(payment: &Payment) -> Option<NextAction> {
     let action = payment.action.as_ref()?;
     (payment.status == Status::ActionRequired)
         .then(|| NextAction { kind: "redirect".to_owned(), url: action.url.clone() })
+}
+
+#[async_trait]
+impl Settlements for Payments {
+    async fn settled(
+        &self,
+        from: Timestamp,
+        until: Timestamp,
+        most: usize,
+    ) -> Result<Vec<SettledLine>, SettlementError> {
+        self.processor.settled(from, until, most).await
+    }
 }

@@ -4,7 +4,7 @@
 use actix_web::HttpRequest;
 use async_trait::async_trait;
 use kernel::id::PaymentId;
-use kernel::ports::Unavailable;
+use kernel::ports::{SettledLine, SettlementError, Unavailable};
 use kernel::problem::Problem;
 use kernel::{Money, Timestamp};
 use platform::webhook::Signed;
@@ -202,4 +202,13 @@ pub trait Processor: Send + Sync {
         after: Option<PaymentId>,
         limit: u32,
     ) -> Result<Vec<Charge>, Unavailable>;
+
+    /// What was booked from one moment on and before another, in no order: all of it, or an error when that is more
+    /// than `most` amounts. A dispute that was lost is told whenever its money was taken.
+    async fn settled(
+        &self,
+        from: Timestamp,
+        until: Timestamp,
+        most: usize,
+    ) -> Result<Vec<SettledLine>, SettlementError>;
 }

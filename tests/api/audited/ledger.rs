@@ -12,6 +12,9 @@ pub async fn settlements(scene: &mut Scene) {
     let wanted = [("settlement.import", About::Made)];
     let (made, _) = scene.call(import, &[], body, &wanted).await;
     assert_eq!(made.body["differences"], 1);
+    let fetch = "POST /v1/admin/ledger/settlements/fetch";
+    let long_ago = json!({"from": "2020-01-01T00:00:00Z"});
+    scene.json(fetch, &[], long_ago, "settlement.import", About::Made).await;
     let open = scene.caller.get("/v1/admin/ledger/differences?open=true").await;
     let id = text(&open.body["items"][0]["id"]);
     let resolve = "POST /v1/admin/ledger/differences/{id}/resolve";

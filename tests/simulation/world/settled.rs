@@ -2,7 +2,6 @@
 
 use chrono::TimeDelta;
 use kernel::ports::Role;
-use payment::sandbox::Terms;
 use platform::audit::Actor;
 use serde_json::Value;
 
@@ -11,10 +10,8 @@ use super::{Node, World, first_day, principal};
 impl World {
     /// What is still open when the processor has settled all that it did.
     pub async fn open_accounts(&self, node: &Node) -> Vec<String> {
-        let (agreed, until) = (self.settings.ledger, self.clock.now() + TimeDelta::days(1));
-        let fee = |charged| agreed.fee(charged);
-        let terms = Terms { fee: &fee, payout: TimeDelta::days(1) };
-        let file = node.sandbox.settlement((first_day(), until), &terms).await.unwrap();
+        let until = self.clock.now() + TimeDelta::days(1);
+        let file = node.sandbox.settlement((first_day(), until)).await.unwrap();
         let settled = node.ledger.settle(&file, &Actor::SYSTEM).await.unwrap();
         let mut open = Vec::new();
         if settled.differences > 0 {

@@ -16,4 +16,4 @@ pub(crate) use matching::{Difference, Found, Movement, matched, settled};
 pub(crate) use replacement::{Replacement, shares};
 pub(crate) use rules::{SALE, SoFar, Sold, ends, entry, movement};
 pub use settlement::InvalidFile;
-pub(crate) use settlement::{Line, LineKind, lines};
+pub(crate) use settlement::{LINES_MAX, Line, LineKind, Source, lines};

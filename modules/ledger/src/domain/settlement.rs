@@ -1,13 +1,14 @@
-//! What the processor tells of the money it settles: a CSV file with a line for each thing that happened.
+//! What the processor tells of the money it settles: a line for each thing that happened, fetched or in a CSV file.
 
 use kernel::id::PaymentId;
+use kernel::ports::SettledKind;
 use kernel::{Currency, Money, Timestamp};
 use rust_decimal::Decimal;
 
 /// The first line of a file.
 pub(crate) const HEADER: &str =
     "id,type,payment_id,charge_id,gross,fee,net,currency,created_at,available_on";
-/// How many lines a file may have.
+/// How many lines a file may have, and how many are fetched at a time.
 pub(crate) const LINES_MAX: usize = 20_000;
 /// How long an id of the processor may be.
 const ID_MAX: usize = 190;
@@ -18,6 +19,16 @@ pub(crate) enum LineKind {
     Charge,
     Refund,
     Dispute,
+}
+
+impl From<SettledKind> for LineKind {
+    fn from(kind: SettledKind) -> Self {
+        match kind {
+            SettledKind::Charge => Self::Charge,
+            SettledKind::Refund => Self::Refund,
+            SettledKind::Dispute => Self::Dispute,
+        }
+    }
 }
 
 impl LineKind {
@@ -38,6 +49,22 @@ impl LineKind {
         match self {
             Self::Charge => minor,
             Self::Refund | Self::Dispute => -minor,
+        }
+    }
+}
+
+/// Where a settlement is from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Source {
+    File,
+    Processor,
+}
+
+impl Source {
+    pub(crate) const fn word(self) -> &'static str {
+        match self {
+            Self::File => "file",
+            Self::Processor => "processor",
         }
     }
 }

@@ -20,6 +20,7 @@ pub(crate) fn routes(ledger: Ledger, config: &mut web::ServiceConfig) {
         .route("/v1/admin/ledger/entries/{number}", get().to(journal::entry))
         .route("/v1/admin/ledger/settlements", get().to(settlements::list))
         .route("/v1/admin/ledger/settlements", post().to(settlements::import))
+        .route("/v1/admin/ledger/settlements/fetch", post().to(settlements::fetch))
         .route("/v1/admin/ledger/differences", get().to(differences::list))
         .route("/v1/admin/ledger/differences/{id}/resolve", post().to(differences::resolve))
         .route("/v1/admin/ledger/at-risk", get().to(at_risk::at_risk));
@@ -33,6 +34,7 @@ pub(crate) fn routes(ledger: Ledger, config: &mut web::ServiceConfig) {
     journal::entry,
     settlements::list,
     settlements::import,
+    settlements::fetch,
     differences::list,
     differences::resolve,
     at_risk::at_risk,

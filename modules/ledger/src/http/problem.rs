@@ -1,5 +1,6 @@
 //! Refusals as problems.
 
+use kernel::ports::SettlementError;
 use kernel::problem::{Problem, code};
 use platform::http::Failure;
 
@@ -30,6 +31,9 @@ impl From<Error> for Failure {
             Error::Note => {
                 Problem::invalid("note", format!("must have 1 to {NOTE_MAX} characters")).into()
             }
+            Error::Processor(SettlementError::TooMany(_)) => Problem::invalid("until", told).into(),
+            Error::Processor(SettlementError::Unavailable(error)) => error.into(),
+            Error::Span => Problem::invalid("from", "must be before until, and before now").into(),
             Error::Storage(error) => error.into(),
         }
     }

@@ -15,7 +15,7 @@ use crate::domain::{Difference, Line, LineKind, Movement, Reason};
 macro_rules! settlements {
     ($rest:literal) => {
         concat!(
-            "select id, digest, lines, posted, differences, imported_at from settlement ",
+            "select id, source, digest, lines, posted, differences, imported_at from settlement ",
             $rest
         )
     };
@@ -38,8 +38,9 @@ macro_rules! differences {
 platform::statements! {
     BY_DIGEST = settlements!("where digest = $1");
     SETTLEMENTS = settlements!("where id < $1 order by id desc limit $2");
-    INSERT_SETTLEMENT = "insert into settlement (id, digest, lines, posted, differences, imported_at)
-                         values ($1, $2, $3, $4, $5, $6)";
+    INSERT_SETTLEMENT = "insert into settlement (id, source, digest, lines, posted, differences,
+                                                 imported_at)
+                         values ($1, $2, $3, $4, $5, $6, $7)";
     SEEN =
         "select line, kind, gross_minor, fee_minor, currency from settlement_line
           where line in (select value from json_each($1))",
@@ -61,12 +62,12 @@ platform::statements! {
           order by occurred_at, id";
     MOVEMENT = "select id, kind, payment_id, charge, amount_minor, currency, occurred_at, line
                   from movement where id = $1";
-    /// What was to be settled until then, and of which no line told.
+    /// What was to be settled in a time, and of which no line told.
     UNTOLD_OF = "select id, kind, payment_id, charge, amount_minor, currency, occurred_at, line
                    from movement m
-                  where line is null and occurred_at < $1
+                  where line is null and occurred_at >= $1 and occurred_at < $2
                     and not exists (select 1 from difference d where d.movement_id = m.id)
-                  order by occurred_at limit $2";
+                  order by occurred_at limit $3";
     SETTLE =
         "update movement set line = l.line, settled_at = $2
            from (select value->>0 as id, value->>1 as line from json_each($1)) l
@@ -118,10 +119,11 @@ platform::statements! {
     POSTED = "update settlement_line set posted = true where settlement_id = $1 and n = $2";
 }
 
-/// A file of the processor that was taken.
+/// What of the processor was taken.
 #[derive(platform::sql::Record)]
 pub(crate) struct Settlement {
     pub id: Uuid,
+    pub source: String,
     pub digest: String,
     /// How many lines it has.
     pub lines: i64,
@@ -146,6 +148,7 @@ pub(crate) async fn settlements(db: &Db, before: Uuid, limit: u32) -> Result<Vec
 pub(crate) async fn insert(tx: &mut Tx, settlement: &Settlement) -> Result<()> {
     tx.query(INSERT_SETTLEMENT)
         .bind(settlement.id)
+        .bind(settlement.source.as_str())
         .bind(settlement.digest.as_str())
         .bind(settlement.lines)
         .bind(settlement.posted)
@@ -216,9 +219,14 @@ pub(crate) async fn movement(tx: &mut Tx, id: &str) -> Result<Option<Movement>> 
     row.map(MovementRow::movement).transpose()
 }
 
-/// What happened before then and no line has told of, the first first.
-pub(crate) async fn untold(tx: &mut Tx, before: Timestamp, limit: i64) -> Result<Vec<Movement>> {
-    let rows: Vec<MovementRow> = tx.query(UNTOLD_OF).bind(before).bind(limit).all().await?;
+/// What happened from one moment on and before another and no line has told of, the first first.
+pub(crate) async fn untold(
+    tx: &mut Tx,
+    (from, before): (Timestamp, Timestamp),
+    limit: i64,
+) -> Result<Vec<Movement>> {
+    let query = tx.query(UNTOLD_OF).bind(from).bind(before).bind(limit);
+    let rows: Vec<MovementRow> = query.all().await?;
     rows.into_iter().map(MovementRow::movement).collect()
 }
 

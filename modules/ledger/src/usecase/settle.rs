@@ -2,16 +2,17 @@
 
 use std::collections::HashSet;
 
+use kernel::Timestamp;
 use kernel::id::EventId;
 use platform::audit::{self, Actor, Entry as Noted};
 use platform::sql::Tx;
 use sha2::{Digest, Sha256};
 
 use crate::Ledger;
-use crate::domain::{Difference, Found, Line, Movement, Reason, lines, matched};
+use crate::domain::{Difference, Found, Line, Movement, Reason, Source, lines, matched};
 use crate::error::Result;
 use crate::store::settlement::{self, NewDifference, Seen, Settlement};
-use crate::store::{append, lock};
+use crate::store::{Held, append, lock};
 use crate::view::SettlementView;
 
 /// How many things that no line told of are put on the list with one file; the next file brings the rest.
@@ -22,24 +23,68 @@ pub(crate) async fn settle(ledger: &Ledger, csv: &str, actor: &Actor) -> Result<
     let lines = lines(csv)?;
     let digest = hex::encode(Sha256::digest(csv));
     let mut tx = ledger.db.begin("ledger.settle").await?;
-    let mut held = lock(&mut tx).await?;
+    let held = lock(&mut tx).await?;
     if let Some(known) = settlement::by_digest(&mut tx, &digest).await? {
         // It may be on its way to the disk in this very group.
         tx.commit().await?;
         return Ok(known.into());
     }
-    let seen = settlement::seen(&mut tx, &lines).await?;
+    let newest = lines.iter().map(|line| line.created_at).max();
+    let count = lines.len();
+    let told = Told { lines, from: Timestamp::UNIX_EPOCH, until: newest };
+    let brought = brought(&mut tx, ledger, told).await?;
+    let view = keep(&mut tx, held, Source::File, digest, count, &brought, actor).await?;
+    tx.commit().await?;
+    Ok(view)
+}
+
+/// What the processor told, and of which time that is all.
+pub(super) struct Told {
+    pub lines: Vec<Line>,
+    pub from: Timestamp,
+    pub until: Option<Timestamp>,
+}
+
+/// What is new of what the processor told.
+pub(super) struct Brought {
+    /// The lines that were not read before, and their places among all.
+    pub lines: Vec<Line>,
+    places: Vec<i64>,
+    found: Vec<Found>,
+    /// What no line told of.
+    pub missing: Vec<Movement>,
+}
+
+/// Compares what the processor tells with the journal.
+pub(super) async fn brought(tx: &mut Tx, ledger: &Ledger, told: Told) -> Result<Brought> {
+    let seen = settlement::seen(tx, &told.lines).await?;
     let is_new = |line: &Line| seen.get(&line.id).is_none_or(|it| !it.contains(&read_as(line)));
-    let new: Vec<(i64, Line)> = (1..).zip(lines.clone()).filter(|(_, it)| is_new(it)).collect();
-    let (places, new): (Vec<i64>, Vec<Line>) = new.into_iter().unzip();
-    let movements = settlement::movements(&mut tx, &new).await?;
+    let new = (1..).zip(told.lines).filter(|(_, line)| is_new(line));
+    let (places, new): (Vec<i64>, Vec<Line>) = new.unzip();
+    let movements = settlement::movements(tx, &new).await?;
     let seen: HashSet<String> = seen.into_keys().collect();
     let found = matched(&new, &movements, seen, &ledger.terms);
+    let named: HashSet<&str> = found.iter().filter_map(|found| found.movement.as_deref()).collect();
+    let mut missing = missing(tx, ledger, told.from, told.until).await?;
+    missing.retain(|movement| !named.contains(movement.id.as_str()));
+    Ok(Brought { lines: new, places, found, missing })
+}
 
+/// Posts what matches, and keeps the rest as differences.
+pub(super) async fn keep(
+    tx: &mut Tx,
+    mut held: Held,
+    source: Source,
+    digest: String,
+    lines: usize,
+    brought: &Brought,
+    actor: &Actor,
+) -> Result<SettlementView> {
     let mut entries = Vec::new();
     let (mut pairs, mut kept) = (Vec::new(), Vec::new());
     let mut differences = Vec::new();
-    for ((n, line), found) in places.iter().zip(&new).zip(&found) {
+    let each = brought.places.iter().zip(&brought.lines).zip(&brought.found);
+    for ((n, line), found) in each {
         kept.push((*n, line, found.entry.is_some()));
         entries.extend(found.entry.clone());
         if let (Some(movement), Some(_)) = (&found.movement, &found.entry) {
@@ -49,29 +94,26 @@ pub(crate) async fn settle(ledger: &Ledger, csv: &str, actor: &Actor) -> Result<
             found.difference.clone().map(|difference| of_line(*n, line, found, difference)),
         );
     }
-    append(&mut tx, &mut held, &entries).await?;
-    settlement::settle(&mut tx, &pairs).await?;
-    let told: HashSet<&str> = found.iter().filter_map(|found| found.movement.as_deref()).collect();
-    let missing = missing(&mut tx, ledger, &lines).await?;
-    let missing = missing.iter().filter(|movement| !told.contains(movement.id.as_str()));
-    differences.extend(missing.map(of_nothing));
+    append(tx, &mut held, &entries).await?;
+    settlement::settle(tx, &pairs).await?;
+    differences.extend(brought.missing.iter().map(of_nothing));
 
     let count = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
     let settlement = Settlement {
         id: EventId::new().uuid(),
+        source: source.word().to_owned(),
         digest,
-        lines: count(lines.len()),
+        lines: count(lines),
         posted: count(pairs.len()),
         differences: count(differences.len()),
         imported_at: tx.now(),
     };
-    settlement::insert(&mut tx, &settlement).await?;
-    settlement::insert_lines(&mut tx, settlement.id, &kept).await?;
-    settlement::insert_differences(&mut tx, settlement.id, &differences).await?;
+    settlement::insert(tx, &settlement).await?;
+    settlement::insert_lines(tx, settlement.id, &kept).await?;
+    settlement::insert_differences(tx, settlement.id, &differences).await?;
     let view = SettlementView::from(settlement);
     let noted = Noted::created("settlement.import", view.id, &view)?;
-    audit::record(&mut tx, actor, &[noted]).await?;
-    tx.commit().await?;
+    audit::record(tx, actor, &[noted]).await?;
     Ok(view)
 }
 
@@ -106,10 +148,14 @@ fn of_nothing(movement: &Movement) -> NewDifference<'_> {
     }
 }
 
-/// What should have been settled before the newest line of a file was made, and of which nothing was told.
-async fn missing(tx: &mut Tx, ledger: &Ledger, lines: &[Line]) -> Result<Vec<Movement>> {
-    let newest = lines.iter().map(|line| line.created_at).max();
-    let due = newest.and_then(|newest| newest.checked_sub_signed(ledger.terms.patience()));
+/// What happened from one moment on and should have been settled before another, and of which nothing was told.
+async fn missing(
+    tx: &mut Tx,
+    ledger: &Ledger,
+    from: Timestamp,
+    until: Option<Timestamp>,
+) -> Result<Vec<Movement>> {
+    let due = until.and_then(|until| until.checked_sub_signed(ledger.terms.patience()));
     let Some(due) = due else { return Ok(vec![]) };
-    Ok(settlement::untold(tx, due, MISSING_MAX).await?)
+    Ok(settlement::untold(tx, (from, due), MISSING_MAX).await?)
 }

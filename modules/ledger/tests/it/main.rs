@@ -2,6 +2,7 @@
 #![cfg(test)]
 
 mod attacks;
+mod fetching;
 mod settling;
 mod shop;
 
@@ -14,6 +15,10 @@ use platform::sql::Db;
 use serde_json::json;
 
 use crate::attacks::{nobody_changes_the_journal, nobody_unbalances_the_journal};
+use crate::fetching::{
+    nothing_is_taken_of_what_was_told_in_part, one_node_fetches_each_day_and_catches_up,
+    what_nobody_told_of_is_missing_until_it_is_told, what_was_fetched_is_taken_once,
+};
 use crate::settling::{
     a_difference_is_resolved_with_a_note, a_file_and_a_line_count_once,
     a_line_that_came_before_its_event_is_accepted_afterwards,
@@ -36,6 +41,10 @@ platform::on_both_engines!(ledger::SCHEMA =>
     a_file_and_a_line_count_once,
     several_who_take_files_settle_once,
     a_difference_is_resolved_with_a_note,
+    what_was_fetched_is_taken_once,
+    nothing_is_taken_of_what_was_told_in_part,
+    one_node_fetches_each_day_and_catches_up,
+    what_nobody_told_of_is_missing_until_it_is_told,
 );
 
 async fn several_relays_journal_once_and_a_replay_adds_nothing(db: Db) {

@@ -84,6 +84,8 @@ pub struct Sandbox {
     secret: Arc<OnceCell<Vec<u8>>>,
     /// What webhooks in Stripe's shape are signed with, if they have that shape.
     stripe_secret: Option<Arc<SecretString>>,
+    /// How it settles.
+    terms: Terms,
     wake: Arc<watch::Sender<u64>>,
 }
 
@@ -158,6 +160,7 @@ impl Sandbox {
             target: Arc::new(Target::new(&settings.webhook_url, PATH, AGENT)?),
             secret: Arc::default(),
             stripe_secret: None,
+            terms: Terms::default(),
             wake: Arc::new(watch::Sender::new(0)),
         })
     }
@@ -166,6 +169,12 @@ impl Sandbox {
     #[must_use]
     pub fn telling_as_stripe(self, secret: &str) -> Self {
         Self { stripe_secret: Some(Arc::new(secret.into())), ..self }
+    }
+
+    /// The same sandbox, which settles as was agreed.
+    #[must_use]
+    pub fn settling(self, terms: Terms) -> Self {
+        Self { terms, ..self }
     }
 
     /// Sends webhooks to the shop at `origin` unless the settings say where they go.

@@ -1,10 +1,10 @@
 //! What the merchant asks of the sandbox.
 
 use async_trait::async_trait;
-use kernel::Money;
 use kernel::card::Card;
 use kernel::id::PaymentId;
-use kernel::ports::{CardAcceptor, Unavailable};
+use kernel::ports::{CardAcceptor, SettledLine, SettlementError, Unavailable};
+use kernel::{Money, Timestamp};
 use platform::webhook::Signed;
 
 use super::behaviour::Behaviour;
@@ -111,5 +111,16 @@ impl Processor for Sandbox {
         let rows = store::charges(&self.db, after, limit).await.map_err(NoAnswer::Storage)?;
         let now = self.db.clock().now();
         Ok(rows.into_iter().map(|row: ChargeRow| row.stands(now)).collect())
+    }
+
+    async fn settled(
+        &self,
+        from: Timestamp,
+        until: Timestamp,
+        most: usize,
+    ) -> Result<Vec<SettledLine>, SettlementError> {
+        let lines = self.lines((from, until)).await.map_err(NoAnswer::Storage);
+        let lines = lines.map_err(Unavailable::from)?;
+        if lines.len() > most { Err(SettlementError::TooMany(most)) } else { Ok(lines) }
     }
 }

@@ -1,12 +1,16 @@
-//! What the sandbox settles: a CSV file with a line for each amount that it took, gave back or took away again.
+//! What the sandbox settles: a line for each amount that it took, gave back or took away again, told one by one or as a CSV
+//! file.
+
+use std::sync::Arc;
 
 use chrono::{SecondsFormat, TimeDelta};
-use kernel::id::PaymentId;
+use kernel::ports::{SettledKind, SettledLine};
 use kernel::{Money, Timestamp};
 use platform::sql::{Error, Result};
 use serde::Deserialize;
 
 use super::{Sandbox, store};
+use crate::domain::dispute::State;
 use crate::processor::{Charge, Outcome};
 
 /// How many commands are read at a time.
@@ -15,36 +19,38 @@ const HEADER: &str =
     "id,type,payment_id,charge_id,gross,fee,net,currency,created_at,available_on\n";
 
 /// What was agreed with the merchant.
-pub struct Terms<'a> {
-    /// What is kept of a charge, in minor units; nothing is kept of a refund.
-    pub fee: &'a (dyn Fn(i64) -> i64 + Sync),
+#[derive(Clone)]
+pub struct Terms {
+    /// What is kept of a charge, in minor units; nothing is kept of a refund or a dispute.
+    pub fee: Arc<dyn Fn(i64) -> i64 + Send + Sync>,
     /// How long it takes until the money is available.
     pub payout: TimeDelta,
 }
 
-/// An amount that was taken, given back or taken away again.
-pub struct Line {
-    /// The sandbox's id of it.
-    pub id: String,
-    /// `charge`, `refund` or `dispute`.
-    pub kind: &'static str,
-    payment: PaymentId,
-    /// The charge.
-    pub charge: String,
-    /// What the merchant has more of by it.
-    pub gross: Money,
-    /// What is kept of that, in minor units.
-    pub fee: i64,
-    /// When it happened.
-    pub at: Timestamp,
-    /// When the money is available.
-    pub available_on: Timestamp,
+impl Default for Terms {
+    /// Nothing is kept, and money is available at once.
+    fn default() -> Self {
+        Self { fee: Arc::new(|_| 0), payout: TimeDelta::zero() }
+    }
+}
+
+impl Terms {
+    /// When the money of what happened is available.
+    pub(super) fn available_on(&self, at: Timestamp) -> Timestamp {
+        at.checked_add_signed(self.payout).unwrap_or(at)
+    }
+}
+
+/// An amount that was taken or given back, and the key of the command that did it.
+pub(super) struct Moved {
+    pub key: String,
+    pub line: SettledLine,
 }
 
 /// The part of a command that moves money.
 #[derive(Deserialize)]
 #[serde(tag = "command", rename_all = "snake_case")]
-enum Moved {
+enum Amount {
     Capture {
         amount: Money,
     },
@@ -57,14 +63,10 @@ enum Moved {
 
 impl Sandbox {
     /// The settlement of what happened from one moment on and before another.
-    pub async fn settlement(
-        &self,
-        when: (Timestamp, Timestamp),
-        terms: &Terms<'_>,
-    ) -> Result<String> {
+    pub async fn settlement(&self, when: (Timestamp, Timestamp)) -> Result<String> {
         let mut file = HEADER.to_owned();
-        for line in self.lines(when, terms).await? {
-            file.push_str(&line.written());
+        for line in self.lines(when).await? {
+            file.push_str(&written(&line));
         }
         Ok(file)
     }
@@ -73,87 +75,102 @@ impl Sandbox {
     pub(super) async fn lines(
         &self,
         (from, until): (Timestamp, Timestamp),
-        terms: &Terms<'_>,
-    ) -> Result<Vec<Line>> {
-        let mut lines = Vec::new();
-        let mut after = String::new();
+    ) -> Result<Vec<SettledLine>> {
+        let moved = self.moved((from, until)).await?;
+        let mut lines: Vec<SettledLine> = moved.into_iter().map(|moved| moved.line).collect();
+        for dispute in self.disputes().await? {
+            let closed_at = dispute.closed_at.filter(|_| dispute.state == State::Lost.word());
+            if let Some(at) = closed_at.filter(|at| *at >= from && *at < until) {
+                lines.push(self.taken_away(&dispute, at)?);
+            }
+        }
+        Ok(lines)
+    }
+
+    /// What was taken and given back from one moment on and before another.
+    pub(super) async fn moved(&self, (from, until): (Timestamp, Timestamp)) -> Result<Vec<Moved>> {
+        let (mut all, mut after) = (Vec::new(), String::new());
         loop {
             let page = store::commands(&self.db, &after, PAGE).await?;
-            let Some(last) = page.last() else { break };
+            let Some(last) = page.last() else { return Ok(all) };
             after.clone_from(&last.key);
             let within = page.iter().filter(|it| it.created_at >= from && it.created_at < until);
             for command in within {
                 if let Some(Outcome::Approved(charge)) = command.answer.as_ref().map(|it| &it.0) {
-                    lines.extend(line(command, charge, terms)?);
+                    all.extend(self.line(command, charge)?);
                 }
             }
         }
-        after.clear();
+    }
+
+    /// Every dispute.
+    pub(super) async fn disputes(&self) -> Result<Vec<store::BookedDispute>> {
+        let (mut all, mut after) = (Vec::new(), String::new());
         loop {
-            let page = store::lost(&self.db, &after, PAGE).await?;
-            let Some(last) = page.last() else { return Ok(lines) };
+            let page = store::disputes(&self.db, &after, PAGE).await?;
+            let Some(last) = page.last() else { return Ok(all) };
             after.clone_from(&last.id);
-            for lost in page.iter().filter(|it| it.closed_at >= from && it.closed_at < until) {
-                lines.push(taken_away(lost, terms)?);
-            }
+            all.extend(page);
         }
+    }
+
+    /// The line of a command; none when it moved no money.
+    fn line(&self, command: &store::CommandRow, charge: &Charge) -> Result<Option<Moved>> {
+        let unreadable = |error| Error::Inconsistent(format!("command {}: {error}", command.key));
+        let (kind, gross, fee) =
+            match serde_json::from_str(&command.parameters).map_err(unreadable)? {
+                Amount::Capture { amount } => {
+                    (SettledKind::Charge, amount, (self.terms.fee)(amount.minor()))
+                }
+                Amount::Refund { amount } => {
+                    let given = Money::from_minor(-amount.minor(), amount.currency());
+                    (SettledKind::Refund, given, 0)
+                }
+                Amount::Nothing => return Ok(None),
+            };
+        let line = SettledLine {
+            id: format!("txn_{}", command.key),
+            kind,
+            payment_id: Some(charge.reference),
+            charge: Some(charge.id.clone()),
+            gross,
+            fee: Money::from_minor(fee, gross.currency()),
+            created_at: command.created_at,
+            available_on: self.terms.available_on(command.created_at),
+        };
+        Ok(Some(Moved { key: command.key.clone(), line }))
+    }
+
+    /// The line of a dispute that was lost.
+    fn taken_away(&self, lost: &store::BookedDispute, at: Timestamp) -> Result<SettledLine> {
+        let currency = lost.currency()?;
+        Ok(SettledLine {
+            id: lost.line(),
+            kind: SettledKind::Dispute,
+            payment_id: Some(lost.reference.into()),
+            charge: Some(lost.charge_id.clone()),
+            gross: Money::from_minor(-lost.amount_minor, currency),
+            fee: Money::from_minor(0, currency),
+            created_at: at,
+            available_on: self.terms.available_on(at),
+        })
     }
 }
 
-/// The line of a command; none when it moved no money.
-fn line(command: &store::CommandRow, charge: &Charge, terms: &Terms<'_>) -> Result<Option<Line>> {
-    let unreadable = |error| Error::Inconsistent(format!("command {}: {error}", command.key));
-    let (kind, gross, fee) = match serde_json::from_str(&command.parameters).map_err(unreadable)? {
-        Moved::Capture { amount } => ("charge", amount, (terms.fee)(amount.minor())),
-        Moved::Refund { amount } => {
-            ("refund", Money::from_minor(-amount.minor(), amount.currency()), 0)
-        }
-        Moved::Nothing => return Ok(None),
+/// A line of the file.
+fn written(line: &SettledLine) -> String {
+    let SettledLine { id, kind, payment_id, charge, gross, fee, created_at, available_on } = line;
+    let kind = match kind {
+        SettledKind::Charge => "charge",
+        SettledKind::Refund => "refund",
+        SettledKind::Dispute => "dispute",
     };
-    let at = command.created_at;
-    Ok(Some(Line {
-        id: format!("txn_{}", command.key),
-        kind,
-        payment: charge.reference,
-        charge: charge.id.clone(),
-        gross,
-        fee,
-        at,
-        available_on: available_on(at, terms),
-    }))
-}
-
-/// The line of a dispute that was lost.
-fn taken_away(lost: &store::LostRow, terms: &Terms<'_>) -> Result<Line> {
-    let currency = lost.currency.parse();
-    let currency = currency.map_err(|_| Error::Inconsistent(format!("dispute {}", lost.id)))?;
-    let at = lost.closed_at;
-    Ok(Line {
-        id: format!("txn_{}", lost.id),
-        kind: "dispute",
-        payment: lost.reference.into(),
-        charge: lost.charge_id.clone(),
-        gross: Money::from_minor(-lost.amount_minor, currency),
-        fee: 0,
-        at,
-        available_on: available_on(at, terms),
-    })
-}
-
-fn available_on(at: Timestamp, terms: &Terms<'_>) -> Timestamp {
-    at.checked_add_signed(terms.payout).unwrap_or(at)
-}
-
-impl Line {
-    fn written(&self) -> String {
-        let Self { id, kind, payment, charge, gross, fee, at, available_on } = self;
-        let currency = gross.currency();
-        let amount = |minor| Money::from_minor(minor, currency).amount();
-        let time = |at: &Timestamp| at.to_rfc3339_opts(SecondsFormat::Micros, true);
-        let (fee, net) = (amount(*fee), amount(gross.minor() - fee));
-        let (gross, at, available_on) = (gross.amount(), time(at), time(available_on));
-        format!(
-            "{id},{kind},{payment},{charge},{gross},{fee},{net},{currency},{at},{available_on}\n"
-        )
-    }
+    let currency = gross.currency();
+    let time = |at: &Timestamp| at.to_rfc3339_opts(SecondsFormat::Micros, true);
+    let net = Money::from_minor(gross.minor() - fee.minor(), currency).amount();
+    let payment = payment_id.map(|id| id.to_string()).unwrap_or_default();
+    let charge = charge.as_deref().unwrap_or_default();
+    let (gross, fee) = (gross.amount(), fee.amount());
+    let (at, available_on) = (time(created_at), time(available_on));
+    format!("{id},{kind},{payment},{charge},{gross},{fee},{net},{currency},{at},{available_on}\n")
 }

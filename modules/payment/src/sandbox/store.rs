@@ -14,8 +14,8 @@ use super::behaviour::{Behaviour, UnknownWord};
 use crate::domain::authentication::Authentication;
 use crate::processor::{Charge, Outcome};
 pub use disputes::{
-    LostRow, STATEMENTS as DISPUTES, close, dispute, dispute_in, due_charge, insert_dispute, lost,
-    overdue, review,
+    BookedDispute, STATEMENTS as DISPUTES, close, dispute, dispute_in, disputes, due_charge,
+    insert_dispute, overdue, review,
 };
 pub use intents::STATEMENTS as INTENTS;
 pub use notices::{Notice, STATEMENTS as NOTICES, any_due, claim, delivered, failed, secret, tell};

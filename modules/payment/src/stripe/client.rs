@@ -45,6 +45,17 @@ pub enum NoAnswer {
     KeySpent,
 }
 
+impl NoAnswer {
+    /// Whether the same question may be answered a moment later.
+    pub const fn may_pass(&self) -> bool {
+        match self {
+            Self::Http(_) => true,
+            Self::Answered(status) => !matches!(status, 401 | 403),
+            Self::Unreadable(_) | Self::Senseless(_) | Self::KeySpent => false,
+        }
+    }
+}
+
 impl From<NoAnswer> for Unavailable {
     fn from(error: NoAnswer) -> Self {
         Self::new("Stripe", error)

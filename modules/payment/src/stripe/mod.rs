@@ -14,6 +14,7 @@ mod intent;
 mod objects;
 mod port;
 mod settings;
+mod settled;
 pub(crate) mod signature;
 
 use chrono::TimeDelta;

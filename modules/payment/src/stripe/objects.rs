@@ -6,6 +6,7 @@ use kernel::Timestamp;
 use serde::Deserialize;
 
 use super::client::NoAnswer;
+use super::settled::Transaction;
 use crate::domain::dispute::State;
 use crate::processor::{Disputed, Outcome};
 
@@ -137,6 +138,10 @@ pub struct Dispute {
     evidence_details: Option<Evidence>,
     #[serde(default)]
     pub metadata: Metadata,
+    pub charge: Option<String>,
+    pub payment_intent: Option<String>,
+    /// How its money moved.
+    pub balance_transactions: Option<Vec<Transaction>>,
 }
 
 #[derive(Deserialize)]

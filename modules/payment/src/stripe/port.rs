@@ -2,9 +2,9 @@
 
 use actix_web::HttpRequest;
 use async_trait::async_trait;
-use kernel::Money;
 use kernel::id::PaymentId;
-use kernel::ports::Unavailable;
+use kernel::ports::{SettledLine, SettlementError, Unavailable};
+use kernel::{Money, Timestamp};
 use platform::webhook::Signed;
 use secrecy::ExposeSecret;
 
@@ -329,5 +329,14 @@ impl Processor for Stripe {
         charges.sort_unstable_by_key(|charge| charge.reference);
         charges.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
         Ok(charges)
+    }
+
+    async fn settled(
+        &self,
+        from: Timestamp,
+        until: Timestamp,
+        most: usize,
+    ) -> Result<Vec<SettledLine>, SettlementError> {
+        self.settled_between(from, until, most).await
     }
 }

@@ -3,13 +3,15 @@
 
 use std::sync::Arc;
 
+use chrono::TimeDelta;
 use kernel::Currency;
 use kernel::id::PaymentId;
+use kernel::ports::{SettledKind, SettledLine, SettlementError};
 use payment::{Answer, Charge, DisputeState, NewCharge, Outcome, Processor, Sandbox};
 use platform::sql::Db;
 
 use crate::disputes::DISPUTED;
-use crate::shop::{APPROVED, CHALLENGE, Shop, euros, open};
+use crate::shop::{APPROVED, CHALLENGE, Shop, euros, fee, open};
 use crate::stripe::{Socket, over_http};
 
 platform::on_both_engines!(payment::SCHEMA =>
@@ -20,6 +22,7 @@ platform::on_both_engines!(payment::SCHEMA =>
     what_is_held_is_let_go_and_what_was_taken_is_not,
     a_dispute_is_answered_and_told,
     charges_come_in_the_order_of_payments,
+    what_was_settled_is_told_line_by_line,
 );
 
 /// A way to the sandbox's books.
@@ -287,5 +290,75 @@ async fn charges_come_in_the_order_of_payments(db: Db) {
         assert_eq!(first, references[..3], "{}", way.name);
         let rest = told(way.processor.charges(first.last().copied(), 100).await.unwrap());
         assert_eq!(rest, references[3..], "{}", way.name);
+    }
+}
+
+async fn what_was_settled_is_told_line_by_line(db: Db) {
+    for way in ways(db).await {
+        let (processor, name) = (&way.processor, way.name);
+        let begin = way.shop.db.clock().now();
+        let sold = way.authorized("a", 10_000, APPROVED).await;
+        for (key, amount) in [("c1", 4_000), ("c2", 3_000)] {
+            approved(processor.capture(key, &sold.id, euros(amount)).await.unwrap());
+        }
+        approved(processor.refund("r", &sold.id, euros(500)).await.unwrap());
+        // What is held or let go is not settled.
+        approved(processor.void("v", &sold.id).await.unwrap());
+        way.authorized("held", 777, APPROVED).await;
+        let mut disputed = Vec::new();
+        for (key, answer) in [
+            ("open", None),
+            ("won", Some(Answer::Evidence("winning_evidence"))),
+            ("lost", Some(Answer::Evidence("losing_evidence"))),
+        ] {
+            let charge = way.authorized(key, 1_000, DISPUTED).await;
+            let capture = format!("{key}:capture");
+            approved(processor.capture(&capture, &charge.id, euros(1_000)).await.unwrap());
+            while way.sandbox().tick().await.unwrap() {}
+            if let Some(answer) = answer {
+                let command = format!("{key}:answer");
+                approved(processor.answer(&command, &charge.id, answer).await.unwrap());
+            }
+            disputed.push(charge);
+        }
+        let soon = begin + TimeDelta::days(1);
+        let told = processor.settled(begin, soon, 100).await.unwrap();
+        let short = |line: &SettledLine| {
+            let charge = line.charge.clone().unwrap();
+            (line.kind, charge, line.gross.minor(), line.fee.minor())
+        };
+        let mut found: Vec<_> = told.iter().map(short).collect();
+        let mut wanted = vec![
+            (SettledKind::Charge, sold.id.clone(), 4_000, fee(4_000)),
+            (SettledKind::Charge, sold.id.clone(), 3_000, fee(3_000)),
+            (SettledKind::Refund, sold.id.clone(), -500, 0),
+            (SettledKind::Dispute, disputed[2].id.clone(), -1_000, 0),
+        ];
+        let of_disputed =
+            |charge: &Charge| (SettledKind::Charge, charge.id.clone(), 1_000, fee(1_000));
+        wanted.extend(disputed.iter().map(of_disputed));
+        found.sort();
+        wanted.sort();
+        assert_eq!(found, wanted, "{name}");
+        for line in &told {
+            assert_eq!(line.available_on - line.created_at, TimeDelta::days(2), "{name}");
+            if line.kind == SettledKind::Charge {
+                assert!(line.payment_id.is_some(), "{name}: {line:?}");
+            }
+        }
+        // It is told in the same words again, and not as of another time.
+        let ids = |lines: &[SettledLine]| {
+            let mut ids: Vec<String> = lines.iter().map(|line| line.id.clone()).collect();
+            ids.sort();
+            ids
+        };
+        let known = ids(&told);
+        assert!(known.windows(2).all(|pair| pair[0] != pair[1]), "{name}: {known:?}");
+        let again = processor.settled(begin - TimeDelta::days(9), soon, 100).await.unwrap();
+        assert_eq!(ids(&again), known, "{name}");
+        let (early, late) = (begin - TimeDelta::days(2), begin - TimeDelta::days(1));
+        assert_eq!(processor.settled(early, late, 100).await.unwrap(), [], "{name}");
+        let cut = processor.settled(begin, soon, 6).await;
+        assert!(matches!(cut, Err(SettlementError::TooMany(6))), "{name}: {cut:?}");
     }
 }

@@ -18,6 +18,7 @@ mod people;
 mod refund;
 mod risk;
 mod secrets;
+mod settled;
 mod shapes;
 mod shop;
 mod statements;

@@ -103,12 +103,28 @@ async fn what_else_moves_money_is_read(db: Db) {
         .await;
     assert_eq!(status, 200, "{said}");
     read::<Dispute>(&said);
-    let moved = socket.get("balance_transactions").await;
-    let moved = moved["data"].as_array().unwrap();
-    assert!(moved.len() >= 2, "{moved:?}");
-    for one in moved {
-        read::<BalanceTransaction>(one);
+    read::<BalanceTransaction>(&said["balance_transactions"][0]);
+    for path in ["balance_transactions", "balance_transactions?expand[]=data.source"] {
+        let moved = socket.get(path).await;
+        let moved = moved["data"].as_array().unwrap();
+        let mut about: Vec<_> = moved.iter().map(|one| &one["source"]["object"]).collect();
+        about.sort_by_key(ToString::to_string);
+        let is_expanded = path.contains("expand");
+        let wanted = ["charge", "dispute", "refund"].map(|object| json!(object));
+        assert_eq!(about.len(), 3, "{moved:?}");
+        assert!(!is_expanded || about.iter().copied().eq(&wanted), "{moved:?}");
+        for one in moved {
+            assert!(read::<BalanceTransaction>(one).source.is_some(), "{one}");
+            match one["source"]["object"].as_str() {
+                Some("charge") => drop(read::<Charge>(&one["source"])),
+                Some("refund") => drop(read::<Refund>(&one["source"])),
+                Some("dispute") => drop(read::<Dispute>(&one["source"])),
+                _ => assert!(!is_expanded && one["source"].is_string(), "{one}"),
+            }
+        }
     }
+    let listed = socket.get("disputes?created[gte]=1&limit=1").await;
+    read::<Dispute>(&listed["data"][0]);
 }
 
 async fn refusals_are_read(db: Db) {

@@ -5,12 +5,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use chrono::TimeDelta;
 use kernel::card::Card;
 use kernel::id::{OrderId, PaymentId};
 use kernel::ports::{
-    Authorization, Authorize, CardAcceptor as _, PaymentError, Payments as _, Unavailable,
+    Authorization, Authorize, CardAcceptor as _, PaymentError, Payments as _, SettledLine,
+    SettlementError, Unavailable,
 };
-use kernel::{Clock, Currency, Envelope, Money};
+use kernel::{Clock, Currency, Envelope, Money, Timestamp};
+use payment::sandbox::Terms;
 use payment::{
     Answer, CaptureAt, Charge, Disputed, Exemptions, LowRisk, LowValue, NewCharge, News, NoNews,
     Outcome, PaymentRow, Payments, Processor, ProcessorName, SANDBOX_SCHEMA, Sandbox, Settings,
@@ -71,9 +74,16 @@ pub async fn open(db: Db) -> Shop {
 pub async fn open_with(db: Db, settings: Settings) -> Shop {
     let books = platform::testing::database(db.engine(), &SANDBOX_SCHEMA, Clock::system());
     let books = books.await.expect("the engine was there for the first database");
-    let sandbox = Arc::new(Sandbox::new(books.clone(), &settings.sandbox).unwrap());
+    let sandbox = Sandbox::new(books.clone(), &settings.sandbox).unwrap();
+    let terms = Terms { fee: Arc::new(fee), payout: TimeDelta::days(2) };
+    let sandbox = Arc::new(sandbox.settling(terms));
     let payments = Payments::new(db.clone(), sandbox.clone(), settings);
     Shop { payments, sandbox, db, books }
+}
+
+/// What the processor keeps of a charge.
+pub const fn fee(minor: i64) -> i64 {
+    minor / 100 + 25
 }
 
 pub fn euros(minor: i64) -> Money {
@@ -325,5 +335,14 @@ impl Processor for FailingProcessor {
         limit: u32,
     ) -> Result<Vec<Charge>, Unavailable> {
         self.inner.charges(after, limit).await
+    }
+
+    async fn settled(
+        &self,
+        from: Timestamp,
+        until: Timestamp,
+        most: usize,
+    ) -> Result<Vec<SettledLine>, SettlementError> {
+        self.inner.settled(from, until, most).await
     }
 }

@@ -16,7 +16,7 @@ use platform::sql::{Db, Sql};
 use serde_json::{Value, json};
 
 use crate::http::send;
-use crate::shop::{APPROVED, CHALLENGE, Shop, euros, open, open_with};
+use crate::shop::{APPROVED, CHALLENGE, Shop, euros, fee, open, open_with};
 
 platform::on_both_engines!(payment::SCHEMA =>
     a_key_is_answered_as_stripe_documents_it,
@@ -356,5 +356,8 @@ async fn what_moved_is_told_as_balance_transactions(db: Db) {
     assert_eq!(told["has_more"], true);
     let id = newest["id"].as_str().unwrap();
     let told = socket.get(&format!("balance_transactions?starting_after={id}")).await;
-    assert_eq!((&told["data"][0]["net"], &told["has_more"]), (&json!(1_000), &json!(false)));
+    assert_eq!(
+        (&told["data"][0]["net"], &told["has_more"]),
+        (&json!(1_000 - fee(1_000)), &json!(false))
+    );
 }

@@ -4,6 +4,7 @@ use platform::webhook::CallError;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 
+use super::balance;
 use super::shapes::{self, Expand};
 use crate::sandbox::Sandbox;
 use crate::sandbox::store::{Notice, intents};
@@ -49,6 +50,7 @@ impl Sandbox {
         }
         let charge = row.charge_id.as_deref().unwrap_or_default();
         let dispute = intents::dispute_of_charge(&self.db, charge).await?;
-        Ok(dispute.map(|dispute| shapes::dispute(&dispute, now)))
+        Ok(dispute
+            .map(|dispute| shapes::dispute(&dispute, now, &balance::of_dispute(self, &dispute))))
     }
 }

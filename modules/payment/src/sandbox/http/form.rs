@@ -13,6 +13,9 @@ const LIMIT_MAX: i64 = 100;
 /// How long a list is that nobody limits.
 const LIMIT: i64 = 10;
 
+/// As long as anybody asks for, in days.
+const FOR_EVER_DAYS: i64 = 365_000;
+
 /// The parameters of a call. What is not taken from it is refused, as Stripe does.
 pub struct Form {
     texts: BTreeMap<String, String>,
@@ -85,6 +88,18 @@ impl Form {
     pub fn time(&mut self, name: &str) -> Result<Option<Timestamp>, Refusal> {
         let at = self.number(name)?.map(|at| Timestamp::from_timestamp(at, 0));
         at.map(|at| at.ok_or_else(|| Refusal::parameter(name, "must be a time"))).transpose()
+    }
+
+    /// Whether there is a text of this name.
+    pub fn names(&self, name: &str) -> bool {
+        self.texts.get(name).is_some_and(|text| !text.is_empty())
+    }
+
+    /// From which moment on, and before which other: `name[gte]` and `name[lt]`.
+    pub fn span(&mut self, name: &str) -> Result<(Timestamp, Timestamp), Refusal> {
+        let from = self.time(&format!("{name}[gte]"))?.unwrap_or(Timestamp::UNIX_EPOCH);
+        let until = self.time(&format!("{name}[lt]"))?;
+        Ok((from, until.unwrap_or(from + chrono::TimeDelta::days(FOR_EVER_DAYS))))
     }
 
     /// What the merchant notes.

@@ -6,6 +6,7 @@
 //! while the first is under way 409. What differs: keys are kept for ever, and an answer of 5xx is not
 //! kept, so that its repetition finds out what came of it.
 
+mod balance;
 mod events;
 mod form;
 mod intents;
@@ -28,7 +29,7 @@ use crate::processor::Outcome;
 use form::Form;
 use refusal::Refusal;
 use shapes::Expand;
-use store::intents::{IntentRow, RequestRow};
+use store::intents::{DisputeRow, IntentRow, RequestRow};
 
 /// The longest idempotency key.
 const KEY_MAX: usize = 255;
@@ -218,7 +219,7 @@ impl Face {
                 form.end()?;
                 money::card(self, id).await
             }
-            ["balance_transactions"] => money::balance_transactions(self, form).await,
+            ["balance_transactions"] => balance::transactions(self, form).await,
             _ => Err(Refusal::no_such_path()),
         }
     }
@@ -227,6 +228,15 @@ impl Face {
     async fn intent(&self, id: &str) -> Result<IntentRow, Refusal> {
         let found = store::intents::intent(&self.sandbox.db, id).await?;
         found.ok_or_else(|| Refusal::no_such("payment_intent", "id"))
+    }
+
+    /// A dispute as its merchant sees it.
+    fn dispute(&self, row: &DisputeRow) -> Value {
+        shapes::dispute(
+            row,
+            self.sandbox.db.clock().now(),
+            &balance::of_dispute(&self.sandbox, row),
+        )
     }
 
     fn shown(&self, row: &IntentRow, expand: Expand) -> Said {

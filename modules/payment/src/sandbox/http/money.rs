@@ -1,17 +1,15 @@
-//! What else moves money or tells of it: cards, refunds, disputes, balance transactions.
+//! What else moves money or tells of it: cards, refunds, disputes.
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use kernel::card::Card;
+use kernel::id::EventId;
 use kernel::ports::CardAcceptor as _;
-use kernel::{Timestamp, id::EventId};
-use serde_json::json;
 use sha2::Sha256;
 
 use super::form::Form;
 use super::intents::{approved, money_of};
 use super::refusal::Refusal;
 use super::{Face, Said, shapes};
-use crate::sandbox::settlement::{Line, Terms};
 use crate::sandbox::store::intents::{self as store, DisputeRow, IntentRow};
 use crate::sandbox::{Command, store as books};
 
@@ -126,14 +124,22 @@ pub async fn refunds(face: &Face, mut form: Form) -> Said {
     Ok(shapes::list("/v1/refunds", shown, page.limit))
 }
 
+/// The disputes of a PaymentIntent, or those that were opened in a time.
 pub async fn disputes(face: &Face, mut form: Form) -> Said {
-    let (_, charge) = charged(face, &mut form).await?;
     let page = form.page()?;
-    form.end()?;
-    let charge = charge.unwrap_or_default();
-    let found = store::dispute_of_charge(&face.sandbox.db, &charge).await?;
-    let now = face.sandbox.db.clock().now();
-    let shown = found.iter().map(|row| shapes::dispute(row, now)).collect();
+    let when = form.span("created")?;
+    let db = &face.sandbox.db;
+    let found = if form.names("payment_intent") {
+        let charge = charged(face, &mut form).await?.1.unwrap_or_default();
+        form.end()?;
+        store::dispute_of_charge(db, &charge).await?.into_iter().collect()
+    } else {
+        form.end()?;
+        // Behind every id, which begins with "dp_".
+        let before = page.after.as_deref().unwrap_or("e");
+        store::disputes_before(db, before, when, page.limit + 1).await?
+    };
+    let shown = found.iter().map(|row: &DisputeRow| face.dispute(row)).collect();
     Ok(shapes::list("/v1/disputes", shown, page.limit))
 }
 
@@ -143,7 +149,7 @@ async fn dispute_row(face: &Face, id: &str) -> Result<DisputeRow, Refusal> {
 }
 
 pub async fn dispute(face: &Face, id: &str) -> Said {
-    Ok(shapes::dispute(&dispute_row(face, id).await?, face.sandbox.db.clock().now()))
+    Ok(face.dispute(&dispute_row(face, id).await?))
 }
 
 /// Takes what the merchant says to a dispute. It is sent to the bank at once.
@@ -170,43 +176,4 @@ pub async fn close(face: &Face, key: &str, id: &str, form: Form) -> Said {
     let command = Command::Dispute { charge: &row.charge_id, evidence: None };
     approved(face.run(key, &command).await?)?;
     dispute(face, id).await
-}
-
-/// What was taken, given back and taken away, the newest first. The sandbox keeps nothing for itself here;
-/// what it settles with a fee is in its settlement file.
-pub async fn balance_transactions(face: &Face, mut form: Form) -> Said {
-    let page = form.page()?;
-    let since = form.time("created[gte]")?.unwrap_or(Timestamp::UNIX_EPOCH);
-    form.end()?;
-    let free = |_| 0;
-    let terms = Terms { fee: &free, payout: chrono::TimeDelta::zero() };
-    let mut lines = face.sandbox.lines((since, Timestamp::MAX_UTC), &terms).await?;
-    lines.sort_by(|a, b| (b.at, &b.id).cmp(&(a.at, &a.id)));
-    let after = page.after.and_then(|id| lines.iter().position(|line| line.id == id));
-    let begin = after.map_or(0, |place| place + 1);
-    let most = usize::try_from(page.limit).unwrap_or_default() + 1;
-    let shown = lines.iter().skip(begin).take(most).map(balance_transaction).collect();
-    Ok(shapes::list("/v1/balance_transactions", shown, page.limit))
-}
-
-fn balance_transaction(line: &Line) -> serde_json::Value {
-    let kind = if line.kind == "dispute" { "adjustment" } else { line.kind };
-    json!({
-        "id": line.id,
-        "object": "balance_transaction",
-        "amount": line.gross.minor(),
-        "balance_type": "payments",
-        "available_on": line.available_on.timestamp(),
-        "created": line.at.timestamp(),
-        "currency": line.gross.currency().code().to_ascii_lowercase(),
-        "description": null,
-        "exchange_rate": null,
-        "fee": line.fee,
-        "fee_details": [],
-        "net": line.gross.minor() - line.fee,
-        "reporting_category": line.kind,
-        "source": line.charge,
-        "status": "available",
-        "type": kind,
-    })
 }

@@ -183,7 +183,7 @@ fn three_d_secure(authentication: Authentication) -> Value {
 }
 
 /// The charge of a PaymentIntent; null before one was tried.
-fn charge(row: &IntentRow, now: Timestamp) -> Result<Value> {
+pub fn charge(row: &IntentRow, now: Timestamp) -> Result<Value> {
     let (Some(id), Some(status)) = (&row.charge_id, row.charge_status()?) else {
         return Ok(Value::Null);
     };
@@ -257,15 +257,15 @@ pub fn refund(row: &RefundRow, of: &IntentRow) -> Value {
     })
 }
 
-/// A dispute.
-pub fn dispute(row: &DisputeRow, now: Timestamp) -> Value {
+/// A dispute; `booked` is how its money moved.
+pub fn dispute(row: &DisputeRow, now: Timestamp, booked: &[Value]) -> Value {
     let metadata = row.metadata.as_ref().map(|metadata| &metadata.0).cloned().unwrap_or_default();
     let text = &row.evidence;
     json!({
         "id": row.id,
         "object": "dispute",
         "amount": row.amount_minor,
-        "balance_transactions": [],
+        "balance_transactions": booked,
         "charge": row.charge_id,
         "created": row.opened_at.timestamp(),
         "currency": row.currency.to_ascii_lowercase(),

@@ -1,6 +1,6 @@
 //! The sandbox's disputes, as rows.
 
-use kernel::Timestamp;
+use kernel::{Currency, Timestamp};
 use platform::sql::{Db, Error, Result, Tx};
 use uuid::Uuid;
 
@@ -28,10 +28,10 @@ platform::statements! {
                where charge_id = $1 and state = 'needs_response'";
     CLOSE = "update dispute set state = $2, closed_at = $3, evidence = coalesce(evidence, $4)
               where charge_id = $1 and closed_at is null";
-    LOST = "select d.id, d.charge_id, c.reference, d.amount_minor, c.currency, d.closed_at
-              from dispute d join charge c on c.id = d.charge_id
-             where d.id > $1 and d.state = 'lost' and d.closed_at is not null
-             order by d.id limit $2";
+    DISPUTES = "select d.id, d.charge_id, c.reference, d.amount_minor, c.currency, d.state,
+                       d.opened_at, d.closed_at
+                  from dispute d join charge c on c.id = d.charge_id
+                 where d.id > $1 order by d.id limit $2";
     OVERDUE = "select charge_id from dispute where closed_at is null and respond_by <= $1
                order by respond_by limit 1";
 }
@@ -88,20 +88,34 @@ pub async fn overdue(db: &Db) -> Result<Option<String>> {
     Ok(row.map(|(id,)| id))
 }
 
-/// A dispute that was lost.
+/// A dispute as it moves money.
 #[derive(platform::sql::Record)]
-pub struct LostRow {
+pub struct BookedDispute {
     pub id: String,
     pub charge_id: String,
     pub reference: Uuid,
     pub amount_minor: i64,
-    pub currency: String,
-    pub closed_at: Timestamp,
+    currency: String,
+    pub state: String,
+    pub opened_at: Timestamp,
+    pub closed_at: Option<Timestamp>,
 }
 
-/// The next disputes after one that were lost.
-pub async fn lost(db: &Db, after: &str, limit: i64) -> Result<Vec<LostRow>> {
-    db.query(LOST).bind(after).bind(limit).all().await
+impl BookedDispute {
+    pub fn currency(&self) -> Result<Currency> {
+        let unknown = |_| Error::Inconsistent(format!("dispute {}: {}", self.id, self.currency));
+        self.currency.parse().map_err(unknown)
+    }
+
+    /// The id of the line that takes its amount away.
+    pub fn line(&self) -> String {
+        format!("txn_{}", self.id)
+    }
+}
+
+/// The next disputes after one.
+pub async fn disputes(db: &Db, after: &str, limit: i64) -> Result<Vec<BookedDispute>> {
+    db.query(DISPUTES).bind(after).bind(limit).all().await
 }
 
 /// Opens a dispute over an amount of a charge. False when it was disputed before.

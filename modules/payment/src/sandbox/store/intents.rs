@@ -32,7 +32,7 @@ macro_rules! dispute {
     ($rest:literal) => {
         concat!(
             "select d.id, d.charge_id, i.id as intent_id, d.amount_minor, c.currency, d.reason, d.state, \
-             d.evidence, d.metadata, d.respond_by, d.opened_at \
+             d.evidence, d.metadata, d.respond_by, d.opened_at, d.closed_at \
              from dispute d join charge c on c.id = d.charge_id \
              join intent i on i.reference = c.reference ",
             $rest
@@ -47,6 +47,11 @@ platform::statements! {
     INTENT = intent!("where i.id = $1");
     INTENT_OF_KEY = intent!("where i.key = $1");
     INTENT_OF_REFERENCE = intent!("where i.reference = $1");
+    INTENTS_OF_CHARGES =
+        intent!("where i.reference in (select reference from charge
+                   where id in (select value from json_each($1)))"),
+        intent!("where i.reference in (select reference from charge
+                   where id in (select jsonb_array_elements_text($1)))");
     INTENTS_BEFORE = intent!("where i.id < $1 and i.created_at >= $2
                               order by i.id desc limit $3");
     CONFIRM_INTENT = "update intent set payment_method = $2, challenge = $3, return_url = $4
@@ -57,12 +62,22 @@ platform::statements! {
     NOTE_INTENT = "update intent set metadata = $2 where id = $1";
     INSERT_REFUND = "insert into refund (id, key, charge_id, amount_minor, metadata, created_at)
                      values ($1, $2, $3, $4, $5, $6) on conflict do nothing";
-    REFUND_OF_KEY = "select id, charge_id, amount_minor, metadata, created_at from refund
+    REFUND_OF_KEY = "select id, key, charge_id, amount_minor, metadata, created_at from refund
                       where key = $1";
-    REFUNDS = "select id, charge_id, amount_minor, metadata, created_at from refund
+    REFUNDS_OF_KEYS =
+        "select id, key, charge_id, amount_minor, metadata, created_at from refund
+          where key in (select value from json_each($1))",
+        "select id, key, charge_id, amount_minor, metadata, created_at from refund
+          where key in (select jsonb_array_elements_text($1))";
+    REFUNDS = "select id, key, charge_id, amount_minor, metadata, created_at from refund
                 where charge_id = $1 and (cast($2 as text) is null or id < $2)
                 order by id desc limit $3";
     DISPUTE_BY_ID = dispute!("where d.id = $1");
+    DISPUTES_BY_ID =
+        dispute!("where d.id in (select value from json_each($1))"),
+        dispute!("where d.id in (select jsonb_array_elements_text($1))");
+    DISPUTES_BEFORE = dispute!("where d.id < $1 and d.opened_at >= $2 and d.opened_at < $3
+                                order by d.id desc limit $4");
     DISPUTE_OF_CHARGE = dispute!("where d.charge_id = $1");
     NOTE_DISPUTE = "update dispute set metadata = $2 where id = $1";
     REQUEST = "select fingerprint, status, body from request where key = $1";
@@ -128,6 +143,7 @@ pub struct NewIntent<'a> {
 #[derive(Debug, Clone, platform::sql::Record)]
 pub struct RefundRow {
     pub id: String,
+    pub key: String,
     pub charge_id: String,
     pub amount_minor: i64,
     pub metadata: Json<Metadata>,
@@ -148,6 +164,7 @@ pub struct DisputeRow {
     pub metadata: Option<Json<Metadata>>,
     pub respond_by: Timestamp,
     pub opened_at: Timestamp,
+    pub closed_at: Option<Timestamp>,
 }
 
 /// A request by its key, with its answer.
@@ -243,6 +260,16 @@ pub async fn refund_of_key(db: &Db, key: &str) -> Result<Option<RefundRow>> {
     db.query(REFUND_OF_KEY).bind(key).optional().await
 }
 
+/// The PaymentIntents of charges, as far as these have one.
+pub async fn intents_of_charges(db: &Db, charges: &[&str]) -> Result<Vec<IntentRow>> {
+    db.query(INTENTS_OF_CHARGES).bind(Json(charges)).all().await
+}
+
+/// The refunds that commands with these keys made.
+pub async fn refunds_of_keys(db: &Db, keys: &[&str]) -> Result<Vec<RefundRow>> {
+    db.query(REFUNDS_OF_KEYS).bind(Json(keys)).all().await
+}
+
 /// The refunds of a charge before one, the newest first.
 pub async fn refunds(
     db: &Db,
@@ -255,6 +282,20 @@ pub async fn refunds(
 
 pub async fn dispute_by_id(db: &Db, id: &str) -> Result<Option<DisputeRow>> {
     db.query(DISPUTE_BY_ID).bind(id).optional().await
+}
+
+pub async fn disputes_by_id(db: &Db, ids: &[&str]) -> Result<Vec<DisputeRow>> {
+    db.query(DISPUTES_BY_ID).bind(Json(ids)).all().await
+}
+
+/// The disputes before one that were opened from one moment on and before another, the newest first.
+pub async fn disputes_before(
+    db: &Db,
+    before: &str,
+    (from, until): (Timestamp, Timestamp),
+    limit: i64,
+) -> Result<Vec<DisputeRow>> {
+    db.query(DISPUTES_BEFORE).bind(before).bind(from).bind(until).bind(limit).all().await
 }
 
 pub async fn dispute_of_charge(db: &Db, charge: &str) -> Result<Option<DisputeRow>> {
