@@ -46,6 +46,7 @@ pub fn check(settings: &Settings) -> Result<(), CheckError> {
         ("credit.poll_ms", credit.poll_ms),
         ("fraud.trim_every_ms", fraud.trim_every_ms),
         ("notary.poll_ms", notary.poll_ms),
+        ("notary.witness_every_ms", notary.witness_every_ms),
         ("vault.tend_every_ms", vault.tend_every_ms),
     ];
     for (key, value) in numbers {

@@ -9,11 +9,14 @@ use kernel::Timestamp;
 use ledger::SettlementView;
 use platform::audit::Actor;
 use uuid::Uuid;
-use verifier::{Entry, Fault, Key, verify_export, verify_receipt};
+use verifier::{Entry, Fault, Key, WitnessKey, verify_export, verify_receipt};
 
 use super::{Failure, say};
 use crate::app::Shop;
 use crate::settings::Settings;
+
+/// The file of an export that has the checkpoint that witnesses signed.
+const WITNESSED: &str = "checkpoint.witnessed";
 
 /// What to do with the journal, and with the tamper-evident log of what was written.
 #[derive(Debug, Subcommand)]
@@ -51,6 +54,10 @@ pub(super) enum Ledger {
         /// The key, name+id+key; without it, the one that lies in the export
         #[arg(long)]
         key: Option<String>,
+        /// A witness that must have signed the checkpoint (--checkpoint, or else the one in the export), name+id+key; may be
+        /// repeated
+        #[arg(long = "witness")]
+        witnesses: Vec<String>,
     },
     /// Check a receipt, without a database: exits 1 when it proves nothing
     VerifyReceipt {
@@ -59,6 +66,9 @@ pub(super) enum Ledger {
         /// The key, name+id+key; without it, this shop's own
         #[arg(long)]
         key: Option<String>,
+        /// A witness that must have signed the checkpoint, name+id+key; may be repeated
+        #[arg(long = "witness")]
+        witnesses: Vec<String>,
     },
     /// Destroy a subject's key: what the log has of it says nothing any more, and stays proved
     Forget {
@@ -72,11 +82,14 @@ pub(super) enum Ledger {
 /// Works on the journal, on the log, or on what was taken out of it.
 pub(super) async fn ledger(settings: Settings, what: Ledger) -> Result<ExitCode, Failure> {
     match what {
-        Ledger::Verify { export, checkpoint, key } => {
+        Ledger::Verify { export, checkpoint, key, witnesses } => {
             let own = key.is_none();
             let key = given_or_in(key, &export)?;
-            let older = checkpoint.as_deref().map(read).transpose()?;
-            let verdict = verify_export(&export, &key, older.as_deref());
+            let witnesses = keys_of(&witnesses)?;
+            let in_export = (!witnesses.is_empty()).then(|| export.join(WITNESSED));
+            let older = checkpoint.or(in_export).as_deref().map(read).transpose()?;
+            let witnessed = cosigned(&witnesses, older.as_deref().unwrap_or_default());
+            let verdict = witnessed.and_then(|()| verify_export(&export, &key, older.as_deref()));
             return Ok(judged(verdict.map(|verified| {
                 let size = verified.checkpoint.size;
                 let known = verified.known.map_or_else(
@@ -93,10 +106,13 @@ pub(super) async fn ledger(settings: Settings, what: Ledger) -> Result<ExitCode,
                 )
             })));
         }
-        Ledger::VerifyReceipt { file, key } => {
+        Ledger::VerifyReceipt { file, key, witnesses } => {
             let key = given_or_in(key, &settings.ledger_folder())?;
             let receipt = read(&file)?;
-            return Ok(judged(verify_receipt(&receipt, &key).map(|proved| {
+            let note = receipt_note(&receipt);
+            let witnessed = cosigned(&keys_of(&witnesses)?, note);
+            let verdict = witnessed.and_then(|()| verify_receipt(&receipt, &key));
+            return Ok(judged(verdict.map(|proved| {
                 let entry = Entry::read(&proved.entry);
                 let entry = entry.map_or_else(|| "an entry".to_owned(), |entry| entry.to_string());
                 let (size, index) = (proved.checkpoint.size, proved.index);
@@ -171,6 +187,21 @@ fn given_or_in(key: Option<String>, folder: &Path) -> Result<Key, Failure> {
         None => String::from_utf8(read(&folder.join("key"))?)?,
     };
     Ok(Key::read(&text)?)
+}
+
+fn keys_of(witnesses: &[String]) -> Result<Vec<WitnessKey>, Failure> {
+    Ok(witnesses.iter().map(|key| WitnessKey::read(key)).collect::<Result<_, _>>()?)
+}
+
+/// Whether each of the witnesses signed a checkpoint.
+fn cosigned(witnesses: &[WitnessKey], note: &[u8]) -> Result<(), Fault> {
+    witnesses.iter().try_for_each(|witness| witness.cosigned(note, "checkpoint").map(drop))
+}
+
+/// The checkpoint of a receipt: what is behind its first empty line.
+fn receipt_note(receipt: &[u8]) -> &[u8] {
+    let blank = receipt.windows(2).position(|two| two == b"\n\n");
+    blank.and_then(|blank| receipt.get(blank + 2..)).unwrap_or_default()
 }
 
 /// Says what was found.

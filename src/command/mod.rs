@@ -22,6 +22,7 @@ mod serve;
 mod torture;
 mod vault;
 mod verify;
+mod witness;
 
 use std::fmt::Display;
 use std::io::Write;
@@ -123,6 +124,8 @@ enum Command {
     Sandbox(sandbox::Sandbox),
     /// Run the sandbox processor by itself: the part of Stripe's API that a shop needs
     SandboxProcessor(sandbox_processor::SandboxProcessor),
+    /// Run a witness of tamper-evident logs: it signs that they only grow
+    Witness(witness::Witnessing),
     /// Models of fraud: make payments up, train, measure
     #[command(subcommand)]
     Fraud(fraud::Fraud),
@@ -196,6 +199,7 @@ fn start(line: CommandLine) -> Result<ExitCode, Failure> {
             Command::Ledger(what) => ledger::ledger(settings, what).await,
             Command::Sandbox(what) => sandbox::sandbox(settings, what).await,
             Command::SandboxProcessor(what) => sandbox_processor::serve(settings, what).await,
+            Command::Witness(what) => witness::serve(what).await,
             Command::Fraud(what) => fraud::fraud(settings, what).await,
             Command::Routes => routes::routes(&settings),
             Command::Customer(what) => customer::customer(settings, what).await,

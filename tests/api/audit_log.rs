@@ -126,7 +126,7 @@ fn commands(shop: &Shop, above: &[&str]) -> Vec<String> {
 }
 
 /// What each command is called in the log; one that only reads, or that has a log of its own, is not.
-const COMMANDS: [(&str, &str); 41] = [
+const COMMANDS: [(&str, &str); 42] = [
     ("admin create", "account.create"),
     ("backup", "backup.make"),
     ("config", ""),
@@ -167,6 +167,7 @@ const COMMANDS: [(&str, &str); 41] = [
     ("torture", ""),
     ("vault rotate", "vault.rotate"),
     ("verify", ""),
+    ("witness", ""),
     ("replay search", "search.rebuild"),
 ];
 

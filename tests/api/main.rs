@@ -54,4 +54,5 @@ mod targeting;
 mod taxes;
 mod tls;
 mod vault;
+mod witness;
 mod words;

@@ -12,3 +12,4 @@ mod plans;
 mod schemas;
 mod security;
 mod tidy;
+mod witness;

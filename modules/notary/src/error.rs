@@ -58,6 +58,58 @@ pub enum LogError {
     },
 }
 
+/// Why a witness did not sign.
+#[derive(Debug, thiserror::Error)]
+pub enum WitnessError {
+    /// `notary.witnesses` has a key that is none.
+    #[error(
+        "notary.witnesses: {0} is no key of a witness; it must be name+id+key, as `stoa witness` tells it"
+    )]
+    Key(String),
+    /// Or an address.
+    #[error("notary.witnesses: {0} is no address")]
+    Url(String),
+    /// Calls cannot be made at all.
+    #[error("calls to witnesses cannot be made")]
+    Client(#[source] reqwest::Error),
+    /// It did not answer.
+    #[error("the witness {name} did not answer")]
+    Silent {
+        /// Which.
+        name: String,
+        /// Why.
+        #[source]
+        source: reqwest::Error,
+    },
+    /// What it answered is no signature of its own.
+    #[error("the witness {name} answered without its signature")]
+    Unsigned {
+        /// Which.
+        name: String,
+    },
+    /// It has signed more than there is: the log was taken back, or there is another one under its name.
+    #[error("the witness {name} has signed {seen} entries of this log, and there are {size}")]
+    Ahead {
+        /// Which.
+        name: String,
+        /// How many it signed.
+        seen: u64,
+        /// How many there are.
+        size: u64,
+    },
+    /// It refused: it does not know the log, or has seen another one under its name.
+    #[error("the witness {name} refused the checkpoint ({status})")]
+    Refused {
+        /// Which.
+        name: String,
+        /// Its HTTP status.
+        status: u16,
+    },
+    /// The log could not prove that it goes on.
+    #[error("a proof for a witness cannot be made")]
+    Proof(#[source] Box<Error>),
+}
+
 /// Why the log was not gone on with, or could not be read.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -99,10 +151,13 @@ pub enum Error {
     /// A subject's key cannot be sealed or opened.
     #[error("a key of a subject cannot be sealed or opened: the folder of keys is another one")]
     Vault,
+    /// A witness.
+    #[error(transparent)]
+    Witness(#[from] WitnessError),
     /// The work on files was given up.
     #[error("the work on the log's files ended too early")]
     Stopped,
 }
 
 /// The result of asking the log for something.
-pub type Result<T> = std::result::Result<T, Error>;
+pub type Result<T, E = Error> = std::result::Result<T, E>;

@@ -9,6 +9,8 @@ use crate::domain::tile::Tile;
 use crate::error::LogError;
 
 const CHECKPOINT: &str = "checkpoint";
+/// The newest checkpoint that witnesses signed, with what they signed.
+const WITNESSED: &str = "checkpoint.witnessed";
 /// Held by whoever swaps the checkpoint.
 const LOCK: &str = "checkpoint.lock";
 /// The public half of the key, for whoever takes the folder away.
@@ -114,6 +116,18 @@ impl Folder {
         let bytes = self.read(CHECKPOINT)?;
         let text = bytes.map(String::from_utf8).transpose();
         text.map_err(|_| LogError::Checkpoint("it is no text"))
+    }
+
+    /// The newest checkpoint that witnesses signed, if there is one.
+    pub(crate) fn witnessed(&self) -> Result<Option<String>, LogError> {
+        let bytes = self.read(WITNESSED)?;
+        let text = bytes.map(String::from_utf8).transpose();
+        text.map_err(|_| LogError::Checkpoint("the witnessed one is no text"))
+    }
+
+    /// Keeps what witnesses signed.
+    pub(crate) fn keep_witnessed(&self, note: &str) -> Result<(), LogError> {
+        self.replace(WITNESSED, note.as_bytes())
     }
 
     /// Puts a checkpoint in the place of another: of two that would follow the same one, the second is

@@ -23,6 +23,7 @@ mod subject_keys;
 #[cfg(test)]
 mod tests;
 mod verify;
+mod witness;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -35,10 +36,12 @@ use platform::sql::Db;
 use platform::tasks::Tasks;
 
 pub use domain::checkpoint::Checkpoint;
-pub use error::{Error, LogError, Result};
+pub use error::{Error, LogError, Result, WitnessError};
 pub use log::{Head, Log};
-pub use settings::Settings;
+pub use settings::{Settings, WitnessSettings};
 pub use verify::Seal;
+
+use witness::Witnesses;
 
 platform::migrations! { "notary": "0001_notary" }
 
@@ -67,6 +70,7 @@ pub struct Notary(Arc<Inner>);
 struct Inner {
     db: Db,
     log: Arc<Log>,
+    witnesses: Option<Witnesses>,
     settings: Settings,
     ports: Ports,
 }
@@ -81,7 +85,9 @@ impl Notary {
         ports: Ports,
     ) -> Result<Self> {
         let log = Arc::new(Log::open(folder, keys, &settings.origin)?);
-        Ok(Self(Arc::new(Inner { db, log, settings: settings.clone(), ports })))
+        let named = Some(&settings.witnesses).filter(|named| !named.is_empty());
+        let witnesses = named.map(|named| Witnesses::of(named)).transpose()?;
+        Ok(Self(Arc::new(Inner { db, log, witnesses, settings: settings.clone(), ports })))
     }
 
     /// Adds `/v1/admin/ledger/...`.
@@ -106,6 +112,15 @@ impl Notary {
             let notary = notary.clone();
             async move { notary.seal().await }
         });
+        if self.witnesses().is_none() {
+            return;
+        }
+        let (notary, every) =
+            (self.clone(), Duration::from_millis(self.0.settings.witness_every_ms));
+        tasks.every("notary.witness", every, None, move || {
+            let notary = notary.clone();
+            async move { notary.be_witnessed().await }
+        });
     }
 
     /// Copies what is signed into a folder; answers what that is.
@@ -124,6 +139,11 @@ impl Notary {
         self.files(|log| Ok(log.head()?)).await
     }
 
+    /// The newest checkpoint that witnesses signed; none when there is none.
+    pub async fn witnessed(&self) -> Result<Option<Head>> {
+        self.files(|log| Ok(log.witnessed()?)).await
+    }
+
     /// Work on files, on a thread that may wait for a disk.
     pub(crate) async fn files<T: Send + 'static>(
         &self,
@@ -140,6 +160,10 @@ impl Notary {
 
     fn modules(&self) -> &[Db] {
         &self.0.ports.modules
+    }
+
+    fn witnesses(&self) -> Option<&Witnesses> {
+        self.0.witnesses.as_ref()
     }
 
     fn settings(&self) -> &Settings {

@@ -8,7 +8,7 @@ use secrecy::zeroize::Zeroizing;
 use crate::domain::checkpoint::Checkpoint;
 use crate::domain::edge::{Edge, File};
 use crate::domain::merkle::{self, Hash, Node, Span};
-use crate::domain::note::Signer;
+use crate::domain::note::{Signer, signed_by_log};
 use crate::domain::receipt::receipt;
 use crate::domain::tile::{Kind, Tile, from_entries, from_hashes, to_entries, to_hashes};
 use crate::error::LogError;
@@ -54,12 +54,31 @@ impl Log {
     /// What is signed; none before the first checkpoint.
     pub fn head(&self) -> Result<Option<Head>, LogError> {
         let Some(note) = self.folder.checkpoint()? else { return Ok(None) };
-        let text = self.signer.open(&note).ok_or(LogError::Checkpoint("its signature is wrong"))?;
+        let checkpoint = self.signed(&note)?;
+        Ok(Some(Head { checkpoint, note }))
+    }
+
+    /// The newest checkpoint that witnesses signed, with what they signed; none when there is none.
+    pub fn witnessed(&self) -> Result<Option<Head>, LogError> {
+        let Some(note) = self.folder.witnessed()? else { return Ok(None) };
+        let own = signed_by_log(&note).ok_or(LogError::Checkpoint("it is not signed"))?;
+        let checkpoint = self.signed(own)?;
+        Ok(Some(Head { checkpoint, note }))
+    }
+
+    /// Keeps a checkpoint with what witnesses signed of it.
+    pub(crate) fn keep_witnessed(&self, note: &str) -> Result<(), LogError> {
+        self.folder.keep_witnessed(note)
+    }
+
+    /// What a note says that this log's key signed alone.
+    fn signed(&self, note: &str) -> Result<Checkpoint, LogError> {
+        let text = self.signer.open(note).ok_or(LogError::Checkpoint("its signature is wrong"))?;
         let checkpoint = Checkpoint::read(text).ok_or(LogError::Checkpoint("it cannot be read"))?;
         if checkpoint.origin != self.signer.name() {
             return Err(LogError::Checkpoint("it is of another log"));
         }
-        Ok(Some(Head { checkpoint, note }))
+        Ok(checkpoint)
     }
 
     /// Signs the log without entries, which is its beginning. Refused when there is a checkpoint.
@@ -186,6 +205,9 @@ impl Log {
             folder.write(&tile, &bytes)?;
         }
         folder.swap(folder.checkpoint()?.as_deref(), &head.note)?;
+        if let Some(witnessed) = self.witnessed()?.filter(|it| it.checkpoint.size <= size) {
+            folder.keep_witnessed(&witnessed.note)?;
+        }
         Ok(head)
     }
 

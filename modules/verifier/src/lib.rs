@@ -13,12 +13,14 @@ mod note;
 mod receipt;
 mod tree;
 mod tree_agreement;
+mod witness;
 
 pub use entry::Entry;
 pub use export::{Verified, verify_export};
 pub use note::{Checkpoint, Key};
 pub use receipt::{Proved, verify_receipt};
 pub use tree::Tree;
+pub use witness::{Refusal, Request, Witness, WitnessKey};
 
 /// What is wrong.
 #[derive(Debug, thiserror::Error)]
@@ -41,6 +43,14 @@ pub enum Fault {
     /// A note is not signed by the key.
     #[error("the {0} is not signed by the key")]
     Unsigned(&'static str),
+    /// A note is not signed by the witness.
+    #[error("the {what} is not signed by the witness {witness}")]
+    Unwitnessed {
+        /// Which checkpoint.
+        what: &'static str,
+        /// Whose signature is missing or wrong.
+        witness: String,
+    },
     /// The checkpoint is of another log.
     #[error("the {what} is of the log {found}, and the key is of {expected}")]
     Origin {

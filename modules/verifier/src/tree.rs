@@ -58,6 +58,42 @@ impl Tree {
     }
 }
 
+/// Whether a proof shows that a tree of entries is the beginning of another (RFC 9162, section 2.1.4.2).
+pub(crate) fn goes_on(old: (u64, Hash), new: (u64, Hash), proof: &[Hash]) -> bool {
+    let ((old, old_root), (new, new_root)) = (old, new);
+    if old == 0 || old == new {
+        return proof.is_empty() && (old == 0 || old_root == new_root);
+    }
+    if old > new {
+        return false;
+    }
+    // The proof leaves out what the old root says already.
+    let mut hashes = old.is_power_of_two().then_some(&old_root).into_iter().chain(proof);
+    let Some(first) = hashes.next() else { return false };
+    let (mut at, mut last) = (old - 1, new - 1);
+    let complete = at.trailing_ones();
+    (at, last) = (at >> complete, last >> complete);
+    let (mut left, mut all) = (*first, *first);
+    for hash in hashes {
+        if last == 0 {
+            return false;
+        }
+        if at & 1 == 1 || at == last {
+            left = of_pair(hash, &left);
+            all = of_pair(hash, &all);
+            while at & 1 == 0 && at != 0 {
+                at >>= 1;
+                last >>= 1;
+            }
+        } else {
+            all = of_pair(&all, hash);
+        }
+        at >>= 1;
+        last >>= 1;
+    }
+    last == 0 && left == old_root && all == new_root
+}
+
 /// The root that a proof leads to from an entry (RFC 9162, section 2.1.3.2); none when it is too short
 /// or too long for the entry's place.
 pub(crate) fn root_by(leaf: Hash, index: u64, size: u64, proof: &[Hash]) -> Option<Hash> {

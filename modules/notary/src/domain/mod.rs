@@ -2,6 +2,7 @@
 
 mod agreement;
 pub(crate) mod checkpoint;
+pub(crate) mod cosignature;
 pub(crate) mod edge;
 pub(crate) mod leaf;
 pub(crate) mod merkle;

@@ -85,6 +85,13 @@ impl Signer {
     }
 }
 
+/// A note with the first of its signatures alone, which is the log's.
+pub(crate) fn signed_by_log(note: &str) -> Option<&str> {
+    let begin = note.find("\n\n\u{2014} ")? + 2;
+    let end = begin + note.get(begin..)?.find('\n')?;
+    note.get(..=end)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

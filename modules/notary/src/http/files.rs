@@ -7,7 +7,8 @@ use platform::http::{Answer, Staff, demand};
 use crate::Notary;
 
 /// The newest checkpoint: the log's name, its size and root, and the signature (C2SP's tlog-checkpoint).
-/// Whoever keeps one finds out when anything before it is changed.
+/// Whoever keeps one finds out when anything before it is changed. Behind the log's signature are those of its witnesses, once
+/// they have signed it.
 #[utoipa::path(get, path = "/v1/admin/ledger/checkpoint", tag = "admin",
     responses(
         (status = 200, description = "A signed note", body = String, content_type = "text/plain",
@@ -19,6 +20,8 @@ use crate::Notary;
 pub(super) async fn checkpoint(staff: Staff, notary: Data<Notary>) -> Answer {
     demand(&staff, Permission::AuditRead)?;
     let head = notary.head().await?.ok_or_else(|| Problem::not_found("checkpoint yet"))?;
+    let witnessed = notary.witnessed().await?;
+    let head = witnessed.filter(|it| it.checkpoint == head.checkpoint).unwrap_or(head);
     Ok(HttpResponse::Ok().insert_header((CONTENT_TYPE, PLAIN)).body(head.note))
 }
 

@@ -139,7 +139,7 @@ pub(super) async fn receipt(staff: Staff, notary: Data<Notary>, id: Path<String>
     Ok(HttpResponse::Ok().insert_header((CONTENT_TYPE, PLAIN)).body(receipt))
 }
 
-/// The entry of an id with its place, and the checkpoint that it is under.
+/// The entry of an id with its place, and a checkpoint that it is under: one that witnesses signed, if there is one.
 async fn sealed(
     notary: &Notary,
     id: Uuid,
@@ -148,5 +148,7 @@ async fn sealed(
     let found = store::find(notary.db(), id).await?;
     let (index, entry) =
         found.filter(|(index, _)| *index < head.checkpoint.size).ok_or_else(not_sealed)?;
+    let witnessed = notary.witnessed().await?;
+    let head = witnessed.filter(|it| index < it.checkpoint.size).unwrap_or(head);
     Ok((index, entry, head))
 }

@@ -110,7 +110,13 @@ impl Place {
 
 fn node(name: &str, db: &Db, pens: &Db, folder: &std::path::Path) -> Notary {
     // A lease that has ended is no protection, so that only the fences are.
-    let settings = Settings { origin: "test.example/ledger".to_owned(), poll_ms: 1, lease_ms: -1 };
+    let settings = Settings {
+        origin: "test.example/ledger".to_owned(),
+        poll_ms: 1,
+        lease_ms: -1,
+        witnesses: Vec::new(),
+        witness_every_ms: 60_000,
+    };
     let ports = Ports {
         modules: vec![pens.clone(), db.clone()],
         vault: Arc::new(Plain),
