@@ -24,7 +24,7 @@ fn grown(folder: &std::path::Path) -> (Log, Vec<Head>) {
 }
 
 fn body(old: u64, proof: &[String], note: &str) -> String {
-    let proof: String = proof.iter().map(|hash| format!("{hash}\n")).collect();
+    let proof: String = proof.iter().flat_map(|hash| [hash.as_str(), "\n"]).collect();
     format!("old {old}\n{proof}\n{note}")
 }
 
