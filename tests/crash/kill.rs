@@ -32,7 +32,7 @@ const STOCK: i64 = 10_000;
 /// The file in the shop's folder that says where it dies.
 pub const FAULT: &str = "fault";
 
-/// On PostgreSQL a killed shop's checkouts go on when their lease has ended.
+/// A killed shop's effects, and on PostgreSQL its checkouts, go on when their lease has ended.
 pub const LEASE_MS: &str = "2000";
 
 on_both_engines![
@@ -88,6 +88,7 @@ async fn kill_at_each(engine: Engine, third: usize) {
     }
     let Some(mut shop) = Shop::new(engine, &[product("LAMP-1", "20.00", STOCK)]) else { return };
     shop.set("STOA__SAGA__LEASE_MS", LEASE_MS);
+    shop.set("STOA__BUS__LEASE_MS", LEASE_MS);
     shop.set("STOA_FAULT", &format!("from:{}", shop.folder.join(FAULT).display()));
     shop.start(&[]);
     let of_third = |point: &&String| point.bytes().map(usize::from).sum::<usize>() % 3 == third;
@@ -203,6 +204,7 @@ async fn kill_at(shop: &mut Shop, point: &str, buyer: Buyer, left: i64) -> Buyer
 async fn a_kill_under_load_loses_nothing(engine: Engine) {
     let Some(mut shop) = Shop::new(engine, &[product("LAMP-1", "20.00", 10_000)]) else { return };
     shop.set("STOA__SAGA__LEASE_MS", LEASE_MS);
+    shop.set("STOA__BUS__LEASE_MS", LEASE_MS);
     shop.start(&[]);
     let mut buyers = Vec::new();
     let lamp = id_of(&Customer::guest(&shop).await, "LAMP-1").await;

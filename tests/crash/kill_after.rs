@@ -256,6 +256,7 @@ impl Command {
 fn armed(engine: Engine) -> Option<Shop> {
     let mut shop = Shop::new(engine, &[product("LAMP-1", "20.00", 10_000)])?;
     shop.set("STOA__SAGA__LEASE_MS", LEASE_MS);
+    shop.set("STOA__BUS__LEASE_MS", LEASE_MS);
     shop.set("STOA_FAULT", &format!("from:{}", shop.folder.join(FAULT).display()));
     shop.start(&[]);
     Some(shop)

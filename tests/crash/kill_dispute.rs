@@ -29,6 +29,7 @@ async fn a_dispute_is_heard_of_and_answered_once_whenever_the_shop_dies() {
     };
     for (name, value) in [
         ("STOA__SAGA__LEASE_MS", LEASE_MS),
+        ("STOA__BUS__LEASE_MS", LEASE_MS),
         ("STOA__PAYMENT__WEBHOOK_POLL_MS", "50"),
         ("STOA__PAYMENT__SANDBOX__POLL_MS", "50"),
         ("STOA__PAYMENT__SANDBOX__DISPUTE_AFTER_MS", "1500"),

@@ -21,6 +21,7 @@ async fn a_carriers_call_is_applied_once_whenever_the_shop_dies() {
     };
     for (name, value) in [
         ("STOA__SAGA__LEASE_MS", LEASE_MS),
+        ("STOA__BUS__LEASE_MS", LEASE_MS),
         ("STOA__ORDER__CARRIER", "sandbox"),
         ("STOA__ORDER__CARRIER_POLL_MS", "50"),
         ("STOA__CARRIER__POLL_MS", "50"),

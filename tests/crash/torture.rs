@@ -75,7 +75,7 @@ async fn a_bug_is_found() {
     for (bugs, found_by) in BUGS {
         let Some(mut shop) = test_shop(Engine::Sqlite, "sandbox") else { return };
         shop.start(&[("STOA_BUG", bugs)]);
-        let tortured = torture(&shop, &["--crowd", "8", "--patience-s", "10"]);
+        let tortured = torture(&shop, &["--crowd", "8", "--patience-s", "5"]);
         let text = told(&tortured);
         for attack in *found_by {
             let told = format!("BROKEN {attack}");
