@@ -55,6 +55,12 @@ pub fn check(settings: &Settings) -> Result<(), CheckError> {
     for route in &edge.routes {
         at_least_one(&format!("edge.routes: {}: timeout_ms", route.prefix), route.timeout_ms)?;
     }
+    let (days, least) = (settings.settlements.fetch_days, settings.ledger.payout_days);
+    if settings.settlements.fetch_every_h > 0 && days < least {
+        // What is due is older than that by then, and would never be looked for.
+        let key = "settlements.fetch_days".to_owned();
+        return Err(CheckError::TooSmall { key, value: days.into(), least: least.into() });
+    }
     if tls.redirect_listen.is_some() && tls.certificate.as_os_str().is_empty() {
         return Err(CheckError::NoTls);
     }
@@ -82,7 +88,7 @@ mod tests {
             change(&mut settings);
             check(&settings).unwrap_err().to_string()
         };
-        let changes: [(&str, Change); 9] = [
+        let changes: [(&str, Change); 10] = [
             ("server.connections_max is 0, and must be at least 1", |it| {
                 it.server.connections_max = 0;
             }),
@@ -93,6 +99,10 @@ mod tests {
             ("server.tls.poll_ms is 0", |it| it.server.tls.poll_ms = 0),
             ("server.tls.handshake_timeout_ms is 0", |it| it.server.tls.handshake_timeout_ms = 0),
             ("edge.routes: /v1/products: timeout_ms is 0", |it| it.edge.routes[0].timeout_ms = 0),
+            ("settlements.fetch_days is 7, and must be at least 14", |it| {
+                it.settlements.fetch_every_h = 24;
+                it.ledger.payout_days = 14;
+            }),
             ("server.tls.redirect_listen needs", |it| {
                 it.server.tls.redirect_listen = Some("127.0.0.1:80".parse().unwrap());
             }),

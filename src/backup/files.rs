@@ -30,10 +30,13 @@ pub fn copy(from: &Path, to: &Path) -> Result<Content> {
     if let Some(folder) = to.parent() {
         fs::create_dir_all(folder).map_err(at(folder))?;
     }
+    // It has its name when it is whole.
+    let beside = to.with_added_extension("new");
     let write = || {
-        let mut out = File::create(to)?;
+        let mut out = File::create(&beside)?;
         let content = pour(source, &mut out)?;
         out.sync_all()?;
+        fs::rename(&beside, to)?;
         Ok(content)
     };
     write().map_err(at(to))

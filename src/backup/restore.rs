@@ -24,6 +24,8 @@ use crate::settings::{EngineName, Settings};
 
 /// The mark. It tells who was erased, since after a kill nobody else may know it any more.
 const MARK: &str = "restore.unfinished";
+/// The same of databases that were recovered by other means.
+const MARK_OF_RECOVERY: &str = "recovery.unfinished";
 /// How often it is looked whether whoever led the log at the moment of the backup is taken to be gone.
 const LED_LOOK_EVERY: Duration = Duration::from_millis(200);
 
@@ -73,6 +75,12 @@ pub fn refuse_unfinished(settings: &Settings) -> Result<()> {
             folder.display()
         ));
     }
+    if folder.join(MARK_OF_RECOVERY).exists() {
+        return refused(format!(
+            "{} is half recovered: run `stoa restore --recovered` again",
+            folder.display()
+        ));
+    }
     Ok(())
 }
 
@@ -100,7 +108,7 @@ pub async fn restore(settings: &Settings, asked: &Asked) -> Result<Restored> {
         postgres::refuse_used(settings).await?;
     }
     let log_of_backup = !has_log(shared);
-    mark(shared, &erased)?;
+    mark(&shared.join(MARK), &erased)?;
     let aside = put_aside(&there)?;
     let (from, kept, of) = (asked.from.clone(), manifest.files.clone(), settings.clone());
     on_disk(move || put(&from, &of, &kept)).await?;
@@ -119,8 +127,19 @@ pub async fn restore(settings: &Settings, asked: &Asked) -> Result<Restored> {
 /// Does what [`restore`] does in the end, for databases that were brought back by other means, such as PostgreSQL's
 /// recovery to a point in time. The shop must not run.
 pub async fn recovered(settings: &Settings, erasures: Option<&Path>) -> Result<Opened> {
-    let erased = erasures.map(read_erasures).transpose()?.unwrap_or_default();
-    opened(settings, &json!({}), &erased).await
+    let mut erased = erasures.map(read_erasures).transpose()?.unwrap_or_default();
+    let shared = settings.shared_folder();
+    let file = shared.join(MARK_OF_RECOVERY);
+    if file.exists() {
+        for (person, erasure) in read_erasures(&file)? {
+            add(&mut erased, person, erasure);
+        }
+    }
+    mark(&file, &erased)?;
+    let opened = opened(settings, &json!({}), &erased).await?;
+    fs::remove_file(&file).map_err(at(&file))?;
+    files::sync_folder(shared)?;
+    Ok(opened)
 }
 
 /// What is of a shop in a folder. Keys are not, nor what is signed of the log: both outlive it.
@@ -202,12 +221,12 @@ async fn there_erased(settings: &Settings) -> Result<Erasures> {
     erasures(settings).await
 }
 
-fn mark(shared: &Path, erased: &Erasures) -> Result<()> {
-    let (mark, beside) = (shared.join(MARK), shared.join(MARK).with_added_extension("new"));
+fn mark(mark: &Path, erased: &Erasures) -> Result<()> {
+    let beside = mark.with_added_extension("new");
     fs::write(&beside, write_erasures(erased)).map_err(at(&beside))?;
     fs::File::open(&beside).and_then(|file| file.sync_all()).map_err(at(&beside))?;
-    fs::rename(&beside, &mark).map_err(at(&mark))?;
-    files::sync_folder(shared)
+    fs::rename(&beside, mark).map_err(at(mark))?;
+    mark.parent().map_or(Ok(()), files::sync_folder)
 }
 
 /// Moves what is of a shop into a folder beside it, and answers which those are.
@@ -238,7 +257,10 @@ fn has_log(shared: &Path) -> bool {
 fn put(from: &Path, settings: &Settings, kept: &[Kept]) -> Result<()> {
     let (data, shared) = (&settings.server.data_dir, settings.shared_folder());
     let has_log = has_log(shared);
-    for kept in kept {
+    // A checkpoint says that what it was signed over is there: it comes when that is.
+    let is_signed = |kept: &&Kept| kept.path.contains("checkpoint");
+    let (signed, others): (Vec<&Kept>, Vec<&Kept>) = kept.iter().partition(is_signed);
+    for kept in others.into_iter().chain(signed) {
         let is_log = Path::new(&kept.path).starts_with(LOG);
         if (has_log && is_log) || kept.path == postgres::DUMP {
             continue;

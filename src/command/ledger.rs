@@ -87,9 +87,17 @@ pub(super) async fn ledger(settings: Settings, what: Ledger) -> Result<ExitCode,
             let key = given_or_in(key, &export)?;
             let witnesses = keys_of(&witnesses)?;
             let in_export = (!witnesses.is_empty()).then(|| export.join(WITNESSED));
+            // What came with the export must be of all of it: else whoever made it chooses what was seen.
+            let all = checkpoint.is_none() && in_export.is_some();
             let older = checkpoint.or(in_export).as_deref().map(read).transpose()?;
             let witnessed = cosigned(&witnesses, older.as_deref().unwrap_or_default());
             let verdict = witnessed.and_then(|()| verify_export(&export, &key, older.as_deref()));
+            let verdict = verdict.and_then(|verified| match verified.known {
+                Some(known) if all && known < verified.checkpoint.size => {
+                    Err(Fault::Unseen { known, size: verified.checkpoint.size })
+                }
+                _ => Ok(verified),
+            });
             return Ok(judged(verdict.map(|verified| {
                 let size = verified.checkpoint.size;
                 let known = verified.known.map_or_else(
@@ -128,6 +136,7 @@ pub(super) async fn ledger(settings: Settings, what: Ledger) -> Result<ExitCode,
         Ledger::Key => say(notary.log().public_key()),
         Ledger::Export { folder } => {
             while notary.seal().await? {}
+            notary.be_witnessed().await?;
             let head = notary.export(&folder).await?;
             say(format!("{} entries in {}", head.checkpoint.size, folder.display()));
         }

@@ -1,5 +1,6 @@
 //! `stoa witness`
 
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::Write;
 use std::net::SocketAddr;
@@ -65,7 +66,11 @@ pub(super) async fn serve(what: Witnessing) -> Result<ExitCode, Failure> {
         return Err(format!("another witness runs in {}", folder.display()).into());
     }
     let witness = witness(&folder, &name)?;
-    let logs = logs.iter().map(|log| Key::read(log)).collect::<Result<_, _>>()?;
+    let logs = logs.iter().map(|log| Key::read(log)).collect::<Result<Vec<_>, _>>()?;
+    let names: BTreeSet<&str> = logs.iter().map(Key::name).collect();
+    if names.len() < logs.len() {
+        return Err("two of --log have the same name: one key signs a log".into());
+    }
     let key = witness.public_key();
     let (turn, clock) = (Mutex::default(), Clock::system());
     let seen = Data::new(Seen { witness, logs, folder, turn, clock });

@@ -78,7 +78,8 @@ async fn postgres(settings: &Settings) -> Result<Vec<Finding>> {
     let names: BTreeSet<String> = names.into_iter().map(|(name,)| name).collect();
     let prefix = &settings.database.schema_prefix;
     let is_there = |schema: &Schema| names.contains(&format!("{prefix}{}", schema.module));
-    findings.push(up_to_date(settings, is_there).await?);
+    let known = up_to_date(settings, is_there).await;
+    findings.push(known.unwrap_or_else(|error| Finding::bad(ABOUT, error.to_string())));
     db.close().await;
     Ok(findings)
 }

@@ -28,6 +28,9 @@ pub(super) fn examine(settings: &Settings) -> Vec<Finding> {
         findings.push(Finding::doubtful("shared folder", text));
     }
     findings.push(keys(&settings.keys_folder()));
+    if settings.vault_keys_folder() != settings.keys_folder() {
+        findings.push(keys(&settings.vault_keys_folder()));
+    }
     findings.push(files(settings));
     findings
 }

@@ -6,6 +6,8 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use notary::Log;
 use serde_json::json;
 
@@ -112,7 +114,7 @@ async fn a_witness_signs_one_history() {
     newest_receipt(&staff).await;
     shop.stop();
     let witness = Running::start(&folder, &log_key);
-    let shop = shown_to(shop, &witness);
+    let mut shop = shown_to(shop, &witness);
     let staff = staff.at(&shop);
     witnessed_receipt(&staff).await;
 
@@ -123,6 +125,25 @@ async fn a_witness_signs_one_history() {
     assert_eq!(verified(&witness.key).1, Some(0), "{:?}", verified(&witness.key));
     assert_eq!(verified(&stranger.key).1, Some(1));
 
+    // One that is older than the export is not enough: whoever made it would choose what was seen.
+    let empty =
+        Log::open(&shop.folder.join("empty"), &shop.folder.join("keys"), "ignored").unwrap();
+    let kept = Path::new(export).join("checkpoint.witnessed");
+    let whole = std::fs::read(&kept).unwrap();
+    let fresh = Running::start(&shop.folder.join("fresh"), &log_key);
+    let note = empty.begin().unwrap().note;
+    let line = fresh.told(format!("old 0\n\n{note}")).await.1;
+    std::fs::write(&kept, note + &line).unwrap();
+    let (told, code) = verified(&fresh.key);
+    assert!(told.contains("only the first 0 of") && code == Some(1), "{told}");
+    std::fs::write(&kept, whole).unwrap();
+
+    // What is kept of witnesses is no more than an aid.
+    let damaged = shop.folder.join("ledger/checkpoint.witnessed");
+    shop.stop();
+    std::fs::write(&damaged, "damaged").unwrap();
+    assert_eq!(said(&shop, &["ledger", "export", export]).1, Some(0));
+    assert!(std::fs::read_to_string(&damaged).unwrap().contains(NAME), "it is signed again");
     signs_nothing_else(&shop, &witness, export).await;
 }
 
@@ -140,7 +161,9 @@ async fn signs_nothing_else(shop: &Shop, witness: &Running, export: &str) {
     assert!(size.trim().parse::<u64>().unwrap() >= seen, "{size}");
     let long = forged.append(&short, lies(seen + 100)).unwrap();
     let size: u64 = size.trim().parse().unwrap();
-    assert_eq!(asked(size, &long.note).await.0, 422);
+    let proof = forged.consistency(size, long.checkpoint.size).unwrap();
+    let proof: String = proof.iter().map(|hash| STANDARD.encode(hash) + "\n").collect();
+    assert_eq!(witness.told(format!("old {size}\n{proof}\n{}", long.note)).await.0, 422);
     assert_eq!(asked(0, "nonsense").await.0, 400);
     let stranger = Log::open(&shop.folder.join("a"), &shop.folder.join("b"), "other").unwrap();
     assert_eq!(asked(0, &stranger.begin().unwrap().note).await.0, 404);

@@ -91,7 +91,9 @@ impl House {
             let listed = ada.get("/v1/orders?limit=100").await;
             let listed = listed.body["items"].as_array().unwrap().iter();
             let mut there: Vec<&str> = listed
-                .filter(|order| order["status"] != "FAILED")
+                .filter(|order| {
+                    order["status"] != "FAILED" && order["status"] != "AWAITING_PAYMENT"
+                })
                 .map(|order| order["id"].as_str().unwrap())
                 .collect();
             let mut told: Vec<&str> = orders.iter().map(String::as_str).collect();

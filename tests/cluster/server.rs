@@ -2,11 +2,14 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 /// The port, which only names the socket: the server listens at no other one.
 const PORT: u16 = 5432;
 /// How large its disk is: some orders more than an empty shop.
 const DISK: &str = "size=400m";
+/// For how many seconds it is looked whether a server that found its disk full has ended.
+const ENDS_WITHIN: u32 = 5;
 const SETTINGS: &str = "
 listen_addresses=''
 max_connections=400
@@ -79,8 +82,12 @@ impl Server {
     /// Makes room again. A server that ended without it is started again.
     pub fn make_room(&self) {
         std::fs::remove_file(self.filling()).unwrap();
-        if !self.command("pg_ctl").arg("status").status().unwrap().success() {
-            self.run("pg_ctl", &["-w", "-t", "120", "start"]);
+        // It may be about to end.
+        for _ in 0..ENDS_WITHIN {
+            if !self.command("pg_ctl").arg("status").status().unwrap().success() {
+                return self.run("pg_ctl", &["-w", "-t", "120", "start"]);
+            }
+            std::thread::sleep(Duration::from_secs(1));
         }
     }
 

@@ -139,9 +139,10 @@ impl Notary {
         self.files(|log| Ok(log.head()?)).await
     }
 
-    /// The newest checkpoint that witnesses signed; none when there is none.
-    pub async fn witnessed(&self) -> Result<Option<Head>> {
-        self.files(|log| Ok(log.witnessed()?)).await
+    /// The newest checkpoint that witnesses signed and a head goes on from; none when there is none.
+    pub async fn witnessed(&self, head: &Head) -> Result<Option<Head>> {
+        let head = head.clone();
+        self.files(move |log| Ok(log.witnessed(&head))).await
     }
 
     /// Work on files, on a thread that may wait for a disk.

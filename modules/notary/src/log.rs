@@ -58,16 +58,45 @@ impl Log {
         Ok(Some(Head { checkpoint, note }))
     }
 
-    /// The newest checkpoint that witnesses signed, with what they signed; none when there is none.
-    pub fn witnessed(&self) -> Result<Option<Head>, LogError> {
-        let Some(note) = self.folder.witnessed()? else { return Ok(None) };
+    /// The newest checkpoint that witnesses signed, with what they signed, if `head` goes on from it. Nothing waits for
+    /// witnesses: one that cannot be read, or is of another history, is none, and is replaced when they sign again.
+    pub fn witnessed(&self, head: &Head) -> Option<Head> {
+        self.going_on(self.folder.witnessed(), head)
+    }
+
+    fn going_on(&self, kept: Result<Option<String>, LogError>, head: &Head) -> Option<Head> {
+        let found = kept.and_then(|note| note.map(|note| self.beginning(note, head)).transpose());
+        match found {
+            Ok(found) => found.flatten(),
+            Err(error) => {
+                tracing::warn!(%error, "what witnesses signed cannot be used");
+                None
+            }
+        }
+    }
+
+    /// What a note says that witnesses signed, if `head` goes on from it.
+    fn beginning(&self, note: String, head: &Head) -> Result<Option<Head>, LogError> {
         let own = signed_by_log(&note).ok_or(LogError::Checkpoint("it is not signed"))?;
         let checkpoint = self.signed(own)?;
+        let (old, new) = (&checkpoint, &head.checkpoint);
+        if old.size > new.size {
+            return Ok(None);
+        }
+        let proof = self.consistency(old.size, new.size)?;
+        if !merkle::is_consistent((old.size, old.root), (new.size, new.root), &proof) {
+            return Err(LogError::Fork);
+        }
         Ok(Some(Head { checkpoint, note }))
     }
 
-    /// Keeps a checkpoint with what witnesses signed of it.
-    pub(crate) fn keep_witnessed(&self, note: &str) -> Result<(), LogError> {
+    /// Keeps a checkpoint with what witnesses signed of it, unless they have signed a newer one.
+    pub(crate) fn keep_witnessed(&self, head: &Head, note: &str) -> Result<(), LogError> {
+        let newest = self.head()?;
+        let known = newest.and_then(|newest| self.witnessed(&newest));
+        if known.is_some_and(|known| known.checkpoint.size > head.checkpoint.size) {
+            return Ok(());
+        }
         self.folder.keep_witnessed(note)
     }
 
@@ -189,6 +218,8 @@ impl Log {
     /// Copies what is signed into a folder, the checkpoint at last. An older export in it is gone on
     /// with; one of another log is refused.
     pub fn export(&self, to: &Path) -> Result<Head, LogError> {
+        // What was signed before the head was read is of its beginning.
+        let kept = self.folder.witnessed();
         let head = self.head()?.ok_or(LogError::Checkpoint("there is none yet"))?;
         let size = head.checkpoint.size;
         self.goes_on_with(to, &head)?;
@@ -205,7 +236,7 @@ impl Log {
             folder.write(&tile, &bytes)?;
         }
         folder.swap(folder.checkpoint()?.as_deref(), &head.note)?;
-        if let Some(witnessed) = self.witnessed()?.filter(|it| it.checkpoint.size <= size) {
+        if let Some(witnessed) = self.going_on(kept, &head) {
             folder.keep_witnessed(&witnessed.note)?;
         }
         Ok(head)

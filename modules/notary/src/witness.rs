@@ -55,31 +55,38 @@ impl Witnesses {
 }
 
 impl Notary {
-    /// Shows the newest checkpoint to every witness that has not signed it yet, and keeps what they sign. An error is of
-    /// the first of them that did not sign; what the others signed is kept.
-    pub(crate) async fn be_witnessed(&self) -> Result<bool> {
+    /// Shows the newest checkpoint to every witness that has not signed it yet, and keeps what they sign. Who did not sign
+    /// is told of in the log, and asked again the next time.
+    pub async fn be_witnessed(&self) -> Result<bool> {
         let (Some(witnesses), Some(head)) = (self.witnesses(), self.head().await?) else {
             return Ok(false);
         };
-        let known = self.witnessed().await?;
+        let known = self.witnessed(&head).await?;
         let known = known.filter(|known| known.checkpoint == head.checkpoint);
         let lines = known.as_ref().and_then(|known| known.note.strip_prefix(&head.note));
         let (lines, text) = (lines.unwrap_or_default(), head.checkpoint.text());
         let open = witnesses.each.iter().filter(|it| it.key.line(lines, &text).is_none());
         let asked = open.map(|witness| self.ask(&witnesses.http, witness, &head, &text));
         let answers = join_all(asked).await;
-        let (mut signed, mut failed) = (String::new(), None);
+        let mut signed = String::new();
         for answer in answers {
             match answer {
                 Ok(line) => signed.push_str(&line),
-                Err(error) => failed = failed.or(Some(error)),
+                // Another node was faster, with a newer checkpoint.
+                Err(WitnessError::Ahead { seen, .. }) if self.size().await? >= seen => {}
+                Err(error) => tracing::warn!(error = chain(&error), "a witness did not sign"),
             }
         }
         if !signed.is_empty() {
             let note = format!("{}{lines}{signed}", head.note);
-            self.files(move |log| Ok(log.keep_witnessed(&note)?)).await?;
+            self.files(move |log| Ok(log.keep_witnessed(&head, &note)?)).await?;
         }
-        failed.map_or(Ok(false), |error| Err(error.into()))
+        Ok(false)
+    }
+
+    /// How many entries are signed by now.
+    async fn size(&self) -> Result<u64> {
+        Ok(self.head().await?.map_or(0, |head| head.checkpoint.size))
     }
 
     /// The line by which a witness signs a checkpoint.
@@ -139,6 +146,12 @@ impl Notary {
         let proof: String = proof.iter().map(|hash| STANDARD.encode(hash) + "\n").collect();
         Ok(format!("old {old}\n{proof}\n{}", head.note))
     }
+}
+
+/// An error with its causes.
+fn chain(error: &WitnessError) -> String {
+    let causes = std::iter::successors(Some(error as &dyn std::error::Error), |it| it.source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
 /// What an answer says; nothing where it is no text, too long or cut off.

@@ -51,6 +51,16 @@ pub enum Fault {
         /// Whose signature is missing or wrong.
         witness: String,
     },
+    /// Witnesses have not signed all of it.
+    #[error(
+        "only the first {known} of {size} entries are signed by the witness: export again, or wait for it"
+    )]
+    Unseen {
+        /// How many they signed.
+        known: u64,
+        /// How many there are.
+        size: u64,
+    },
     /// The checkpoint is of another log.
     #[error("the {what} is of the log {found}, and the key is of {expected}")]
     Origin {

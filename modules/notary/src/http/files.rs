@@ -20,7 +20,7 @@ use crate::Notary;
 pub(super) async fn checkpoint(staff: Staff, notary: Data<Notary>) -> Answer {
     demand(&staff, Permission::AuditRead)?;
     let head = notary.head().await?.ok_or_else(|| Problem::not_found("checkpoint yet"))?;
-    let witnessed = notary.witnessed().await?;
+    let witnessed = notary.witnessed(&head).await?;
     let head = witnessed.filter(|it| it.checkpoint == head.checkpoint).unwrap_or(head);
     Ok(HttpResponse::Ok().insert_header((CONTENT_TYPE, PLAIN)).body(head.note))
 }

@@ -148,7 +148,7 @@ async fn sealed(
     let found = store::find(notary.db(), id).await?;
     let (index, entry) =
         found.filter(|(index, _)| *index < head.checkpoint.size).ok_or_else(not_sealed)?;
-    let witnessed = notary.witnessed().await?;
+    let witnessed = notary.witnessed(&head).await?;
     let head = witnessed.filter(|it| index < it.checkpoint.size).unwrap_or(head);
     Ok((index, entry, head))
 }
