@@ -12,6 +12,9 @@ use super::{Result, at, refused};
 use crate::app::open_database;
 use crate::settings::Settings;
 
+/// The file of those who were erased once and cannot be erased again yet, in the folder that nodes share.
+pub(super) const OWED: &str = "erasures.owed";
+
 /// Those who were erased. It names them by their ids alone.
 pub type Erasures = BTreeMap<CustomerId, Erasure>;
 
@@ -23,12 +26,22 @@ struct Line {
     with_records: bool,
 }
 
-/// Everybody who was erased in a shop, whose databases are left as they are.
+/// Everybody who was erased in a shop, or is to be again, whose databases are left as they are.
 pub async fn erasures(settings: &Settings) -> Result<Erasures> {
     let db = open_database(settings, &privacy::SCHEMA, &Clock::system()).await?;
     let erased = Privacy::erasures(&db).await;
     db.close().await;
-    Ok(erased?)
+    let mut erased = erased?;
+    for (person, erasure) in owed(settings)? {
+        add(&mut erased, person, erasure);
+    }
+    Ok(erased)
+}
+
+/// Those whom an earlier restore could not erase again.
+pub(super) fn owed(settings: &Settings) -> Result<Erasures> {
+    let file = settings.shared_folder().join(OWED);
+    if file.exists() { read_erasures(&file) } else { Ok(Erasures::new()) }
 }
 
 /// They as lines of JSON.

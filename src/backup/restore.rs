@@ -13,7 +13,7 @@ use platform::audit::{self, Actor, Entry};
 use platform::fault;
 use serde_json::{Value, json};
 
-use super::erased::add;
+use super::erased::{OWED, add, owed};
 use super::manifest::Kept;
 use super::{
     Erasures, Error, LOG, Manifest, Result, TREES, at, checked, erasures, files, on_disk, postgres,
@@ -130,10 +130,9 @@ pub async fn recovered(settings: &Settings, erasures: Option<&Path>) -> Result<O
     let mut erased = erasures.map(read_erasures).transpose()?.unwrap_or_default();
     let shared = settings.shared_folder();
     let file = shared.join(MARK_OF_RECOVERY);
-    if file.exists() {
-        for (person, erasure) in read_erasures(&file)? {
-            add(&mut erased, person, erasure);
-        }
+    let begun = if file.exists() { read_erasures(&file)? } else { Erasures::new() };
+    for (person, erasure) in begun.into_iter().chain(owed(settings)?) {
+        add(&mut erased, person, erasure);
     }
     mark(&file, &erased)?;
     let opened = opened(settings, &json!({}), &erased).await?;
@@ -184,8 +183,8 @@ fn refuse_other_keys(settings: &Settings, manifest: &Manifest) -> Result<Vec<Str
     refused(format!("without its keys a backup says nothing; put back: {}", missing.join(", ")))
 }
 
-/// Everybody who was erased: by the file, by the shop that is there, and by the mark of a restore that did not end,
-/// which says it instead of what that one left.
+/// Everybody who was erased: by the file, by the shop that is there, by what an earlier restore could not do, and by the
+/// mark of a restore that did not end, which says it instead of what that one left.
 async fn erased_here(settings: &Settings, asked: &Asked, there: &[PathBuf]) -> Result<Erasures> {
     let mark = settings.shared_folder().join(MARK);
     let mut all = asked.erasures.as_deref().map(read_erasures).transpose()?.unwrap_or_default();
@@ -207,7 +206,7 @@ async fn erased_here(settings: &Settings, asked: &Asked, there: &[PathBuf]) -> R
             }
         }
     };
-    for (person, erasure) in known {
+    for (person, erasure) in known.into_iter().chain(owed(settings)?) {
         add(&mut all, person, erasure);
     }
     Ok(all)
@@ -221,6 +220,7 @@ async fn there_erased(settings: &Settings) -> Result<Erasures> {
     erasures(settings).await
 }
 
+/// Writes down who was erased: in a mark, or as what is owed to them.
 fn mark(mark: &Path, erased: &Erasures) -> Result<()> {
     let beside = mark.with_added_extension("new");
     fs::write(&beside, write_erasures(erased)).map_err(at(&beside))?;
@@ -280,7 +280,12 @@ fn put(from: &Path, settings: &Settings, kept: &[Kept]) -> Result<()> {
 async fn opened(settings: &Settings, told: &Value, erased: &Erasures) -> Result<Opened> {
     let shop = Shop::beside(settings.clone()).await.map_err(Error::Unopened)?;
     let adopted = adopt(&shop).await.map_err(Error::Unopened)?;
-    let (erased, in_the_way) = erase_again(&shop, erased).await.map_err(Error::Unopened)?;
+    let (again, in_the_way) = erase_again(&shop, erased).await.map_err(Error::Unopened)?;
+    let left = in_the_way.iter().filter_map(|(person, _)| Some((*person, *erased.get(person)?)));
+    let (left, file): (Erasures, _) = (left.collect(), settings.shared_folder().join(OWED));
+    if !left.is_empty() || file.exists() {
+        mark(&file, &left)?;
+    }
     // Also for the other nodes, whose indexes know what has not happened any more.
     let sold = shop.database(catalog::SCHEMA.module)?;
     catalog::Catalog::request_search_rebuild(sold, &Actor::OPERATOR).await?;
@@ -289,7 +294,7 @@ async fn opened(settings: &Settings, told: &Value, erased: &Erasures) -> Result<
     audit::record(&mut tx, &Actor::OPERATOR, &[entry]).await?;
     tx.commit().await?;
     shop.stop().await;
-    Ok(Opened { adopted, erased, in_the_way })
+    Ok(Opened { adopted, erased: again, in_the_way })
 }
 
 /// Takes over what was signed after the backup was made. Whoever sealed the log when the backup was made may seem to be
@@ -314,6 +319,7 @@ async fn adopt(shop: &Shop) -> std::result::Result<u64, crate::command::Failure>
 /// Whom it erased, and who could not be erased, with the reasons.
 type Again = (usize, Vec<(CustomerId, Vec<String>)>);
 
+/// Erases everybody again. Who is not known here is remembered as erased, for the restore of a newer backup after this.
 async fn erase_again(
     shop: &Shop,
     erased: &Erasures,
@@ -323,7 +329,11 @@ async fn erase_again(
     for (person, erasure) in erased {
         let before = done.get(person);
         let is_done = before.is_some_and(|before| before.records || !erasure.records);
-        if is_done || !shop.knows(*person).await? {
+        if is_done {
+            continue;
+        }
+        if !shop.knows(*person).await? {
+            shop.privacy.erase(*person, erasure.records).await?;
             continue;
         }
         let reasons = shop.in_the_way_of_erasing(*person).await?;

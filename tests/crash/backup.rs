@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use tokio::sync::Mutex;
 
 use crate::support::{
-    APPROVED, Customer, Engine, Shop, id_of, on_both_engines, order_body, product,
+    APPROVED, Customer, Engine, Shop, WAIT_MAX, id_of, on_both_engines, order_body, product,
 };
 
 on_both_engines![
@@ -18,6 +18,7 @@ on_both_engines![
     a_backup_or_a_restore_that_is_killed_is_none,
     what_is_not_what_it_was_is_refused,
     who_was_erased_since_is_not_brought_back,
+    who_cannot_be_erased_again_yet_is_not_forgotten,
     a_full_disk_leaves_nothing,
 ];
 
@@ -87,6 +88,22 @@ async fn buy(buyer: Customer, lamp: String, confirmed: Confirmed, stops: Arc<Ato
     }
 }
 
+/// Waits until no checkout is under way: those of the backup's moment go on when their leases have ended, and until then
+/// nothing of them is broken.
+fn ends_its_checkouts(shop: &Shop) {
+    let began = std::time::Instant::now();
+    let none = " 0 rows  order: no saga is stuck";
+    loop {
+        let verified = shop.run(&["verify", "--grace-s", "0"]);
+        let text = String::from_utf8(verified.stdout).unwrap();
+        if text.contains(none) {
+            return;
+        }
+        assert!(began.elapsed() < WAIT_MAX, "{text}\n{}", shop.log());
+        std::thread::sleep(std::time::Duration::from_millis(200));
+    }
+}
+
 /// Waits until this many orders are confirmed.
 async fn until(confirmed: &Confirmed, count: usize) {
     while confirmed.lock().await.len() < count {
@@ -131,6 +148,7 @@ async fn a_backup_under_load_is_a_shop_again(engine: Engine) {
         let mut place = restored(&shop, backup, &[]);
         assert_eq!(std::fs::read(place.folder.join(picture)).unwrap(), b"a picture");
         place.start(&[]);
+        ends_its_checkouts(&place);
         place.settle();
         let mut there = 0;
         for (n, (buyer, order)) in confirmed.iter().enumerate() {
@@ -312,6 +330,7 @@ async fn is_known(shop: &Shop) -> bool {
 async fn who_was_erased_since_is_not_brought_back(engine: Engine) {
     let Some(mut shop) = Shop::running(engine, &[product("LAMP-1", "20.00", 5)]) else { return };
     let account = json!({"email": HERS, "password": PASSWORD, "name": "Wilhelmina"});
+    let before_her = save(&shop);
     let registered = Customer::anyone(&shop).post("/v1/auth/register", &account).await;
     assert_eq!(registered.status, 201, "{registered:?}");
     let bob = Customer::guest(&shop).await.get("/v1/auth/me").await;
@@ -359,9 +378,43 @@ async fn who_was_erased_since_is_not_brought_back(engine: Engine) {
     assert!(told.contains("1 people were erased after that"), "{told}");
     assert!(told.contains("what was here is in"), "{told}");
     assert_eq!(said(&shop, &["customer", "erasures"]), erasures);
+    // A backup from before her, which cannot erase her, and after it the newer one.
+    for from in [&before_her, &backup] {
+        said(&shop, &["restore", "--replace", "--from", from.to_str().unwrap()]);
+        assert_eq!(said(&shop, &["customer", "erasures"]), erasures);
+    }
     shop.start(&[]);
     assert!(!is_known(&shop).await);
     shop.stop();
+}
+
+async fn who_cannot_be_erased_again_yet_is_not_forgotten(engine: Engine) {
+    let Some(shop) = Shop::running(engine, &[product("LAMP-1", "20.00", 5)]) else { return };
+    let ada = Customer::guest(&shop).await;
+    let her = ada.get("/v1/auth/me").await.body["id"].as_str().unwrap().to_owned();
+    ada.fill_cart(&id_of(&ada, "LAMP-1").await, 1).await;
+    let order = ada.order("hers", &ada.card(APPROVED).await).await;
+    assert_eq!(order.body["status"], "CONFIRMED", "{order:?}");
+    shop.settle();
+    let backup = save(&shop);
+    let cancel = format!("/v1/orders/{}/cancel", order.body["id"].as_str().unwrap());
+    let cancelled = ada.command(&cancel, "not any more", &json!({})).await;
+    assert_eq!(cancelled.status, 200, "{cancelled:?}");
+    shop.settle();
+    said(&shop, &["customer", "erase", &her, "--for-good"]);
+    let list = backup.with_file_name("erasures.jsonl");
+    let erasures = said(&shop, &["customer", "erasures"]);
+    std::fs::write(&list, &erasures).unwrap();
+
+    // Her order is under way again.
+    let place = shop.elsewhere();
+    let (from, list) = (backup.to_str().unwrap(), list.to_str().unwrap());
+    let restore = ["restore", "--from", from, "--erasures", list];
+    let done = tokio::task::block_in_place(|| place.run(&restore));
+    let told = String::from_utf8(done.stdout.clone()).unwrap();
+    assert!(told.contains(&her) && told.contains("has not ended"), "{done:?}");
+    assert_eq!(done.status.code(), Some(1), "{done:?}");
+    assert_eq!(said(&place, &["customer", "erasures"]), erasures);
 }
 
 async fn a_full_disk_leaves_nothing(engine: Engine) {

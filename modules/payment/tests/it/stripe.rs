@@ -23,6 +23,7 @@ platform::on_both_engines!(payment::SCHEMA =>
     a_key_under_way_is_in_use,
     a_wrong_key_or_parameter_is_refused,
     an_old_payment_is_looked_for_and_not_made_again,
+    a_refund_is_not_made_again_when_stripe_has_forgotten_its_key,
     a_payment_goes_through_stripe_to_its_end,
     a_shopper_who_authenticated_keeps_the_payment_though_nobody_told,
     only_what_stripe_signed_is_heard,
@@ -33,6 +34,12 @@ platform::on_both_engines!(payment::SCHEMA =>
 pub const API_KEY: &str = "sk_test_of_this_test";
 const SECRET: &str = "whsec_of_this_test";
 const INTENTS: Sql = Sql::new("select count(*) from intent");
+/// What makes the processor forget its keys: answers go, and what was done stays under another name.
+const FORGET: [Sql; 3] = [
+    Sql::new("delete from request"),
+    Sql::new("update operation set key = key || '-forgotten'"),
+    Sql::new("update refund set key = key || '-forgotten'"),
+];
 const KEPT: Sql = Sql::new("select kind, state from processor_event order by id");
 
 /// The sandbox behind a socket, and the adapter that calls it.
@@ -207,6 +214,27 @@ async fn an_old_payment_is_looked_for_and_not_made_again(db: Db) {
     assert_eq!(later.authorize("key", new).await.unwrap(), made);
     let (count,): (i64,) = shop.books.query(INTENTS).one().await.unwrap();
     assert_eq!(count, 1);
+}
+
+async fn a_refund_is_not_made_again_when_stripe_has_forgotten_its_key(db: Db) {
+    let shop = open(db).await;
+    let socket = over_http(&shop);
+    let (reference, token) = (PaymentId::new(), "pm_card_visa".to_owned());
+    let new =
+        NewCharge { reference, amount: euros(1_000), token, challenge: false, exemption: None };
+    let outcome = socket.stripe.authorize("a", new).await.unwrap();
+    let Outcome::Approved(charge) = outcome else { panic!("{outcome:?}") };
+    socket.stripe.capture("c", &charge.id, euros(1_000)).await.unwrap();
+    let refund = |key: &'static str| socket.stripe.refund(key, &charge.id, euros(400));
+    let made = refund("r").await.unwrap();
+    let mut tx = shop.books.begin("sandbox.forget").await.unwrap();
+    for forget in FORGET {
+        tx.query(forget).execute().await.unwrap();
+    }
+    tx.commit().await.unwrap();
+    assert_eq!(refund("r").await.unwrap(), made);
+    let Outcome::Approved(charge) = refund("another").await.unwrap() else { panic!() };
+    assert_eq!(charge.refunded, 800);
 }
 
 async fn a_payment_goes_through_stripe_to_its_end(db: Db) {
