@@ -13,7 +13,7 @@ use kernel::{Clock, Permission, Permissions};
 use order::CarrierName;
 use platform::audit::Actor;
 use platform::http::outbound;
-use platform::{random, webhook};
+use platform::{random, saga, webhook};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use torture::{Plan, Signed, Signer, Target, Verdict};
@@ -27,6 +27,10 @@ use crate::settings::Settings;
 const ACCOUNT: &str = "torture@stoa.invalid";
 /// How long the key of a run is good for.
 const KEY_HOURS: i64 = 6;
+/// Within which time whatever is under way goes on: longer than a lease and each pause.
+const SOON: TimeDelta = TimeDelta::seconds(30);
+/// How many sagas are looked at.
+const SAGAS_MAX: i64 = 1_000;
 /// How long the ops port may take to say what kind of shop it is.
 const ABOUT_WAIT_MAX: Duration = Duration::from_secs(10);
 const LOOK_AGAIN: Duration = Duration::from_millis(200);
@@ -175,8 +179,8 @@ async fn attack(shop: &Shop, target: &Target, plan: &Plan, seed: u64) -> Result<
 }
 
 /// What is wrong with the books once everything is settled. They are right when they are so twice with
-/// the same rows: an event that is handled while one looks may cause another one in a table that was
-/// looked at before.
+/// the same rows, and no saga goes on soon: an event that is handled while one looks may cause another one in a table
+/// that was looked at before.
 async fn settled_books(shop: &Shop, patience: Duration) -> Result<Vec<String>, Failure> {
     let began = Instant::now();
     let mut before = None;
@@ -189,12 +193,21 @@ async fn settled_books(shop: &Shop, patience: Duration) -> Result<Vec<String>, F
             wrong.extend(of);
         }
         let is_right = wrong.is_empty();
-        if began.elapsed() > patience || (is_right && before.as_ref() == Some(&rows)) {
+        let is_settled = is_right && before.as_ref() == Some(&rows) && !wakes_soon(shop).await?;
+        if began.elapsed() > patience || is_settled {
             return Ok(wrong);
         }
         before = is_right.then_some(rows);
         tokio::time::sleep(LOOK_AGAIN).await;
     }
+}
+
+/// Whether a saga goes on soon. One that waits for a shopper does so for longer.
+async fn wakes_soon(shop: &Shop) -> Result<bool, Failure> {
+    let orders = shop.database(order::SCHEMA.module)?;
+    let soon = orders.clock().now() + SOON;
+    let open = saga::list(orders, SAGAS_MAX).await?;
+    Ok(open.iter().any(|saga| saga.phase != "stuck" && saga.due_at < soon))
 }
 
 #[cfg(test)]

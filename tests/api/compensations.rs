@@ -113,7 +113,7 @@ async fn every_cause_leaves_nothing_behind(engine: Engine) {
 async fn prepare(shop: &mut Shop, engine: Engine, cause: Cause) {
     if cause == Cause::Deadline {
         shop.stop();
-        shop.set("STOA__ORDER__CHECKOUT_DEADLINE_S", "2");
+        shop.set("STOA__ORDER__CHECKOUT_DEADLINE_S", "8");
         shop.start(&[]);
     }
     if cause != Cause::BookingRefused {

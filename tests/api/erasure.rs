@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 
 use crate::documents::paper;
 use crate::support::{
-    APPROVED, Answer, Customer, DECLINED, Engine, Shop, id_of, on_both_engines, order_body, product,
+    APPROVED, Answer, Customer, DECLINED, Engine, Shop, WAIT_MAX, id_of, on_both_engines,
+    order_body, product,
 };
 
 on_both_engines![
@@ -158,7 +159,7 @@ async fn until_nowhere(shop: &Shop, sought: &[&str]) {
         if found.is_empty() {
             return;
         }
-        assert!(began.elapsed().as_secs() < 30, "{found:#?}\n{}", shop.log());
+        assert!(began.elapsed() < WAIT_MAX, "{found:#?}\n{}", shop.log());
         tokio::time::sleep(std::time::Duration::from_millis(200)).await;
     }
 }
@@ -171,7 +172,7 @@ async fn until_erased(shop: &Shop, admin: &Customer, order: &str) -> Answer {
         if shown.body["shipping_address"]["name"] == "erased" {
             return shown;
         }
-        assert!(began.elapsed().as_secs() < 30, "{shown:?}\n{}", shop.log());
+        assert!(began.elapsed() < WAIT_MAX, "{shown:?}\n{}", shop.log());
         tokio::time::sleep(std::time::Duration::from_millis(50)).await;
     }
 }
@@ -351,7 +352,7 @@ async fn a_command_that_is_killed_is_finished_by_the_shop(engine: Engine) {
         if after.contains("erased") && !after.contains("Quendelgasse") {
             break;
         }
-        assert!(began.elapsed().as_secs() < 30, "{after}\n{}", shop.log());
+        assert!(began.elapsed() < WAIT_MAX, "{after}\n{}", shop.log());
         tokio::time::sleep(std::time::Duration::from_millis(200)).await;
     }
     until_nowhere(&shop, &HERS).await;

@@ -129,6 +129,8 @@ async fn a_shop_is_recovered_to_a_moment() {
     let socket = server.folder.display().to_string().replace('/', "%2F");
     let url = format!("postgres://shop@{socket}/shop");
     let mut shop = Shop::over(&url, &[product("LAMP-1", "20.00", 100)]);
+    // What is settled is sealed before the shop stops.
+    shop.set("STOA__NOTARY__POLL_MS", "20");
     shop.start(&[]);
     let ada = Customer::guest(&shop).await;
     let first = bought(&shop, &ada, "first").await;

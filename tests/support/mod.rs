@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use platform::sql::{Db, Postgres, Sqlite};
 use serde_json::{Value, json};
 
+mod books;
 mod customer;
 mod process;
 pub mod raw;
@@ -248,36 +249,6 @@ impl Shop {
             }
             assert!(began.elapsed() < WAIT_MAX, "no letter: {}", self.log());
             std::thread::sleep(Duration::from_millis(50));
-        }
-    }
-
-    /// Runs `stoa verify` without grace on a shop that was stopped, and fails when an invariant is
-    /// broken. A running shop has events on their way at any time: see [`Shop::settle`].
-    pub fn assert_books(&self) {
-        assert!(self.process.is_none(), "the shop must be stopped first");
-        let verified = self.run(&["verify", "--grace-s", "0"]);
-        let text = String::from_utf8_lossy(&verified.stdout);
-        assert!(verified.status.success(), "{text}\n{verified:?}\n{}", self.log());
-    }
-
-    /// Waits until everything is settled: `stoa verify` without grace finds nothing, twice with the
-    /// same rows. Once is not enough: an event that is handled while it looks may cause another one
-    /// in a table it has looked at already.
-    pub fn settle(&self) {
-        let began = Instant::now();
-        let mut before = None;
-        loop {
-            let verified = self.run(&["verify", "--grace-s", "0"]);
-            let text = String::from_utf8_lossy(&verified.stdout).into_owned();
-            let clean = verified.status.success();
-            if clean && before.as_ref() == Some(&text) {
-                return;
-            }
-            assert!(began.elapsed() < WAIT_MAX, "{text}\n{verified:?}\n{}", self.log());
-            if !clean {
-                std::thread::sleep(Duration::from_millis(200));
-            }
-            before = clean.then_some(text);
         }
     }
 
