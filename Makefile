@@ -16,7 +16,7 @@ nextest_profile = $(if $(filter true,$(CI)),ci,default)
 export PATH := $(TOOLS)/bin:$(PATH)
 export TOOLS
 
-.PHONY: help run migrate test lint format licences contract contract-stripe bench bench-edge bench-ledger bench-payments bench-orders bench-stored bench-catalog bench-login relevance waf fuzz clean-data nextest cargo-fuzz
+.PHONY: help run migrate test lint format licences contract contract-stripe cluster bench bench-edge bench-ledger bench-payments bench-orders bench-cluster bench-stored bench-catalog bench-login relevance waf fuzz clean-data nextest cargo-fuzz
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -81,6 +81,10 @@ bench-orders: ## Measure checkouts with their quote: many products, one for all,
 bench-stored: ## Measure a checkout beside the orders of before (BENCH_ARGS="--stored 10000,1000000")
 	cargo build --release --locked --package stoa --package load
 	"$(built)/load" stored --stoa "$(built)/stoa" $(BENCH_ARGS)
+
+bench-cluster: ## Measure what an order costs with one, two and three nodes (BENCH_ARGS="--redis redis://...")
+	cargo build --release --locked --package stoa --package load
+	scripts/with-postgres --durable "$(built)/load" cluster --stoa "$(built)/stoa" $(BENCH_ARGS)
 
 bench-catalog: ## Measure what a catalogue costs as it grows (CATALOG=products.jsonl)
 	cargo build --release --locked --package stoa --package load

@@ -9,6 +9,7 @@ mod web;
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use analytics::Analytics;
@@ -20,7 +21,7 @@ use fraud::Fraud;
 use inventory::Inventory;
 use kernel::Clock;
 use kernel::id::EventId;
-use kernel::ports::Logistics;
+use kernel::ports::{Logistics, Mailer};
 use ledger::Ledger;
 use messages::Messages;
 use notary::Notary;
@@ -29,6 +30,7 @@ use payment::{Payments, Sandbox};
 use platform::bus::Bus;
 use platform::module::Schema;
 use platform::personal::People;
+use platform::redis::Redis;
 use platform::sql::{Db, Error, Postgres, Result, Sqlite};
 use platform::tasks::Tasks;
 use privacy::Privacy;
@@ -98,13 +100,20 @@ pub struct Shop {
     pub notary: Notary,
     /// Where cards are kept, in a process that has this role.
     pub vault: Option<Vault>,
+    /// What nodes share beside the databases.
+    redis: Option<Redis>,
+    /// Who this process is among the nodes.
+    node: String,
     databases: Arc<Vec<Db>>,
     clock: Clock,
+    /// Whether it was asked to stop.
+    leaving: Arc<AtomicBool>,
 }
 
 /// Opens the database of one schema, without touching what is in it.
 pub async fn open_database(settings: &Settings, schema: &Schema, clock: &Clock) -> Result<Db> {
-    let Database { engine, url, schema_prefix, connections, readers, .. } = &settings.database;
+    let Database { engine, url, schema_prefix, role_prefix, connections, readers, .. } =
+        &settings.database;
     match engine {
         EngineName::Sqlite => {
             let file = settings.server.data_dir.join(format!("{}.db", schema.module));
@@ -113,7 +122,9 @@ pub async fn open_database(settings: &Settings, schema: &Schema, clock: &Clock) 
         }
         EngineName::Postgres => {
             let schema_name = format!("{schema_prefix}{}", schema.module);
-            let at = Postgres { url: url.clone(), schema: schema_name, connections: *connections };
+            let role = (!role_prefix.is_empty()).then(|| format!("{role_prefix}{}", schema.module));
+            let (url, connections) = (url.clone(), *connections);
+            let at = Postgres { url, schema: schema_name, role, connections };
             Db::postgres(schema.module, &at, clock.clone()).await
         }
     }
@@ -162,6 +173,7 @@ impl Shop {
 
     async fn put_together(settings: Settings, serving: bool) -> std::result::Result<Self, Failure> {
         let (settings, clock, tasks) = (Arc::new(settings), Clock::system(), Tasks::default());
+        let redis = if serving { Redis::open(&settings.redis)? } else { None };
         let databases = open_databases(&settings, &clock).await?;
         let [auth, catalog, inventory, order, payment, sandbox, analytics, rest @ ..] =
             every(&databases)?;
@@ -173,7 +185,7 @@ impl Shop {
         let accounts =
             Accounts::open(auth, settings.auth.clone(), &settings.keys_folder(), mailer.clone())
                 .await?;
-        let catalog = stocked(catalog, &settings, serving).await?;
+        let catalog = stocked(catalog, &settings, serving, redis.as_ref()).await?;
         let inventory = Inventory::new(inventory, settings.inventory.clone());
         let sandbox = Sandbox::new(sandbox, &settings.payment.sandbox)?;
         let sandbox = Arc::new(sandbox.settling(sandbox_terms(settings.ledger)));
@@ -207,14 +219,7 @@ impl Shop {
         let analytics = Analytics::new(analytics);
         let ledger = Ledger::new(ledger, settings.ledger)
             .asking(Arc::new(payments.clone()), settings.settlements);
-        let ports = messages::Ports {
-            mailer,
-            orders: Arc::new(orders.clone()),
-            people: Arc::new(accounts.clone()),
-            vault: Arc::new(accounts.clone()),
-        };
-        let site = &settings.auth.site_url;
-        let messages = Messages::open(messages, &settings.messages, site, ports)?;
+        let messages = telling(messages, &settings, mailer, (&orders, &accounts))?;
         let ports = notary::Ports {
             modules: databases.clone(),
             vault: Arc::new(accounts.clone()),
@@ -258,9 +263,22 @@ impl Shop {
             ledger,
             notary,
             vault,
+            redis,
+            node,
             databases,
             clock,
+            leaving: Arc::default(),
         })
+    }
+
+    /// Says that this process is about to stop: whoever asks whether it is ready is told no.
+    pub fn leave(&self) {
+        self.leaving.store(true, Ordering::SeqCst);
+    }
+
+    /// Whether it is about to stop.
+    pub fn is_leaving(&self) -> bool {
+        self.leaving.load(Ordering::SeqCst)
     }
 
     /// The databases, in the order of [`SCHEMAS`].
@@ -304,6 +322,7 @@ async fn stocked(
     db: Db,
     settings: &Settings,
     serving: bool,
+    redis: Option<&Redis>,
 ) -> std::result::Result<Catalog, Failure> {
     let catalog = if serving {
         let index = settings.server.data_dir.join("search");
@@ -311,7 +330,27 @@ async fn stocked(
     } else {
         Catalog::new(db, settings.catalog.clone())
     };
-    Ok(catalog.with_files(settings.shared_folder()))
+    let catalog = catalog.with_files(settings.shared_folder());
+    Ok(match redis.filter(|_| settings.redis.pages) {
+        Some(redis) => catalog.sharing_pages(redis.clone()),
+        None => catalog,
+    })
+}
+
+/// What customers and their systems are told.
+fn telling(
+    db: Db,
+    settings: &Settings,
+    mailer: Arc<dyn Mailer>,
+    (orders, accounts): (&Orders, &Accounts),
+) -> std::result::Result<Messages, Failure> {
+    let ports = messages::Ports {
+        mailer,
+        orders: Arc::new(orders.clone()),
+        people: Arc::new(accounts.clone()),
+        vault: Arc::new(accounts.clone()),
+    };
+    Ok(Messages::open(db, &settings.messages, &settings.auth.site_url, ports)?)
 }
 
 /// The log that nobody changes unnoticed.

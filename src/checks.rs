@@ -24,7 +24,8 @@ pub enum CheckError {
 
 /// Refuses what makes no sense. Modules check their own settings when they are opened.
 pub fn check(settings: &Settings) -> Result<(), CheckError> {
-    let Settings { server, edge, database, bus, saga, credit, fraud, notary, vault, .. } = settings;
+    let Settings { server, edge, database, redis, bus, saga, credit, fraud, notary, vault, .. } =
+        settings;
     let tls = &server.tls;
     let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
     let numbers = [
@@ -37,6 +38,9 @@ pub fn check(settings: &Settings) -> Result<(), CheckError> {
         ("server.tls.handshake_timeout_ms", tls.handshake_timeout_ms),
         ("database.connections", database.connections.into()),
         ("database.readers", database.readers.into()),
+        ("redis.budget_ms", redis.budget_ms),
+        ("redis.failures_max", redis.failures_max.into()),
+        ("redis.pause_ms", redis.pause_ms),
         ("bus.poll_ms", bus.poll_ms),
         ("bus.effects_at_once", count(bus.effects_at_once)),
         ("bus.batch", u64::try_from(bus.batch).unwrap_or_default()),

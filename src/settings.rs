@@ -24,6 +24,8 @@ pub struct Settings {
     pub edge: Edge,
     /// Where data is kept.
     pub database: Database,
+    /// What nodes share beside it.
+    pub redis: platform::redis::Settings,
     /// The relay of events.
     pub bus: Bus,
     /// The coordinator of sagas.
@@ -88,7 +90,9 @@ pub struct Server {
     pub disconnect_timeout_ms: u64,
     /// `web` serves requests, `worker` relays events and recovers sagas, `vault` keeps cards.
     pub roles: Vec<Role>,
-    /// How many seconds requests and sagas have to end after a stop was asked for.
+    /// How long requests are still taken after a stop was asked for, in milliseconds, while `/health/ready` says no.
+    pub leave_wait_ms: u64,
+    /// How many seconds requests and sagas have to end after that.
     pub stop_wait_s: u64,
     /// Whether this shop may be attacked by `stoa torture`: nothing in it is worth keeping.
     pub test_shop: bool,
@@ -118,6 +122,8 @@ pub struct Database {
     pub url: String,
     /// For `postgres`: what the schema of each module is called, before the module's name.
     pub schema_prefix: String,
+    /// For `postgres`: what the role of each module is called, before the module's name; empty is one role for all.
+    pub role_prefix: String,
     /// For `postgres`: connections of each module.
     pub connections: u32,
     /// For `postgres`: the folder of `pg_dump` and `pg_restore`; empty to look for them on the path.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use platform::saga::Policy;
-use platform::sql::Result;
+use platform::sql::{Db, Result};
 
 use super::{Shop, has_carrier};
 use crate::settings::{Role, Settings};
@@ -23,6 +23,8 @@ impl Shop {
             return Ok(());
         }
         self.inventory.prepare().await?;
+        self.bus.follow(&self.tasks).await?;
+        self.hint();
         self.catalog.start(&self.tasks);
         self.orders.watch(&self.tasks);
         if self.settings.has(Role::Worker) {
@@ -54,6 +56,18 @@ impl Shop {
             }
         }
         Ok(())
+    }
+
+    /// Lets nodes tell each other of commits. Where events are delivered, all that others need at once is what was changed
+    /// in the catalogue and who logged out; a node that delivers none tells of everything.
+    fn hint(&self) {
+        let Some(redis) = &self.redis else { return };
+        let is_told = |db: &&Db| {
+            let needed = [auth::SCHEMA.module, catalog::SCHEMA.module];
+            !self.settings.has(Role::Worker) || needed.contains(&db.module())
+        };
+        let told: Vec<Db> = self.databases.iter().filter(is_told).cloned().collect();
+        redis.start(&self.tasks, &self.node, &told, self.databases.to_vec());
     }
 
     /// Ends background work and closes the databases.

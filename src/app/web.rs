@@ -25,7 +25,12 @@ impl Shop {
         edge: &Edge,
         shedding: Arc<Shedding>,
     ) -> std::result::Result<Gate, GateError> {
-        Gate::new(Arc::new(self.accounts.clone()), self.clock.clone(), shedding, edge)
+        let gate = Gate::new(Arc::new(self.accounts.clone()), self.clock.clone(), shedding, edge)?;
+        let redis = self.redis.as_ref().filter(|_| self.settings.redis.throttle);
+        Ok(match redis {
+            Some(redis) => gate.counting_with(redis.clone()),
+            None => gate,
+        })
     }
 
     /// Registers what this process answers, by its roles.

@@ -8,6 +8,7 @@ mod doctor;
 mod events;
 mod export;
 mod fraud;
+mod grants;
 mod import;
 mod keys;
 mod ledger;
@@ -95,6 +96,12 @@ enum Command {
     Restore(restore::Restore),
     /// Look at the settings, the folders and the database that a shop is to run with: exits 1 when it would break a promise
     Doctor,
+    /// Print the SQL that gives each module a role of its own with rights on its own schema alone (database.role_prefix)
+    Grants {
+        /// Who the shop logs in as
+        #[arg(long)]
+        login: String,
+    },
     /// Attack a running test shop, then prove its books: exits 1 when a promise was broken
     Torture(torture::Torture),
     /// Rebuild a projection from the first event, or the search index: `search`
@@ -190,6 +197,7 @@ fn start(line: CommandLine) -> Result<ExitCode, Failure> {
             Command::Backup { to } => backup::backup(&settings, &to).await,
             Command::Restore(what) => restore::restore(&settings, what).await,
             Command::Doctor => doctor::doctor(&settings).await,
+            Command::Grants { login } => grants::grants(&settings, &login),
             Command::Torture(torture) => torture::torture(settings, torture).await,
             Command::Replay { name } => replay::replay(settings, name).await,
             Command::Events(events) => events::events(settings, events).await,

@@ -63,6 +63,8 @@ pub(super) async fn serve(
     addresses.extend(ops_at.iter().map(|at| format!("ops http://{at}")));
     say(ready(&shop, &addresses, began.elapsed()).await?);
     stop_asked().await?;
+    shop.leave();
+    leave_wait(&shop).await;
     tracing::info!("stopping: no new requests; what runs is finished");
     shop.orders.end_streams();
     if let Some(web) = web {
@@ -71,6 +73,15 @@ pub(super) async fn serve(
     shop.stop().await;
     ops_handle.stop(false).await;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Answers for a while yet, until whoever spreads requests over nodes has noticed that this one is not ready any more.
+async fn leave_wait(shop: &Shop) {
+    let wait = Duration::from_millis(shop.settings.server.leave_wait_ms);
+    if !wait.is_zero() {
+        tracing::info!(?wait, "stopping: not ready any more");
+        tokio::time::sleep(wait).await;
+    }
 }
 
 /// Waits a little for the search index of a new node; a large one is built beside live traffic.

@@ -60,6 +60,7 @@ async fn postgres(settings: &Settings) -> Result<Vec<Finding>> {
     let at = Postgres {
         url: settings.database.url.clone(),
         schema: "public".to_owned(),
+        role: None,
         connections: 1,
     };
     let db = Db::postgres("doctor", &at, Clock::system()).await?;

@@ -4,6 +4,7 @@
 mod database;
 mod place;
 mod policy;
+mod redis;
 
 use crate::settings::Settings;
 
@@ -52,5 +53,6 @@ pub async fn examine(settings: &Settings) -> Vec<Finding> {
     let mut findings = policy::examine(settings);
     findings.extend(place::examine(settings));
     findings.extend(database::examine(settings).await);
+    findings.extend(redis::examine(&settings.redis).await);
     findings
 }

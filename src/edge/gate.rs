@@ -22,7 +22,9 @@ use platform::http::{
     BodyGuard, BodyMax, ClientAddress, Failure, PUBLIC, TrustedOrigin, demand,
     demand_second_factor, demand_step_up, identify,
 };
+use platform::redis::Redis;
 use platform::{fault, trace};
+use uuid::Uuid;
 
 use super::Edge;
 use super::client::Proxies;
@@ -63,6 +65,8 @@ pub struct Gate {
     /// None where something else limits how often clients come.
     throttle: Option<Throttle>,
     key_rates: KeyRates,
+    /// Where limits count over all nodes, if they do.
+    shared: Option<Redis>,
     guard: Arc<Guard>,
     cors: Cors,
     proxies: Proxies,
@@ -86,12 +90,19 @@ impl Gate {
             staff_second_factor: settings.staff_second_factor,
             throttle: settings.throttle.then(|| Throttle::new(table.routes())),
             key_rates: KeyRates::default(),
+            shared: None,
             cors: Cors::new(&settings.cors)?,
             guard: Arc::new(Guard::new(settings.firewall.clone())?),
             table,
             proxies,
             shedding,
         })
+    }
+
+    /// The same, with limits that count over all nodes for as long as Redis answers.
+    #[must_use]
+    pub fn counting_with(self, redis: Redis) -> Self {
+        Self { shared: Some(redis), ..self }
     }
 
     /// What looks into the bodies that handlers read.
@@ -118,16 +129,17 @@ impl Gate {
         self.shedding.place(essential).ok_or_else(overloaded)
     }
 
-    fn limit(&self, route: usize, client: IpAddr) -> Option<Told> {
-        self.throttle.as_ref()?.count(route, client)
+    async fn limit(&self, route: usize, client: IpAddr) -> Option<Told> {
+        let throttle = self.throttle.as_ref()?;
+        let told = throttle.count(route, client)?;
+        Some(told.over_all_nodes(self.shared.as_ref(), || throttle.name(route, client)).await)
     }
 
     /// What a caller is told who is a key with a rate of its own.
-    fn limit_of_key(&self, request: &ServiceRequest) -> Option<Told> {
-        let extensions = request.extensions();
-        let caller = extensions.get::<Principal>()?;
-        let Proof::Key { rate_per_s: Some(rate), .. } = caller.proof else { return None };
-        Some(self.key_rates.count(caller.id.uuid(), NonZeroU32::new(rate)?))
+    async fn limit_of_key(&self, request: &ServiceRequest) -> Option<Told> {
+        let (key, rate) = key_with_rate(request)?;
+        let told = self.key_rates.count(key, rate);
+        Some(told.over_all_nodes(self.shared.as_ref(), || format!("rate:key:{key}")).await)
     }
 
     /// Whether somebody may come in on a route.
@@ -167,6 +179,14 @@ impl Gate {
         }
         if route.step_up { demand_step_up(caller, self.clock.now()) } else { Ok(()) }
     }
+}
+
+/// The key that a caller is, and how often it may come.
+fn key_with_rate(request: &ServiceRequest) -> Option<(Uuid, NonZeroU32)> {
+    let extensions = request.extensions();
+    let caller = extensions.get::<Principal>()?;
+    let Proof::Key { rate_per_s: Some(rate), .. } = caller.proof else { return None };
+    Some((caller.id.uuid(), NonZeroU32::new(rate)?))
 }
 
 /// Lets a request through.
@@ -237,7 +257,10 @@ async fn pass(
     let peer = request.peer_addr().map_or(Ipv4Addr::UNSPECIFIED.into(), |peer| peer.ip());
     let client = gate.proxies.client(peer, request.headers());
     request.extensions_mut().insert(ClientAddress(client));
-    let mut told = found.and_then(|(number, _)| gate.limit(number, client));
+    let mut told = match found {
+        Some((number, _)) => gate.limit(number, client).await,
+        None => None,
+    };
     let checked = match told {
         Some(Told { wait: Some(_), .. }) => Err(too_often()),
         _ => check_host(request.head())
@@ -260,7 +283,7 @@ async fn pass(
     };
     // A key that has a rate of its own is told of that.
     if admitted.is_ok()
-        && let Some(of_key) = gate.limit_of_key(&request)
+        && let Some(of_key) = gate.limit_of_key(&request).await
     {
         told = Some(of_key);
         admitted = if of_key.wait.is_some() { Err(too_often()) } else { Ok(()) };

@@ -49,7 +49,7 @@ async fn ready(shop: Data<Shop>) -> HttpResponse {
         let searches = shop.catalog.can_search();
         dependencies.push(Dependency { name: "search index".to_owned(), ready: searches });
     }
-    let stopping = shop.tasks.is_stopped();
+    let stopping = shop.is_leaving();
     dependencies.push(Dependency { name: "not stopping".to_owned(), ready: !stopping });
     if dependencies.iter().all(|dependency| dependency.ready) {
         HttpResponse::Ok().json(dependencies)

@@ -14,6 +14,7 @@ use governor::clock::{Clock, DefaultClock};
 use governor::middleware::StateInformationMiddleware;
 use governor::state::keyed::DashMapStateStore;
 use governor::{Quota, RateLimiter};
+use platform::redis::{Rate, Redis};
 use uuid::Uuid;
 
 use super::route::Route;
@@ -56,18 +57,28 @@ impl<K: Hash + Eq + Clone> Limit<K> {
 pub struct Throttle {
     /// By the number of the route.
     limits: Vec<Option<Limit<u64>>>,
+    /// What the routes are called where nodes count together.
+    names: Vec<String>,
 }
 
 impl Throttle {
     /// The limits of these routes, each at its number.
     pub fn new(routes: &[Route]) -> Self {
         let limit = |route: &Route| Some(Limit::new("route", NonZeroU32::new(route.per_second?)?));
-        Self { limits: routes.iter().map(limit).collect() }
+        let name = |route: &Route| format!("rate:{}{}", route.methods.join(","), route.prefix);
+        let (limits, names) = routes.iter().map(|route| (limit(route), name(route))).unzip();
+        Self { limits, names }
     }
 
     /// Counts a request; nothing is told on a route without a limit.
     pub fn count(&self, route: usize, client: IpAddr) -> Option<Told> {
         Some(self.limits.get(route)?.as_ref()?.count(&key(client)))
+    }
+
+    /// What a client on a route is called where nodes count together.
+    pub fn name(&self, route: usize, client: IpAddr) -> String {
+        let route = self.names.get(route).map_or("", String::as_str);
+        format!("{route}:{:x}", key(client))
     }
 
     /// Forgets who has not come for a while.
@@ -120,6 +131,18 @@ pub struct Told {
 }
 
 impl Told {
+    /// What all nodes together say of whoever this one admits. While Redis does not answer each node has the whole limit.
+    pub async fn over_all_nodes(self, redis: Option<&Redis>, who: impl FnOnce() -> String) -> Self {
+        let (Some(redis), None, Some(quota)) = (redis, self.wait, NonZeroU32::new(self.quota))
+        else {
+            return self;
+        };
+        match redis.count(&who(), quota).await {
+            Some(Rate { remaining, wait }) => Self { remaining, wait, ..self },
+            None => self,
+        }
+    }
+
     /// Tells a client by the headers of draft-ietf-httpapi-ratelimit-headers-10, and by Retry-After
     /// (RFC 9110, section 10.2.3).
     pub fn tell(self, headers: &mut HeaderMap) {

@@ -23,6 +23,10 @@ pub enum Break {
     Silence,
     /// The database's disk is full.
     FullDisk,
+    /// Redis is killed, and comes back with nothing in it.
+    RedisGone,
+    /// Redis does not answer.
+    RedisSilent,
 }
 
 /// Half of a slow round trip.
@@ -30,8 +34,11 @@ const LATE: Duration = Duration::from_millis(100);
 /// Long enough for a node to be taken for dead by the others.
 const LONG: Duration = Duration::from_millis(3 * LEASE_MS as u64);
 
+/// How many orders are confirmed while Redis is not there.
+const ORDERS_WITHOUT: usize = 20;
+
 impl Break {
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::Kill,
         Self::KillAll,
         Self::Freeze,
@@ -40,6 +47,8 @@ impl Break {
         Self::Slow,
         Self::Silence,
         Self::FullDisk,
+        Self::RedisGone,
+        Self::RedisSilent,
     ];
 
     pub async fn happens(self, house: &mut House) {
@@ -60,6 +69,16 @@ impl Break {
                 // Which no database is asked for.
                 house.shows_a_page().await;
                 wire(house, State::Silent).await;
+            }
+            Self::RedisGone => {
+                house.redis.kill();
+                house.square.sells(ORDERS_WITHOUT).await;
+                house.redis.come_back();
+            }
+            Self::RedisSilent => {
+                house.redis.signal("STOP");
+                house.square.sells(ORDERS_WITHOUT).await;
+                house.redis.signal("CONT");
             }
             Self::FullDisk => {
                 house.server.fill();

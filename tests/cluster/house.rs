@@ -1,7 +1,9 @@
-//! Three nodes, their database and the wire between them.
+//! Three nodes, their database, the wire between them, and their Redis.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering::SeqCst;
+
+use platform::testing::RedisServer;
 
 use crate::breaks::Break;
 use crate::crowd::{Bought, Crowd, Square};
@@ -24,6 +26,7 @@ pub struct House {
     pub nodes: Vec<Shop>,
     pub wire: Wire,
     pub server: Server,
+    pub redis: RedisServer,
     pub square: Arc<Square>,
     products: Vec<String>,
     bought: Vec<Bought>,
@@ -33,6 +36,7 @@ impl House {
     /// A house whose nodes serve; None where it cannot be made.
     pub async fn open() -> Option<Self> {
         let server = Server::start()?;
+        let redis = RedisServer::start()?;
         let wire = Wire::to(server.socket()).await;
         let url = format!("postgres://shop@{}/postgres", wire.address);
         let products = [
@@ -44,6 +48,7 @@ impl House {
         for name in ["SAGA__LEASE_MS", "BUS__LEASE_MS", "NOTARY__LEASE_MS"] {
             first.set(&format!("STOA__{name}"), &LEASE_MS.to_string());
         }
+        first.set("STOA__REDIS__URL", &redis.url());
         let mut nodes: Vec<Shop> = (1..NODES).map(|_| first.node()).collect();
         nodes.insert(0, first);
         for node in &mut nodes {
@@ -53,7 +58,7 @@ impl House {
         let (lamp, rare) = (id_of(&anyone, "LAMP-1").await, id_of(&anyone, "RARE-1").await);
         let products = vec![lamp.clone(), lamp, rare];
         let square = Arc::new(Square::default());
-        let mut house = Self { nodes, wire, server, square, products, bought: Vec::new() };
+        let mut house = Self { nodes, wire, server, redis, square, products, bought: Vec::new() };
         house.are_found();
         Some(house)
     }

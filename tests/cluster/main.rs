@@ -37,6 +37,7 @@ survives! {
     a_database_that_is_killed: [Break::Database],
     a_wire_that_is_cut_slow_or_silent: [Break::Cut, Break::Slow, Break::Silence],
     a_database_whose_disk_is_full: [Break::FullDisk],
+    a_redis_that_is_gone_or_silent: [Break::RedisGone, Break::RedisSilent],
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -194,6 +194,12 @@ impl Shop {
         self.variables.push((name.to_owned(), value.to_owned()));
     }
 
+    /// A setting of every process, if it has one of its own.
+    pub fn setting(&self, name: &str) -> Option<String> {
+        let set = self.variables.iter().find(|(known, _)| known == name);
+        set.map(|(_, value)| value.clone())
+    }
+
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(STOA);
         command.args(arguments).envs(self.variables.iter().cloned());
@@ -214,18 +220,16 @@ impl Shop {
 
     /// The database of a module, beside a server that may be running.
     pub async fn database(&self, module: &'static str) -> Db {
-        let variable = |name: &str| {
-            self.variables.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone())
-        };
         let clock = kernel::Clock::system();
-        let opened = match variable("STOA__DATABASE__URL") {
+        let opened = match self.setting("STOA__DATABASE__URL") {
             None => {
                 let file = self.folder.join(format!("{module}.db"));
                 Db::sqlite(module, &Sqlite { file, readers: 1 }, clock).await
             }
             Some(url) => {
                 let schema = format!("{SCHEMA_PREFIX}{module}");
-                Db::postgres(module, &Postgres { url, schema, connections: 1 }, clock).await
+                Db::postgres(module, &Postgres { url, schema, role: None, connections: 1 }, clock)
+                    .await
             }
         };
         opened.unwrap()

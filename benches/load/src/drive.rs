@@ -74,9 +74,14 @@ pub struct Ready(Vec<(Client, Step)>);
 impl Ready {
     /// That many clients for one scenario, each of which has tried it [`WARM_UP`] times.
     pub async fn warm(address: SocketAddr, scenario: &Scenario, clients: usize) -> Self {
+        Self::warm_at(&[address], scenario, clients).await
+    }
+
+    /// The same, spread over several addresses.
+    pub async fn warm_at(addresses: &[SocketAddr], scenario: &Scenario, clients: usize) -> Self {
         let mut ready = Vec::new();
-        for number in 0..clients {
-            let mut client = Client::behind_proxy(address, number);
+        for (number, address) in (0..clients).zip(addresses.iter().cycle()) {
+            let mut client = Client::behind_proxy(*address, number);
             let mut step = scenario.step(number);
             step.prepare(&mut client);
             for turn in 0..WARM_UP {

@@ -1,4 +1,4 @@
-//! The load harness behind `make bench`, `bench-catalog`, `bench-login`, `bench-edge` and `bench-orders`:
+//! The load harness behind `make bench`, `bench-catalog`, `bench-login`, `bench-edge`, `bench-orders` and `bench-cluster`:
 //! starts the shop with a new data folder, drives it with clients in a closed or an open loop, and compares it with a bare
 //! handler on the same machine in the same run.
 //!
@@ -6,6 +6,7 @@
 
 mod bare;
 mod client;
+mod cluster;
 mod drive;
 mod edge;
 mod error;
@@ -87,6 +88,17 @@ enum What {
         #[arg(long, value_delimiter = ',', default_values_t = [10_000, 1_000_000])]
         stored: Vec<i64>,
     },
+    /// What an order costs with one, two and three nodes over one PostgreSQL.
+    Cluster {
+        #[command(flatten)]
+        run: Run,
+        /// The PostgreSQL server, which counts statements (`pg_stat_statements`).
+        #[arg(long, env = "STOA_TEST_POSTGRES")]
+        postgres: String,
+        /// A Redis server that the nodes share, if they do.
+        #[arg(long)]
+        redis: Option<String>,
+    },
     /// Serves the bodies of a file: how the harness starts the bare handler beside itself.
     #[command(hide = true)]
     Bare { address: SocketAddr, bodies: PathBuf },
@@ -145,6 +157,10 @@ fn main() -> ExitCode {
             }),
         What::Stored { run, stored } => {
             on_runtime(stored::measure(&run, &stored)).map(|growth| println!("{growth}"))
+        }
+        What::Cluster { run, postgres, redis } => {
+            on_runtime(cluster::measure(&run, &postgres, redis.as_deref()))
+                .map(|costs| println!("{costs}"))
         }
         What::Catalog { run, products } => {
             on_runtime(growth::measure(&run, &products)).map(|report| println!("{report}"))

@@ -56,7 +56,7 @@ impl fmt::Display for Costs {
 }
 
 /// A line of the catalogue.
-fn product(sku: &str, stock: u32) -> String {
+pub fn product(sku: &str, stock: u32) -> String {
     json!({
         "sku": sku, "name": format!("Product {sku}"), "description": "To be sold.",
         "price": "20.00", "currency": "EUR", "categories": ["Load"], "attributes": {},

@@ -162,6 +162,23 @@ pub fn own_usage() -> Result<Usage> {
     usage_of("self")
 }
 
+/// What all processes of a program have used so far, as far as they run.
+pub fn usage_of_all(program: &str) -> Result<Usage> {
+    let mut all = Usage { cpu_seconds: 0.0, resident_bytes: 0 };
+    for entry in fs::read_dir("/proc")? {
+        let process = entry?.file_name().to_string_lossy().into_owned();
+        let name = fs::read_to_string(format!("/proc/{process}/comm")).unwrap_or_default();
+        // One may end meanwhile.
+        if name.trim() == program
+            && let Ok(Usage { cpu_seconds, resident_bytes }) = usage_of(&process)
+        {
+            all.cpu_seconds += cpu_seconds;
+            all.resident_bytes += resident_bytes;
+        }
+    }
+    Ok(all)
+}
+
 fn usage_of(process: &str) -> Result<Usage> {
     let stat = fs::read_to_string(format!("/proc/{process}/stat"))?;
     let status = fs::read_to_string(format!("/proc/{process}/status"))?;

@@ -184,7 +184,8 @@ impl Accounts {
     /// Starts looking up the logouts of other nodes and deleting what has expired.
     pub fn start(&self, tasks: &Tasks) {
         let accounts = self.clone();
-        tasks.every("auth.revocations", self.settings().revocation_poll(), None, move || {
+        let (poll, wake) = (self.settings().revocation_poll(), self.db().woken());
+        tasks.every("auth.revocations", poll, Some(wake), move || {
             let accounts = accounts.clone();
             async move { accounts.poll_revocations().await.map(|()| false) }
         });

@@ -15,6 +15,7 @@ mod pages;
 mod react;
 mod search;
 mod settings;
+mod shared;
 mod store;
 mod tasks;
 mod usecase;
@@ -30,6 +31,7 @@ use platform::audit::{self, Actor, Entry, Place, Recorded};
 use platform::bus::Subscription;
 use platform::module::Schema;
 use platform::outbox;
+use platform::redis::Redis;
 use platform::sql::{self, Db};
 use platform::verify::Check;
 use uuid::Uuid;
@@ -59,6 +61,7 @@ use import::ImportFolder;
 use media::Media;
 use pages::Pages;
 use search::SearchIndex;
+use shared::Shared;
 use usecase::searches::Searches;
 
 platform::migrations! {
@@ -155,6 +158,13 @@ impl Catalog {
     pub fn with_files(mut self, data_folder: &Path) -> Self {
         self.media = Some(Media::new(data_folder.join("media")));
         self.imports = Some(ImportFolder::new(data_folder.join("imports")));
+        self
+    }
+
+    /// The same catalogue with pages of products that nodes share. To be said before anything is subscribed or answered.
+    #[must_use]
+    pub fn sharing_pages(mut self, redis: Redis) -> Self {
+        self.pages = self.pages.sharing(Shared::new(redis, self.db.clock().clone()));
         self
     }
 

@@ -21,6 +21,7 @@ use serde::Serialize;
 use tokio::sync::watch;
 use uuid::Uuid;
 
+use crate::shared::{Heard, ProductPage, Shared};
 use crate::store::searching;
 
 /// How long a product's page is good if nothing of it changes.
@@ -73,6 +74,11 @@ impl Weigh for ListPage {
     }
 }
 
+fn loaded(page: ProductPage) -> Loaded<CachedBody> {
+    let tags = page.made_of.iter().map(Tag::of).collect();
+    Loaded { value: CachedBody::new(page.json), tags, ttl: page.ttl }
+}
+
 /// The pages of this node. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Pages {
@@ -84,6 +90,8 @@ pub(crate) struct Pages {
     edition: Arc<AtomicI64>,
     /// The day that the pages are of.
     day: Arc<Mutex<Option<NaiveDate>>>,
+    /// The pages of products that nodes share, if they do.
+    shared: Option<Arc<Shared>>,
 }
 
 impl Pages {
@@ -94,7 +102,13 @@ impl Pages {
             followed: watch::Sender::new(None),
             edition: Arc::default(),
             day: Arc::default(),
+            shared: None,
         }
+    }
+
+    /// The same, with pages that other nodes made.
+    pub(crate) fn sharing(self, shared: Shared) -> Self {
+        Self { shared: Some(Arc::new(shared)), ..self }
     }
 
     /// The page of a product.
@@ -104,12 +118,29 @@ impl Pages {
         load: impl Fn() -> F,
     ) -> Result<Arc<CachedBody>, Failure>
     where
-        F: Future<Output = Result<Loaded<CachedBody>, Failure>>,
+        F: Future<Output = Result<ProductPage, Failure>>,
     {
         if !self.follows() {
-            return Ok(Arc::new(load().await?.value));
+            return Ok(Arc::new(CachedBody::new(load().await?.json)));
         }
-        self.products.get(key, load).await
+        self.products.get(key, async || self.shared_or(key, &load).await.map(loaded)).await
+    }
+
+    /// The page that another node made, or else one that is made for all.
+    async fn shared_or<F>(&self, key: &str, load: &impl Fn() -> F) -> Result<ProductPage, Failure>
+    where
+        F: Future<Output = Result<ProductPage, Failure>>,
+    {
+        let Some(shared) = &self.shared else { return load().await };
+        if let Some(page) = shared.get(key).await {
+            return Ok(page);
+        }
+        let at = shared.at();
+        let page = load().await?;
+        if let Some(at) = at {
+            shared.put(key, at, &page).await;
+        }
+        Ok(page)
     }
 
     /// A list, or suggestions. Its key holds the edition it was made of, so that no list outlives a change.
@@ -137,14 +168,32 @@ impl Pages {
         self.edition.load(Ordering::SeqCst)
     }
 
-    /// The stock of a product changed, and that is committed.
-    pub(crate) fn stock_changed(&self, product: ProductId) {
-        self.products.invalidate(Tag::of(&product.uuid()));
+    /// The stock of these products changed, and all that is committed which was told of stock until there.
+    pub(crate) fn stock_changed(&self, at: i64, products: &[ProductId]) {
+        for product in products.iter().map(|product| product.uuid()) {
+            self.heard_of_stock(|heard| heard.changed(product, at));
+            self.products.invalidate(Tag::of(&product));
+        }
+        self.heard_of_stock(|heard| heard.reached(at));
     }
 
     /// The stock of many products changed, and that is committed.
-    pub(crate) fn all_stock_changed(&self) {
+    pub(crate) fn all_stock_changed(&self, at: i64) {
+        self.heard_of_stock(|heard| heard.all_changed(at));
         self.products.invalidate_all();
+    }
+
+    // Shared pages are known to be outdated before this node's own are: what is taken from there meanwhile goes too.
+    fn heard_of_stock(&self, what: impl FnOnce(&Heard)) {
+        if let Some(shared) = &self.shared {
+            what(&shared.stock);
+        }
+    }
+
+    fn heard_of_products(&self, what: impl FnOnce(&Heard)) {
+        if let Some(shared) = &self.shared {
+            what(&shared.products);
+        }
     }
 
     /// Waits until the events are followed as far as a position, but not for long.
@@ -163,7 +212,9 @@ impl Pages {
         self.flush_at_midnight(db.clock().now().date_naive());
         outbox::sequence(db).await?;
         let Some(position) = *self.followed.borrow() else {
-            self.followed.send_replace(Some(outbox::last(db).await?));
+            let last = outbox::last(db).await?;
+            self.heard_of_products(|heard| heard.reached(last));
+            self.followed.send_replace(Some(last));
             return Ok(true);
         };
         let events = outbox::read_after(db, position, EVENTS_MAX).await?;
@@ -179,15 +230,18 @@ impl Pages {
         if changes.all(|event| is_of_product(&event.envelope.kind)) {
             let parents = searching::found_as(db, products.iter().copied()).await?;
             for id in products.iter().chain(&parents) {
+                self.heard_of_products(|heard| heard.changed(*id, last.pos));
                 self.products.invalidate(Tag::of(id));
             }
         } else {
             // What a category or an attribute is called stands on many pages.
+            self.heard_of_products(|heard| heard.all_changed(last.pos));
             self.products.invalidate_all();
         }
         if let Some(edition) = edition {
             self.edition.store(edition, Ordering::SeqCst);
         }
+        self.heard_of_products(|heard| heard.reached(last.pos));
         self.followed.send_replace(Some(last.pos));
         Ok(i64::try_from(events.len()) == Ok(EVENTS_MAX))
     }

@@ -142,7 +142,7 @@ impl Reaction for Tell {
         Ok(message::insert(tx, event, about, event.time, &calls).await?)
     }
 
-    fn committed(&self, _: &[&Envelope]) {
+    fn committed(&self, _: i64, _: &[&Envelope]) {
         self.wake.send_modify(|times| *times += 1);
     }
 

@@ -19,6 +19,7 @@ pub mod people;
 pub mod personal;
 pub mod queue;
 pub mod random;
+pub mod redis;
 pub mod saga;
 pub mod seal;
 pub mod sql;

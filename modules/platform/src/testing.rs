@@ -3,6 +3,7 @@
 mod attack;
 mod copies;
 mod person_keys;
+mod redis;
 
 use std::sync::Arc;
 
@@ -18,6 +19,7 @@ use crate::sql::{Db, Engine, Postgres, Sqlite};
 pub use attack::attack;
 pub use copies::{copy, drop_copy};
 pub use person_keys::TestKeys;
+pub use redis::RedisServer;
 
 /// The variable that names a PostgreSQL server for tests; `scripts/with-postgres` sets it.
 pub const POSTGRES: &str = "STOA_TEST_POSTGRES";
@@ -60,7 +62,8 @@ pub async fn database_under(
         }
         Engine::Postgres => {
             let schema_name = format!("t{}", EventId::new().uuid().simple());
-            let at = Postgres { url: postgres()?, schema: schema_name, connections: 16 };
+            let at =
+                Postgres { url: postgres()?, schema: schema_name, role: None, connections: 16 };
             Db::postgres(schema.module, &at, clock).await
         }
     };

@@ -308,8 +308,12 @@ pub async fn with_keys(engine: Engine, schema: &Schema) -> Option<(Db, Arc<TestK
         }
         Engine::Postgres => {
             let url = platform::testing::postgres()?;
-            let at =
-                Postgres { url, schema: format!("t{}", Uuid::now_v7().simple()), connections: 16 };
+            let at = Postgres {
+                url,
+                schema: format!("t{}", Uuid::now_v7().simple()),
+                role: None,
+                connections: 16,
+            };
             Db::postgres("auth", &at, Clock::system()).await
         }
     };

@@ -1,9 +1,9 @@
 use actix_web::http::header::{CACHE_CONTROL, LOCATION};
 use actix_web::{HttpRequest, HttpResponse, web};
 use kernel::Problem;
+use kernel::id::ProductId;
 use kernel::page::Page;
-use platform::cache::{Loaded, Tag};
-use platform::http::{Answer, CachedBody, Failure, PUBLIC, Params};
+use platform::http::{Answer, Failure, PUBLIC, Params};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
@@ -12,6 +12,7 @@ use super::view::{CardView, ProductView, RelatedView};
 use crate::Catalog;
 use crate::domain::{Product, is_locale};
 use crate::pages::PRODUCT_TTL;
+use crate::shared::ProductPage;
 
 /// How a product is shown.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -62,13 +63,13 @@ async fn product_page(
     catalog: &Catalog,
     key: &str,
     locale: Option<&str>,
-) -> Result<Loaded<CachedBody>, Failure> {
+) -> Result<ProductPage, Failure> {
     let (product, variants) = catalog.shown(key).await?;
     let mut parts = catalog.parts(variants.iter().chain([&product])).await?;
     let ids = variants.iter().chain([&product]).map(|one| one.id).chain(product.parent_id);
     // What is left of a bundle, and whether it is sold, is up to its parts.
     let ids = ids.chain(parts.values().flatten().map(|part| part.product_id));
-    let tags = ids.map(|id| Tag::of(&id.uuid())).collect();
+    let made_of = ids.map(ProductId::uuid).collect();
     let mut view = |product: Product| {
         let parts = parts.remove(&product.id.uuid()).unwrap_or_default();
         ProductView { parts, ..ProductView::at_public_price(product).in_language(locale) }
@@ -76,7 +77,7 @@ async fn product_page(
     let view =
         ProductView { variants: variants.into_iter().map(&mut view).collect(), ..view(product) };
     let json = serde_json::to_vec(&view).map_err(Failure::internal)?;
-    Ok(Loaded { value: CachedBody::new(json), tags, ttl: PRODUCT_TTL })
+    Ok(ProductPage { json, made_of, ttl: PRODUCT_TTL })
 }
 
 /// The product at a present or former address of the shop.

@@ -85,13 +85,18 @@ impl Reaction for Stock {
         Ok(())
     }
 
-    fn committed(&self, events: &[&Envelope]) {
+    fn committed(&self, at: i64, events: &[&Envelope]) {
         if events.iter().any(|event| event.is::<LocationChanged>()) {
-            self.pages.all_stock_changed();
+            self.pages.all_stock_changed(at);
         }
-        for level in events.iter().filter_map(|event| Level::deserialize(&event.data).ok()) {
-            self.pages.stock_changed(level.product_id);
-        }
+        let levels = events.iter().filter_map(|event| Level::deserialize(&event.data).ok());
+        let products: Vec<ProductId> = levels.map(|level| level.product_id).collect();
+        self.pages.stock_changed(at, &products);
+    }
+
+    /// Every node keeps pages.
+    fn is_heard_everywhere(&self) -> bool {
+        true
     }
 
     async fn reset(&self, tx: &mut Tx) -> Result<(), HandlerError> {

@@ -110,7 +110,7 @@ async fn a_page_follows_the_stock(db: Db) {
         let Handler::Reaction(reaction) = &shop.catalog.subscriptions()[0].handler else {
             panic!("a reaction");
         };
-        reaction.committed(&[&stock_event(&db, lamp.id, left, 0)]);
+        reaction.committed(1, &[&stock_event(&db, lamp.id, left, 0)]);
         assert_eq!(shop.after_write("/v1/products/A").await["available"], left);
     }
     shop.stop().await;

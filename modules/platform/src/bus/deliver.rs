@@ -95,7 +95,11 @@ async fn apply_all(
         Err(error @ Error::Aborted(_)) => return Err(Failure::Handler(error.to_string())),
         committed => committed?,
     }
-    reaction.committed(&done);
+    subscription.heard.goes_on(source, at.pos, last.pos);
+    reaction.committed(last.pos, &done);
+    if reaction.is_heard_everywhere() {
+        subscription.db.tell_handled();
+    }
     Ok(())
 }
 
@@ -303,7 +307,7 @@ async fn retry(
     if let Handler::Reaction(reaction) = &subscription.handler {
         apply(reaction.as_ref(), &mut tx, &due.envelope, settings.effect_wait).await?;
         tx.commit().await?;
-        reaction.committed(&[&due.envelope]);
+        reaction.committed(due.pos, &[&due.envelope]);
         return Ok(());
     }
     Ok(tx.commit().await?)

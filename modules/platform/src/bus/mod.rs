@@ -9,6 +9,7 @@
 
 mod dead_letters;
 mod deliver;
+mod follow;
 mod relay;
 mod store;
 mod verify;
@@ -18,6 +19,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use kernel::{Envelope, Event};
 
+use self::follow::Heard;
 use crate::sql::{Db, Result, Tx};
 
 pub use dead_letters::{DeadLetter, dead_letters, redrive};
@@ -50,9 +52,14 @@ pub trait Reaction: Send + Sync {
     /// Applies one event. Reads and writes only through the unit of work.
     async fn apply(&self, tx: &mut Tx, event: &Envelope) -> std::result::Result<(), HandlerError>;
 
-    /// Hears that events it applied are committed. A hint for caches of this process: it may be
-    /// missed, when the process ends between the commit and this.
-    fn committed(&self, _events: &[&Envelope]) {}
+    /// Hears that events it applied are committed, and how far it has come with the publisher's. A hint for caches of
+    /// this process: it may be missed, when the process ends between the commit and this.
+    fn committed(&self, _at: i64, _events: &[&Envelope]) {}
+
+    /// Whether [`Reaction::committed`] is to be heard on every node, and not only on the one that applied the events.
+    fn is_heard_everywhere(&self) -> bool {
+        false
+    }
 
     /// Empties what it has built, before a replay from the first event. A subscriber that is no
     /// projection cannot be replayed and refuses.
@@ -90,6 +97,8 @@ pub struct Subscription {
     pub handler: Handler,
     /// How many of its effects are performed at the same time at most, whatever is set for all.
     at_once_max: usize,
+    /// How far this process has heard of what its reaction did.
+    heard: Arc<Heard>,
 }
 
 impl Subscription {
@@ -101,7 +110,8 @@ impl Subscription {
         reaction: impl Reaction + 'static,
     ) -> Self {
         let handler = Handler::Reaction(Arc::new(reaction));
-        Self { name, db: db.clone(), topics: topics.into(), handler, at_once_max: 1 }
+        let (topics, heard) = (topics.into(), Arc::default());
+        Self { name, db: db.clone(), topics, handler, at_once_max: 1, heard }
     }
 
     /// A subscription whose handler reaches outside.
@@ -112,7 +122,8 @@ impl Subscription {
         effect: impl Effect + 'static,
     ) -> Self {
         let handler = Handler::Effect(Arc::new(effect));
-        Self { name, db: db.clone(), topics: topics.into(), handler, at_once_max: usize::MAX }
+        let (topics, heard) = (topics.into(), Arc::default());
+        Self { name, db: db.clone(), topics, handler, at_once_max: usize::MAX, heard }
     }
 
     /// The same for an outside that bears only so many effects at the same time.

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use chrono::TimeDelta;
 
+use super::follow::Follower;
 use super::store::Position;
 use super::{Handler, Subscription, deliver, store};
 use crate::outbox::{self, Published};
@@ -122,6 +123,28 @@ impl Bus {
                         tokio::time::sleep(pump.settings.linger).await;
                         pump.round().await
                     }
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// Follows, for the caches of this process, what reactions did on other nodes. What a cache holds afterwards is known
+    /// to be outdated when it is: to be called before any fills.
+    pub async fn follow(&self, tasks: &Tasks) -> Result<()> {
+        for subscription in self.subscriptions.iter() {
+            let Handler::Reaction(reaction) = &subscription.handler else { continue };
+            if !reaction.is_heard_everywhere() || subscription.db.engine() == Engine::Sqlite {
+                continue;
+            }
+            for source in subscription.sources() {
+                let (db, batch) = (self.publisher(source)?.clone(), self.settings.batch);
+                let follower = Follower::start(subscription.clone(), source, db, batch).await?;
+                let follower = Arc::new(follower);
+                let (poll, wake) = (self.settings.poll, subscription.db.woken());
+                tasks.every("bus.follow", poll, Some(wake), move || {
+                    let follower = follower.clone();
+                    async move { follower.round().await }
                 });
             }
         }

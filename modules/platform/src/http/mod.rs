@@ -30,7 +30,7 @@ pub use download::download;
 pub use failure::{Failure, PROBLEM_JSON};
 pub use form::{Form, says_form};
 pub use key::{OptionalKey, RequiredKey};
-pub use outbound::outbound;
+pub use outbound::{install_tls, outbound};
 pub use page::{Nonce, page};
 pub use version::{IfMatch, etag, knows};
 

@@ -15,10 +15,15 @@ static TLS: LazyLock<Option<ClientConfig>> = LazyLock::new(|| {
     Some(config.with_platform_verifier().ok()?.with_no_client_auth())
 });
 
-/// Begins a client that trusts whom this machine trusts.
-pub fn outbound() -> ClientBuilder {
+/// Says by which library TLS is done where nobody names one.
+pub fn install_tls() {
     // Whoever was faster has installed the same one.
     let _ = ring::default_provider().install_default();
+}
+
+/// Begins a client that trusts whom this machine trusts.
+pub fn outbound() -> ClientBuilder {
+    install_tls();
     let client = reqwest::Client::builder();
     match &*TLS {
         Some(tls) => client.tls_backend_preconfigured(tls.clone()),

@@ -36,13 +36,15 @@ pub struct Sqlite {
     pub readers: u32,
 }
 
-/// Where a PostgreSQL schema is and how many connections may use it.
+/// Where a PostgreSQL schema is, who acts there, and how many connections may use it.
 #[derive(Clone)]
 pub struct Postgres {
     /// `postgres://user:password@host/database`.
     pub url: String,
     /// The schema that holds the module's tables.
     pub schema: String,
+    /// The role that acts there, which whoever logs in is a member of; none to act as who logged in.
+    pub role: Option<String>,
     /// The most connections.
     pub connections: u32,
 }
@@ -64,6 +66,10 @@ struct Inner {
     /// Counts when events became readable: the commit itself on SQLite, the sequencer's afterwards
     /// on PostgreSQL.
     readable: watch::Sender<u64>,
+    /// Counts what this process did that others may wait for.
+    told: watch::Sender<u64>,
+    /// Counts hints that other processes did something.
+    woken: watch::Sender<u64>,
     people: OnceLock<People>,
 }
 
@@ -99,6 +105,8 @@ impl Db {
             ("idle_in_transaction_session_timeout", STATEMENT_TIME_MAX),
             ("timezone", "UTC"),
         ]);
+        let role = at.role.as_deref().map(|role| ("role", role));
+        let options = options.options(role);
         let pool = PgPoolOptions::new()
             .max_connections(at.connections)
             .acquire_timeout(ACQUIRE_WAIT_MAX)
@@ -117,18 +125,21 @@ impl Db {
         // "if not exists" alone fails when two nodes create it at once. Both statements travel
         // together and so are one transaction, which holds the lock.
         let schema = at.schema.replace(['"', '\''], "");
+        // Who may not make one is refused even if it is there.
         let create = format!(
             "select pg_advisory_xact_lock(hashtext('{schema}')); \
-             create schema if not exists \"{schema}\""
+             do $$ begin if to_regnamespace('\"{schema}\"') is null then \
+             create schema \"{schema}\"; end if; end $$"
         );
         sqlx::raw_sql(sqlx::AssertSqlSafe(create)).execute(&pool).await.map_err(failed)?;
         Ok(Self::new(module, Pool::Postgres(pool), clock))
     }
 
     fn new(module: &'static str, pool: Pool, clock: Clock) -> Self {
-        let (published, readable) = (watch::channel(0).0, watch::channel(0).0);
+        let [published, readable, told, woken] = std::array::from_fn(|_| watch::channel(0).0);
         let (queue, people) = (Arc::default(), OnceLock::new());
-        Self { inner: Arc::new(Inner { module, pool, clock, queue, published, readable, people }) }
+        let inner = Inner { module, pool, clock, queue, published, readable, told, woken, people };
+        Self { inner: Arc::new(inner) }
     }
 
     /// The module whose database this is, e.g. `order`.
@@ -231,8 +242,31 @@ impl Db {
         self.inner.readable.subscribe()
     }
 
+    /// Changes whenever this process did something that others may wait for: it published events, or handled some.
+    pub fn told(&self) -> watch::Receiver<u64> {
+        self.inner.told.subscribe()
+    }
+
+    /// Changes whenever there is a hint that another process did something.
+    pub fn woken(&self) -> watch::Receiver<u64> {
+        self.inner.woken.subscribe()
+    }
+
+    /// Wakes whoever waits for something to happen, since another process says that it did.
+    pub fn wake(&self) {
+        for waits in [&self.inner.woken, &self.inner.published, &self.inner.readable] {
+            waits.send_modify(|count| *count += 1);
+        }
+    }
+
+    /// Tells other processes that events were handled.
+    pub(crate) fn tell_handled(&self) {
+        self.inner.told.send_modify(|count| *count += 1);
+    }
+
     pub(super) fn tell_published(&self) {
         self.inner.published.send_modify(|count| *count += 1);
+        self.inner.told.send_modify(|count| *count += 1);
         if self.engine() == Engine::Sqlite {
             self.tell_readable();
         }

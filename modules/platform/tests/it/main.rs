@@ -11,6 +11,7 @@ mod http;
 mod idempotency;
 mod migrate;
 mod outbox;
+mod redis;
 mod saga;
 mod sql;
 mod tasks;

@@ -75,7 +75,7 @@ async fn nodes_that_start_together_migrate_once_on_postgres() {
     let Some(url) = postgres() else { return };
     let schema = format!("t{}", uuid::Uuid::now_v7().simple());
     together(async || {
-        let at = Postgres { url: url.clone(), schema: schema.clone(), connections: 2 };
+        let at = Postgres { url: url.clone(), schema: schema.clone(), role: None, connections: 2 };
         let db = Db::postgres("order", &at, Clock::system()).await.unwrap();
         assert_eq!(db.engine(), Engine::Postgres);
         db
