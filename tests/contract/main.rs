@@ -9,6 +9,7 @@ mod description;
 mod guards;
 mod ledger;
 mod plans;
+mod plans_at_scale;
 mod schemas;
 mod security;
 mod tidy;
