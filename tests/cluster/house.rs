@@ -30,6 +30,17 @@ pub struct House {
     pub square: Arc<Square>,
     products: Vec<String>,
     bought: Vec<Bought>,
+    /// What was broken so far.
+    broken: Vec<Break>,
+}
+
+impl Drop for House {
+    #[expect(clippy::print_stderr, reason = "rounds of chance are not known otherwise")]
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("what was broken: {:?}", self.broken);
+        }
+    }
 }
 
 impl House {
@@ -58,7 +69,8 @@ impl House {
         let (lamp, rare) = (id_of(&anyone, "LAMP-1").await, id_of(&anyone, "RARE-1").await);
         let products = vec![lamp.clone(), lamp, rare];
         let square = Arc::new(Square::default());
-        let mut house = Self { nodes, wire, server, redis, square, products, bought: Vec::new() };
+        let (bought, broken) = (Vec::new(), Vec::new());
+        let mut house = Self { nodes, wire, server, redis, square, products, bought, broken };
         house.are_found();
         Some(house)
     }
@@ -71,6 +83,7 @@ impl House {
 
     /// Breaks something while a crowd buys, mends it, and sees the shop sell on.
     pub async fn survives(&mut self, what: Break) {
+        self.broken.push(what);
         let anyone = Customer::anyone(&self.nodes[0]);
         let crowd = Crowd::comes(&self.square, &anyone, &self.products);
         self.square.sells(ORDERS).await;
