@@ -16,7 +16,7 @@ nextest_profile = $(if $(filter true,$(CI)),ci,default)
 export PATH := $(TOOLS)/bin:$(PATH)
 export TOOLS
 
-.PHONY: help run migrate test lint format licences contract contract-stripe cluster bench bench-edge bench-ledger bench-payments bench-orders bench-cluster bench-stored bench-catalog bench-login relevance waf fuzz clean-data nextest cargo-fuzz
+.PHONY: help run released migrate test lint format licences contract contract-stripe cluster bench bench-edge bench-ledger bench-payments bench-orders bench-cluster bench-stored bench-catalog bench-login relevance waf fuzz clean-data nextest cargo-fuzz
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -41,6 +41,9 @@ contract: nextest ## Try the API by its own description, longer than the tests d
 
 contract-stripe: nextest ## Try the adapter for Stripe on localstripe, and on Stripe's test mode when STOA_TEST_STRIPE_KEY is set
 	scripts/with-localstripe cargo nextest run --package payment --locked -E 'test(/^elsewhere::/)'
+
+released: ## Write down what this program asks of PostgreSQL, which nodes beside those of the next release still ask
+	STOA_RELEASE=1 cargo test --workspace --features faults --locked --test contract -- --exact released::a_node_of_the_last_release_goes_on
 
 cluster: nextest ## Break a shop of three nodes over one PostgreSQL again and again (CLUSTER_ROUNDS=200)
 	STOA_CLUSTER_ROUNDS="$(or $(CLUSTER_ROUNDS),200)" scripts/with-memory \

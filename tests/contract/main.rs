@@ -10,6 +10,7 @@ mod guards;
 mod ledger;
 mod plans;
 mod plans_at_scale;
+mod released;
 mod schemas;
 mod security;
 mod tidy;
