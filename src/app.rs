@@ -147,14 +147,14 @@ impl Shop {
     /// Puts a shop together that will serve, with its databases up to date and nothing running yet.
     pub async fn open(settings: Settings) -> std::result::Result<Self, Failure> {
         let serving = !settings.is_vault_alone();
-        let databases = open_databases(&settings, &Clock::system()).await?;
+        let databases = Box::pin(open_databases(&settings, &Clock::system())).await?;
         Box::pin(Self::put_together(settings, databases, serving)).await
     }
 
     /// Puts a shop together for a command, beside a server that may be running and has the search
     /// index.
     pub async fn beside(settings: Settings) -> std::result::Result<Self, Failure> {
-        let databases = open_databases(&settings, &Clock::system()).await?;
+        let databases = Box::pin(open_databases(&settings, &Clock::system())).await?;
         Box::pin(Self::over(settings, databases)).await
     }
 

@@ -211,13 +211,16 @@ impl Shop {
         command.envs(self.variables.iter().cloned()).stdin(Stdio::null()).output().unwrap()
     }
 
+    /// Where its database is, if that is PostgreSQL's.
+    pub fn url(&self) -> Option<String> {
+        let url = self.variables.iter().find(|(name, _)| name == "STOA__DATABASE__URL");
+        url.map(|(_, url)| url.clone())
+    }
+
     /// The database of a module, beside a server that may be running.
     pub async fn database(&self, module: &'static str) -> Db {
-        let variable = |name: &str| {
-            self.variables.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone())
-        };
         let clock = kernel::Clock::system();
-        let opened = match variable("STOA__DATABASE__URL") {
+        let opened = match self.url() {
             None => {
                 let file = self.folder.join(format!("{module}.db"));
                 Db::sqlite(module, &Sqlite { file, readers: 1 }, clock).await

@@ -14,6 +14,7 @@ mod outbox;
 mod saga;
 mod sql;
 mod tasks;
+mod transfer;
 
 use platform::module::{STATEMENTS, Schema};
 use platform::sql::{Db, Migration, Sql};
