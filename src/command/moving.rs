@@ -33,7 +33,7 @@ pub(super) struct Move {
     #[arg(long, default_value_t = 60)]
     grace_s: u64,
     /// Serve the shop of the settings again that was left, without what was sold since
-    #[arg(long, conflicts_with_all = ["from", "to", "schema_prefix", "is_trial", "replace"])]
+    #[arg(long, conflicts_with_all = ["schema_prefix", "is_trial", "replace"])]
     reopen: bool,
 }
 

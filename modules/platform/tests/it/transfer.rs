@@ -1,5 +1,7 @@
 //! Rows go from one engine to the other and back, and are what they were.
 
+use std::time::Duration;
+
 use kernel::Clock;
 use platform::outbox::{Published, last, read_after, sequence};
 use platform::sql::transfer::{Place, compare, copy};
@@ -51,7 +53,9 @@ async fn carried(from: &Place, to: &Place) -> platform::sql::Result<u64> {
     Ok(copied.iter().map(platform::sql::transfer::Copied::rows).sum())
 }
 
-/// A row of `sample`, and a payload.
+/// A row of `sample`, as it is read.
+type Sample = (Json<Value>, Option<String>, Option<i64>, bool);
+/// The same, and a payload.
 type Written = (Value, Option<String>, Option<i64>, bool, Vec<u8>);
 
 async fn write(db: &Db, rows: &[Written]) {
@@ -69,8 +73,7 @@ async fn write(db: &Db, rows: &[Written]) {
 }
 
 async fn written(db: &Db) -> Vec<Written> {
-    let rows: Vec<(Json<Value>, Option<String>, Option<i64>, bool)> =
-        db.query(SAMPLES).all().await.unwrap();
+    let rows: Vec<Sample> = db.query(SAMPLES).all().await.unwrap();
     let payloads: Vec<(Vec<u8>,)> = db.query(PAYLOADS).all().await.unwrap();
     let both = rows.into_iter().zip(payloads);
     both.map(|((data, word, n, yes), (payload,))| (data.0, word, n, yes, payload)).collect()
@@ -165,33 +168,70 @@ async fn a_row_that_is_changed_on_the_way_is_found() {
     compare(&mut to, &copied).await.unwrap();
 }
 
-#[tokio::test]
-async fn a_database_that_is_being_filled_or_was_left_is_refused() {
-    let Some(Both { files, sqlite, schemas, postgres }) = Both::new().await else { return };
-    for (db, place, other) in [(&sqlite, &files, &postgres), (&postgres, &schemas, &sqlite)] {
-        SCHEMA.occupy(db, "there").await.unwrap();
-        assert_eq!(standing(db).await.unwrap(), Some(Standing::Unfinished("there".to_owned())));
-        let why = SCHEMA.migrate(db).await.unwrap_err().to_string();
-        assert!(why.contains("a copy of there that is not whole"), "{why}");
-        // Again, as after a kill.
-        SCHEMA.occupy(db, "there").await.unwrap();
-        lift(db).await.unwrap();
-        SCHEMA.migrate(db).await.unwrap();
-        let why = SCHEMA.occupy(db, "there").await.unwrap_err().to_string();
-        assert!(why.contains("there is something in this database"), "{why}");
-        place.hold().await.unwrap().leave("it's there").await.unwrap();
-        assert_eq!(standing(db).await.unwrap(), Some(Standing::Left("it's there".to_owned())));
-        let why = SCHEMA.migrate(db).await.unwrap_err().to_string();
-        assert!(why.contains("this shop has moved to it's there"), "{why}");
-        assert!(platform::sql::applied(db).await.is_err());
-        // Who holds it keeps others out, and leaves no trace when it is dropped.
-        lift(db).await.unwrap();
-        let held = place.hold().await.unwrap();
-        SCHEMA.migrate(db).await.unwrap_err();
-        drop(held);
-        assert_eq!(standing(db).await.unwrap(), None);
-        assert_eq!(standing(other).await.unwrap(), standing(other).await.unwrap());
+/// A database of a place that has one, with nobody else connected to it.
+async fn open(place: &Place) -> platform::sql::Result<Db> {
+    match place {
+        Place::Sqlite(files) => {
+            let at = Sqlite { file: files[0].clone(), readers: 1 };
+            Db::sqlite("test", &at, Clock::system()).await
+        }
+        Place::Postgres { url, schemas } => {
+            let (url, schema) = (url.clone(), schemas[0].clone());
+            Db::postgres("test", &Postgres { url, schema, connections: 1 }, Clock::system()).await
+        }
     }
+}
+
+async fn a_place_is_marked(place: Place) {
+    let db = open(&place).await.unwrap();
+    SCHEMA.occupy(&db, "there").await.unwrap();
+    assert_eq!(standing(&db).await.unwrap(), Some(Standing::Unfinished("there".to_owned())));
+    let why = SCHEMA.migrate(&db).await.unwrap_err().to_string();
+    assert!(why.contains("a copy of there that is not whole"), "{why}");
+    // Again, as after a kill.
+    SCHEMA.occupy(&db, "there").await.unwrap();
+    lift(&db).await.unwrap();
+    SCHEMA.migrate(&db).await.unwrap();
+    let why = SCHEMA.occupy(&db, "there").await.unwrap_err().to_string();
+    assert!(why.contains("there is something in this database"), "{why}");
+    db.close().await;
+
+    place.hold().await.unwrap().leave("it's there").await.unwrap();
+    let db = open(&place).await.unwrap();
+    assert_eq!(standing(&db).await.unwrap(), Some(Standing::Left("it's there".to_owned())));
+    let why = SCHEMA.migrate(&db).await.unwrap_err().to_string();
+    assert!(why.contains("this shop has moved to it's there"), "{why}");
+    assert!(platform::sql::applied(&db).await.is_err());
+    lift(&db).await.unwrap();
+    db.close().await;
+
+    // Who holds it keeps others out, and leaves no trace when it is dropped.
+    let held = place.hold().await.unwrap();
+    let comes = async { SCHEMA.migrate(&open(&place).await?).await };
+    let came = tokio::time::timeout(Duration::from_millis(300), comes).await;
+    assert!(!matches!(came, Ok(Ok(_))), "{came:?}");
+    drop(held);
+    let db = open(&place).await.unwrap();
+    assert_eq!(standing(&db).await.unwrap(), None);
+    SCHEMA.migrate(&db).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_file_is_marked() {
+    a_place_is_marked(Place::Sqlite(vec![folder().join("test.db")])).await;
+}
+
+#[tokio::test]
+async fn a_schema_is_marked() {
+    let Some(url) = platform::testing::copy("stoa_empty", |_| {}) else { return };
+    a_place_is_marked(Place::Postgres { url: url.clone(), schemas: vec!["test".to_owned()] }).await;
+    // Who is connected is in the way.
+    let place = Place::Postgres { url: url.clone(), schemas: vec!["test".to_owned()] };
+    let db = open(&place).await.unwrap();
+    let why = place.hold().await.err().unwrap().to_string();
+    assert!(why.contains("stop all nodes first"), "{why}");
+    db.close().await;
+    platform::testing::drop_copy(&url);
 }
 
 /// JSON as programs write it; PostgreSQL has no NUL in texts.
