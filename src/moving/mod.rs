@@ -96,6 +96,9 @@ pub async fn relocate(way: &Way, asked: &Asked, say: &dyn Fn(String)) -> Result<
     for db in open_databases(&way.from, &Clock::system()).await? {
         db.close().await;
     }
+    let began = Instant::now();
+    let (source, target) = (place::databases(&way.from), place::databases(&way.to));
+    let mut from = if asked.is_trial { source.look().await? } else { source.hold().await? };
     let aside = place::make_room(&way.to, asked.replace).await?;
     for schema in &SCHEMAS {
         let db = open_database(&way.to, schema, &Clock::system()).await?;
@@ -103,9 +106,6 @@ pub async fn relocate(way: &Way, asked: &Asked, say: &dyn Fn(String)) -> Result<
         db.close().await;
         occupied?;
     }
-    let began = Instant::now();
-    let (source, target) = (place::databases(&way.from), place::databases(&way.to));
-    let mut from = if asked.is_trial { source.look().await? } else { source.hold().await? };
     let mut to = target.fill().await?;
     let mut telling = Instant::now();
     let copied = copy(&mut from, &mut to, |table, rows| {

@@ -228,11 +228,11 @@ async fn a_move_that_is_killed_is_run_again(engine: Engine) {
             assert!(why.contains("not whole"), "{point}: {command:?}: {why}");
         }
     };
-    shop.set("STOA_BUG", "move_loses_a_row");
+    shop.set("STOA_BUG", "move_forgets_an_event");
     let why = refuses(&shop, &to);
     assert!(why.contains("was copied with"), "{why}");
     shop.set("STOA_BUG", "");
-    is_not_whole("a lost row");
+    is_not_whole("a lost event");
     for point in ["within move", "after copy of move", "before end of move"] {
         shop.assert_books();
         shop.set("STOA_FAULT", &format!("kill:{point}"));

@@ -240,7 +240,7 @@ fn any_json() -> impl Strategy<Value = Value> {
         Just(Value::Null),
         any::<bool>().prop_map(Value::from),
         any::<i64>().prop_map(Value::from),
-        (-1e15..1e15).prop_map(|number: f64| json!((number * 4.0).round() / 4.0)),
+        any::<i32>().prop_map(|number| json!(f64::from(number) + 0.25)),
         "[^\\x00]{0,6}".prop_map(Value::from),
     ];
     leaf.prop_recursive(3, 12, 4, |inner| {

@@ -19,7 +19,7 @@ use self::row::{Column, Digest};
 use self::sqlite::SqliteEnd;
 use super::value::Cell;
 use super::{Error, Result};
-use crate::fault;
+use crate::{fault, outbox};
 
 /// How many rows are held in memory at a time.
 const PAGE: usize = 2_000;
@@ -196,7 +196,8 @@ pub async fn copy(
                 break;
             }
             digest.add(&rows);
-            let skipped = usize::from(fault::bug("move_loses_a_row"));
+            let is_forgotten = table.name == outbox::TABLE && fault::bug("move_forgets_an_event");
+            let skipped = usize::from(is_forgotten);
             to.write(table, rows.get(skipped..).unwrap_or_default()).await?;
             told(table, digest.rows);
         }
