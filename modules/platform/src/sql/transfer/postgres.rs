@@ -50,6 +50,8 @@ impl PostgresEnd {
         let mut end = Self::locked(url, schemas).await?;
         let began = Instant::now();
         loop {
+            // Else a transaction sees those of its first look for ever.
+            end.script("select pg_stat_clear_snapshot()".to_owned()).await?;
             let others = sqlx::query_as(OTHERS).fetch_one(&mut end.conn).await;
             let (others,): (i64,) = others.map_err(|error| Error::engine("others", error))?;
             if others == 0 {
