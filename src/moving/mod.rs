@@ -88,7 +88,7 @@ fn refused<T>(why: impl Into<String>) -> Result<T> {
 pub async fn relocate(way: &Way, asked: &Asked, say: &dyn Fn(String)) -> Result<Option<Moved>> {
     backup::refuse_unfinished(&way.from)?;
     backup::refuse_unfinished(&way.to)?;
-    if let Some(Standing::Left(_)) = left_before(way, asked).await? {
+    if is_proved(way, asked).await? {
         let from = place::databases(&way.from).hold().await?;
         end(from, way).await?;
         return Ok(None);
@@ -159,15 +159,15 @@ pub async fn reopen(settings: &Settings) -> Result<()> {
     Ok(())
 }
 
-/// Whether the shop was left already. That is refused, unless the move did not end: then all of it is proved to be at the
-/// other place.
-async fn left_before(way: &Way, asked: &Asked) -> Result<Option<Standing>> {
-    let Some(why) = standing_of(&way.from).await? else { return Ok(None) };
+/// Whether an earlier move proved that all is at the other place, and was killed before it was ended. A shop that nobody
+/// works on for another reason is refused.
+async fn is_proved(way: &Way, asked: &Asked) -> Result<bool> {
+    let Some(why) = standing_of(&way.from).await? else { return Ok(false) };
     let is_there = place::is_there(&way.to) && !asked.is_trial;
     let there = if is_there { standing_of(&way.to).await? } else { None };
-    let is_the_same = why == Standing::Left(way.to_name());
-    if is_the_same && there == Some(Standing::Unfinished(way.from_name())) {
-        return Ok(Some(why));
+    let is_left = why == Standing::Left(way.to_name());
+    if is_left && there == Some(Standing::Unfinished(way.from_name())) {
+        return Ok(true);
     }
     refused(why.to_string())
 }

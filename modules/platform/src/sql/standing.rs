@@ -49,11 +49,7 @@ impl Display for Standing {
 
 /// Why nobody works on a database, if so.
 pub async fn standing(db: &Db) -> Result<Option<Standing>> {
-    let (marks,): (i64,) = db.query(IS_THERE).one().await?;
-    if marks == 0 {
-        return Ok(None);
-    }
-    Ok(db.query(READ).optional::<(bool, String)>().await?.map(told))
+    within(&mut db.snapshot().await?).await
 }
 
 /// Lets programs work on a database again.

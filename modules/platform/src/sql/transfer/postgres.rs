@@ -108,10 +108,13 @@ impl PostgresEnd {
         ran.map(drop).map_err(|error| Error::engine(context, error))
     }
 
+    fn schema(&self, table: &Table) -> &str {
+        self.schemas.get(table.module).map_or("", String::as_str)
+    }
+
     /// The name of a table, with its schema.
     fn name(&self, table: &Table) -> String {
-        let schema = self.schemas.get(table.module).map_or("", String::as_str);
-        format!("\"{schema}\".\"{}\"", table.name)
+        format!("\"{}\".\"{}\"", self.schema(table), table.name)
     }
 
     /// The tables that both engines have. What orders events is PostgreSQL's alone.
@@ -169,13 +172,11 @@ impl PostgresEnd {
     }
 
     pub(super) async fn begin(&mut self, table: &Table) -> Result<()> {
-        let name = self.name(table);
         let columns = names(table.columns.iter());
         let rows = if table.name == outbox::TABLE {
-            let schema = self.schemas.get(table.module).map_or("", String::as_str);
-            outbox::in_places(schema)
+            outbox::in_places(self.schema(table))
         } else {
-            name
+            self.name(table)
         };
         self.script(format!("declare page no scroll cursor for select {columns} from {rows}")).await
     }
