@@ -158,23 +158,36 @@ impl Shop {
     /// Puts a shop together that will serve, with its databases up to date and nothing running yet.
     pub async fn open(settings: Settings) -> std::result::Result<Self, Failure> {
         let serving = !settings.is_vault_alone();
-        Box::pin(Self::put_together(settings, serving)).await
+        let databases = Box::pin(open_databases(&settings, &Clock::system())).await?;
+        Box::pin(Self::put_together(settings, databases, serving)).await
     }
 
     /// Puts a shop together for a command, beside a server that may be running and has the search
     /// index.
-    pub async fn beside(mut settings: Settings) -> std::result::Result<Self, Failure> {
+    pub async fn beside(settings: Settings) -> std::result::Result<Self, Failure> {
+        let databases = Box::pin(open_databases(&settings, &Clock::system())).await?;
+        Box::pin(Self::over(settings, databases)).await
+    }
+
+    /// The same over databases that are open, in the order of [`SCHEMAS`], and up to date.
+    pub async fn over(
+        mut settings: Settings,
+        databases: Vec<Db>,
+    ) -> std::result::Result<Self, Failure> {
         // A command where the vault's keys are not opens no card, and makes no keys of its own.
         if !KeyFiles::vault(&settings.vault_keys_folder()).exist() {
             settings.server.roles.retain(|role| *role != Role::Vault);
         }
-        Box::pin(Self::put_together(settings, false)).await
+        Box::pin(Self::put_together(settings, databases, false)).await
     }
 
-    async fn put_together(settings: Settings, serving: bool) -> std::result::Result<Self, Failure> {
+    async fn put_together(
+        settings: Settings,
+        databases: Vec<Db>,
+        serving: bool,
+    ) -> std::result::Result<Self, Failure> {
         let (settings, clock, tasks) = (Arc::new(settings), Clock::system(), Tasks::default());
         let redis = if serving { Redis::open(&settings.redis)? } else { None };
-        let databases = open_databases(&settings, &clock).await?;
         let [auth, catalog, inventory, order, payment, sandbox, analytics, rest @ ..] =
             every(&databases)?;
         let [messages, carrier, ledger, fraud, notary, vault, credit, privacy] = rest;

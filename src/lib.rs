@@ -10,5 +10,6 @@ pub mod demo;
 mod doctor;
 pub mod edge;
 mod mailer;
+pub mod moving;
 mod sealed;
 pub mod settings;

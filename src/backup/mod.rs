@@ -18,7 +18,8 @@ use platform::sql;
 
 pub use erased::{Erasures, erasures, read_erasures, write_erasures};
 pub use manifest::{Kept, Manifest, checked};
-pub use restore::{Asked, Opened, Restored, recovered, refuse_unfinished, restore};
+pub use postgres::apart;
+pub use restore::{Asked, Opened, Restored, put_aside, recovered, refuse_unfinished, restore};
 pub use take::{Taken, take};
 
 /// The folders of the data folder that rows of the databases name files of.

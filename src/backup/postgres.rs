@@ -73,7 +73,7 @@ fn tool(database: &Database, name: &str) -> Command {
 }
 
 /// An address without its password, and the password.
-fn apart(url: &str) -> (String, Option<String>) {
+pub fn apart(url: &str) -> (String, Option<String>) {
     let authority = url.find("://").map_or(0, |at| at + 3);
     let (scheme, rest) = url.split_at(authority);
     let end = rest.find(['/', '?']).unwrap_or(rest.len());

@@ -230,7 +230,7 @@ fn mark(mark: &Path, erased: &Erasures) -> Result<()> {
 }
 
 /// Moves what is of a shop into a folder beside it, and answers which those are.
-fn put_aside(there: &[PathBuf]) -> Result<Vec<PathBuf>> {
+pub fn put_aside(there: &[PathBuf]) -> Result<Vec<PathBuf>> {
     let name = format!("replaced-{}", Clock::system().now().format("%Y%m%dT%H%M%S%.6fZ"));
     let mut asides = Vec::new();
     for path in there.iter().filter(|path| !path.ends_with(MARK)) {

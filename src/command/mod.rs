@@ -13,6 +13,7 @@ mod import;
 mod keys;
 mod ledger;
 mod migrate;
+mod moving;
 mod replay;
 mod restore;
 mod routes;
@@ -94,6 +95,9 @@ enum Command {
     },
     /// Make a shop of a backup, in a place without one
     Restore(restore::Restore),
+    /// Move the whole shop from SQLite to PostgreSQL, or back, while nobody serves it; or try whether it could be, while it
+    /// is served
+    Move(moving::Move),
     /// Look at the settings, the folders and the database that a shop is to run with: exits 1 when it would break a promise
     Doctor,
     /// Print the SQL that gives each module a role of its own with rights on its own schema alone (database.role_prefix)
@@ -196,6 +200,7 @@ fn start(line: CommandLine) -> Result<ExitCode, Failure> {
             Command::Verify { grace_s } => verify::verify(settings, grace_s).await,
             Command::Backup { to } => backup::backup(&settings, &to).await,
             Command::Restore(what) => restore::restore(&settings, what).await,
+            Command::Move(what) => moving::relocate(&settings, what).await,
             Command::Doctor => doctor::doctor(&settings).await,
             Command::Grants { login } => grants::grants(&settings, &login),
             Command::Torture(torture) => torture::torture(settings, torture).await,

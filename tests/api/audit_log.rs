@@ -126,7 +126,7 @@ fn commands(shop: &Shop, above: &[&str]) -> Vec<String> {
 }
 
 /// What each command is called in the log; one that only reads, or that has a log of its own, is not.
-const COMMANDS: [(&str, &str); 42] = [
+const COMMANDS: [(&str, &str); 43] = [
     ("admin create", "account.create"),
     ("backup", "backup.make"),
     ("config", ""),
@@ -153,6 +153,7 @@ const COMMANDS: [(&str, &str); 42] = [
     ("ledger verify", ""),
     ("ledger verify-receipt", ""),
     ("migrate", ""),
+    ("move", "shop.move"),
     ("openapi", ""),
     ("replay", "projection.replay"),
     ("restore", "backup.restore"),
@@ -212,8 +213,14 @@ async fn what_the_operator_does_is_in_the_log(engine: Engine) {
         .map(|entry| (entry["action"].as_str().unwrap(), entry))
         .collect();
     // The others need something that went wrong, and are tried where it does.
-    let elsewhere =
-        ["backup.restore", "dead_letter.redrive", "ledger.adopt", "saga.compensate", "saga.retry"];
+    let elsewhere = [
+        "backup.restore",
+        "dead_letter.redrive",
+        "ledger.adopt",
+        "saga.compensate",
+        "saga.retry",
+        "shop.move",
+    ];
     for (command, action) in COMMANDS {
         if action.is_empty() || elsewhere.contains(&action) {
             continue;

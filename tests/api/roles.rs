@@ -24,7 +24,7 @@ async fn a_module_that_is_taken_over_reads_nothing_of_the_others() {
     let Some(mut shop) = Shop::new(Engine::Postgres, &[product("LAMP-1", "20.00", 5)]) else {
         return;
     };
-    let url = shop.setting("STOA__DATABASE__URL").unwrap();
+    let url = shop.url().unwrap();
     // Roles belong to the whole server.
     let prefix = format!("r{}_", &EventId::new().uuid().simple().to_string()[20..]);
     let refused = shop.run(&["grants", "--login", "shop"]);

@@ -7,6 +7,7 @@ mod kill;
 mod kill_after;
 mod kill_dispute;
 mod kill_webhook;
+mod moving;
 mod operator;
 mod point_in_time;
 mod saga_matrix;

@@ -194,12 +194,6 @@ impl Shop {
         self.variables.push((name.to_owned(), value.to_owned()));
     }
 
-    /// A setting of every process, if it has one of its own.
-    pub fn setting(&self, name: &str) -> Option<String> {
-        let set = self.variables.iter().find(|(known, _)| known == name);
-        set.map(|(_, value)| value.clone())
-    }
-
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(STOA);
         command.args(arguments).envs(self.variables.iter().cloned());
@@ -218,10 +212,16 @@ impl Shop {
         command.envs(self.variables.iter().cloned()).stdin(Stdio::null()).output().unwrap()
     }
 
+    /// Where its database is, if that is PostgreSQL's.
+    pub fn url(&self) -> Option<String> {
+        let url = self.variables.iter().find(|(name, _)| name == "STOA__DATABASE__URL");
+        url.map(|(_, url)| url.clone())
+    }
+
     /// The database of a module, beside a server that may be running.
     pub async fn database(&self, module: &'static str) -> Db {
         let clock = kernel::Clock::system();
-        let opened = match self.setting("STOA__DATABASE__URL") {
+        let opened = match self.url() {
             None => {
                 let file = self.folder.join(format!("{module}.db"));
                 Db::sqlite(module, &Sqlite { file, readers: 1 }, clock).await

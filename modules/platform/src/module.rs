@@ -1,7 +1,7 @@
 //! What a module is to the composition root: its schema, and where its database is.
 
 use crate::guard::Guard;
-use crate::sql::{Db, Migration, Result, Sql, migrate};
+use crate::sql::{Db, Migration, Result, Sql, migrate, occupy};
 
 /// A module's tables and the statements over them.
 #[derive(Debug, Clone, Copy)]
@@ -20,9 +20,16 @@ impl Schema {
     /// Brings a database up to date: the platform's tables, then the module's own. Returns the
     /// names of the migrations that ran.
     pub async fn migrate(&self, db: &Db) -> Result<Vec<&'static str>> {
-        let all: Vec<Migration> =
-            crate::MIGRATIONS.iter().chain(self.migrations).copied().collect();
-        migrate(db, &all).await
+        migrate(db, &self.all()).await
+    }
+
+    /// Makes the tables of a database that is to be filled from a place, with a mark that nobody works on it.
+    pub async fn occupy(&self, db: &Db, from: &str) -> Result<()> {
+        occupy(db, &self.all(), from).await
+    }
+
+    fn all(&self) -> Vec<Migration> {
+        crate::MIGRATIONS.iter().chain(self.migrations).copied().collect()
     }
 
     /// The names of the migrations this program knows.

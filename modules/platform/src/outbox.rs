@@ -63,6 +63,31 @@ crate::statements! {
         "update outbox_head set pos = $1";
 }
 
+/// The table of events.
+pub(crate) const TABLE: &str = "outbox";
+
+/// Whether a column is there because PostgreSQL numbers events after their commit: SQLite has no such table or column.
+pub(crate) fn is_of_sequencer(table: &str, column: &str) -> bool {
+    table == "outbox_head" || (table == TABLE && column == "pos")
+}
+
+/// The events of a schema of PostgreSQL with the places that they have, or are given next, as SQLite numbers them.
+pub(crate) fn in_places(schema: &str) -> String {
+    format!(
+        "(select coalesce(o.pos, h.pos + row_number() over (partition by o.pos is null order by o.seq)) as seq,
+                 o.id, o.kind, o.source, o.subject, o.version, o.trace, o.time, o.data
+            from \"{schema}\".outbox o, \"{schema}\".outbox_head h order by 1) places"
+    )
+}
+
+/// Makes PostgreSQL number events on from those that a schema was given.
+pub(crate) fn go_on(schema: &str) -> String {
+    format!(
+        "update \"{schema}\".outbox_head
+            set pos = (select coalesce(max(pos), 0) from \"{schema}\".outbox)"
+    )
+}
+
 /// How many committed rows the sequencer numbers at a time.
 const SEQUENCE_MAX: i64 = 1_000;
 

@@ -6,7 +6,7 @@
 
 use sha2::{Digest, Sha256};
 
-use super::{Db, Engine, Error, Result, Sql, Tx};
+use super::{Db, Engine, Error, Result, Sql, Tx, standing};
 
 /// One migration file of a module.
 #[derive(Debug, Clone, Copy)]
@@ -57,17 +57,40 @@ const RECORD: Sql =
 
 /// Applies the migrations that have not run yet, and returns their names.
 ///
-/// Refused with [`Error::Unusable`] when an applied one was edited, or when the database holds one
-/// that this program does not know, because a newer program has been here.
+/// Refused with [`Error::Unusable`] when an applied one was edited, when the database holds one that this program does
+/// not know, because a newer program has been here, or when nobody is to work on it.
 pub async fn migrate(db: &Db, migrations: &[Migration]) -> Result<Vec<&'static str>> {
+    let mut tx = locked(db).await?;
+    standing::refuse_within(&mut tx).await?;
+    let ran = apply_missing(&mut tx, migrations).await?;
+    tx.commit().await?;
+    Ok(ran)
+}
+
+/// Makes the tables of a database that is to be filled from a place, and marks it so that nobody works on it. It has to
+/// be empty, or such a one already, or one that its shop has left.
+pub async fn occupy(db: &Db, migrations: &[Migration], from: &str) -> Result<()> {
+    let mut tx = locked(db).await?;
+    let (relations,): (i64,) = tx.query(RELATIONS).one().await?;
+    standing::occupy(&mut tx, relations == 0, from).await?;
+    apply_missing(&mut tx, migrations).await?;
+    tx.commit().await
+}
+
+/// A unit of work that nobody else's migrations run beside.
+async fn locked(db: &Db) -> Result<Tx> {
     let mut tx = db.begin("migrate").await?;
     tx.script(render(PATIENCE, db.engine())).await?;
     tx.query(LOCK).one::<(i64,)>().await?;
-    tx.script(render(HISTORY, db.engine())).await?;
+    Ok(tx)
+}
+
+async fn apply_missing(tx: &mut Tx, migrations: &[Migration]) -> Result<Vec<&'static str>> {
+    tx.script(render(HISTORY, tx.db().engine())).await?;
     let applied: Vec<(String, String)> = tx.query(APPLIED).all().await?;
-    let refuse = |name: &str, why: &str| {
-        Err(Error::Unusable(format!("{}: migration {name} {why}", db.module())))
-    };
+    let module = tx.db().module();
+    let refuse =
+        |name: &str, why: &str| Err(Error::Unusable(format!("{module}: migration {name} {why}")));
     if let Some((name, _)) =
         applied.iter().find(|(name, _)| migrations.iter().all(|known| known.name != name))
     {
@@ -82,12 +105,11 @@ pub async fn migrate(db: &Db, migrations: &[Migration]) -> Result<Vec<&'static s
                 return refuse(migration.name, "was edited after it ran; add a new one instead");
             }
             None => {
-                apply(&mut tx, migration, &checksum).await?;
+                apply(tx, migration, &checksum).await?;
                 ran.push(migration.name);
             }
         }
     }
-    tx.commit().await?;
     Ok(ran)
 }
 
@@ -97,8 +119,9 @@ pub async fn is_empty(db: &Db) -> Result<bool> {
     Ok(relations == 0)
 }
 
-/// The names of the migrations that a database has had, in their order.
+/// The names of the migrations that a database has had, in their order. Refused when nobody is to work on it.
 pub async fn applied(db: &Db) -> Result<Vec<String>> {
+    standing::refuse(db).await?;
     let applied: Vec<(String, String)> = db.query(APPLIED).all().await?;
     Ok(applied.into_iter().map(|(name, _)| name).collect())
 }

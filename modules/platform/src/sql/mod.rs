@@ -20,15 +20,18 @@ mod migrate;
 mod moment;
 mod query;
 mod sqlite;
+mod standing;
+pub mod transfer;
 mod unit;
 mod value;
 
 pub use db::{Db, Postgres, Sqlite};
-pub use migrate::{Migration, applied, is_empty, migrate, render};
+pub use migrate::{Migration, applied, is_empty, migrate, occupy, render};
 pub use moment::{Moment, refuse_damaged};
 /// Reads a struct's fields from the columns of their names.
 pub use platform_derive::Record;
 pub use query::Query;
+pub use standing::{Standing, lift, standing};
 pub use unit::Tx;
 pub use value::{Cell, Column, Json, Param, Record, Row, spell};
 

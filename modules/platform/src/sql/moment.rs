@@ -66,6 +66,11 @@ impl Moment {
         self.files.iter().try_for_each(|held| held.copy(folder))
     }
 
+    /// The snapshots, each with its file.
+    pub(super) fn into_snapshots(self) -> impl Iterator<Item = (PathBuf, Connection)> {
+        self.files.into_iter().map(|held| (held.file, held.snapshot))
+    }
+
     /// Takes all locks and then all snapshots; false when a lock was not to be had in time. No lock is held afterwards.
     fn tried(&mut self) -> Result<bool> {
         let began = Instant::now();

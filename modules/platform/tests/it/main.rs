@@ -15,6 +15,7 @@ mod redis;
 mod saga;
 mod sql;
 mod tasks;
+mod transfer;
 
 use platform::module::{STATEMENTS, Schema};
 use platform::sql::{Db, Migration, Sql};
