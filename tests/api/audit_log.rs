@@ -126,7 +126,7 @@ fn commands(shop: &Shop, above: &[&str]) -> Vec<String> {
 }
 
 /// What each command is called in the log; one that only reads, or that has a log of its own, is not.
-const COMMANDS: [(&str, &str); 43] = [
+const COMMANDS: [(&str, &str); 44] = [
     ("admin create", "account.create"),
     ("backup", "backup.make"),
     ("config", ""),
@@ -142,6 +142,7 @@ const COMMANDS: [(&str, &str); 43] = [
     ("fraud measure", ""),
     ("fraud simulate", ""),
     ("fraud train", ""),
+    ("grants", ""),
     ("import products", "product.create"),
     ("import taxes", "tax_rate.import"),
     ("keys rotate", "signing_key.rotate"),

@@ -76,3 +76,30 @@ async fn a_module_that_is_taken_over_reads_nothing_of_the_others() {
     );
     assert!(gone.status.success(), "{gone:?}");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_shop_of_several_roles_moves_and_every_role_knows_it() {
+    let Some(mut shop) = Shop::new(Engine::Postgres, &[product("LAMP-1", "20.00", 5)]) else {
+        return;
+    };
+    let url = shop.url().unwrap();
+    let prefix = format!("r{}_", &EventId::new().uuid().simple().to_string()[20..]);
+    shop.set("STOA__DATABASE__ROLE_PREFIX", &prefix);
+    // Whoever logs in owns nothing and administers nothing.
+    let login = format!("{prefix}login");
+    let grants = shop.run(&["grants", "--login", &login]).stdout;
+    let grants = String::from_utf8(grants).unwrap();
+    let done = psql(&url, &format!("create role {login} login;\n{grants}"));
+    assert!(done.status.success(), "{done:?}");
+    shop.set("STOA__DATABASE__URL", &url.replace("//shop@", &format!("//{login}@")));
+    let said = |arguments: &[&str]| {
+        let output = shop.run(arguments);
+        assert!(output.status.success(), "{arguments:?}: {output:?}");
+    };
+    let folder = format!("sqlite:{}", shop.folder.display());
+    said(&["move", "--to", &folder]);
+    let refused = String::from_utf8(shop.run(&["verify"]).stderr).unwrap();
+    assert!(refused.contains("has moved to sqlite:"), "{refused}");
+    said(&["move", "--from", &folder, "--replace"]);
+    said(&["verify"]);
+}

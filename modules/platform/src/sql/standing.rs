@@ -87,12 +87,16 @@ pub(super) async fn occupy(tx: &mut Tx, is_empty: bool, from: &str) -> Result<()
     tx.query(WRITE).bind(false).bind(from).execute().await.map(drop)
 }
 
-/// What marks a database whose shop is at another place from now on, for a connection that holds it.
+/// What marks a database whose shop is at another place from now on, for a connection that holds it. Each module may be
+/// a role of its own on PostgreSQL, and has to see the mark of whoever moved.
 pub(super) fn leaving(engine: Engine, to: &str) -> String {
     let (table, to) = (render(TABLE, engine), to.replace('\'', "''"));
-    let is_left = if engine == Engine::Sqlite { "1" } else { "true" };
+    let (is_left, seen) = match engine {
+        Engine::Sqlite => ("1", ""),
+        Engine::Postgres => ("true", "grant select on moved to public;"),
+    };
     format!(
-        "{table} delete from moved; insert into moved (is_left, place) values ({is_left}, '{to}');"
+        "{table} delete from moved; insert into moved (is_left, place) values ({is_left}, '{to}'); {seen}"
     )
 }
 

@@ -37,7 +37,7 @@ impl Both {
         let file = folder().join("test.db");
         let at = Sqlite { file: file.clone(), readers: 1 };
         let sqlite = Db::sqlite("test", &at, Clock::system()).await.unwrap();
-        let at = Postgres { url: url.clone(), schema: schema.clone(), connections: 2 };
+        let at = Postgres { url: url.clone(), schema: schema.clone(), role: None, connections: 2 };
         let postgres = Db::postgres("test", &at, Clock::system()).await.unwrap();
         let schemas = Place::Postgres { url, schemas: vec![schema] };
         Some(Self { files: Place::Sqlite(vec![file]), sqlite, schemas, postgres })
@@ -177,7 +177,8 @@ async fn open(place: &Place) -> platform::sql::Result<Db> {
         }
         Place::Postgres { url, schemas } => {
             let (url, schema) = (url.clone(), schemas[0].clone());
-            Db::postgres("test", &Postgres { url, schema, connections: 1 }, Clock::system()).await
+            let at = Postgres { url, schema, role: None, connections: 1 };
+            Db::postgres("test", &at, Clock::system()).await
         }
     }
 }
@@ -270,7 +271,8 @@ fn whatever_is_written_comes_back() {
         SCHEMA.occupy(&there.postgres, "files").await.unwrap();
         SCHEMA.occupy(&back.sqlite, "schemas").await.unwrap();
     });
-    let config = ProptestConfig { cases: 12, ..ProptestConfig::default() };
+    let config =
+        ProptestConfig { cases: 12, failure_persistence: None, ..ProptestConfig::default() };
     proptest!(config, |(rows in rows)| {
         runtime.block_on(async {
             write(&there.sqlite, &rows).await;
