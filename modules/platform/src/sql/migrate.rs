@@ -1,12 +1,16 @@
 //! Migrations: one text in PostgreSQL's words, spelled for SQLite STRICT tables on the fly.
 //!
 //! They run in one unit of work under a lock, so that two nodes that start at once do not race, and
-//! a migration that fails leaves nothing behind. An applied migration whose text has changed since
+//! a migration that fails leaves nothing behind. A shop that sells is not held up by one that waits: it is given up after
+//! a second, and tried again. An applied migration whose text has changed since
 //! is refused by its name: what ran once is history and is corrected by a new migration.
+
+use std::time::{Duration, Instant};
 
 use sha2::{Digest, Sha256};
 
 use super::{Db, Engine, Error, Result, Sql, Tx, standing};
+use crate::backoff;
 
 /// One migration file of a module.
 #[derive(Debug, Clone, Copy)]
@@ -36,11 +40,16 @@ const HISTORY: &str = "create table if not exists migration (
     checksum   text        not null,
     applied_at timestamptz not null
 );";
-/// A migration may take longer than a statement of the shop.
+/// A migration may take longer than a statement of the shop. It waits for a table shortly at a time: whoever asks for a
+/// table that a migration waits for waits behind it.
 const PATIENCE: &str = "
 set local statement_timeout = '30min'; -- only: postgres
-set local lock_timeout = '30min'; -- only: postgres
+set local lock_timeout = '1s'; -- only: postgres
 ";
+/// For how long a table that others hold is tried again, and how long the shop has it in between.
+const LOCK_PATIENCE: Duration = Duration::from_mins(30);
+const PAUSE_BASE_MS: u64 = 200;
+const PAUSE_MAX_MS: u64 = 5_000;
 /// Held to the end of the unit of work; SQLite's writer is a lock already.
 const LOCK: Sql = Sql::split(
     "select cast(1 as bigint)",
@@ -60,6 +69,20 @@ const RECORD: Sql =
 /// Refused with [`Error::Unusable`] when an applied one was edited, when the database holds one that this program does
 /// not know, because a newer program has been here, or when nobody is to work on it.
 pub async fn migrate(db: &Db, migrations: &[Migration]) -> Result<Vec<&'static str>> {
+    let (began, mut tries) = (Instant::now(), 0);
+    loop {
+        match try_migrate(db, migrations).await {
+            Err(error) if error.is_lock_timeout() && began.elapsed() < LOCK_PATIENCE => {
+                tries += 1;
+                tracing::info!(module = db.module(), tries, "a migration waits for a table");
+                tokio::time::sleep(backoff::pause(tries, PAUSE_BASE_MS, PAUSE_MAX_MS)).await;
+            }
+            done => return done,
+        }
+    }
+}
+
+async fn try_migrate(db: &Db, migrations: &[Migration]) -> Result<Vec<&'static str>> {
     let mut tx = locked(db).await?;
     standing::refuse_within(&mut tx).await?;
     let ran = apply_missing(&mut tx, migrations).await?;

@@ -151,6 +151,15 @@ impl Error {
         }
     }
 
+    /// Whether PostgreSQL did not get a lock in time (55P03).
+    pub(crate) fn is_lock_timeout(&self) -> bool {
+        let Self::Engine { source: Driver::Postgres(sqlx::Error::Database(error)), .. } = self
+        else {
+            return false;
+        };
+        error.code().as_deref() == Some("55P03")
+    }
+
     /// Whether it is the machine's state and not the request that made it fail: the same request
     /// may succeed later.
     pub fn is_transient(&self) -> bool {

@@ -1,3 +1,5 @@
+use std::time::{Duration, Instant};
+
 use kernel::Clock;
 use platform::sql::{Db, Engine, Migration, Postgres, Sql, Sqlite, migrate};
 use platform::testing::{folder, postgres};
@@ -81,4 +83,31 @@ async fn nodes_that_start_together_migrate_once_on_postgres() {
         db
     })
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_migration_that_waits_for_a_table_holds_nobody_up() {
+    const WIDER: Migration =
+        Migration { name: "0003_wider", text: "alter table counter add column note text;" };
+    const COUNT: Sql = Sql::new("select count(*) from counter");
+    let Some(url) = postgres() else { return };
+    let schema = format!("t{}", uuid::Uuid::now_v7().simple());
+    let open = async || {
+        let at = Postgres { url: url.clone(), schema: schema.clone(), role: None, connections: 2 };
+        Db::postgres("order", &at, Clock::system()).await.unwrap()
+    };
+    let db = open().await;
+    migrate(&db, &[crate::TABLES]).await.unwrap();
+    // Somebody reads for longer than a statement of the shop waits for a table.
+    let mut long = open().await.snapshot().await.unwrap();
+    long.query(COUNT).one::<(i64,)>().await.unwrap();
+    let migrating = tokio::spawn(async move { migrate(&db, &[crate::TABLES, WIDER]).await });
+    let (shop, began) = (open().await, Instant::now());
+    while began.elapsed() < Duration::from_secs(8) {
+        shop.query(COUNT).one::<(i64,)>().await.unwrap();
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert!(!migrating.is_finished(), "the table is read");
+    drop(long);
+    assert_eq!(migrating.await.unwrap().unwrap(), ["0003_wider"]);
 }
