@@ -169,7 +169,6 @@ async fn a_shop_sells_on_in_the_other_place_and_back() {
     // Who changes their mind serves the place that was left again, and loses what was sold since.
     set(&mut shop, Engine::Postgres, &there.0);
     said(&shop, &["move", "--reopen"]);
-    said(&shop, &["ledger", "adopt"]);
     said(&shop, &["migrate"]);
 }
 
