@@ -169,7 +169,7 @@ async fn a_shop_sells_on_in_the_other_place_and_back() {
     // Who changes their mind serves the place that was left again, and loses what was sold since.
     set(&mut shop, Engine::Postgres, &there.0);
     said(&shop, &["move", "--reopen"]);
-    said(&shop, &["verify"]);
+    said(&shop, &["migrate"]);
 }
 
 /// Where a shop goes from an engine: the other one's place, and a shop of that engine that is there already.

@@ -37,11 +37,21 @@ const FOREIGN_KEYS: &str = "select cast(cast(conrelid as regclass) as text), quo
  where contype = 'f' and connamespace in (select oid from pg_namespace where nspname = any($1))
  order by conname";
 
+/// Tables that not even who owns them may empty, and their owners.
+const KEPT: &str = "select format('%I.%I', n.nspname, c.relname),
+       quote_ident(pg_get_userbyid(c.relowner))
+  from pg_class c
+  join pg_namespace n on n.oid = c.relnamespace
+ where n.nspname = any($1) and c.relkind = 'r' and not has_table_privilege(c.oid, 'truncate')
+ order by n.nspname, c.relname";
+
 pub(super) struct PostgresEnd {
     conn: PgConnection,
     schemas: Vec<String>,
     /// Foreign keys that are let go of: their table, name and definition.
     keys: Vec<(String, String, String)>,
+    /// Tables that their owners may empty meanwhile, with these.
+    lent: Vec<(String, String)>,
 }
 
 impl PostgresEnd {
@@ -64,9 +74,6 @@ impl PostgresEnd {
             }
             tokio::time::sleep(LOOK_EVERY).await;
         }
-        let tables = end.tables().await?;
-        let names: Vec<String> = tables.iter().map(|table| end.name(table)).collect();
-        end.script(format!("lock table {} in share mode", names.join(", "))).await?;
         Ok(end)
     }
 
@@ -99,7 +106,7 @@ impl PostgresEnd {
         ]);
         let conn = PgConnection::connect_with(&options).await.map_err(failed)?;
         let schemas = schemas.iter().map(|name| name.replace(['"', '\''], "")).collect();
-        Ok(Self { conn, schemas, keys: Vec::new() })
+        Ok(Self { conn, schemas, keys: Vec::new(), lent: Vec::new() })
     }
 
     async fn script(&mut self, text: String) -> Result<()> {
@@ -137,13 +144,17 @@ impl PostgresEnd {
         Ok(tables.map(|((module, name), columns)| Table { module, name, columns }).collect())
     }
 
-    /// Triggers and foreign keys come back in [`Self::finish`], in the same transaction.
+    /// Triggers, foreign keys and rights are as they were after [`Self::finish`], in the same transaction.
     pub(super) async fn empty(&mut self, tables: &[Table]) -> Result<()> {
         let keys = sqlx::query_as(FOREIGN_KEYS).bind(&self.schemas).fetch_all(&mut self.conn).await;
         self.keys = keys.map_err(|error| Error::engine("foreign keys", error))?;
+        let lent = sqlx::query_as(KEPT).bind(&self.schemas).fetch_all(&mut self.conn).await;
+        self.lent = lent.map_err(|error| Error::engine("rights", error))?;
         let keys = self.keys.iter();
         let drop = keys.map(|(table, key, _)| format!("alter table {table} drop constraint {key}"));
         let mut script: Vec<String> = drop.collect();
+        let lent = self.lent.iter();
+        script.extend(lent.map(|(table, owner)| format!("grant truncate on {table} to {owner}")));
         for table in tables {
             script.push(format!("alter table {} disable trigger user", self.name(table)));
         }
@@ -157,6 +168,9 @@ impl PostgresEnd {
         let add =
             keys.map(|(table, key, is)| format!("alter table {table} add constraint {key} {is}"));
         let mut script: Vec<String> = add.collect();
+        let lent = self.lent.iter();
+        let back = lent.map(|(table, owner)| format!("revoke truncate on {table} from {owner}"));
+        script.extend(back);
         for table in tables {
             let name = self.name(table);
             script.push(format!("alter table {name} enable trigger user; analyze {name}"));
