@@ -3,11 +3,11 @@
 //! stands behind a port.
 
 mod background;
+mod databases;
 mod payments;
 mod people;
 mod web;
 
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -31,18 +31,21 @@ use platform::bus::Bus;
 use platform::module::Schema;
 use platform::personal::People;
 use platform::redis::Redis;
-use platform::sql::{Db, Error, Postgres, Result, Sqlite};
+use platform::replica::Replica;
+use platform::sql::{Db, Error, Result};
 use platform::tasks::Tasks;
 use privacy::Privacy;
 use vault::{KeyFiles, LocalKeys, Vault};
 
 pub use crate::app::background::bus_settings;
 use crate::app::background::saga_settings;
+use crate::app::databases::{make_folder, replica};
+pub use crate::app::databases::{open_database, open_databases, open_migrated};
 pub use crate::app::payments::sandbox_terms;
 use crate::app::payments::{keeper, processed};
 use crate::command::Failure;
 use crate::mailer::mailer;
-use crate::settings::{Database, EngineName, Role, Settings};
+use crate::settings::{Role, Settings};
 
 /// The schemas of the house, each with a database of its own.
 pub const SCHEMAS: [Schema; 15] = [
@@ -102,56 +105,14 @@ pub struct Shop {
     pub vault: Option<Vault>,
     /// What nodes share beside the databases.
     redis: Option<Redis>,
+    /// Where pages are read, if it has come far enough.
+    replica: Option<Replica>,
     /// Who this process is among the nodes.
     node: String,
     databases: Arc<Vec<Db>>,
     clock: Clock,
     /// Whether it was asked to stop.
     leaving: Arc<AtomicBool>,
-}
-
-/// Opens the database of one schema, without touching what is in it.
-pub async fn open_database(settings: &Settings, schema: &Schema, clock: &Clock) -> Result<Db> {
-    let Database { engine, url, schema_prefix, role_prefix, connections, readers, .. } =
-        &settings.database;
-    match engine {
-        EngineName::Sqlite => {
-            let file = settings.server.data_dir.join(format!("{}.db", schema.module));
-            let at = Sqlite { file, readers: *readers };
-            Db::sqlite(schema.module, &at, clock.clone()).await
-        }
-        EngineName::Postgres => {
-            let schema_name = format!("{schema_prefix}{}", schema.module);
-            let role = (!role_prefix.is_empty()).then(|| format!("{role_prefix}{}", schema.module));
-            let (url, connections) = (url.clone(), *connections);
-            let at = Postgres { url, schema: schema_name, role, connections };
-            Db::postgres(schema.module, &at, clock.clone()).await
-        }
-    }
-}
-
-/// Opens the database of one schema and brings it up to date.
-pub async fn open_migrated(settings: &Settings, schema: &Schema, clock: &Clock) -> Result<Db> {
-    make_folder(&settings.server.data_dir)?;
-    let db = open_database(settings, schema, clock).await?;
-    for name in schema.migrate(&db).await? {
-        tracing::debug!(module = schema.module, name, "migrated");
-    }
-    Ok(db)
-}
-
-/// Opens the databases of all schemas, in the order of [`SCHEMAS`], and brings them up to date.
-pub async fn open_databases(settings: &Settings, clock: &Clock) -> Result<Vec<Db>> {
-    let mut databases = Vec::with_capacity(SCHEMAS.len());
-    for schema in &SCHEMAS {
-        databases.push(open_migrated(settings, schema, clock).await?);
-    }
-    Ok(databases)
-}
-
-fn make_folder(folder: &Path) -> Result<()> {
-    std::fs::create_dir_all(folder)
-        .map_err(|error| Error::Unusable(format!("{}: {error}", folder.display())))
 }
 
 impl Shop {
@@ -188,6 +149,7 @@ impl Shop {
     ) -> std::result::Result<Self, Failure> {
         let (settings, clock, tasks) = (Arc::new(settings), Clock::system(), Tasks::default());
         let redis = if serving { Redis::open(&settings.redis)? } else { None };
+        let replica = if serving { replica(&settings, &clock)? } else { None };
         let [auth, catalog, inventory, order, payment, sandbox, analytics, rest @ ..] =
             every(&databases)?;
         let [messages, carrier, ledger, fraud, notary, vault, credit, privacy] = rest;
@@ -198,7 +160,7 @@ impl Shop {
         let accounts =
             Accounts::open(auth, settings.auth.clone(), &settings.keys_folder(), mailer.clone())
                 .await?;
-        let catalog = stocked(catalog, &settings, serving, redis.as_ref()).await?;
+        let catalog = stocked(catalog, &settings, serving, (&redis, &replica)).await?;
         let inventory = Inventory::new(inventory, settings.inventory.clone());
         let sandbox = Sandbox::new(sandbox, &settings.payment.sandbox)?;
         let sandbox = Arc::new(sandbox.settling(sandbox_terms(settings.ledger)));
@@ -277,6 +239,7 @@ impl Shop {
             notary,
             vault,
             redis,
+            replica,
             node,
             databases,
             clock,
@@ -335,7 +298,7 @@ async fn stocked(
     db: Db,
     settings: &Settings,
     serving: bool,
-    redis: Option<&Redis>,
+    (redis, replica): (&Option<Redis>, &Option<Replica>),
 ) -> std::result::Result<Catalog, Failure> {
     let catalog = if serving {
         let index = settings.server.data_dir.join("search");
@@ -343,11 +306,14 @@ async fn stocked(
     } else {
         Catalog::new(db, settings.catalog.clone())
     };
-    let catalog = catalog.with_files(settings.shared_folder());
-    Ok(match redis.filter(|_| settings.redis.pages) {
-        Some(redis) => catalog.sharing_pages(redis.clone()),
-        None => catalog,
-    })
+    let mut catalog = catalog.with_files(settings.shared_folder());
+    if let Some(redis) = redis.as_ref().filter(|_| settings.redis.pages) {
+        catalog = catalog.sharing_pages(redis.clone());
+    }
+    if let Some(replica) = replica {
+        catalog = catalog.reading_from(replica.clone());
+    }
+    Ok(catalog)
 }
 
 /// What customers and their systems are told.

@@ -1,6 +1,6 @@
 //! Settings that can be read and make no sense: the shop does not start with them.
 
-use crate::settings::Settings;
+use crate::settings::{EngineName, Settings};
 
 /// Why settings make no sense.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -20,6 +20,9 @@ pub enum CheckError {
         "server.tls.redirect_listen needs server.tls.certificate: it leads to what is encrypted"
     )]
     NoTls,
+    /// Nothing streams to it.
+    #[error("database.replica_url needs database.engine = \"postgres\"")]
+    NoReplica,
 }
 
 /// Refuses what makes no sense. Modules check their own settings when they are opened.
@@ -38,6 +41,7 @@ pub fn check(settings: &Settings) -> Result<(), CheckError> {
         ("server.tls.handshake_timeout_ms", tls.handshake_timeout_ms),
         ("database.connections", database.connections.into()),
         ("database.readers", database.readers.into()),
+        ("database.replica_wait_ms", database.replica_wait_ms),
         ("redis.budget_ms", redis.budget_ms),
         ("redis.failures_max", redis.failures_max.into()),
         ("redis.pause_ms", redis.pause_ms),
@@ -68,6 +72,9 @@ pub fn check(settings: &Settings) -> Result<(), CheckError> {
     if tls.redirect_listen.is_some() && tls.certificate.as_os_str().is_empty() {
         return Err(CheckError::NoTls);
     }
+    if database.engine == EngineName::Sqlite && !database.replica_url.is_empty() {
+        return Err(CheckError::NoReplica);
+    }
     Ok(())
 }
 
@@ -92,7 +99,7 @@ mod tests {
             change(&mut settings);
             check(&settings).unwrap_err().to_string()
         };
-        let changes: [(&str, Change); 10] = [
+        let changes: [(&str, Change); 11] = [
             ("server.connections_max is 0, and must be at least 1", |it| {
                 it.server.connections_max = 0;
             }),
@@ -106,6 +113,9 @@ mod tests {
             ("settlements.fetch_days is 7, and must be at least 14", |it| {
                 it.settlements.fetch_every_h = 24;
                 it.ledger.payout_days = 14;
+            }),
+            ("database.replica_url needs", |it| {
+                it.database.replica_url = "postgres://shop@replica/shop".to_owned();
             }),
             ("server.tls.redirect_listen needs", |it| {
                 it.server.tls.redirect_listen = Some("127.0.0.1:80".parse().unwrap());

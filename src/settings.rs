@@ -12,7 +12,7 @@ use crate::edge::{Edge, Tls};
 /// Every key with its default and what it means.
 const DEFAULTS: &str = include_str!("../config/default.toml");
 /// Keys whose values are never shown.
-const SECRET: [&str; 3] = ["url", "secret_key", "webhook_secret"];
+const SECRET: [&str; 4] = ["url", "replica_url", "secret_key", "webhook_secret"];
 
 /// The settings of the whole program.
 #[derive(Debug, Clone, Deserialize)]
@@ -126,6 +126,10 @@ pub struct Database {
     pub role_prefix: String,
     /// For `postgres`: connections of each module.
     pub connections: u32,
+    /// For `postgres`: a standby of the same server, as `url`; empty is none.
+    pub replica_url: String,
+    /// For `postgres`: how long a read of the replica may take until the primary is asked, in milliseconds.
+    pub replica_wait_ms: u64,
     /// For `postgres`: the folder of `pg_dump` and `pg_restore`; empty to look for them on the path.
     pub tools_dir: PathBuf,
     /// For `sqlite`: connections that read, of each module.
@@ -367,7 +371,8 @@ mod tests {
     #[test]
     fn secrets_are_hidden() {
         let file = platform::testing::folder().join("stoa.toml");
-        let secrets = "[database]\nurl = \"postgres://u:geheim@h/d\"\n\
+        let secrets = "[database]\nengine = \"postgres\"\nurl = \"postgres://u:geheim@h/d\"\n\
+                       replica_url = \"postgres://u:geheim@r/d\"\n\
                        [payment.stripe]\nsecret_key = \"sk_geheim\"\nwebhook_secret = \"geheim\"\n";
         std::fs::write(&file, secrets).unwrap();
         let shown = Settings::read(Some(&file)).unwrap().show(Some(&file)).unwrap();

@@ -73,6 +73,9 @@ impl Shop {
     /// Ends background work and closes the databases.
     pub async fn stop(&self) {
         self.tasks.stop(Duration::from_secs(self.settings.server.stop_wait_s)).await;
+        if let Some(replica) = &self.replica {
+            replica.close().await;
+        }
         for db in self.databases.iter() {
             db.close().await;
         }

@@ -192,7 +192,7 @@ fn start(line: CommandLine) -> Result<ExitCode, Failure> {
                 settings.server.listen = listen.unwrap_or(settings.server.listen);
                 settings.server.ops_listen = ops_listen.unwrap_or(settings.server.ops_listen);
                 settings.server.roles = roles.unwrap_or(settings.server.roles);
-                serve::serve(settings, file, demo).await
+                Box::pin(serve::serve(settings, file, demo)).await
             }
             Command::Migrate => migrate::migrate(&settings).await,
             Command::Import(import) => import::import(settings, import).await,

@@ -5,6 +5,7 @@ mod database;
 mod place;
 mod policy;
 mod redis;
+mod replica;
 
 use crate::settings::Settings;
 
@@ -53,6 +54,7 @@ pub async fn examine(settings: &Settings) -> Vec<Finding> {
     let mut findings = policy::examine(settings);
     findings.extend(place::examine(settings));
     findings.extend(database::examine(settings).await);
+    findings.extend(replica::examine(settings).await);
     findings.extend(redis::examine(&settings.redis).await);
     findings
 }

@@ -10,8 +10,10 @@ mod kill_webhook;
 mod moving;
 mod operator;
 mod point_in_time;
+mod replica;
 mod saga_matrix;
 mod seeded_bugs;
+mod server;
 #[path = "../support/mod.rs"]
 #[expect(dead_code, reason = "these tests use a part of it")]
 mod support;

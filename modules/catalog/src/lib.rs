@@ -12,6 +12,7 @@ mod http;
 mod import;
 mod media;
 mod pages;
+mod reach;
 mod react;
 mod search;
 mod settings;
@@ -26,12 +27,15 @@ use std::path::Path;
 use std::time::Duration;
 
 use actix_web::web;
+use kernel::Event;
+use kernel::events::StockAdjusted;
 use kernel::id::ProductId;
 use platform::audit::{self, Actor, Entry, Place, Recorded};
 use platform::bus::Subscription;
 use platform::module::Schema;
 use platform::outbox;
 use platform::redis::Redis;
+use platform::replica::Replica;
 use platform::sql::{self, Db};
 use platform::verify::Check;
 use uuid::Uuid;
@@ -102,6 +106,8 @@ pub const SCHEMA: Schema = Schema {
     guards: &[],
 };
 
+/// The subscription that tells the catalogue of stock, and whose events it hears.
+pub const STOCK: (&str, &str) = ("catalog.stock", StockAdjusted::SOURCE);
 /// The most names a suggestion has.
 pub const SUGGESTIONS_MAX: usize = 10;
 /// The most products whose offers can be asked for at once.
@@ -128,6 +134,7 @@ pub struct Catalog {
     media: Option<Media>,
     imports: Option<ImportFolder>,
     pages: Pages,
+    replica: Option<Replica>,
     searches: Searches,
 }
 
@@ -137,7 +144,8 @@ impl Catalog {
     pub fn new(db: Db, settings: Settings) -> Self {
         let pages = Pages::new(settings.cache);
         let searches = Searches::default();
-        Self { db, settings, search: None, media: None, imports: None, pages, searches }
+        let (search, media, imports, replica) = (None, None, None, None);
+        Self { db, settings, search, media, imports, pages, replica, searches }
     }
 
     /// The catalogue with the search index of this node, which is in a folder of its own. A folder
@@ -168,6 +176,12 @@ impl Catalog {
         self
     }
 
+    /// The same catalogue with a replica of its database, of which pages are made if it has come far enough.
+    #[must_use]
+    pub fn reading_from(self, replica: Replica) -> Self {
+        Self { replica: Some(replica), ..self }
+    }
+
     /// The same catalogue with another ranking, over the same search index.
     #[must_use]
     pub fn ranked(&self, ranking: Ranking) -> Self {
@@ -189,7 +203,7 @@ impl Catalog {
     pub fn subscriptions(&self) -> Vec<Subscription> {
         let stock = react::stock::Stock { pages: self.pages.clone() };
         vec![
-            Subscription::reaction("catalog.stock", &self.db, react::stock::TOPICS, stock),
+            Subscription::reaction(STOCK.0, &self.db, react::stock::TOPICS, stock),
             Subscription::reaction(
                 "catalog.sales",
                 &self.db,
@@ -292,25 +306,9 @@ impl Catalog {
         store::products::read(&self.db, id).await?.ok_or(Error::NotFound)
     }
 
-    /// The product with this id or SKU as shoppers see it, and its variants.
-    pub async fn shown(&self, key: &str) -> Result<(Product, Vec<Product>)> {
-        let id = Uuid::try_parse(key).ok();
-        let found = match id {
-            Some(id) => store::products::shown_by_id(&self.db, id).await?,
-            None if key.contains('\0') => Vec::new(),
-            None => store::products::shown_by_sku(&self.db, key).await?,
-        };
-        let mut found = found.into_iter();
-        let product = found.next().ok_or(Error::NotFound)?;
-        let is_it = id.map_or(product.content.sku == key, |id| product.id.uuid() == id);
-        // The variants of a parent that is not in the shop are not in it either.
-        if is_it { Ok((product, found.collect())) } else { Err(Error::NotFound) }
-    }
-
     /// A page of the products that shoppers see.
     pub async fn list(&self, query: ListQuery) -> Result<List> {
-        let currency = self.settings.currency;
-        usecase::list::list(&self.db, self.search.as_ref(), currency, query).await
+        usecase::list::list(self, query).await
     }
 
     /// What a text that is still being written may become: products by id, SKU and name, and

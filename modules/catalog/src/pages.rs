@@ -16,11 +16,13 @@ use kernel::id::ProductId;
 use platform::cache::{Cache, Loaded, Tag, Weigh};
 use platform::http::{CachedBody, Failure};
 use platform::outbox;
+use platform::replica::Reach;
 use platform::sql::{self, Db};
 use serde::Serialize;
 use tokio::sync::watch;
 use uuid::Uuid;
 
+use crate::reach;
 use crate::shared::{Heard, ProductPage, Shared};
 use crate::store::searching;
 
@@ -88,6 +90,8 @@ pub(crate) struct Pages {
     followed: watch::Sender<Option<i64>>,
     /// The last of these that a list may show.
     edition: Arc<AtomicI64>,
+    /// How far a replica has to have come.
+    heard: Arc<reach::Heard>,
     /// The day that the pages are of.
     day: Arc<Mutex<Option<NaiveDate>>>,
     /// The pages of products that nodes share, if they do.
@@ -101,6 +105,7 @@ impl Pages {
             lists: Cache::new("list", settings.lists_bytes),
             followed: watch::Sender::new(None),
             edition: Arc::default(),
+            heard: Arc::default(),
             day: Arc::default(),
             shared: None,
         }
@@ -168,8 +173,19 @@ impl Pages {
         self.edition.load(Ordering::SeqCst)
     }
 
+    /// What a page has to show at least: all that this node has heard of, and the events up to `after`. None before it
+    /// begins to hear.
+    pub(crate) fn least(&self, after: Option<i64>) -> Option<Reach> {
+        let heard = self.heard.all()?;
+        Some(Reach {
+            published: after.map_or(heard.published, |at| at.max(heard.published)),
+            ..heard
+        })
+    }
+
     /// The stock of these products changed, and all that is committed which was told of stock until there.
     pub(crate) fn stock_changed(&self, at: i64, products: &[ProductId]) {
+        self.heard.of_stock(at);
         for product in products.iter().map(|product| product.uuid()) {
             self.heard_of_stock(|heard| heard.changed(product, at));
             self.products.invalidate(Tag::of(&product));
@@ -179,6 +195,7 @@ impl Pages {
 
     /// The stock of many products changed, and that is committed.
     pub(crate) fn all_stock_changed(&self, at: i64) {
+        self.heard.of_stock(at);
         self.heard_of_stock(|heard| heard.all_changed(at));
         self.products.invalidate_all();
     }
@@ -213,12 +230,14 @@ impl Pages {
         outbox::sequence(db).await?;
         let Some(position) = *self.followed.borrow() else {
             let last = outbox::last(db).await?;
+            self.heard.of_products(last);
             self.heard_of_products(|heard| heard.reached(last));
             self.followed.send_replace(Some(last));
             return Ok(true);
         };
         let events = outbox::read_after(db, position, EVENTS_MAX).await?;
         let Some(last) = events.last() else { return Ok(false) };
+        self.heard.of_products(last.pos);
         let is_of_product = |kind: &str| kind.starts_with("product.");
         let mut changes = events.iter().filter(|event| !event.envelope.is::<SearchPerformed>());
         let products: HashSet<Uuid> = changes

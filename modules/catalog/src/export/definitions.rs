@@ -46,7 +46,7 @@ struct Line {
 pub(super) async fn write(db: &Db, kind: Kind, out: &mut Vec<u8>) -> Result<()> {
     let definitions = match kind {
         Kind::Attribute => described(&attributes::read_all(db).await?),
-        Kind::Category => described(&categories::read_all(db, CATEGORY_COUNT_MAX).await?),
+        Kind::Category => described(&categories::read_all(&mut &*db, CATEGORY_COUNT_MAX).await?),
         Kind::Collection => chosen(db).await,
         Kind::Market => described(&markets::read_all(db).await?),
         Kind::PriceList => described(&price_lists::read_all(db).await?),

@@ -13,6 +13,7 @@ use crate::Catalog;
 use crate::domain::{Product, is_locale};
 use crate::pages::PRODUCT_TTL;
 use crate::shared::ProductPage;
+use crate::usecase::shown::Shown;
 
 /// How a product is shown.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -55,7 +56,8 @@ pub(crate) async fn show(
     }
     after.wait(&catalog).await;
     let cached = [key.as_str(), locale.unwrap_or_default()].join("\n");
-    let page = catalog.pages.product(&cached, || product_page(&catalog, &key, locale)).await?;
+    let page =
+        catalog.pages.product(&cached, || product_page(&catalog, &key, locale, after)).await?;
     Ok(page.answer(&request))
 }
 
@@ -63,9 +65,9 @@ async fn product_page(
     catalog: &Catalog,
     key: &str,
     locale: Option<&str>,
+    after: After,
 ) -> Result<ProductPage, Failure> {
-    let (product, variants) = catalog.shown(key).await?;
-    let mut parts = catalog.parts(variants.iter().chain([&product])).await?;
+    let Shown { product, variants, mut parts } = catalog.shown_page(key, after.position()).await?;
     let ids = variants.iter().chain([&product]).map(|one| one.id).chain(product.parent_id);
     // What is left of a bundle, and whether it is sold, is up to its parts.
     let ids = ids.chain(parts.values().flatten().map(|part| part.product_id));

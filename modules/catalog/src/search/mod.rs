@@ -95,7 +95,7 @@ impl From<std::io::Error> for SearchError {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Position {
     generation: Uuid,
-    pos: i64,
+    pub pos: i64,
 }
 
 impl Position {

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use kernel::id::ProductId;
-use platform::sql::{Db, Error, Json, Query, Result, Tx};
+use platform::sql::{Error, Json, Reads, Result, Tx};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -79,8 +79,13 @@ struct Row {
 /// The parts of bundles, by bundle.
 pub(crate) type Parts = HashMap<Uuid, Vec<Part>>;
 
-async fn by_bundle(query: Query<'_>) -> Result<Parts> {
-    let rows: Vec<Row> = query.all().await?;
+/// What these products are made of, each by the SKU of its parts; those that are no bundles are left out.
+pub(crate) async fn read(from: &mut dyn Reads, ids: Vec<Uuid>) -> Result<Parts> {
+    // Most pages and carts have no bundles.
+    if ids.is_empty() {
+        return Ok(Parts::new());
+    }
+    let rows: Vec<Row> = from.query(OF).bind(id_list(ids)).all().await?;
     let mut parts = Parts::new();
     for row in rows {
         let wrong = |_| Error::Inconsistent(format!("product {}: status", row.product_id));
@@ -96,14 +101,9 @@ async fn by_bundle(query: Query<'_>) -> Result<Parts> {
     Ok(parts)
 }
 
-/// What these products are made of, each by the SKU of its parts; those that are no bundles are left out.
-pub(crate) async fn read(db: &Db, ids: impl IntoIterator<Item = Uuid>) -> Result<Parts> {
-    by_bundle(db.query(OF).bind(id_list(ids))).await
-}
-
 /// What a product is made of.
 pub(crate) async fn of(tx: &mut Tx, id: ProductId) -> Result<Vec<Part>> {
-    let mut parts = by_bundle(tx.query(OF).bind(id_list([id.uuid()]))).await?;
+    let mut parts = read(tx, vec![id.uuid()]).await?;
     Ok(parts.remove(&id.uuid()).unwrap_or_default())
 }
 

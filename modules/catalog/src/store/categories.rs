@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use platform::sql::{Db, Json, Result, Tx};
+use platform::sql::{Db, Json, Reads, Result, Tx};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -57,13 +57,13 @@ platform::statements! {
 }
 
 /// Every category, by path.
-pub(crate) async fn read_all(db: &Db, limit: i64) -> Result<Vec<Category>> {
-    db.query(ALL).bind(limit).all().await
+pub(crate) async fn read_all(from: &mut dyn Reads, limit: i64) -> Result<Vec<Category>> {
+    from.query(ALL).bind(limit).all().await
 }
 
 /// How many products shoppers find right in a category, by category.
-pub(crate) async fn counted(db: &Db) -> Result<HashMap<Uuid, i64>> {
-    let rows: Vec<(Uuid, i64)> = db.query(COUNTED).all().await?;
+pub(crate) async fn counted(from: &mut dyn Reads) -> Result<HashMap<Uuid, i64>> {
+    let rows: Vec<(Uuid, i64)> = from.query(COUNTED).all().await?;
     Ok(rows.into_iter().collect())
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use kernel::{Money, Timestamp};
-use platform::sql::{Db, Error, Json, Result};
+use platform::sql::{Error, Json, Reads, Result};
 use uuid::Uuid;
 
 use super::id_list;
@@ -86,7 +86,7 @@ impl Row {
 }
 
 /// What lists show of these products, in no order.
-pub(crate) async fn cards(db: &Db, ids: impl IntoIterator<Item = Uuid>) -> Result<Vec<Card>> {
-    let rows: Vec<Row> = db.query(CARDS).bind(id_list(ids)).all().await?;
+pub(crate) async fn cards(from: &mut dyn Reads, ids: Vec<Uuid>) -> Result<Vec<Card>> {
+    let rows: Vec<Row> = from.query(CARDS).bind(id_list(ids)).all().await?;
     rows.into_iter().map(Row::card).collect()
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use kernel::id::ProductId;
 use kernel::{Currency, Timestamp};
 use platform::sql::Json;
-use platform::sql::{Db, Result, Tx};
+use platform::sql::{Db, Reads, Result, Tx};
 use serde::Serialize;
 use serde_json::Value;
 use uuid::Uuid;
@@ -140,13 +140,13 @@ pub(crate) async fn by_skus(tx: &mut Tx, skus: Vec<&str>) -> Result<Vec<Product>
 }
 
 /// The active product with this id, and its active variants after it.
-pub(crate) async fn shown_by_id(db: &Db, id: Uuid) -> Result<Vec<Product>> {
-    products(db.query(SHOWN_BY_ID).bind(id).all().await?)
+pub(crate) async fn shown_by_id(from: &mut dyn Reads, id: Uuid) -> Result<Vec<Product>> {
+    products(from.query(SHOWN_BY_ID).bind(id).all().await?)
 }
 
 /// The active product with this SKU, and its active variants after it.
-pub(crate) async fn shown_by_sku(db: &Db, sku: &str) -> Result<Vec<Product>> {
-    products(db.query(SHOWN_BY_SKU).bind(sku).all().await?)
+pub(crate) async fn shown_by_sku(from: &mut dyn Reads, sku: &str) -> Result<Vec<Product>> {
+    products(from.query(SHOWN_BY_SKU).bind(sku).all().await?)
 }
 
 /// A product as INSERT and UPDATE read it.

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use kernel::id::ProductId;
-use platform::sql::{Db, Error, Json, Result, Tx};
+use platform::sql::{Error, Json, Reads, Result, Tx};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -126,7 +126,7 @@ fn relation(kind: &str, other: Uuid) -> Result<Relation> {
 }
 
 /// The relations of a product, in their order.
-pub(crate) async fn all(db: &Db, id: ProductId) -> Result<Vec<Relation>> {
-    let rows: Vec<(String, Uuid)> = db.query(ALL).bind(id.uuid()).all().await?;
+pub(crate) async fn all(from: &mut dyn Reads, id: ProductId) -> Result<Vec<Relation>> {
+    let rows: Vec<(String, Uuid)> = from.query(ALL).bind(id.uuid()).all().await?;
     rows.into_iter().map(|(kind, other)| relation(&kind, other)).collect()
 }

@@ -12,6 +12,7 @@ use crate::domain::{Part, PartInput, Product, check_parts, check_ties};
 use crate::error::{Error, Result};
 use crate::store::stock::Turned;
 use crate::store::{bundles, products, related, stock};
+use crate::usecase::shown;
 
 impl Catalog {
     /// What these products are made of, as far as they are bundles.
@@ -19,9 +20,7 @@ impl Catalog {
         &self,
         products: impl IntoIterator<Item = &'p Product>,
     ) -> sql::Result<bundles::Parts> {
-        let bundled = products.into_iter().filter(|product| product.is_bundled);
-        let ids: Vec<Uuid> = bundled.map(|product| product.id.uuid()).collect();
-        if ids.is_empty() { Ok(bundles::Parts::new()) } else { bundles::read(&self.db, ids).await }
+        bundles::read(&mut &self.db, shown::bundled(products)).await
     }
 
     /// Makes a product, which no editor has changed since `revision`, a bundle of other products; without

@@ -2,7 +2,8 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use kernel::events::CategoryChanged;
 use platform::audit::{Actor, Entry, record};
-use platform::sql::{self, Tx};
+use platform::replica::Question;
+use platform::sql::{self, Reads, Tx};
 use uuid::Uuid;
 
 use crate::Catalog;
@@ -93,16 +94,28 @@ fn tell(tx: &mut Tx, category: &Category, version: i64) -> sql::Result<()> {
     tx.emit(&event, version)
 }
 
+/// Every category, and how many products are in each.
+struct Tree;
+
+impl Question for Tree {
+    type Answer = (Vec<Category>, HashMap<Uuid, i64>);
+
+    async fn ask(&self, of: &mut dyn Reads) -> sql::Result<Self::Answer> {
+        let all = categories::read_all(of, CATEGORY_COUNT_MAX).await?;
+        Ok((all, categories::counted(of).await?))
+    }
+}
+
 impl Catalog {
     /// The tree of categories with the products that shoppers find in each.
     pub async fn category_tree(&self) -> Result<Vec<CategoryNode>> {
-        let all = categories::read_all(&self.db, CATEGORY_COUNT_MAX).await?;
-        Ok(tree(all, &categories::counted(&self.db).await?))
+        let (all, counted) = self.ask(&Tree, None).await?;
+        Ok(tree(all, &counted))
     }
 
     /// Every category, by path.
     pub async fn categories(&self) -> Result<Vec<Category>> {
-        Ok(categories::read_all(&self.db, CATEGORY_COUNT_MAX).await?)
+        Ok(categories::read_all(&mut &self.db, CATEGORY_COUNT_MAX).await?)
     }
 
     /// The category with this id, slug or path.

@@ -3,16 +3,18 @@ use std::time::Duration;
 
 use kernel::page::cursor;
 use kernel::{Currency, Money};
-use platform::sql::Db;
+use platform::replica::Question;
+use platform::sql::{self, Db, Reads};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use crate::Catalog;
 use crate::domain::{Card, SearchQuery};
 use crate::error::{Error, Result};
 use crate::search::{
     Asked, Audience, Collected, Explanation, Facets, Filters, Found, Key, Narrowing, Place,
-    PriceRange, SearchError, SearchIndex,
+    PriceRange, SearchError,
 };
 use crate::store::{categories, collections, listing};
 
@@ -159,13 +161,9 @@ pub struct Item {
 }
 
 /// A page of products. Variants are seen with their parent.
-pub(crate) async fn list(
-    db: &Db,
-    search: Option<&SearchIndex>,
-    currency: Currency,
-    query: ListQuery,
-) -> Result<List> {
-    let search = search.ok_or(SearchError::NotBuilt)?;
+pub(crate) async fn list(catalog: &Catalog, query: ListQuery) -> Result<List> {
+    let (db, currency) = (&catalog.db, catalog.settings.currency);
+    let search = catalog.search.as_ref().ok_or(SearchError::NotBuilt)?;
     if let Some(pos) = query.fresh {
         // A node that is behind for longer answers with what it has.
         search.wait_for(pos, FRESH_WITHIN).await;
@@ -195,8 +193,17 @@ pub(crate) async fn list(
         facets: query.facets.then(|| currency.code().to_owned()),
         explain: query.explain,
     };
+    let is_staff = query.audience != Audience::Shoppers;
     let found = search.find(asked).await?;
-    page(db, query.sort, found).await
+    let cards = Cards(found.hits.iter().map(|hit| hit.place.id).collect());
+    let cards = if is_staff {
+        cards.ask(&mut &*db).await?
+    } else {
+        // Products are at least as new as the index that has found them.
+        let indexed = search.position().map(|position| position.pos);
+        catalog.ask(&cards, indexed.max(query.fresh)).await?
+    };
+    Ok(page(query.sort, found, cards))
 }
 
 /// The path of the category that a slug, an id or a path names; an unknown one has no products.
@@ -244,23 +251,32 @@ impl After {
     }
 }
 
-async fn page(db: &Db, sort: Sort, found: Found) -> Result<List> {
+/// Products as lists show them, by id.
+struct Cards(Vec<Uuid>);
+
+impl Question for Cards {
+    type Answer = Vec<Card>;
+
+    async fn ask(&self, of: &mut dyn Reads) -> sql::Result<Vec<Card>> {
+        listing::cards(of, self.0.clone()).await
+    }
+}
+
+fn page(sort: Sort, found: Found, cards: Vec<Card>) -> List {
     let last = found.hits.last().filter(|_| found.more);
     let next_cursor =
         last.map(|last| cursor(&After { sort, edition: found.edition, place: last.place.clone() }));
-    let ids = found.hits.iter().map(|hit| hit.place.id);
-    let cards = listing::cards(db, ids).await?;
     let mut cards: HashMap<Uuid, Card> =
         cards.into_iter().map(|card| (card.id.uuid(), card)).collect();
     let items = found.hits.into_iter().filter_map(|hit| {
         let card = cards.remove(&hit.place.id)?;
         Some(Item { card, explanation: hit.explanation })
     });
-    Ok(List {
+    List {
         items: items.collect(),
         next_cursor,
         total: found.total,
         facets: found.facets,
         did_you_mean: found.did_you_mean,
-    })
+    }
 }

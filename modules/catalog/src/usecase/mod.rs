@@ -23,6 +23,7 @@ pub(crate) mod pricing;
 pub(crate) mod publish;
 mod related;
 pub(crate) mod searches;
+pub(crate) mod shown;
 mod synonyms;
 pub(crate) mod update;
 

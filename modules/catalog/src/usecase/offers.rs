@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::domain::category;
 use crate::domain::{Asked, Candidate, DEFAULT_MARKET, Part, pick, weight_g};
-use crate::store::bundles::{self, Parts};
+use crate::store::bundles;
 use crate::store::pricing::{self, OfferRow};
 use crate::{Catalog, OFFERS_MAX};
 
@@ -30,11 +30,9 @@ async fn offers(catalog: &Catalog, buyer: Buyer<'_>, wanted: &[Wanted]) -> sql::
     let ids = quantities.keys().copied();
     let now = catalog.db.clock().now();
     let rows = pricing::offers(&catalog.db, ids, buyer.country, now).await?;
-    // Most carts have no bundles.
     let bundled = rows.iter().filter(|(row, _)| row.bundled).map(|(row, _)| row.id);
     let bundled: Vec<Uuid> = bundled.collect();
-    let mut parts =
-        if bundled.is_empty() { Parts::new() } else { bundles::read(&catalog.db, bundled).await? };
+    let mut parts = bundles::read(&mut &catalog.db, bundled).await?;
     rows.into_iter()
         .map(|(row, candidates)| {
             let parts = parts.remove(&row.id).unwrap_or_default();

@@ -3,17 +3,20 @@ use std::collections::BTreeMap;
 use kernel::events::ProductUpdated;
 use kernel::id::ProductId;
 use platform::audit::{Actor, Entry, record};
+use platform::replica::Question;
+use platform::sql::{self, Reads};
 use serde_json::json;
 
 use crate::Catalog;
 use crate::domain::{Card, Product, Relation, RelationKind, check_relations};
 use crate::error::{Error, Result};
 use crate::store::{listing, products, related};
+use crate::usecase::shown;
 
 impl Catalog {
     /// The relations of a product, in any status, in their order.
     pub async fn relations(&self, id: ProductId) -> Result<Vec<Relation>> {
-        Ok(related::all(&self.db, id).await?)
+        Ok(related::all(&mut &self.db, id).await?)
     }
 
     /// Replaces the relations of a product that no editor has changed since `revision`.
@@ -52,15 +55,28 @@ impl Catalog {
 
     /// The products that belong to the one with this id or SKU and are in the shop, by kind.
     pub async fn related(&self, key: &str) -> Result<Vec<(RelationKind, Card)>> {
-        let (product, _) = self.shown(key).await?;
-        let relations = self.relations(product.id).await?;
-        let ids = relations.iter().map(|one| one.product_id.uuid());
-        let cards = listing::cards(&self.db, ids).await?;
+        let found = self.ask(&Related(key), None).await?;
+        let (relations, cards) = found.ok_or(Error::NotFound)?;
         let by_id: BTreeMap<ProductId, &Card> =
             cards.iter().filter(|card| card.shown).map(|card| (card.id, card)).collect();
         let found = relations
             .iter()
             .filter_map(|one| Some((one.kind, (*by_id.get(&one.product_id)?).clone())));
         Ok(found.collect())
+    }
+}
+
+/// What belongs to the product with this id or SKU.
+struct Related<'k>(&'k str);
+
+impl Question for Related<'_> {
+    type Answer = Option<(Vec<Relation>, Vec<Card>)>;
+
+    async fn ask(&self, of: &mut dyn Reads) -> sql::Result<Self::Answer> {
+        let Some((product, _)) = shown::product(of, self.0).await? else { return Ok(None) };
+        let relations = related::all(of, product.id).await?;
+        let ids = relations.iter().map(|one| one.product_id.uuid()).collect();
+        let cards = listing::cards(of, ids).await?;
+        Ok(Some((relations, cards)))
     }
 }

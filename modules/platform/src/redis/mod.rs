@@ -3,7 +3,6 @@
 //! Every question has a budget. After some in a row that were not answered nobody asks for a while, so that a Redis that
 //! is gone or slow costs requests next to nothing: the shop goes on as it does without one.
 
-mod breaker;
 mod hints;
 mod rate;
 
@@ -16,7 +15,7 @@ use redis::{Client, RedisError, RedisResult};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Deserializer};
 
-use self::breaker::{Breaker, Turn};
+use crate::breaker::{Breaker, Turn};
 use crate::http::install_tls;
 pub use rate::Rate;
 

@@ -49,6 +49,43 @@ pub struct Postgres {
     pub connections: u32,
 }
 
+impl Postgres {
+    fn failed(&self, error: sqlx::Error) -> Error {
+        Error::engine(format!("connect to schema {}", self.schema), error)
+    }
+
+    /// How each connection begins.
+    fn options(&self) -> Result<PgConnectOptions> {
+        let options: PgConnectOptions = self.url.parse().map_err(|error| self.failed(error))?;
+        let options = options.application_name("stoa").statement_cache_capacity(STATEMENTS_KEPT);
+        let options = options.options([
+            ("search_path", self.schema.as_str()),
+            ("statement_timeout", STATEMENT_TIME_MAX),
+            ("lock_timeout", LOCK_WAIT_MAX),
+            ("idle_in_transaction_session_timeout", STATEMENT_TIME_MAX),
+            ("timezone", "UTC"),
+        ]);
+        let role = self.role.as_deref().map(|role| ("role", role));
+        Ok(options.options(role))
+    }
+
+    /// Connections, each of which may be waited for so long.
+    fn pool(&self, wait: Duration) -> PgPoolOptions {
+        PgPoolOptions::new()
+            .max_connections(self.connections)
+            .acquire_timeout(wait)
+            .test_before_acquire(false)
+            .before_acquire(|conn, meta| {
+                Box::pin(async move {
+                    if meta.idle_for >= TRUSTED_IDLE {
+                        conn.ping().await?;
+                    }
+                    Ok(true)
+                })
+            })
+    }
+}
+
 /// One module's database, on either engine. Cheap to clone.
 #[derive(Clone)]
 pub struct Db {
@@ -95,33 +132,8 @@ impl Db {
 
     /// Connects to a PostgreSQL schema, creating it when it is not there.
     pub async fn postgres(module: &'static str, at: &Postgres, clock: Clock) -> Result<Self> {
-        let failed = |error| Error::engine(format!("connect to schema {}", at.schema), error);
-        let options: PgConnectOptions = at.url.parse().map_err(failed)?;
-        let options = options.application_name("stoa").statement_cache_capacity(STATEMENTS_KEPT);
-        let options = options.options([
-            ("search_path", at.schema.as_str()),
-            ("statement_timeout", STATEMENT_TIME_MAX),
-            ("lock_timeout", LOCK_WAIT_MAX),
-            ("idle_in_transaction_session_timeout", STATEMENT_TIME_MAX),
-            ("timezone", "UTC"),
-        ]);
-        let role = at.role.as_deref().map(|role| ("role", role));
-        let options = options.options(role);
-        let pool = PgPoolOptions::new()
-            .max_connections(at.connections)
-            .acquire_timeout(ACQUIRE_WAIT_MAX)
-            .test_before_acquire(false)
-            .before_acquire(|conn, meta| {
-                Box::pin(async move {
-                    if meta.idle_for >= TRUSTED_IDLE {
-                        conn.ping().await?;
-                    }
-                    Ok(true)
-                })
-            })
-            .connect_with(options)
-            .await
-            .map_err(failed)?;
+        let failed = |error| at.failed(error);
+        let pool = at.pool(ACQUIRE_WAIT_MAX).connect_with(at.options()?).await.map_err(failed)?;
         // "if not exists" alone fails when two nodes create it at once. Both statements travel
         // together and so are one transaction, which holds the lock.
         let schema = at.schema.replace(['"', '\''], "");
@@ -133,6 +145,18 @@ impl Db {
         );
         sqlx::raw_sql(sqlx::AssertSqlSafe(create)).execute(&pool).await.map_err(failed)?;
         Ok(Self::new(module, Pool::Postgres(pool), clock))
+    }
+
+    /// A standby of a PostgreSQL server, with the same schema. It is connected to when it is first asked, within `wait`:
+    /// a shop starts without it too.
+    pub fn standby(
+        module: &'static str,
+        at: &Postgres,
+        wait: Duration,
+        clock: Clock,
+    ) -> Result<Self> {
+        let options = at.options()?.options([("default_transaction_read_only", "on")]);
+        Ok(Self::new(module, Pool::Postgres(at.pool(wait).connect_lazy_with(options)), clock))
     }
 
     fn new(module: &'static str, pool: Pool, clock: Clock) -> Self {

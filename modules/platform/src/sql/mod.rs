@@ -32,7 +32,7 @@ pub use moment::{Moment, refuse_damaged};
 pub use platform_derive::Record;
 pub use query::Query;
 pub use standing::{Standing, lift, standing};
-pub use unit::Tx;
+pub use unit::{Reads, Tx};
 pub use value::{Cell, Column, Json, Param, Record, Row, spell};
 
 use kernel::ports::PersonKeysError;

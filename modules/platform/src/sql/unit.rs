@@ -28,6 +28,24 @@ pub struct Tx {
     after: Vec<Box<dyn FnOnce() + Send>>,
 }
 
+/// Where statements read that need not know whether they run one by one or in a snapshot.
+pub trait Reads: Send {
+    /// A statement that reads.
+    fn query(&mut self, sql: Sql) -> Query<'_>;
+}
+
+impl Reads for Tx {
+    fn query(&mut self, sql: Sql) -> Query<'_> {
+        Self::query(self, sql)
+    }
+}
+
+impl Reads for &Db {
+    fn query(&mut self, sql: Sql) -> Query<'_> {
+        Db::query(self, sql)
+    }
+}
+
 pub(super) enum Conn {
     Writer(Unit),
     Reader(Reader),

@@ -4,7 +4,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Counts questions that were not answered.
-pub(super) struct Breaker {
+pub(crate) struct Breaker {
     failures_max: u32,
     pause: Duration,
     state: Mutex<State>,
@@ -20,7 +20,7 @@ struct State {
 
 /// What an outcome changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Turn {
+pub(crate) enum Turn {
     Stays,
     /// Nobody asks from now on.
     Opens,
@@ -29,12 +29,12 @@ pub(super) enum Turn {
 }
 
 impl Breaker {
-    pub(super) fn new(failures_max: u32, pause: Duration) -> Self {
+    pub(crate) fn new(failures_max: u32, pause: Duration) -> Self {
         Self { failures_max, pause, state: Mutex::default() }
     }
 
     /// Whether a question may be asked. After the pause one may; the others wait for what becomes of it.
-    pub(super) fn admits(&self, now: Instant) -> bool {
+    pub(crate) fn admits(&self, now: Instant) -> bool {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         match state.open_until {
             None => true,
@@ -47,14 +47,14 @@ impl Breaker {
     }
 
     /// A question was answered.
-    pub(super) fn passed(&self) -> Turn {
+    pub(crate) fn passed(&self) -> Turn {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.failures = 0;
         if state.open_until.take().is_some() { Turn::Closes } else { Turn::Stays }
     }
 
     /// A question had no answer.
-    pub(super) fn failed(&self, now: Instant) -> Turn {
+    pub(crate) fn failed(&self, now: Instant) -> Turn {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.failures = state.failures.saturating_add(1);
         if state.failures < self.failures_max {
