@@ -4,11 +4,13 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use platform::saga::Policy;
-use platform::sql::{Db, Result};
+use platform::sql::{Db, Engine, Result, standing};
 
 use super::{Shop, has_carrier};
 use crate::settings::{Role, Settings};
 
+/// How often it is looked whether the shop has moved away.
+const MOVED_LOOK_EVERY: Duration = Duration::from_secs(1);
 /// How often it is looked for idempotency keys that are forgotten.
 const FORGET_EVERY: Duration = Duration::from_hours(1);
 
@@ -24,6 +26,7 @@ impl Shop {
         }
         self.inventory.prepare().await?;
         self.bus.follow(&self.tasks).await?;
+        self.mind_moves();
         self.hint();
         self.catalog.start(&self.tasks);
         self.orders.watch(&self.tasks);
@@ -56,6 +59,26 @@ impl Shop {
             }
         }
         Ok(())
+    }
+
+    /// Ends all that this node does to databases whose shop has moved away: it was cut off while the others were stopped.
+    fn mind_moves(&self) {
+        let Some(db) = self.databases.first().filter(|db| db.engine() == Engine::Postgres) else {
+            return;
+        };
+        let (db, all) = (db.clone(), self.databases.clone());
+        self.tasks.every("database.moved", MOVED_LOOK_EVERY, None, move || {
+            let (db, all) = (db.clone(), all.clone());
+            async move {
+                if let Some(why) = standing(&db).await? {
+                    tracing::error!(%why, "nothing is written any more; stop this node");
+                    for db in all.iter() {
+                        db.close().await;
+                    }
+                }
+                Ok::<bool, platform::sql::Error>(false)
+            }
+        });
     }
 
     /// Lets nodes tell each other of commits. Where events are delivered, all that others need at once is what was changed

@@ -29,8 +29,11 @@ struct Line {
 /// Everybody who was erased in a shop, or is to be again, whose databases are left as they are.
 pub async fn erasures(settings: &Settings) -> Result<Erasures> {
     let db = open_database(settings, &privacy::SCHEMA, &Clock::system()).await?;
+    // Refused where nobody is to work on it.
+    let is_ours = platform::sql::applied(&db).await;
     let erased = Privacy::erasures(&db).await;
     db.close().await;
+    is_ours?;
     let mut erased = erased?;
     for (person, erasure) in owed(settings)? {
         add(&mut erased, person, erasure);

@@ -105,6 +105,12 @@ pub async fn restore(settings: &Settings, asked: &Asked) -> Result<Restored> {
     let vault_keys_missing = refuse_other_keys(settings, &manifest)?;
     let erased = erased_here(settings, asked, &there).await?;
     if settings.database.engine == EngineName::Postgres {
+        if !settings.database.role_prefix.is_empty() {
+            return refused(
+                "what is restored belongs to whoever restores it: leave database.role_prefix empty, and run what `stoa \
+                 grants` prints afterwards",
+            );
+        }
         postgres::refuse_used(settings).await?;
     }
     let log_of_backup = !has_log(shared);

@@ -41,6 +41,8 @@ pub(super) enum Sagas {
 /// Lists sagas, or intervenes in one.
 pub(super) async fn sagas(settings: &Settings, what: Sagas) -> Result<ExitCode, Failure> {
     let db = open_database(settings, &order::SCHEMA, &Clock::system()).await?;
+    // Refused where nobody is to work on it.
+    platform::sql::applied(&db).await?;
     let done = match what {
         Sagas::List => {
             list(&db).await?;

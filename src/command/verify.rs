@@ -20,6 +20,10 @@ pub(super) async fn verify(settings: Settings, grace_s: u64) -> Result<ExitCode,
         }
         broken += usize::from(!check.holds());
     }
+    let retrying = platform::bus::retrying(&shop.bus).await?;
+    if retrying > 0 {
+        say(format!("{retrying} parked events are tried again"));
+    }
     if shop.vault.is_none() {
         say("cards were not opened: the vault's keys are not here");
     }

@@ -20,7 +20,7 @@ use crate::app::{SCHEMAS, Shop, open_database, open_databases};
 use crate::backup;
 use crate::books;
 use crate::command::Failure;
-use crate::settings::Settings;
+use crate::settings::{EngineName, Settings};
 
 pub use place::Way;
 
@@ -93,6 +93,9 @@ pub async fn relocate(way: &Way, asked: &Asked, say: &dyn Fn(String)) -> Result<
         end(from, way).await?;
         return Ok(None);
     }
+    if way.from.database.engine == EngineName::Postgres {
+        refuse_empty(way).await?;
+    }
     for db in open_databases(&way.from, &Clock::system()).await? {
         db.close().await;
     }
@@ -127,10 +130,23 @@ pub async fn relocate(way: &Way, asked: &Asked, say: &dyn Fn(String)) -> Result<
     }
     fault::point("after copy of", "move");
     let verifying = Instant::now();
-    prove(way, asked.grace).await?;
+    // Nothing goes on while it is copied.
+    prove(way, asked.grace + began.elapsed()).await?;
     let verified = verifying.elapsed();
     end(from, way).await?;
     Ok(Some(Moved { rows, tables, aside, held: began.elapsed(), verified }))
+}
+
+/// Refuses a database where no shop is: another prefix of its schemas, or another address, was meant.
+async fn refuse_empty(way: &Way) -> Result<()> {
+    for db in opened(&way.from).await? {
+        let is_empty = sql::is_empty(&db).await;
+        db.close().await;
+        if is_empty? {
+            return refused(format!("there is no shop at {}", way.from_name()));
+        }
+    }
+    Ok(())
 }
 
 /// Leaves the one place, where nobody serves the shop from now on, and opens the other.

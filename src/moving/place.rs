@@ -67,7 +67,10 @@ impl Way {
         let (to, set) = (&self.to, &self.set);
         let mut lines = vec![format!("database.engine = \"{}\"", to.database.engine)];
         if to.database.engine == EngineName::Postgres {
-            lines.push(format!("database.url = \"{}\", with its password", self.to_name()));
+            lines.push(format!(
+                "database.url = \"{}\", with its password",
+                apart(&self.to.database.url).0
+            ));
             if to.database.schema_prefix != set.database.schema_prefix {
                 lines.push(format!("database.schema_prefix = \"{}\"", to.database.schema_prefix));
             }
@@ -109,7 +112,10 @@ fn name(settings: &Settings) -> String {
             let folder = absolutely(&settings.server.data_dir);
             format!("sqlite:{}", folder.unwrap_or_default().display())
         }
-        EngineName::Postgres => apart(&settings.database.url).0,
+        EngineName::Postgres => {
+            let database = &settings.database;
+            format!("{} (schemas {}*)", apart(&database.url).0, database.schema_prefix)
+        }
     }
 }
 

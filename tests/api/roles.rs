@@ -97,9 +97,9 @@ async fn a_shop_of_several_roles_moves_and_every_role_knows_it() {
         assert!(output.status.success(), "{arguments:?}: {output:?}");
     };
     let folder = format!("sqlite:{}", shop.folder.display());
-    said(&["move", "--to", &folder]);
+    said(&["move", "--to", &folder, "--grace-s", "3600"]);
     let refused = String::from_utf8(shop.run(&["verify"]).stderr).unwrap();
     assert!(refused.contains("has moved to sqlite:"), "{refused}");
-    said(&["move", "--from", &folder, "--replace"]);
-    said(&["verify"]);
+    said(&["move", "--from", &folder, "--replace", "--grace-s", "3600"]);
+    said(&["verify", "--grace-s", "3600"]);
 }

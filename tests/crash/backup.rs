@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use tokio::sync::Mutex;
 
 use crate::support::{
-    APPROVED, Customer, Engine, Shop, id_of, on_both_engines, order_body, product,
+    APPROVED, Customer, Engine, Shop, WAIT_MAX, id_of, on_both_engines, order_body, product,
 };
 
 on_both_engines![
@@ -79,8 +79,10 @@ async fn buy(buyer: Customer, lamp: String, confirmed: Confirmed, stops: Arc<Ato
         }
         buyer.fill_cart(&lamp, 1).await;
         let (key, body) = (format!("key-{n}"), order_body(&card));
+        let began = std::time::Instant::now();
         let mut order = buyer.command("/v1/orders", &key, &body).await;
-        while order.status == 202 {
+        while order.status == 202 && began.elapsed() < WAIT_MAX {
+            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
             order = buyer.command("/v1/orders", &key, &body).await;
         }
         if order.body["status"] == "CONFIRMED" {

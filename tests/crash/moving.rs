@@ -114,7 +114,7 @@ async fn a_shop_sells_on_in_the_other_place_and_back() {
     // While it sells it can be tried, and is not left.
     shop.set("STOA_MOVE_TO", &there.0);
     let prefix = ["--schema-prefix", SCHEMA_PREFIX];
-    let to = [&["move"], &prefix[..]].concat();
+    let to = [&["move", "--grace-s", "3600"], &prefix[..]].concat();
     assert!(refuses(&shop, &to).contains("another stoa serves"));
     let told = said(&shop, &[&to[..], &["--try"]].concat());
     assert!(told.contains("nothing has moved"), "{told}");

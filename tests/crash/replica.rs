@@ -12,7 +12,7 @@ use crate::support::{APPROVED, Customer, Shop, WAIT_MAX, id_of, product};
 /// Pages of a lamp that nobody has kept: each is in a language that nobody has asked for.
 struct Pages<'s> {
     shop: &'s Shop,
-    asked: u8,
+    asked: u16,
 }
 
 impl<'s> Pages<'s> {
@@ -21,9 +21,9 @@ impl<'s> Pages<'s> {
     }
 
     async fn fresh(&mut self, token: &str) -> Value {
-        let (first, second) = (self.asked / 26, self.asked % 26);
+        let letter = |n: u16| char::from(b'a' + u8::try_from(n % 26).unwrap());
+        let letters = ['q', letter(self.asked / 26), letter(self.asked)];
         self.asked += 1;
-        let letters = [b'q', b'a' + first, b'a' + second].map(char::from);
         let path = format!("/v1/products/LAMP-1?locale={}", String::from_iter(letters));
         let headers = [("x-consistency-token", token)];
         let anyone = Customer::anyone(self.shop);

@@ -32,14 +32,14 @@ pub(crate) struct ProductPage {
 /// What is kept before the page itself, as a line of JSON.
 #[derive(Serialize, Deserialize)]
 struct Head {
-    made_at: Timestamp,
     at: At,
     made_of: Vec<Uuid>,
 }
 
-/// How far was heard of changes: of products, and of their stock.
+/// When a page began to be made, and how far was heard of changes then: of products, and of their stock.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub(crate) struct At {
+    time: Timestamp,
     products: i64,
     stock: i64,
 }
@@ -76,8 +76,11 @@ impl Heard {
         if !self.is_begun.swap(true, Ordering::SeqCst) {
             self.all_changed(at);
         }
-        // It goes back when events are replayed.
-        self.at.store(at, Ordering::SeqCst);
+        let before = self.at.swap(at, Ordering::SeqCst);
+        if at < before {
+            // Events are replayed, or one is handled late: what was made since says too much of itself.
+            self.all_changed(before + 1);
+        }
     }
 
     fn last_change(&self, of: &[Uuid]) -> i64 {
@@ -112,7 +115,8 @@ impl Shared {
 
     /// How far this node has heard; none before it begins to.
     pub(crate) fn at(&self) -> Option<At> {
-        Some(At { products: self.products.at()?, stock: self.stock.at()? })
+        let (products, stock) = (self.products.at()?, self.stock.at()?);
+        Some(At { time: self.clock.now(), products, stock })
     }
 
     /// A page that another node made, if it is still good.
@@ -121,8 +125,8 @@ impl Shared {
         let kept = self.redis.get(&name(key)).await?;
         let end = kept.iter().position(|byte| *byte == b'\n')?;
         let head: Head = serde_json::from_slice(&kept[..end]).ok()?;
-        let ttl = self.left(head.made_at)?;
-        let Head { at, made_of, .. } = head;
+        let Head { at, made_of } = head;
+        let ttl = self.left(at.time)?;
         let is_good = at.products >= self.products.last_change(&made_of)
             && at.stock >= self.stock.last_change(&made_of);
         let found = if is_good { "cache_hits_total" } else { "cache_misses_total" };
@@ -132,7 +136,7 @@ impl Shared {
 
     /// Keeps a page for other nodes, which began to be made when so much was heard.
     pub(crate) async fn put(&self, key: &str, at: At, page: &ProductPage) {
-        let head = Head { made_at: self.clock.now(), at, made_of: page.made_of.clone() };
+        let head = Head { at, made_of: page.made_of.clone() };
         let Ok(mut kept) = serde_json::to_vec(&head) else { return };
         kept.push(b'\n');
         kept.extend_from_slice(&page.json);

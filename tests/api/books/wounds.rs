@@ -245,13 +245,6 @@ pub const WOUNDS: &[(&str, &str, &str)] = &[
     ),
     ("payment", "update payment set currency = 'USD'", "money"),
     ("payment", "update cursor set pos = 0", "every event reached"),
-    (
-        "payment",
-        "insert into dead_letter (subscription, source, pos, event_id, subject, envelope, state, due_at, parked_at)
-         select 'payment.capture', source, seq, id, subject, '{}', 'retrying', '2020-01-01', time
-           from outbox limit 1",
-        "every parked event",
-    ),
     ("payment", "delete from payment_operation; delete from payment", "processor's books"),
     ("sandbox", "update charge set captured_minor = captured_minor - 1", "processor's books"),
     ("sandbox", "update charge set status = 'authorized'", "processor's books"),

@@ -17,12 +17,11 @@ use crate::sql::{Db, Result};
 pub(super) struct Heard(Mutex<BTreeMap<&'static str, i64>>);
 
 impl Heard {
-    /// This process did it, and so has heard of it, if it had heard of all before.
-    pub(super) fn goes_on(&self, source: &str, from: i64, to: i64) {
+    /// It was heard of further, if it had been heard of until there. False when it was not, or somebody else was faster.
+    pub(super) fn goes_on(&self, source: &str, from: i64, to: i64) -> bool {
         let mut heard = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(at) = heard.get_mut(source).filter(|at| **at == from) {
-            *at = to;
-        }
+        let at = heard.get_mut(source).filter(|at| **at == from);
+        at.map(|at| *at = to).is_some()
     }
 
     fn at(&self, source: &str) -> i64 {
@@ -66,15 +65,19 @@ impl Follower {
         let Handler::Reaction(reaction) = &subscription.handler else { return Ok(false) };
         let at = store::position(&subscription.db, subscription.name, source).await?.pos;
         let heard = subscription.heard.at(source);
+        if at < heard && subscription.heard.goes_on(source, heard, at) {
+            // It is replayed from the first event on.
+            reaction.committed(at, &[]);
+        }
         if at <= heard {
-            // It may have gone on meanwhile, or be replayed from the first event on.
-            subscription.heard.goes_on(source, heard, at);
             return Ok(false);
         }
         let mut events = outbox::read_after(&self.from, heard, self.batch).await?;
         events.retain(|event| event.pos <= at);
         let Some(last) = events.last().map(|event| event.pos) else { return Ok(false) };
-        subscription.heard.goes_on(source, heard, last);
+        if !subscription.heard.goes_on(source, heard, last) {
+            return Ok(true);
+        }
         let wanted: Vec<&Envelope> = events
             .iter()
             .map(|event| &event.envelope)

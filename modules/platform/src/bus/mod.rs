@@ -25,7 +25,7 @@ use crate::sql::{Db, Result, Tx};
 pub use dead_letters::{DeadLetter, dead_letters, redrive};
 pub use relay::{Bus, Settings};
 pub use store::{Lag, STATEMENTS, lag, replay};
-pub use verify::{STATEMENTS as VERIFY_STATEMENTS, verify};
+pub use verify::{STATEMENTS as VERIFY_STATEMENTS, retrying, verify};
 
 /// What went wrong in a handler.
 pub type HandlerError = Box<dyn std::error::Error + Send + Sync>;

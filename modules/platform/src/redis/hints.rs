@@ -14,6 +14,8 @@ use crate::tasks::Tasks;
 const LINGER: Duration = Duration::from_millis(5);
 /// After which time it is listened again when nothing is to be heard any more.
 const LISTEN_AGAIN_IN: Duration = Duration::from_millis(200);
+/// For how long nothing is heard before it is listened anew.
+const SILENCE_MAX: Duration = Duration::from_mins(1);
 /// How often others are told without a commit: nothing depends on it.
 const TELL_EVERY: Duration = Duration::from_hours(1);
 
@@ -75,7 +77,8 @@ impl Redis {
         // What was told before it was listened.
         databases.iter().for_each(Db::wake);
         let mut hints = pubsub.on_message();
-        while let Some(hint) = hints.next().await {
+        // A connection that is dead without a word is made anew.
+        while let Ok(Some(hint)) = tokio::time::timeout(SILENCE_MAX, hints.next()).await {
             let hint: String = hint.get_payload()?;
             let Some((teller, module)) = hint.split_once(' ') else { continue };
             if teller != node {

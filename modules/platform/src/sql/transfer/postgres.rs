@@ -22,6 +22,14 @@ const LOCK: &str =
     "select pg_advisory_xact_lock(hashtext(name)) from unnest($1::text[]) as t(name)";
 const OTHERS: &str = "select count(*) from pg_stat_activity
   where datname = current_database() and application_name = 'stoa' and pid <> pg_backend_pid()";
+/// Keeps others from writing; what not even its owner changes is only added to beside something else.
+const HOLD: &str = "do $$ declare held regclass; begin
+  for held in select c.oid from pg_class c join pg_namespace n on n.oid = c.relnamespace
+               where n.nspname = any('{<schemas>}') and c.relkind = 'r'
+                 and has_table_privilege(c.oid, 'update, delete, truncate')
+  loop
+    execute format('lock table %s in exclusive mode', held);
+  end loop; end $$";
 const COLUMNS: &str =
     "select cast(n.nspname as text), cast(c.relname as text), cast(a.attname as text),
        format_type(a.atttypid, null), a.attidentity <> ''
@@ -58,14 +66,22 @@ impl PostgresEnd {
     /// Waits until nobody else is connected, and keeps it so.
     pub(super) async fn held(url: &str, schemas: &[String]) -> Result<Self> {
         let mut end = Self::locked(url, schemas).await?;
+        end.is_alone().await?;
+        // A node that was cut off and comes back writes nothing until this ends.
+        let lock = HOLD.replace("<schemas>", &end.schemas.join(","));
+        end.script(lock).await?;
+        Ok(end)
+    }
+
+    async fn is_alone(&mut self) -> Result<()> {
         let began = Instant::now();
         loop {
             // Else a transaction sees those of its first look for ever.
-            end.script("select pg_stat_clear_snapshot()".to_owned()).await?;
-            let others = sqlx::query_as(OTHERS).fetch_one(&mut end.conn).await;
+            self.script("select pg_stat_clear_snapshot()".to_owned()).await?;
+            let others = sqlx::query_as(OTHERS).fetch_one(&mut self.conn).await;
             let (others,): (i64,) = others.map_err(|error| Error::engine("others", error))?;
             if others == 0 {
-                break;
+                return Ok(());
             }
             if began.elapsed() > OTHERS_WAIT_MAX {
                 return Err(Error::Unusable(format!(
@@ -74,7 +90,6 @@ impl PostgresEnd {
             }
             tokio::time::sleep(LOOK_EVERY).await;
         }
-        Ok(end)
     }
 
     pub(super) async fn of_a_moment(url: &str, schemas: &[String]) -> Result<Self> {
@@ -237,6 +252,7 @@ impl PostgresEnd {
     }
 
     pub(super) async fn leave(mut self, to: &str) -> Result<()> {
+        self.is_alone().await?;
         let mark = leaving(Engine::Postgres, to);
         let schemas = self.schemas.iter();
         let marks = schemas.map(|schema| format!("set local search_path to \"{schema}\"; {mark}"));
