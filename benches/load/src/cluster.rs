@@ -104,6 +104,7 @@ async fn shop(
     set("STOA__SERVER__OPS_LISTEN", "127.0.0.1:0");
     set("STOA__SERVER__SHARED_DIR", &folder.path().join("shared").display().to_string());
     set("STOA__REDIS__URL", redis.unwrap_or_default());
+    set("STOA__REDIS__PREFIX", &format!("nodes_{nodes}"));
     let data = |n: usize| folder.path().join(format!("node-{n}"));
     import(run, folder.path(), &data(0), &extra.server_env).await?;
     let mut servers = Vec::new();
