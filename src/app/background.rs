@@ -1,8 +1,10 @@
 //! What runs beside requests.
 
+use std::convert::Infallible;
 use std::time::Duration;
 
 use chrono::TimeDelta;
+use futures_util::future::join_all;
 use platform::saga::Policy;
 use platform::sql::{Db, Engine, Result, standing};
 
@@ -11,6 +13,10 @@ use crate::settings::{Role, Settings};
 
 /// How often it is looked whether the shop has moved away.
 const MOVED_LOOK_EVERY: Duration = Duration::from_secs(1);
+/// How long the answer may take.
+const MOVED_LOOK_WAIT: Duration = Duration::from_secs(2);
+/// How long a standby's connections may take to close.
+const REPLICA_CLOSE_WAIT: Duration = Duration::from_secs(1);
 /// How often it is looked for idempotency keys that are forgotten.
 const FORGET_EVERY: Duration = Duration::from_hours(1);
 
@@ -21,12 +27,12 @@ impl Shop {
         if let Some(vault) = &self.vault {
             vault.start(&self.tasks);
         }
+        self.mind_moves();
         if self.settings.is_vault_alone() {
             return Ok(());
         }
         self.inventory.prepare().await?;
         self.bus.follow(&self.tasks).await?;
-        self.mind_moves();
         self.hint();
         self.catalog.start(&self.tasks);
         self.orders.watch(&self.tasks);
@@ -70,13 +76,14 @@ impl Shop {
         self.tasks.every("database.moved", MOVED_LOOK_EVERY, None, move || {
             let (db, all) = (db.clone(), all.clone());
             async move {
-                if let Some(why) = standing(&db).await? {
+                // Who cannot be asked is asked again: a connection may be dead without a word.
+                let looked = tokio::time::timeout(MOVED_LOOK_WAIT, standing(&db)).await;
+                if let Ok(Ok(Some(why))) = looked {
                     tracing::error!(%why, "nothing is written any more; stop this node");
-                    for db in all.iter() {
-                        db.close().await;
-                    }
+                    // All at once: one that waits for a connection holds up no other.
+                    join_all(all.iter().map(Db::close)).await;
                 }
-                Ok::<bool, platform::sql::Error>(false)
+                Ok::<bool, Infallible>(false)
             }
         });
     }
@@ -96,11 +103,12 @@ impl Shop {
     /// Ends background work and closes the databases.
     pub async fn stop(&self) {
         self.tasks.stop(Duration::from_secs(self.settings.server.stop_wait_s)).await;
-        if let Some(replica) = &self.replica {
-            replica.close().await;
-        }
         for db in self.databases.iter() {
             db.close().await;
+        }
+        if let Some(replica) = &self.replica {
+            // One that is silent is left as it is.
+            let _ = tokio::time::timeout(REPLICA_CLOSE_WAIT, replica.close()).await;
         }
     }
 }

@@ -26,7 +26,7 @@ impl Server {
         let data = server.data().display().to_string();
         said(server.tool("initdb").args(["-D", &data, "-U", "shop", "--auth=trust", "-N"]));
         server.listen();
-        server.set("listen_addresses = ''\nfsync = off");
+        server.set("listen_addresses = ''\nfsync = off\nwal_keep_size = 512MB");
         Some(server)
     }
 

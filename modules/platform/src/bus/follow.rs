@@ -63,8 +63,9 @@ impl Follower {
     pub(super) async fn round(&self) -> Result<bool> {
         let Self { subscription, source, .. } = self;
         let Handler::Reaction(reaction) = &subscription.handler else { return Ok(false) };
-        let at = store::position(&subscription.db, subscription.name, source).await?.pos;
+        // In this order: else what goes on in between looks like a replay.
         let heard = subscription.heard.at(source);
+        let at = store::position(&subscription.db, subscription.name, source).await?.pos;
         if at < heard && subscription.heard.goes_on(source, heard, at) {
             // It is replayed from the first event on.
             reaction.committed(at, &[]);
