@@ -19,14 +19,17 @@ fn psql(url: &str, script: &str) -> Output {
     psql.wait_with_output().unwrap()
 }
 
+/// A shop over PostgreSQL, its address, and what its roles are to be called: they belong to the whole server.
+fn shop() -> Option<(Shop, String, String)> {
+    let shop = Shop::new(Engine::Postgres, &[product("LAMP-1", "20.00", 5)])?;
+    let prefix = format!("r{}_", &EventId::new().uuid().simple().to_string()[20..]);
+    let url = shop.url().unwrap();
+    Some((shop, url, prefix))
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_module_that_is_taken_over_reads_nothing_of_the_others() {
-    let Some(mut shop) = Shop::new(Engine::Postgres, &[product("LAMP-1", "20.00", 5)]) else {
-        return;
-    };
-    let url = shop.url().unwrap();
-    // Roles belong to the whole server.
-    let prefix = format!("r{}_", &EventId::new().uuid().simple().to_string()[20..]);
+    let Some((mut shop, url, prefix)) = shop() else { return };
     let refused = shop.run(&["grants", "--login", "shop"]);
     assert!(String::from_utf8(refused.stderr).unwrap().contains("database.role_prefix"));
     shop.set("STOA__DATABASE__ROLE_PREFIX", &prefix);
@@ -79,11 +82,7 @@ async fn a_module_that_is_taken_over_reads_nothing_of_the_others() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_shop_of_several_roles_moves_and_every_role_knows_it() {
-    let Some(mut shop) = Shop::new(Engine::Postgres, &[product("LAMP-1", "20.00", 5)]) else {
-        return;
-    };
-    let url = shop.url().unwrap();
-    let prefix = format!("r{}_", &EventId::new().uuid().simple().to_string()[20..]);
+    let Some((mut shop, url, prefix)) = shop() else { return };
     shop.set("STOA__DATABASE__ROLE_PREFIX", &prefix);
     // Whoever logs in owns nothing and administers nothing.
     let login = format!("{prefix}login");

@@ -3,6 +3,7 @@
 #![cfg(test)]
 
 mod backup;
+mod backup_people;
 mod kill;
 mod kill_after;
 mod kill_dispute;
@@ -12,6 +13,7 @@ mod operator;
 mod point_in_time;
 mod replica;
 mod saga_matrix;
+mod said;
 mod seeded_bugs;
 mod server;
 #[path = "../support/mod.rs"]

@@ -2,10 +2,10 @@
 //! killed leaves one place that is served, or none until it is run again.
 
 use std::path::PathBuf;
-use std::process::Output;
 
 use serde_json::{Value, json};
 
+use crate::said::{refuses, said};
 use crate::support::{APPROVED, Customer, Engine, Shop, id_of, on_both_engines, product};
 
 on_both_engines![a_move_that_is_killed_is_run_again];
@@ -14,21 +14,6 @@ on_both_engines![a_move_that_is_killed_is_run_again];
 const SCHEMA_PREFIX: &str = "stoa_";
 const HERS: &str = "quendel@example.com";
 const PASSWORD: &str = "correct horse battery";
-
-fn said(shop: &Shop, arguments: &[&str]) -> String {
-    let output = tokio::task::block_in_place(|| shop.run(arguments));
-    assert!(output.status.success(), "{arguments:?}: {output:?}");
-    String::from_utf8(output.stdout).unwrap()
-}
-
-fn why(output: &Output) -> String {
-    assert_eq!(output.status.code(), Some(2), "{output:?}");
-    String::from_utf8(output.stderr.clone()).unwrap()
-}
-
-fn refuses(shop: &Shop, arguments: &[&str]) -> String {
-    why(&tokio::task::block_in_place(|| shop.run(arguments)))
-}
 
 /// An empty database of PostgreSQL, which ends with the test.
 struct Empty(String);

@@ -7,15 +7,14 @@ use actix_web::web::{Data, Query, get};
 use actix_web::{App, HttpResponse, HttpServer};
 use chrono::TimeDelta;
 use kernel::Clock;
-use kernel::id::PaymentId;
 use kernel::ports::SettlementError;
+use payment::Processor as _;
 use payment::stripe::Stripe;
-use payment::{NewCharge, Outcome, Processor as _};
 use platform::sql::Db;
 use serde_json::{Value, json};
 
 use crate::shop::{euros, open};
-use crate::stripe::{over_http, settings};
+use crate::stripe::{captured, over_http, settings};
 
 platform::on_both_engines!(payment::SCHEMA => every_page_is_read);
 
@@ -25,12 +24,7 @@ async fn every_page_is_read(db: Db) {
     let shop = open(db).await;
     let socket = over_http(&shop);
     let begin = shop.db.clock().now();
-    let (reference, token) = (PaymentId::new(), "pm_card_visa".to_owned());
-    let new =
-        NewCharge { reference, amount: euros(1_000), token, challenge: false, exemption: None };
-    let outcome = socket.stripe.authorize("a", new).await.unwrap();
-    let Outcome::Approved(charge) = outcome else { panic!("{outcome:?}") };
-    socket.stripe.capture("c", &charge.id, euros(1_000)).await.unwrap();
+    let charge = captured(&socket).await;
     for n in 0..REFUNDS {
         // An amount that ends in .51 would lose its answer; these are cents.
         socket.stripe.refund(&format!("r{n}"), &charge.id, euros(1)).await.unwrap();

@@ -10,7 +10,7 @@ use kernel::id::{OrderId, PaymentId};
 use kernel::ports::{Authorization, Payments as _};
 use payment::sandbox::http::{Face, FaceSettings, routes};
 use payment::stripe::{Settings, Stripe};
-use payment::{NewCharge, Outcome, Processor as _};
+use payment::{Charge, NewCharge, Outcome, Processor as _};
 use platform::audit;
 use platform::sql::{Db, Sql};
 use serde_json::{Value, json};
@@ -200,6 +200,17 @@ async fn a_wrong_key_or_parameter_is_refused(db: Db) {
     assert_eq!(socket.post("bad", "payment_methods", &card.replace("3184", "3185")).await.0, 400);
 }
 
+/// A payment of ten euros that was captured.
+pub async fn captured(socket: &Socket) -> Charge {
+    let (reference, token) = (PaymentId::new(), "pm_card_visa".to_owned());
+    let new =
+        NewCharge { reference, amount: euros(1_000), token, challenge: false, exemption: None };
+    let outcome = socket.stripe.authorize("a", new).await.unwrap();
+    let Outcome::Approved(charge) = outcome else { panic!("{outcome:?}") };
+    socket.stripe.capture("c", &charge.id, euros(1_000)).await.unwrap();
+    charge
+}
+
 async fn an_old_payment_is_looked_for_and_not_made_again(db: Db) {
     let shop = open(db).await;
     let socket = over_http(&shop);
@@ -219,12 +230,7 @@ async fn an_old_payment_is_looked_for_and_not_made_again(db: Db) {
 async fn a_refund_is_not_made_again_when_stripe_has_forgotten_its_key(db: Db) {
     let shop = open(db).await;
     let socket = over_http(&shop);
-    let (reference, token) = (PaymentId::new(), "pm_card_visa".to_owned());
-    let new =
-        NewCharge { reference, amount: euros(1_000), token, challenge: false, exemption: None };
-    let outcome = socket.stripe.authorize("a", new).await.unwrap();
-    let Outcome::Approved(charge) = outcome else { panic!("{outcome:?}") };
-    socket.stripe.capture("c", &charge.id, euros(1_000)).await.unwrap();
+    let charge = captured(&socket).await;
     let refund = |key: &'static str| socket.stripe.refund(key, &charge.id, euros(400));
     let made = refund("r").await.unwrap();
     let mut tx = shop.books.begin("sandbox.forget").await.unwrap();
@@ -371,12 +377,7 @@ async fn commands_that_fail_or_come_too_late_are_finished(db: Db) {
 async fn what_moved_is_told_as_balance_transactions(db: Db) {
     let shop = open(db).await;
     let socket = over_http(&shop);
-    let (reference, token) = (PaymentId::new(), "pm_card_visa".to_owned());
-    let new =
-        NewCharge { reference, amount: euros(1_000), token, challenge: false, exemption: None };
-    let outcome = socket.stripe.authorize("a", new).await.unwrap();
-    let Outcome::Approved(charge) = outcome else { panic!("{outcome:?}") };
-    socket.stripe.capture("c", &charge.id, euros(1_000)).await.unwrap();
+    let charge = captured(&socket).await;
     socket.stripe.refund("r", &charge.id, euros(400)).await.unwrap();
     let told = socket.get("balance_transactions?limit=1").await;
     let newest = &told["data"][0];
