@@ -7,7 +7,7 @@ use sqlx::Arguments as _;
 use sqlx::postgres::{PgArguments, PgConnection, PgPool};
 
 use super::sqlite::{self, Readers};
-use super::value::{Cell, Param, Record, Row};
+use super::value::{Cell, Param, Record};
 use super::{Error, Result, Sql};
 
 /// Where a statement runs.
@@ -168,5 +168,5 @@ async fn rows_of<'e, R: Record>(
         query.fetch_all(at).await
     };
     let rows = fetched.map_err(|error| Error::engine(sql.context(), error))?;
-    rows.iter().map(|row| R::read(&Row::Postgres(row))).collect()
+    rows.iter().map(|row| R::read(&row.into())).collect()
 }

@@ -12,7 +12,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags, Statement};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::value::{Cell, Record, Row};
+use super::value::{Cell, Record};
 use super::{Error, Result, Sql};
 use crate::backoff;
 
@@ -207,7 +207,7 @@ pub(super) fn rows<R: Record>(
     while read.len() < most
         && let Some(row) = rows.next().map_err(failed)?
     {
-        read.push(R::read(&Row::Sqlite(row))?);
+        read.push(R::read(&row.into())?);
     }
     Ok(read)
 }

@@ -3,6 +3,7 @@
 //! SQLite's STRICT tables know integers, text and blobs: a `Uuid` is 16 bytes, a time is text of
 //! RFC 3339 in UTC with six digits of a second, which sorts, a JSON value is its text.
 
+use std::cell::Cell as StdCell;
 use std::error::Error as StdError;
 
 use chrono::{DateTime, SecondsFormat, Utc};
@@ -158,28 +159,60 @@ impl<T: Column + 'static> Column for Option<T> {
 }
 
 /// A row an engine answered, while it is being read.
-pub enum Row<'r> {
+pub struct Row<'r> {
+    of: Engines<'r>,
+    /// The place behind the column that was read last.
+    next: StdCell<usize>,
+}
+
+enum Engines<'r> {
     /// SQLite's, valid until the next one is asked for.
     Sqlite(&'r rusqlite::Row<'r>),
-    /// PostgreSQL's.
     Postgres(&'r PgRow),
+}
+
+impl<'r> From<&'r rusqlite::Row<'r>> for Row<'r> {
+    fn from(row: &'r rusqlite::Row<'r>) -> Self {
+        Self { of: Engines::Sqlite(row), next: StdCell::new(0) }
+    }
+}
+
+impl<'r> From<&'r PgRow> for Row<'r> {
+    fn from(row: &'r PgRow) -> Self {
+        Self { of: Engines::Postgres(row), next: StdCell::new(0) }
+    }
 }
 
 impl Row<'_> {
     /// The value of a column, by its name.
     pub fn get<T: Column>(&self, column: &str) -> Result<T> {
-        let read = match self {
-            Self::Sqlite(row) => row.get_ref(column).map_err(BoxError::from).and_then(T::from_cell),
-            Self::Postgres(row) => row.try_get(column).map_err(BoxError::from),
+        let read = match self.of {
+            Engines::Sqlite(row) => {
+                let place = self.place(row, column).map_err(BoxError::from);
+                place.and_then(|place| T::from_cell(row.get_ref(place)?))
+            }
+            Engines::Postgres(row) => row.try_get(column).map_err(BoxError::from),
         };
         read.map_err(|error| Error::Inconsistent(format!("column {column}: {error}")))
     }
 
+    /// SQLite compares a name with those of all columns. Fields mostly have the order of the columns, so that the next
+    /// one is tried first.
+    fn place(&self, row: &rusqlite::Row<'_>, column: &str) -> rusqlite::Result<usize> {
+        let (next, names) = (self.next.get(), row.as_ref());
+        let is_next = names.column_name(next).is_ok_and(|name| name.eq_ignore_ascii_case(column));
+        let place = if is_next { next } else { names.column_index(column)? };
+        self.next.set(place + 1);
+        Ok(place)
+    }
+
     /// The value of a column, by its place.
     pub fn at<T: Column>(&self, place: usize) -> Result<T> {
-        let read = match self {
-            Self::Sqlite(row) => row.get_ref(place).map_err(BoxError::from).and_then(T::from_cell),
-            Self::Postgres(row) => row.try_get(place).map_err(BoxError::from),
+        let read = match self.of {
+            Engines::Sqlite(row) => {
+                row.get_ref(place).map_err(BoxError::from).and_then(T::from_cell)
+            }
+            Engines::Postgres(row) => row.try_get(place).map_err(BoxError::from),
         };
         read.map_err(|error| Error::Inconsistent(format!("column {place}: {error}")))
     }

@@ -10,7 +10,7 @@ use super::row::{Column, Kind, add_line};
 use super::{PAGE, Table};
 use crate::outbox;
 use crate::sql::standing::leaving;
-use crate::sql::value::{Cell, Row};
+use crate::sql::value::Cell;
 use crate::sql::{Engine, Error, Result};
 
 /// How long connections of a program that has ended are waited for.
@@ -220,7 +220,7 @@ impl PostgresEnd {
         }
         let read = |row: &PgRow| {
             let columns = table.columns.iter().enumerate();
-            columns.map(|(n, column)| column.kind.read(&Row::Postgres(row), n)).collect()
+            columns.map(|(n, column)| column.kind.read(&row.into(), n)).collect()
         };
         rows.iter().map(read).collect()
     }

@@ -13,7 +13,7 @@ use super::{PAGE, Table};
 use crate::sql::moment::Moment;
 use crate::sql::sqlite::{BUSY_WAIT_MAX, run};
 use crate::sql::standing::leaving;
-use crate::sql::value::{Cell, Row};
+use crate::sql::value::Cell;
 use crate::sql::{Engine, Error, Result};
 
 /// How long a moment is waited for at which nobody writes.
@@ -118,7 +118,7 @@ impl SqliteEnd {
         while let Some(row) = rows.next().map_err(|error| failed(table, error))? {
             after = row.get(0).map_err(|error| failed(table, error))?;
             let cells = table.columns.iter().enumerate();
-            let cells = cells.map(|(n, column)| column.kind.read(&Row::Sqlite(row), n + 1));
+            let cells = cells.map(|(n, column)| column.kind.read(&row.into(), n + 1));
             page.push(cells.collect::<Result<Vec<Cell>>>()?);
         }
         drop(rows);
