@@ -135,6 +135,7 @@ mod tests {
         settings.edge.in_flight_max = 0;
         settings.edge.queue_target_ms = 0;
         settings.bus.linger_ms = 0;
+        settings.bus.rest_ms = 0;
         assert_eq!(check(&settings), Ok(()));
     }
 }

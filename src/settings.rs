@@ -169,6 +169,8 @@ pub struct Bus {
     pub poll_ms: u64,
     /// How long the relay waits after a wake for more events to come.
     pub linger_ms: u64,
+    /// How long the relay waits after a batch that was not full before it asks again.
+    pub rest_ms: u64,
     /// How many events are handled at a time.
     pub batch: i64,
     /// How long a node may handle a subscription's effects without renewing its right.

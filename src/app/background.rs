@@ -136,6 +136,7 @@ pub fn bus_settings(settings: &Settings, node: &str) -> platform::bus::Settings 
         node: node.to_owned(),
         poll: Duration::from_millis(bus.poll_ms),
         linger: Duration::from_millis(bus.linger_ms),
+        rest: Duration::from_millis(bus.rest_ms),
         batch: bus.batch,
         lease: Duration::from_millis(bus.lease_ms),
         effect_wait: Duration::from_millis(bus.effect_wait_ms),

@@ -264,6 +264,7 @@ impl World {
             node: name.to_owned(),
             poll: Duration::ZERO,
             linger: Duration::ZERO,
+            rest: Duration::ZERO,
             batch: settings.bus.batch,
             lease: Duration::from_secs(20),
             effect_wait: NEVER,

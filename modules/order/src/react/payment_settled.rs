@@ -29,27 +29,37 @@ pub struct PaymentSettled {
 #[async_trait]
 impl Reaction for PaymentSettled {
     async fn apply(&self, tx: &mut Tx, event: &Envelope) -> Result<(), HandlerError> {
-        let (order, change) = if let Some(authorized) = event.open::<PaymentAuthorized>() {
-            let authorized = authorized?;
-            (authorized.order_id, authorized.change_id)
-        } else if let Some(failed) = event.open::<PaymentFailed>() {
-            let failed = failed?;
-            (failed.order_id, failed.change_id)
-        } else {
-            return Ok(());
-        };
+        self.apply_all(tx, &[event]).await
+    }
+
+    async fn apply_all(&self, tx: &mut Tx, events: &[&Envelope]) -> Result<(), HandlerError> {
         if fault::bug("challenge_is_not_heard") {
             return Ok(());
         }
-        if let Some(change) = change {
-            if saga::nudge(tx, change.uuid()).await? > 0 {
-                let (edits, exchanges) = (self.edits.clone(), self.exchanges.clone());
-                tx.after_commit(move || {
-                    edits.wake();
-                    exchanges.wake();
-                });
+        let (mut orders, mut changes) = (Vec::new(), Vec::new());
+        for event in events {
+            let (order, change) = if let Some(authorized) = event.open::<PaymentAuthorized>() {
+                let authorized = authorized?;
+                (authorized.order_id, authorized.change_id)
+            } else if let Some(failed) = event.open::<PaymentFailed>() {
+                let failed = failed?;
+                (failed.order_id, failed.change_id)
+            } else {
+                continue;
+            };
+            match change {
+                Some(change) => changes.push(change.uuid()),
+                None => orders.push(order.uuid()),
             }
-        } else if saga::nudge(tx, order.uuid()).await? > 0 {
+        }
+        if saga::nudge(tx, &changes).await? > 0 {
+            let (edits, exchanges) = (self.edits.clone(), self.exchanges.clone());
+            tx.after_commit(move || {
+                edits.wake();
+                exchanges.wake();
+            });
+        }
+        if saga::nudge(tx, &orders).await? > 0 {
             let checkouts = self.checkouts.clone();
             tx.after_commit(move || checkouts.wake());
         }

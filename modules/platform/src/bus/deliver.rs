@@ -1,6 +1,6 @@
 //! Delivery of a batch of events to one subscription.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::panic::AssertUnwindSafe;
 use std::time::{Duration, Instant};
 
@@ -10,7 +10,7 @@ use kernel::Envelope;
 use uuid::Uuid;
 
 use super::relay::Settings;
-use super::store::{self, Due, Parked, Position};
+use super::store::{self, Due, Parked, Position, Standing};
 use super::{Effect, Handler, HandlerError, Reaction, Subscription};
 use crate::outbox::Published;
 use crate::sql::{Error, Result, Tx};
@@ -37,22 +37,23 @@ impl From<Error> for Failure {
     }
 }
 
-/// Delivers a batch that follows `at` without a gap, and moves the cursor behind it. No effect begins
+/// Delivers a batch that follows a cursor without a gap, and moves the cursor behind it. No effect begins
 /// after `until`.
 pub(super) async fn deliver(
     subscription: &Subscription,
     settings: &Settings,
-    at: Position,
+    standing: Standing,
     batch: &[Published],
     until: Instant,
 ) -> Result<()> {
+    let at = standing.at();
     match &subscription.handler {
         Handler::Effect(effect) => {
-            perform(subscription, settings, at, batch, effect.as_ref(), until).await
+            perform(subscription, settings, standing, batch, effect.as_ref(), until).await
         }
         Handler::Reaction(reaction) => {
             let reaction = reaction.as_ref();
-            match apply_all(subscription, settings, at, batch, reaction).await {
+            match apply_all(subscription, settings, standing, batch, reaction).await {
                 Ok(()) => Ok(()),
                 Err(Failure::Storage(error)) => Err(error),
                 // One of them fails: find out which, and let the others through.
@@ -67,11 +68,12 @@ pub(super) async fn deliver(
 async fn apply_all(
     subscription: &Subscription,
     settings: &Settings,
-    at: Position,
+    standing: Standing,
     batch: &[Published],
     reaction: &dyn Reaction,
 ) -> std::result::Result<(), Failure> {
     let Some(last) = batch.last() else { return Ok(()) };
+    let at = standing.at();
     let (name, source) = (subscription.name, last.envelope.source.as_str());
     let mut tx = subscription.db.begin(name).await?;
     if !store::move_cursor(&mut tx, name, source, at, last.pos).await? {
@@ -79,17 +81,20 @@ async fn apply_all(
     }
     let wanted: Vec<&Published> =
         batch.iter().filter(|event| subscription.wants(&event.envelope)).collect();
-    let parked = store::parked_subjects(&mut tx, name, source, &wanted).await?;
-    let mut done = Vec::with_capacity(wanted.len());
-    for event in wanted {
-        if parked.contains(&event.envelope.subject) {
-            store::park(&mut tx, name, event, Parked::Behind).await?;
-        } else {
-            let applied = apply(reaction, &mut tx, &event.envelope, settings.effect_wait).await;
-            applied.map_err(|error| Failure::Handler(chain(&error)))?;
-            done.push(&event.envelope);
-        }
+    let parked = if standing.has_parked {
+        store::parked_subjects(&mut tx, name, source, &wanted).await?
+    } else {
+        HashSet::new()
+    };
+    let (behind, free): (Vec<_>, Vec<_>) =
+        wanted.into_iter().partition(|event| parked.contains(&event.envelope.subject));
+    for event in behind {
+        store::park(&mut tx, name, event, Parked::Behind).await?;
     }
+    let done: Vec<&Envelope> = free.into_iter().map(|event| &event.envelope).collect();
+    apply(reaction, &mut tx, &done, settings.effect_wait)
+        .await
+        .map_err(|error| Failure::Handler(chain(&error)))?;
     match tx.commit().await {
         // A reaction went on after one of its statements had failed: the fault is its own.
         Err(error @ Error::Aborted(_)) => return Err(Failure::Handler(error.to_string())),
@@ -113,7 +118,10 @@ async fn apply_each(
     let mut at = at;
     for event in batch {
         let one = std::slice::from_ref(event);
-        match apply_all(subscription, settings, at, one, reaction).await {
+        // One of them fails, and is parked before those that follow.
+        let standing =
+            Standing { pos: at.pos, generation: at.generation, has_parked: true, is_due: false };
+        match apply_all(subscription, settings, standing, one, reaction).await {
             Ok(()) => {}
             Err(Failure::Storage(error)) => return Err(error),
             Err(Failure::Handler(error)) => {
@@ -161,7 +169,7 @@ enum Performed {
 async fn perform(
     subscription: &Subscription,
     settings: &Settings,
-    at: Position,
+    standing: Standing,
     batch: &[Published],
     effect: &dyn Effect,
     until: Instant,
@@ -170,9 +178,11 @@ async fn perform(
     let (name, source) = (subscription.name, first.envelope.source.as_str());
     let wanted: Vec<&Published> =
         batch.iter().filter(|event| subscription.wants(&event.envelope)).collect();
-    let parked = {
+    let parked = if standing.has_parked {
         let mut tx = subscription.db.snapshot().await?;
         store::parked_subjects(&mut tx, name, source, &wanted).await?
+    } else {
+        HashSet::new()
     };
     let mut subjects: BTreeMap<Uuid, Vec<&Published>> = BTreeMap::new();
     for event in wanted {
@@ -190,7 +200,7 @@ async fn perform(
     let left = performed.iter().find(|(_, came)| matches!(came, Performed::Left));
     let reached = left.map_or(last.pos, |(event, _)| event.pos - 1);
     let mut tx = subscription.db.begin(name).await?;
-    if !store::move_cursor(&mut tx, name, source, at, reached).await? {
+    if !store::move_cursor(&mut tx, name, source, standing.at(), reached).await? {
         return Ok(());
     }
     for (event, came) in performed {
@@ -245,13 +255,17 @@ async fn perform_one(
     handled(performed, settings.effect_wait.min(settings.lease / 2)).await
 }
 
+/// A batch may take no longer than one event: whoever needs more gets them one by one.
 async fn apply(
     reaction: &dyn Reaction,
     tx: &mut Tx,
-    event: &Envelope,
+    events: &[&Envelope],
     wait: Duration,
 ) -> std::result::Result<(), HandlerError> {
-    handled(trace::within(event.trace.clone(), reaction.apply(tx, event)), wait).await
+    if events.is_empty() {
+        return Ok(());
+    }
+    handled(reaction.apply_all(tx, events), wait).await
 }
 
 /// A handler that hangs or panics has failed; the subscription goes on.
@@ -305,7 +319,7 @@ async fn retry(
         return Ok(());
     }
     if let Handler::Reaction(reaction) = &subscription.handler {
-        apply(reaction.as_ref(), &mut tx, &due.envelope, settings.effect_wait).await?;
+        apply(reaction.as_ref(), &mut tx, &[&due.envelope], settings.effect_wait).await?;
         tx.commit().await?;
         reaction.committed(due.pos, &[&due.envelope]);
         return Ok(());

@@ -10,6 +10,7 @@
 mod dead_letters;
 mod deliver;
 mod follow;
+mod pace;
 mod relay;
 mod store;
 mod verify;
@@ -21,6 +22,7 @@ use kernel::{Envelope, Event};
 
 use self::follow::Heard;
 use crate::sql::{Db, Result, Tx};
+use crate::trace;
 
 pub use dead_letters::{DeadLetter, dead_letters, redrive};
 pub use relay::{Bus, Settings};
@@ -51,6 +53,19 @@ impl Topic {
 pub trait Reaction: Send + Sync {
     /// Applies one event. Reads and writes only through the unit of work.
     async fn apply(&self, tx: &mut Tx, event: &Envelope) -> std::result::Result<(), HandlerError>;
+
+    /// Applies the events of a batch, in their order: the same as one after the other, by whoever needs fewer statements
+    /// for several at once. When it fails nothing of it is kept, and they are applied one by one.
+    async fn apply_all(
+        &self,
+        tx: &mut Tx,
+        events: &[&Envelope],
+    ) -> std::result::Result<(), HandlerError> {
+        for event in events {
+            trace::within(event.trace.clone(), self.apply(tx, event)).await?;
+        }
+        Ok(())
+    }
 
     /// Hears that events it applied are committed, and how far it has come with the publisher's. A hint for caches of
     /// this process: it may be missed, when the process ends between the commit and this.

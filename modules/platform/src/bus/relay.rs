@@ -6,12 +6,15 @@ use std::time::{Duration, Instant};
 use chrono::TimeDelta;
 
 use super::follow::Follower;
+use super::pace::{Came, Pace};
 use super::store::Position;
 use super::{Handler, Subscription, deliver, store};
 use crate::outbox::{self, Published};
 use crate::sql::{Db, Engine, Error, Result};
 use crate::tasks::Tasks;
 
+/// How far apart a publisher's events are numbered while it is busy.
+const SEQUENCED_APART: Duration = Duration::from_millis(20);
 /// How many unwanted events are passed before the cursor follows.
 const SKIPPED_MAX: i64 = 4_096;
 
@@ -25,6 +28,9 @@ pub struct Settings {
     /// How long the relay waits after a commit woke it, so that one batch holds what a busy moment
     /// publishes.
     pub linger: Duration,
+    /// How long the relay waits after a batch that was not full before it asks for the next one: while a shop is busy
+    /// this bounds how often each subscription asks, however much is sold.
+    pub rest: Duration,
     /// How many events are handled at a time.
     pub batch: i64,
     /// How long a node may perform a subscription's effects without renewing its right.
@@ -46,6 +52,7 @@ impl Default for Settings {
             node: "local".to_owned(),
             poll: Duration::from_millis(500),
             linger: Duration::from_millis(5),
+            rest: Duration::from_millis(100),
             batch: 256,
             lease: Duration::from_secs(30),
             effect_wait: Duration::from_secs(10),
@@ -103,9 +110,10 @@ impl Bus {
     pub fn start(&self, tasks: &Tasks) -> Result<()> {
         for db in self.publishers.iter().filter(|db| db.engine() == Engine::Postgres) {
             let (db, poll) = (db.clone(), self.settings.poll);
+            let pace = Arc::new(Pace::new(Duration::ZERO, SEQUENCED_APART));
             tasks.every("outbox.sequence", poll, Some(db.published()), move || {
-                let db = db.clone();
-                async move { outbox::sequence(&db).await.map(|numbered| numbered > 0) }
+                let (db, pace) = (db.clone(), pace.clone());
+                async move { pace.keep(async { outbox::sequence(&db).await.map(Came::of) }).await }
             });
         }
         let readers: Vec<Reader> = self.publishers.iter().cloned().map(Reader::new).collect();
@@ -116,13 +124,11 @@ impl Bus {
                 let from = reader.cloned().unwrap_or_else(|| Reader::new(db.clone()));
                 let (subscription, settings) = (subscription.clone(), self.settings.clone());
                 let (name, poll, wake) = (subscription.name, settings.poll, from.db.readable());
-                let pump = Arc::new(Pump::new(from, subscription, source, settings));
+                let pace = Pace::new(settings.linger, settings.rest);
+                let pump = Arc::new((pace, Pump::new(from, subscription, source, settings)));
                 tasks.every(name, poll, Some(wake), move || {
                     let pump = pump.clone();
-                    async move {
-                        tokio::time::sleep(pump.settings.linger).await;
-                        pump.round().await
-                    }
+                    async move { pump.0.keep(pump.1.round()).await }
                 });
             }
         }
@@ -168,7 +174,7 @@ impl Bus {
                 moved |= outbox::sequence(db).await? > 0;
             }
             for pump in &pumps {
-                moved |= pump.round().await?;
+                moved |= pump.round().await? != Came::Nothing;
             }
             if !moved {
                 return Ok(());
@@ -251,31 +257,41 @@ impl Pump {
         }
     }
 
-    /// Delivers one batch, and what is due of the parked events. True when there may be more.
-    async fn round(&self) -> Result<bool> {
+    /// Delivers one batch, and what is due of the parked events.
+    async fn round(&self) -> Result<Came> {
         let Self { subscription, source, settings, .. } = self;
         let (db, name) = (&subscription.db, subscription.name);
-        let (mut at, due) = store::standing(db, name, source, db.clock().now()).await?;
-        let mut batch = self.read(at).await?;
+        let mut standing = store::standing(db, name, source, db.clock().now()).await?;
+        let mut batch = self.read(standing.at()).await?;
         let wanted = batch.iter().any(|event| subscription.wants(&event.envelope));
-        if !due && !wanted {
-            return self.skip(at, &batch).await;
+        if !standing.is_due && !wanted {
+            return self.skip(standing.at(), &batch).await;
         }
         if matches!(subscription.handler, Handler::Effect(_)) && !self.has_lease() {
             if !self.take_lease().await? {
-                return Ok(false);
+                return Ok(Came::Nothing);
             }
             // Another node may have come further before the lease was ours.
-            at = store::position(db, name, source).await?;
-            batch = self.read(at).await?;
+            standing = store::standing(db, name, source, db.clock().now()).await?;
+            batch = self.read(standing.at()).await?;
         }
         let until = Instant::now() + settings.lease / 4;
-        let retried =
-            if due { deliver::retry_due(subscription, source, settings, until).await? } else { 0 };
-        if !batch.is_empty() {
-            deliver::deliver(subscription, settings, at, &batch, until).await?;
+        let retried = if standing.is_due {
+            deliver::retry_due(subscription, source, settings, until).await?
+        } else {
+            0
+        };
+        if batch.is_empty() {
+            return Ok(Came::of(retried));
         }
-        Ok(!batch.is_empty() || retried > 0)
+        deliver::deliver(subscription, settings, standing, &batch, until).await?;
+        Ok(self.came(&batch))
+    }
+
+    /// What a batch says of what is behind it.
+    fn came(&self, batch: &[Published]) -> Came {
+        let is_full = i64::try_from(batch.len()).is_ok_and(|events| events >= self.settings.batch);
+        if is_full { Came::Full } else { Came::of(batch.len()) }
     }
 
     /// Whether enough of the lease is left for a batch of effects: a quarter of it to begin them, and
@@ -307,23 +323,22 @@ impl Pump {
 
     /// Passes events that nobody wants. The cursor follows when it is quiet, for whoever asks how
     /// far it is behind, and before a restart would have to read too many of them again.
-    async fn skip(&self, at: Position, batch: &[Published]) -> Result<bool> {
+    async fn skip(&self, at: Position, batch: &[Published]) -> Result<Came> {
         let known = self.skipped().filter(|skipped| skipped.cursor == at);
         let to = batch.last().map(|last| last.pos).or(known.map(|skipped| skipped.to));
-        let Some(to) = to else { return Ok(false) };
-        // There may be more behind a batch that was read for another subscription.
-        let more = !batch.is_empty();
-        let full = i64::try_from(batch.len()).is_ok_and(|events| events >= self.settings.batch);
+        let Some(to) = to else { return Ok(Came::Nothing) };
+        let came = self.came(batch);
         let since = known.map_or_else(Instant::now, |skipped| skipped.since);
-        if to - at.pos < SKIPPED_MAX && (full || since.elapsed() < self.settings.poll) {
+        let is_early = came == Came::Full || since.elapsed() < self.settings.poll;
+        if to - at.pos < SKIPPED_MAX && is_early {
             *self.skipped() = Some(Skipped { cursor: at, to, since });
-            return Ok(more);
+            return Ok(came);
         }
         let mut tx = self.subscription.db.begin("bus.skip").await?;
         store::move_cursor(&mut tx, self.subscription.name, self.source, at, to).await?;
         tx.commit().await?;
         *self.skipped() = None;
-        Ok(more)
+        Ok(came)
     }
 
     fn skipped(&self) -> MutexGuard<'_, Option<Skipped>> {

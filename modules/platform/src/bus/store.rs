@@ -17,8 +17,10 @@ crate::statements! {
     POSITION = "select pos, generation from cursor where subscription = $1 and source = $2";
     STANDING = "select c.pos, c.generation,
                        exists (select 1 from dead_letter d
+                                where d.subscription = $1 and d.source = $2) as has_parked,
+                       exists (select 1 from dead_letter d
                                 where d.subscription = $1 and d.source = $2
-                                  and d.state = 'retrying' and d.due_at <= $3) as due
+                                  and d.state = 'retrying' and d.due_at <= $3) as is_due
                   from cursor c where c.subscription = $1 and c.source = $2";
     /// Moves a cursor, if it still is where this relay found it.
     MOVE = "update cursor set pos = $4
@@ -79,16 +81,30 @@ pub(super) async fn position(db: &Db, subscription: &str, source: &str) -> Resul
     db.query(POSITION).bind(subscription).bind(source).one().await
 }
 
-/// Where a cursor stands, and whether a parked event is due.
+/// Where a cursor stands, and what is parked behind it.
+#[derive(Debug, Clone, Copy, platform::sql::Record)]
+pub(super) struct Standing {
+    pub pos: i64,
+    pub generation: i64,
+    /// Whether any event is parked. Whoever parks one moves the cursor: while it stands here, none is if none was.
+    pub has_parked: bool,
+    /// Whether the time of one has come.
+    pub is_due: bool,
+}
+
+impl Standing {
+    pub fn at(&self) -> Position {
+        Position { pos: self.pos, generation: self.generation }
+    }
+}
+
 pub(super) async fn standing(
     db: &Db,
     subscription: &str,
     source: &str,
     now: Timestamp,
-) -> Result<(Position, bool)> {
-    let (pos, generation, due): (i64, i64, bool) =
-        db.query(STANDING).bind(subscription).bind(source).bind(now).one().await?;
-    Ok((Position { pos, generation }, due))
+) -> Result<Standing> {
+    db.query(STANDING).bind(subscription).bind(source).bind(now).one().await
 }
 
 /// False when another relay was here first.

@@ -39,9 +39,14 @@ crate::statements! {
                 as e(step, phase, outcome, detail, at, n)";
     /// A waiting saga has no owner and is due at once. One at work may have looked already and be
     /// about to wait; it sees the count when it records that.
-    NUDGE = "update saga set nudges = nudges + 1,
-                    due_at = case when owner is null and due_at > $2 then $2 else due_at end
-              where subject = $1 and phase = 'forward'";
+    NUDGE =
+        "update saga set nudges = nudges + 1,
+                due_at = case when owner is null and due_at > $2 then $2 else due_at end
+          where subject in (select unhex(value, '-') from json_each($1)) and phase = 'forward'",
+        "update saga set nudges = nudges + 1,
+                due_at = case when owner is null and due_at > $2 then $2 else due_at end
+          where subject in (select cast(value as uuid) from jsonb_array_elements_text($1))
+            and phase = 'forward'";
     WAIT_NOT = "update saga set due_at = $2 where id = $1 and nudges <> $3";
     /// Only where no other process can be at work: SQLite, at the start of the one server.
     ORPHANS = "update saga set due_at = $1 where kind = $2
@@ -239,11 +244,14 @@ pub(super) async fn record(tx: &mut Tx, of: &Claimed, record: Record<'_>) -> Res
     Ok(true)
 }
 
-/// Lets a saga that waits for something about its subject, or is about to, look again. Returns how
+/// Lets sagas that wait for something about their subjects, or are about to, look again. Returns how
 /// many will.
-pub async fn nudge(tx: &mut Tx, subject: Uuid) -> Result<u64> {
+pub async fn nudge(tx: &mut Tx, subjects: &[Uuid]) -> Result<u64> {
+    if subjects.is_empty() {
+        return Ok(0);
+    }
     let now = tx.now();
-    tx.query(NUDGE).bind(subject).bind(now).execute().await
+    tx.query(NUDGE).bind(Json(subjects)).bind(now).execute().await
 }
 
 /// Gives the sagas about a subject up that go forward, in the caller's unit of work: their steps are

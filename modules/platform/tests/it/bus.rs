@@ -71,6 +71,7 @@ fn settings(node: &str) -> Settings {
         node: node.to_owned(),
         poll: Duration::from_millis(20),
         linger: Duration::from_millis(1),
+        rest: Duration::from_millis(1),
         batch: 16,
         lease: Duration::from_secs(1),
         effect_wait: Duration::from_secs(20),

@@ -79,7 +79,7 @@ async fn every_fault_at_every_step_ends_with_clean_books(db: Db) {
             .await;
             world.heal();
             let mut tx = db.begin("test").await.unwrap();
-            assert_eq!(nudge(&mut tx, id).await.unwrap(), 1);
+            assert_eq!(nudge(&mut tx, &[id]).await.unwrap(), 1);
             tx.commit().await.unwrap();
         }
         let undone = matches!(fault, Reject | UnknownForGood | HangForGood)
@@ -181,7 +181,7 @@ async fn a_nudge_that_comes_too_early_is_not_lost(db: Db) {
     crate::until("the step has looked", || async { world.hangs() >= 1 }).await;
     world.heal();
     let mut tx = db.begin("test").await.unwrap();
-    assert_eq!(nudge(&mut tx, id).await.unwrap(), 1);
+    assert_eq!(nudge(&mut tx, &[id]).await.unwrap(), 1);
     tx.commit().await.unwrap();
     ends(&db, id, "done").await;
     assert_eq!((world.held(), outcome(&db, id).await.1), (4, 1));
