@@ -15,9 +15,9 @@ use crate::domain::{Given, Period, Sale};
 
 platform::statements! {
     ADD_DAY = "insert into sales_day (day, currency, orders, units, goods, revenue)
-               values ($1, $2, 1, $3, $4, $5)
+               values ($1, $2, $6, $3, $4, $5)
                on conflict (day, currency) do update
-               set orders = sales_day.orders + 1, units = sales_day.units + excluded.units,
+               set orders = sales_day.orders + excluded.orders, units = sales_day.units + excluded.units,
                    goods = sales_day.goods + excluded.goods,
                    revenue = sales_day.revenue + excluded.revenue";
     ADD_PRODUCTS =
@@ -112,6 +112,7 @@ pub(crate) async fn add(tx: &mut Tx, sale: &Sale) -> Result<()> {
         .bind(sale.units)
         .bind(sale.goods)
         .bind(sale.revenue)
+        .bind(sale.orders)
         .execute()
         .await?;
     tx.query(ADD_PRODUCTS)

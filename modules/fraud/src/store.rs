@@ -7,6 +7,7 @@ use kernel::ports::{Assessed, Decision};
 use kernel::{Currency, Money, Timestamp};
 use platform::sql::{Db, Error, Json, Result, Tx};
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -65,8 +66,17 @@ platform::statements! {
               on conflict (attempt_key) do nothing";
     DECIDED = "select decision, score_ppm from decision where attempt_key = $1";
     /// The newest attempt of an order is the one that its payment tells of.
-    OUTCOME = "update decision set outcome = $2
-                where id = (select d.id from decision d where d.order_id = $1 order by d.id desc limit 1)";
+    OUTCOMES =
+        "update decision set outcome = l.outcome
+           from (select (select d.id from decision d where d.order_id = unhex(value->>'order_id', '-')
+                          order by d.id desc limit 1) as id, value->>'outcome' as outcome
+                   from json_each($1)) l
+          where decision.id = l.id",
+        "update decision set outcome = l.outcome
+           from (select (select d.id from decision d where d.order_id = o.order_id
+                          order by d.id desc limit 1) as id, o.outcome
+                   from jsonb_to_recordset($1) as o(order_id uuid, outcome text)) l
+          where decision.id = l.id";
     BY_ID_HELD = concat!(decided!("where id = $1"), ""),
         concat!(decided!("where id = $1"), " for update");
     JUDGE = "update decision set verdict = $2, judged_at = $3, judged_by = $4 where id = $1";
@@ -287,9 +297,14 @@ pub async fn keep(tx: &mut Tx, new: NewDecision<'_>) -> Result<Assessed> {
     Ok(Assessed { decision: read(&known.0)?, score_ppm: Some(known.1) })
 }
 
-/// Notes what the processor said to the newest attempt of an order.
-pub async fn outcome(tx: &mut Tx, order: OrderId, outcome: &str) -> Result<()> {
-    tx.query(OUTCOME).bind(order.uuid()).bind(outcome).execute().await.map(|_| ())
+/// Notes what the processor said to the newest attempt of each of these orders.
+pub async fn outcomes(tx: &mut Tx, outcomes: &BTreeMap<OrderId, &str>) -> Result<()> {
+    if outcomes.is_empty() {
+        return Ok(());
+    }
+    let record = |(order_id, outcome)| json!({"order_id": order_id, "outcome": outcome});
+    let records: Vec<Value> = outcomes.iter().map(record).collect();
+    tx.query(OUTCOMES).bind(Json(records)).execute().await.map(drop)
 }
 
 /// A decision, held to the end of the unit of work.

@@ -22,8 +22,8 @@ use tokio::sync::watch;
 
 use crate::domain::kind::Kind;
 use crate::domain::state::{State, is_worth_telling};
-use crate::store::message::{self, About, CUSTOMER, EMAIL, Fresh, WEBHOOK};
-use crate::store::people;
+use crate::store::message::{self, About, Fresh};
+use crate::store::people::Erased;
 use crate::store::webhook::{self, Active};
 
 /// How long it is remembered which webhooks there are.
@@ -103,7 +103,7 @@ impl Listeners {
 }
 
 /// What most of these events have.
-#[derive(Deserialize)]
+#[derive(Clone, Copy, Deserialize)]
 struct OfOrder {
     #[serde(default)]
     order_id: Option<OrderId>,
@@ -114,32 +114,60 @@ struct OfOrder {
     replaces: Option<ChangeId>,
 }
 
-#[async_trait]
-impl Reaction for Tell {
-    async fn apply(&self, tx: &mut Tx, event: &Envelope) -> Result<(), HandlerError> {
-        let OfOrder { order_id: order, customer_id: customer, replaces } =
-            OfOrder::deserialize(&event.data)?;
-        let is_worth = is_worth_telling(event.time, tx.now());
-        let hearing = if is_worth { self.listeners.hearing(tx, event).await? } else { vec![] };
-        let kind = Kind::of_event(&event.kind);
-        if kind.is_none() && hearing.is_empty() {
-            return Ok(());
-        }
-        let is_erased = people::is_erased(tx, order, customer).await?;
+/// An event that somebody is told of.
+struct Heard<'e> {
+    event: &'e Envelope,
+    of: OfOrder,
+    is_worth: bool,
+    kind: Option<Kind>,
+    hearing: Vec<WebhookId>,
+}
+
+impl Heard<'_> {
+    /// Who is told of it.
+    fn messages(&self, erased: &mut Erased) -> Vec<Fresh<'_>> {
+        let OfOrder { order_id: order, customer_id: customer, replaces } = self.of;
+        let is_erased = erased.has(customer, order);
         let about = About { order, customer, is_erased };
-        if let Some(kind) = kind {
+        let letter = self.kind.map(|kind| {
             // Whoever asked for an exchange is told of it by the return.
-            let state = match is_worth && replaces.is_none() {
+            let state = match self.is_worth && replaces.is_none() {
                 true if is_erased => State::Nobody,
                 true => State::Waiting,
                 false => State::Outdated,
             };
-            let letter = Fresh::new(EMAIL, CUSTOMER.to_owned(), state);
-            message::insert(tx, event, about, event.time + kind.delay(), &[letter]).await?;
+            Fresh::letter(self.event, about, self.event.time + kind.delay(), state)
+        });
+        let calls = self.hearing.iter().map(|webhook| Fresh::call(self.event, about, *webhook));
+        letter.into_iter().chain(calls).collect()
+    }
+}
+
+#[async_trait]
+impl Reaction for Tell {
+    async fn apply(&self, tx: &mut Tx, event: &Envelope) -> Result<(), HandlerError> {
+        self.apply_all(tx, &[event]).await
+    }
+
+    async fn apply_all(&self, tx: &mut Tx, events: &[&Envelope]) -> Result<(), HandlerError> {
+        let mut heard = Vec::new();
+        for event in events {
+            let of = OfOrder::deserialize(&event.data)?;
+            let is_worth = is_worth_telling(event.time, tx.now());
+            let hearing = if is_worth { self.listeners.hearing(tx, event).await? } else { vec![] };
+            let kind = Kind::of_event(&event.kind);
+            if kind.is_some() || !hearing.is_empty() {
+                heard.push(Heard { event, of, is_worth, kind, hearing });
+            }
         }
-        let call = |id: WebhookId| Fresh::new(WEBHOOK, id.to_string(), State::Waiting);
-        let calls: Vec<Fresh> = hearing.into_iter().map(call).collect();
-        Ok(message::insert(tx, event, about, event.time, &calls).await?)
+        if heard.is_empty() {
+            return Ok(());
+        }
+        let customers: Vec<_> = heard.iter().filter_map(|heard| heard.of.customer_id).collect();
+        let orders: Vec<_> = heard.iter().filter_map(|heard| heard.of.order_id).collect();
+        let mut erased = Erased::among(tx, &customers, &orders).await?;
+        let fresh: Vec<_> = heard.iter().flat_map(|heard| heard.messages(&mut erased)).collect();
+        Ok(message::insert(tx, &fresh).await?)
     }
 
     fn committed(&self, _: i64, _: &[&Envelope]) {

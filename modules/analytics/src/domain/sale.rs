@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use chrono::NaiveDate;
 use kernel::events::SoldLine;
@@ -11,6 +12,8 @@ pub(crate) struct Sale {
     /// The UTC day of its confirmation.
     pub day: NaiveDate,
     pub currency: Currency,
+    /// How many orders it is.
+    pub orders: i64,
     pub units: i64,
     /// The price of all units before discount, shipping and tax, in minor units.
     pub goods: i64,
@@ -57,6 +60,7 @@ impl Sale {
         Ok(Self {
             day: confirmed_at.date_naive(),
             currency,
+            orders: 1,
             units,
             goods: goods.minor(),
             revenue: total.minor(),
@@ -65,6 +69,35 @@ impl Sale {
                 .map(|(id, (n, goods))| (id, (n, goods.minor())))
                 .collect(),
         })
+    }
+
+    /// Adds the sales of the same day and currency up.
+    pub(crate) fn sum(sales: Vec<Self>) -> Result<Vec<Self>, InvalidSale> {
+        let mut sums: BTreeMap<(NaiveDate, Currency), Self> = BTreeMap::new();
+        for sale in sales {
+            match sums.entry((sale.day, sale.currency)) {
+                Entry::Vacant(entry) => drop(entry.insert(sale)),
+                Entry::Occupied(mut entry) => entry.get_mut().add(sale)?,
+            }
+        }
+        Ok(sums.into_values().collect())
+    }
+
+    fn add(&mut self, other: Self) -> Result<(), InvalidSale> {
+        let add = |sum: &mut i64, more: i64| {
+            *sum = sum.checked_add(more).ok_or(InvalidSale::Overflow)?;
+            Ok::<_, InvalidSale>(())
+        };
+        add(&mut self.orders, other.orders)?;
+        add(&mut self.units, other.units)?;
+        add(&mut self.goods, other.goods)?;
+        add(&mut self.revenue, other.revenue)?;
+        for (id, (units, goods)) in other.products {
+            let of = self.products.entry(id).or_default();
+            add(&mut of.0, units)?;
+            add(&mut of.1, goods)?;
+        }
+        Ok(())
     }
 }
 
@@ -107,6 +140,27 @@ mod tests {
             prop_assert_eq!(sale.goods, picks.iter().map(|pick| pick.2).sum::<i64>());
             prop_assert_eq!(sale.units, sale.products.values().map(|n| n.0).sum::<i64>());
             prop_assert_eq!(sale.goods, sale.products.values().map(|n| n.1).sum::<i64>());
+        }
+
+        #[test]
+        fn sales_of_a_day_add_up(picks in prop::collection::vec((0..2_i64, 1..9_i64, 0..999_i64), 0..20)) {
+            let product = ProductId::new();
+            let sale = |&(day, quantity, minor): &(i64, i64, i64)| {
+                let total = Money::from_minor(minor, Currency::EUR);
+                Sale::of(at() + chrono::TimeDelta::days(day), total, &[line(product, quantity, minor)]).unwrap()
+            };
+            let sums = Sale::sum(picks.iter().map(sale).collect()).unwrap();
+            for day in 0..2 {
+                let of: Vec<_> = picks.iter().filter(|pick| pick.0 == day).collect();
+                let date = (at() + chrono::TimeDelta::days(day)).date_naive();
+                let sum = sums.iter().find(|sum| sum.day == date);
+                prop_assert_eq!(sum.is_some(), !of.is_empty());
+                let Some(sum) = sum else { continue };
+                prop_assert_eq!(usize::try_from(sum.orders).unwrap(), of.len());
+                prop_assert_eq!(sum.units, of.iter().map(|pick| pick.1).sum::<i64>());
+                prop_assert_eq!(sum.revenue, of.iter().map(|pick| pick.2).sum::<i64>());
+                prop_assert_eq!(sum.products[&product], (sum.units, sum.goods));
+            }
         }
     }
 }

@@ -7,12 +7,34 @@ use platform::sql::Tx;
 use crate::domain::{Given, Sale};
 use crate::store;
 
+async fn count(tx: &mut Tx, sales: Vec<Sale>) -> Result<(), HandlerError> {
+    for sale in Sale::sum(sales)? {
+        store::add(tx, &sale).await?;
+    }
+    Ok(())
+}
+
 /// Counts confirmed orders, takes cancelled ones back with what they gave back, and edited ones as what
 /// they are now. What orders give back counts beside what they cost.
 pub(crate) struct Sales;
 
 #[async_trait]
 impl Reaction for Sales {
+    async fn apply_all(&self, tx: &mut Tx, events: &[&Envelope]) -> Result<(), HandlerError> {
+        let mut sales = Vec::new();
+        for event in events {
+            if let Some(confirmed) = event.open::<OrderConfirmed>() {
+                let confirmed = confirmed?;
+                sales.push(Sale::of(event.time, confirmed.total, &confirmed.lines)?);
+            } else {
+                // It may be about one of those before it.
+                count(tx, std::mem::take(&mut sales)).await?;
+                self.apply(tx, event).await?;
+            }
+        }
+        count(tx, sales).await
+    }
+
     async fn apply(&self, tx: &mut Tx, event: &Envelope) -> Result<(), HandlerError> {
         if let Some(confirmed) = event.open::<OrderConfirmed>() {
             let confirmed = confirmed?;

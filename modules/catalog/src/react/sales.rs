@@ -1,5 +1,7 @@
 //! What is ordered makes products popular.
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 use chrono::DateTime;
 use kernel::Envelope;
@@ -19,20 +21,31 @@ pub(crate) struct Sales;
 #[async_trait]
 impl Reaction for Sales {
     async fn apply(&self, tx: &mut Tx, event: &Envelope) -> Result<(), HandlerError> {
-        let units = if let Some(order) = event.open::<OrderConfirmed>() {
-            more(&order?.lines, &[])
-        } else if let Some(order) = event.open::<OrderEdited>() {
-            // What is called off after it was ordered was wanted all the same.
-            let order = order?;
-            more(&order.lines, &order.lines_before)
-        } else {
-            return Ok(());
-        };
-        if units.is_empty() {
-            return Ok(());
+        self.apply_all(tx, &[event]).await
+    }
+
+    async fn apply_all(&self, tx: &mut Tx, events: &[&Envelope]) -> Result<(), HandlerError> {
+        let mut days: BTreeMap<i64, BTreeMap<Uuid, i64>> = BTreeMap::new();
+        for event in events {
+            let units = if let Some(order) = event.open::<OrderConfirmed>() {
+                more(&order?.lines, &[])
+            } else if let Some(order) = event.open::<OrderEdited>() {
+                // What is called off after it was ordered was wanted all the same.
+                let order = order?;
+                more(&order.lines, &order.lines_before)
+            } else {
+                continue;
+            };
+            let day = event.time.signed_duration_since(DateTime::UNIX_EPOCH).num_days();
+            for (product, more) in units {
+                let sold = days.entry(day).or_default().entry(product).or_default();
+                *sold = sold.saturating_add(more);
+            }
         }
-        let day = event.time.signed_duration_since(DateTime::UNIX_EPOCH).num_days();
-        Ok(popularity::sold(tx, day, &units).await?)
+        for (day, units) in days {
+            popularity::sold(tx, day, &units).await?;
+        }
+        Ok(())
     }
 
     async fn reset(&self, tx: &mut Tx) -> Result<(), HandlerError> {

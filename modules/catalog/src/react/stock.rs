@@ -1,5 +1,7 @@
 //! `inventory_count` follows what the inventory tells.
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 use kernel::events::{
     LocationChanged, StockAdjusted, StockReleased, StockReserved, StockReturned, StockShipped,
@@ -54,35 +56,49 @@ const fn yes() -> bool {
     true
 }
 
+impl Level {
+    /// Whether it tells no more than how many units there are.
+    fn is_plain(&self) -> bool {
+        let Self { location, is_for_sale, safety, backorder_max, available_from, .. } = self;
+        location.is_none()
+            && *is_for_sale
+            && safety.is_none()
+            && backorder_max.is_none()
+            && available_from.is_none()
+    }
+
+    fn units(&self) -> i64 {
+        self.on_hand - self.reserved
+    }
+}
+
 #[async_trait]
 impl Reaction for Stock {
     async fn apply(&self, tx: &mut Tx, event: &Envelope) -> Result<(), HandlerError> {
-        if let Some(changed) = event.open::<LocationChanged>() {
-            for turned in stock::note_location(tx, &changed?).await? {
-                tell(tx, turned)?;
+        self.apply_all(tx, &[event]).await
+    }
+
+    async fn apply_all(&self, tx: &mut Tx, events: &[&Envelope]) -> Result<(), HandlerError> {
+        let mut levels: BTreeMap<StockId, stock::Level> = BTreeMap::new();
+        for event in events {
+            if let Some(changed) = event.open::<LocationChanged>() {
+                note_levels(tx, &mut levels).await?;
+                for turned in stock::note_location(tx, &changed?).await? {
+                    tell(tx, turned)?;
+                }
+                continue;
             }
-            return Ok(());
-        }
-        let level = Level::deserialize(&event.data)?;
-        let noted = Noted {
-            stock_id: level.stock_id,
-            product_id: level.product_id,
-            location: level.location.as_deref(),
-            units: level.on_hand - level.reserved,
-            safety: level.safety,
-            backorder_max: level.backorder_max,
-            available_from: level.available_from,
-            is_for_sale: level.is_for_sale,
-        };
-        if let Some(turned) = stock::note(tx, &noted).await? {
-            for turned in turned {
-                tell(tx, turned)?;
+            let level = Level::deserialize(&event.data)?;
+            if !level.is_plain() {
+                note_levels(tx, &mut levels).await?;
+                note(tx, &level).await?;
+                continue;
             }
-        } else {
-            let (product_id, source) = (level.product_id, StockAdjusted::SOURCE);
-            tracing::warn!(%product_id, source, "stock of a product the catalogue lacks");
+            // The newest level of a stock is what counts.
+            let (stock_id, product_id, units) = (level.stock_id, level.product_id, level.units());
+            levels.insert(stock_id, stock::Level { stock_id, product_id, units });
         }
-        Ok(())
+        note_levels(tx, &mut levels).await
     }
 
     fn committed(&self, at: i64, events: &[&Envelope]) {
@@ -102,4 +118,48 @@ impl Reaction for Stock {
     async fn reset(&self, tx: &mut Tx) -> Result<(), HandlerError> {
         Ok(stock::clear(tx).await?)
     }
+}
+
+async fn note_levels(
+    tx: &mut Tx,
+    levels: &mut BTreeMap<StockId, stock::Level>,
+) -> Result<(), HandlerError> {
+    let levels: Vec<stock::Level> = std::mem::take(levels).into_values().collect();
+    if levels.is_empty() {
+        return Ok(());
+    }
+    let counted = stock::note_levels(tx, &levels).await?;
+    for level in levels.iter().filter(|level| !counted.known.contains(&level.product_id.uuid())) {
+        warn_of_unknown(level.product_id);
+    }
+    for turned in counted.turned {
+        tell(tx, turned)?;
+    }
+    Ok(())
+}
+
+async fn note(tx: &mut Tx, level: &Level) -> Result<(), HandlerError> {
+    let noted = Noted {
+        stock_id: level.stock_id,
+        product_id: level.product_id,
+        location: level.location.as_deref(),
+        units: level.units(),
+        safety: level.safety,
+        backorder_max: level.backorder_max,
+        available_from: level.available_from,
+        is_for_sale: level.is_for_sale,
+    };
+    let Some(turned) = stock::note(tx, &noted).await? else {
+        warn_of_unknown(level.product_id);
+        return Ok(());
+    };
+    for turned in turned {
+        tell(tx, turned)?;
+    }
+    Ok(())
+}
+
+fn warn_of_unknown(product_id: ProductId) {
+    let source = StockAdjusted::SOURCE;
+    tracing::warn!(%product_id, source, "stock of a product the catalogue lacks");
 }

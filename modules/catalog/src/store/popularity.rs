@@ -1,5 +1,7 @@
 //! What was sold, and how popular that makes a product.
 
+use std::collections::BTreeMap;
+
 use platform::sql::{Db, Json, Result, Tx};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -45,7 +47,7 @@ platform::statements! {
 }
 
 /// Counts what was sold on a day.
-pub(crate) async fn sold(tx: &mut Tx, day: i64, units: &[(Uuid, i64)]) -> Result<()> {
+pub(crate) async fn sold(tx: &mut Tx, day: i64, units: &BTreeMap<Uuid, i64>) -> Result<()> {
     let records: Vec<Value> =
         units.iter().map(|(id, units)| json!({"id": id, "units": units})).collect();
     tx.query(SOLD).bind(Json(records)).bind(day).execute().await.map(drop)

@@ -1,9 +1,12 @@
 //! What lies of each product, stock by stock, and the sum that is for sale.
 
+use std::collections::BTreeSet;
+
 use kernel::Timestamp;
 use kernel::events::LocationChanged;
 use kernel::id::{ProductId, StockId};
-use platform::sql::{Result, Tx};
+use platform::sql::{Json, Result, Tx};
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::id_list;
@@ -45,6 +48,11 @@ macro_rules! of_parts {
               where id in ",
             $bundles
         )
+    };
+}
+macro_rules! has_some {
+    () => {
+        "id, inventory_count > 0 or backorderable > 0 as has_some, in_stock, bundled"
     };
 }
 macro_rules! turn {
@@ -91,12 +99,27 @@ platform::statements! {
                          is_for_sale = case when excluded.location is null
                                             then product_stock.is_for_sale
                                             else excluded.is_for_sale end";
-    SET_STOCK = concat!("update product set (inventory_count, backorderable, available_from) = ",
-                        for_sale!("$1"),
-                        " where id = $1
-                         returning inventory_count > 0 or backorderable > 0 as has_some, in_stock, bundled");
-    TURN_STOCK = "update product set in_stock = $2, version = version + 1
-                   where id = $1 and in_stock <> $2 returning sku, version";
+    /// What most events tell, of many stocks at once: where they lie stays as it was told before.
+    NOTE_UNITS =
+        "insert into product_stock (stock_id, product_id, units, is_for_sale, safety, backorder_max)
+         select unhex(value->>'stock_id', '-'), unhex(value->>'product_id', '-'), value->>'units', true, 0, 0
+           from json_each($1) where true
+             on conflict (stock_id) do update set units = excluded.units",
+        "insert into product_stock (stock_id, product_id, units, is_for_sale, safety, backorder_max)
+         select s.stock_id, s.product_id, s.units, true, 0, 0
+           from jsonb_to_recordset($1) as s(stock_id uuid, product_id uuid, units bigint)
+          order by s.stock_id
+             on conflict (stock_id) do update set units = excluded.units";
+    SET_STOCK =
+        concat!("update product set (inventory_count, backorderable, available_from) = ",
+                for_sale!("product.id"),
+                " where id in (select unhex(value, '-') from json_each($1)) returning ", has_some!()),
+        concat!("update product set (inventory_count, backorderable, available_from) = ",
+                for_sale!("product.id"),
+                " where id in (select p.id from product p
+                                where p.id in (select cast(jsonb_array_elements_text($1) as uuid))
+                                order by p.id for no key update)
+                 returning ", has_some!());
     NOTE_LOCATION = "insert into stock_location (code, is_for_sale) values ($1, $2)
                          on conflict (code) do update set is_for_sale = excluded.is_for_sale";
     SET_STOCK_AT = concat!("update product set (inventory_count, backorderable, available_from) = ",
@@ -164,24 +187,57 @@ pub(crate) async fn note(tx: &mut Tx, noted: &Noted<'_>) -> Result<Option<Vec<Tu
         .bind(noted.available_from)
         .execute()
         .await?;
-    let set: Option<(bool, bool, bool)> = tx.query(SET_STOCK).bind(id).optional().await?;
-    let Some((has_some, in_stock, bundled)) = set else { return Ok(None) };
-    if bundled {
-        return count_bundles(tx, [id]).await.map(Some);
+    let Counted { known, turned } = count(tx, &[id]).await?;
+    Ok(known.contains(&id).then_some(turned))
+}
+
+/// How many units of a stock are not promised.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Level {
+    pub stock_id: StockId,
+    pub product_id: ProductId,
+    pub units: i64,
+}
+
+/// Notes levels, one of each stock, as [`note`] does: what came of their products.
+pub(crate) async fn note_levels(tx: &mut Tx, levels: &[Level]) -> Result<Counted> {
+    let record = |level: &Level| json!({"stock_id": level.stock_id, "product_id": level.product_id, "units": level.units});
+    let records: Vec<Value> = levels.iter().map(record).collect();
+    tx.query(NOTE_UNITS).bind(Json(records)).execute().await?;
+    let products: BTreeSet<Uuid> = levels.iter().map(|level| level.product_id.uuid()).collect();
+    count(tx, &Vec::from_iter(products)).await
+}
+
+/// Products that were counted.
+pub(crate) struct Counted {
+    /// Those that the catalogue has.
+    pub known: Vec<Uuid>,
+    /// Those that came into stock or ran out, and bundles that did so by them.
+    pub turned: Vec<Turned>,
+}
+
+/// Counts what can be promised of products.
+async fn count(tx: &mut Tx, ids: &[Uuid]) -> Result<Counted> {
+    let rows: Vec<(Uuid, bool, bool, bool)> =
+        tx.query(SET_STOCK).bind(id_list(ids.iter().copied())).all().await?;
+    let bundled: Vec<Uuid> = rows.iter().filter(|row| row.3).map(|row| row.0).collect();
+    let others =
+        rows.iter().filter(|(_, has_some, in_stock, bundled)| !bundled && has_some != in_stock);
+    let others: Vec<Uuid> = others.map(|row| row.0).collect();
+    let mut turned = Vec::new();
+    if !bundled.is_empty() {
+        turned = count_bundles(tx, bundled).await?;
     }
-    if has_some == in_stock {
-        return Ok(Some(vec![]));
+    if !others.is_empty() {
+        turned.extend(tx.query(TURN_ALL).bind(id_list(others)).all::<Turned>().await?);
     }
-    let turned: Option<(String, i64)> =
-        tx.query(TURN_STOCK).bind(id).bind(has_some).optional().await?;
-    let turned = turned.map(|(sku, version)| Turned { id, sku, version, in_stock: has_some });
-    Ok(Some(turned.into_iter().collect()))
+    Ok(Counted { known: rows.iter().map(|row| row.0).collect(), turned })
 }
 
 /// Counts what can be promised of a product whose parts are others now: what turned by it.
 pub(crate) async fn count_anew(tx: &mut Tx, product: ProductId) -> Result<Vec<Turned>> {
     let id = product.uuid();
-    let _: Option<(bool, bool, bool)> = tx.query(SET_STOCK).bind(id).optional().await?;
+    tx.query(SET_STOCK).bind(id_list([id])).all::<(Uuid, bool, bool, bool)>().await?;
     count_bundles(tx, [id]).await
 }
 

@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 use kernel::Envelope;
 use kernel::events::{PaymentAuthorized, PaymentFailed};
@@ -16,18 +18,25 @@ pub struct Outcomes;
 #[async_trait]
 impl Reaction for Outcomes {
     async fn apply(&self, tx: &mut Tx, event: &Envelope) -> Result<(), HandlerError> {
-        if let Some(authorized) = event.open::<PaymentAuthorized>() {
-            let authorized = authorized?;
-            if authorized.change_id.is_none() {
-                store::outcome(tx, authorized.order_id, "authorized").await?;
-            }
-        } else if let Some(failed) = event.open::<PaymentFailed>() {
-            let failed = failed?;
-            // Who did not authenticate in time was refused by nobody.
-            if failed.change_id.is_none() && failed.reason.as_deref() != Some(ABANDONED) {
-                store::outcome(tx, failed.order_id, "failed").await?;
+        self.apply_all(tx, &[event]).await
+    }
+
+    async fn apply_all(&self, tx: &mut Tx, events: &[&Envelope]) -> Result<(), HandlerError> {
+        let mut newest = BTreeMap::new();
+        for event in events {
+            if let Some(authorized) = event.open::<PaymentAuthorized>() {
+                let authorized = authorized?;
+                if authorized.change_id.is_none() {
+                    newest.insert(authorized.order_id, "authorized");
+                }
+            } else if let Some(failed) = event.open::<PaymentFailed>() {
+                let failed = failed?;
+                // Who did not authenticate in time was refused by nobody.
+                if failed.change_id.is_none() && failed.reason.as_deref() != Some(ABANDONED) {
+                    newest.insert(failed.order_id, "failed");
+                }
             }
         }
-        Ok(())
+        Ok(store::outcomes(tx, &newest).await?)
     }
 }

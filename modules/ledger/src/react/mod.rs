@@ -1,5 +1,7 @@
 //! What the journal is made of.
 
+use std::collections::HashSet;
+
 use async_trait::async_trait;
 use kernel::Envelope;
 use kernel::events::{
@@ -13,8 +15,8 @@ use platform::fault;
 use platform::sql::Tx;
 use serde::Deserialize;
 
-use crate::domain::{Replacement, SoFar, ends, entry, movement, shares};
-use crate::store;
+use crate::domain::{Entry, Movement, Replacement, SoFar, ends, entry, movement, shares};
+use crate::store::{self, Held};
 
 /// What it hears of.
 pub(crate) const TOPICS: [Topic; 16] = [
@@ -43,30 +45,90 @@ pub(crate) struct Journal;
 #[async_trait]
 impl Reaction for Journal {
     async fn apply(&self, tx: &mut Tx, event: &Envelope) -> Result<(), HandlerError> {
+        self.apply_all(tx, &[event]).await
+    }
+
+    async fn apply_all(&self, tx: &mut Tx, events: &[&Envelope]) -> Result<(), HandlerError> {
         let mut held = store::lock(tx).await?;
-        let known = match asks_for(event)? {
-            Some(order) => store::so_far(tx, &held, order).await?,
-            None => SoFar::default(),
-        };
-        let so_far = SoFar { replacement: replacement(tx, event).await?, ..known };
-        if let Some(order) = ends(event) {
-            store::call_off(tx, order).await?;
+        let mut replacements = replacements(tx, events).await?;
+        let mut plain = Batch::default();
+        for event in events {
+            if depends(event, &mut replacements)? {
+                plain.append(tx, &mut held).await?;
+                let so_far = so_far(tx, &held, event).await?;
+                plain.add(event, &so_far)?;
+                plain.append(tx, &mut held).await?;
+            } else {
+                plain.add(event, &SoFar::default())?;
+            }
         }
-        if let Some(entry) = entry(event, &so_far)? {
-            store::append(tx, &mut held, &[entry]).await?;
-        }
-        if let Some(movement) = movement(event)?
-            && !(event.is::<PaymentRefunded>() && fault::bug("movement_is_forgotten"))
-        {
-            store::add_movement(tx, &movement).await?;
-        }
-        Ok(())
+        plain.append(tx, &mut held).await
     }
 
     /// What was journaled stays: a replay adds what is not there yet.
     async fn reset(&self, _: &mut Tx) -> Result<(), HandlerError> {
         Ok(())
     }
+}
+
+/// What is not appended yet.
+#[derive(Default)]
+struct Batch {
+    entries: Vec<Entry>,
+    movements: Vec<Movement>,
+}
+
+impl Batch {
+    fn add(&mut self, event: &Envelope, so_far: &SoFar) -> Result<(), HandlerError> {
+        self.entries.extend(entry(event, so_far)?);
+        if !(event.is::<PaymentRefunded>() && fault::bug("movement_is_forgotten")) {
+            self.movements.extend(movement(event)?);
+        }
+        Ok(())
+    }
+
+    async fn append(&mut self, tx: &mut Tx, held: &mut Held) -> Result<(), HandlerError> {
+        store::append(tx, held, &std::mem::take(&mut self.entries)).await?;
+        Ok(store::add_movements(tx, &std::mem::take(&mut self.movements)).await?)
+    }
+}
+
+/// The replacements among the orders that events are about.
+async fn replacements(tx: &mut Tx, events: &[&Envelope]) -> Result<HashSet<OrderId>, HandlerError> {
+    let mut orders = Vec::new();
+    for event in events {
+        orders.extend(shares(event)?.map(|(order, _)| order));
+    }
+    Ok(store::replacements(tx, &orders).await?)
+}
+
+/// Whether the entry of an event depends on what was journaled before it.
+fn depends(
+    event: &Envelope,
+    replacements: &mut HashSet<OrderId>,
+) -> Result<bool, serde_json::Error> {
+    let is_of_replacement = match shares(event)? {
+        Some((order, Some(_))) => {
+            replacements.insert(order);
+            true
+        }
+        Some((order, None)) => replacements.contains(&order),
+        None => false,
+    };
+    Ok(is_of_replacement || asks_for(event)?.is_some())
+}
+
+/// What the journal knows of what an event is about.
+async fn so_far(tx: &mut Tx, held: &Held, event: &Envelope) -> Result<SoFar, HandlerError> {
+    let known = match asks_for(event)? {
+        Some(order) => store::so_far(tx, held, order).await?,
+        None => SoFar::default(),
+    };
+    let so_far = SoFar { replacement: replacement(tx, event).await?, ..known };
+    if let Some(order) = ends(event) {
+        store::call_off(tx, order).await?;
+    }
+    Ok(so_far)
 }
 
 /// The replacement that an event of orders is about, if it is one; it is remembered by the first that tells.

@@ -70,9 +70,21 @@ platform::statements! {
     REPLACEMENT = "select r.account_id, coalesce(a.balance_minor, 0) as owed
                      from replacement r left join account a on a.code = $2
                     where r.order_id = $1 limit 1";
-    ADD_MOVEMENT = "insert into movement (id, kind, payment_id, charge, amount_minor, currency,
-                                          occurred_at)
-                    values ($1, $2, $3, $4, $5, $6, $7) on conflict do nothing";
+    REPLACEMENTS =
+        "select order_id from replacement
+          where order_id in (select unhex(value, '-') from json_each($1))",
+        "select order_id from replacement
+          where order_id in (select cast(value as uuid) from jsonb_array_elements_text($1))";
+    ADD_MOVEMENTS =
+        "insert into movement (id, kind, payment_id, charge, amount_minor, currency, occurred_at)
+         select value->>'id', value->>'kind', unhex(value->>'payment_id', '-'), value->>'charge',
+                value->>'amount', value->>'currency', value->>'occurred_at'
+           from json_each($1) where true order by json_each.id on conflict do nothing",
+        "insert into movement (id, kind, payment_id, charge, amount_minor, currency, occurred_at)
+         select m.id, m.kind, m.payment_id, m.charge, m.amount, m.currency, m.occurred_at
+           from jsonb_to_recordset($1) as m(id text, kind text, payment_id uuid, charge text,
+                amount bigint, currency text, occurred_at timestamptz)
+         on conflict do nothing";
 }
 
 /// The journal, held to the end of the unit of work: nobody else appends to it until then.
@@ -116,6 +128,9 @@ impl<'a> EntryRow<'a> {
 
 /// Appends entries; those that are journaled already change nothing.
 pub(crate) async fn append(tx: &mut Tx, held: &mut Held, entries: &[Entry]) -> Result<()> {
+    if entries.is_empty() {
+        return Ok(());
+    }
     let keys: Vec<&str> = entries.iter().map(|entry| entry.key.as_str()).collect();
     let known: Vec<(String,)> = tx.query(KNOWN).bind(Json(&keys)).all().await?;
     let mut known: HashSet<String> = known.into_iter().map(|(key,)| key).collect();
@@ -223,19 +238,48 @@ pub(crate) async fn call_off(tx: &mut Tx, order: OrderId) -> Result<()> {
     tx.query(CALL_OFF).bind(order.uuid()).execute().await.map(drop)
 }
 
+/// The replacements among orders.
+pub(crate) async fn replacements(tx: &mut Tx, orders: &[OrderId]) -> Result<HashSet<OrderId>> {
+    if orders.is_empty() {
+        return Ok(HashSet::new());
+    }
+    let rows: Vec<(Uuid,)> = tx.query(REPLACEMENTS).bind(Json(orders)).all().await?;
+    Ok(rows.into_iter().map(|(order,)| order.into()).collect())
+}
+
+#[derive(Serialize)]
+struct MovementRow<'a> {
+    id: &'a str,
+    kind: &'static str,
+    payment_id: Uuid,
+    charge: Option<&'a str>,
+    amount: i64,
+    currency: Currency,
+    #[serde(serialize_with = "platform::sql::spell")]
+    occurred_at: Timestamp,
+}
+
+impl<'a> From<&'a Movement> for MovementRow<'a> {
+    fn from(movement: &'a Movement) -> Self {
+        Self {
+            id: &movement.id,
+            kind: movement.kind.word(),
+            payment_id: movement.payment_id.uuid(),
+            charge: movement.charge.as_deref(),
+            amount: movement.amount.minor(),
+            currency: movement.amount.currency(),
+            occurred_at: movement.occurred_at,
+        }
+    }
+}
+
 /// Remembers what the processor is to settle.
-pub(crate) async fn add_movement(tx: &mut Tx, movement: &Movement) -> Result<()> {
-    tx.query(ADD_MOVEMENT)
-        .bind(movement.id.as_str())
-        .bind(movement.kind.word())
-        .bind(movement.payment_id.uuid())
-        .bind(movement.charge.as_deref())
-        .bind(movement.amount.minor())
-        .bind(movement.amount.currency().code())
-        .bind(movement.occurred_at)
-        .execute()
-        .await
-        .map(drop)
+pub(crate) async fn add_movements(tx: &mut Tx, movements: &[Movement]) -> Result<()> {
+    if movements.is_empty() {
+        return Ok(());
+    }
+    let rows: Vec<MovementRow<'_>> = movements.iter().map(Into::into).collect();
+    tx.query(ADD_MOVEMENTS).bind(Json(rows)).execute().await.map(drop)
 }
 
 pub(crate) fn account(code: &str) -> Result<Account> {

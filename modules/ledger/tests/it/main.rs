@@ -30,6 +30,7 @@ use crate::shop::{Sale, Shop, euros};
 platform::on_both_engines!(ledger::SCHEMA =>
     several_relays_journal_once_and_a_replay_adds_nothing,
     what_staff_gave_back_before_a_cancel_is_a_part_of_it,
+    an_order_is_called_off_in_the_batch_that_confirms_it,
     what_is_owed_for_a_replacement_is_owed_where_its_money_is,
     the_staff_reads_accounts_and_entries,
     nobody_unbalances_the_journal,
@@ -111,6 +112,19 @@ async fn what_staff_gave_back_before_a_cancel_is_a_part_of_it(db: Db) {
     for kind in ["receivable", "clearing", "goodwill", "revenue", "tax", "shipping"] {
         assert_eq!(shop.balance(kind).await, 0, "{kind}");
     }
+    shop.books_are_right().await;
+}
+
+async fn an_order_is_called_off_in_the_batch_that_confirms_it(db: Db) {
+    let shop = Shop::new(&db).await;
+    let kept = shop.sold(1_000).await;
+    let sale = shop.sold(5_000).await;
+    shop.tell_order(&cancelled(&sale, sale.order_id, 5_000), 2).await;
+    shop.deliver().await;
+    let owed = |balance: i64, what: &str| assert_eq!(balance, 0, "{what}");
+    let position = shop.ledger.positions(&[kept.order_id, sale.order_id]).await.unwrap();
+    owed(position[&kept.order_id].owed, "of what was kept and paid");
+    assert_eq!(position[&sale.order_id].owed, -5_000, "what was paid for nothing is owed back");
     shop.books_are_right().await;
 }
 

@@ -22,19 +22,25 @@ platform::statements! {
     INSERT =
         "insert into message (id, event_id, event_kind, event_version, event_at, order_id, channel,
                 recipient, data, state, due_at, created_at, customer_id, erased, ended_at)
-         select unhex(value->>'id', '-'), $2, $3, $4, $5, $6, value->>'channel',
-                value->>'recipient', case when $11 and value->>'state' <> 'waiting' then '{}' else $7 end,
-                value->>'state', $8, $9, $10, $11,
-                case when value->>'state' = 'waiting' then null else $9 end
-           from json_each($1) where true
+         select unhex(value->>'id', '-'), unhex(value->>'event_id', '-'), value->>'event_kind',
+                value->>'event_version', value->>'event_at', unhex(value->>'order_id', '-'),
+                value->>'channel', value->>'recipient',
+                case when value->>'erased' and value->>'state' <> 'waiting' then '{}'
+                     else value->'data' end,
+                value->>'state', value->>'due_at', $2, unhex(value->>'customer_id', '-'),
+                value->>'erased', case when value->>'state' = 'waiting' then null else $2 end
+           from json_each($1) where true order by json_each.id
              on conflict (event_id, channel, recipient) do nothing",
         "insert into message (id, event_id, event_kind, event_version, event_at, order_id, channel,
                 recipient, data, state, due_at, created_at, customer_id, erased, ended_at)
-         select r.id, $2, $3, $4, $5, $6, r.channel, r.recipient,
-                case when $11 and r.state <> 'waiting' then '{}' else cast($7 as jsonb) end,
-                r.state, $8, $9, $10, $11,
-                case when r.state <> 'waiting' then cast($9 as timestamptz) end
-           from jsonb_to_recordset($1) as r(id uuid, channel text, recipient text, state text)
+         select r.id, r.event_id, r.event_kind, r.event_version, r.event_at, r.order_id, r.channel,
+                r.recipient, case when r.erased and r.state <> 'waiting' then '{}' else r.data end,
+                r.state, r.due_at, $2, r.customer_id, r.erased,
+                case when r.state <> 'waiting' then cast($2 as timestamptz) end
+           from jsonb_to_recordset($1) as r(id uuid, event_id uuid, event_kind text,
+                event_version bigint, event_at timestamptz, order_id uuid, customer_id uuid,
+                erased boolean, channel text, recipient text, data jsonb, state text,
+                due_at timestamptz)
              on conflict (event_id, channel, recipient) do nothing";
     ANY_DUE = "select id from message
                 where channel = $1 and recipient = $2 and state = 'waiting' and due_at <= $3 limit 1";
@@ -111,7 +117,7 @@ pub(crate) async fn of_order(db: &Db, order: OrderId) -> Result<Vec<OfOrder>> {
 }
 
 /// What an event is about.
-#[derive(Clone, Copy)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct About {
     pub order: Option<OrderId>,
     /// Whose order it is.
@@ -120,49 +126,75 @@ pub(crate) struct About {
     pub is_erased: bool,
 }
 
-/// Notes whom an event is told to, from `due_at` on, and what it is about.
-pub(crate) async fn insert(
-    tx: &mut Tx,
-    event: &Envelope,
-    about: About,
+/// Somebody who is told of an event.
+#[derive(Serialize)]
+pub(crate) struct Fresh<'e> {
+    id: MessageId,
+    event_id: Uuid,
+    event_kind: &'e str,
+    event_version: i64,
+    #[serde(serialize_with = "platform::sql::spell")]
+    event_at: Timestamp,
+    order_id: Option<OrderId>,
+    customer_id: Option<CustomerId>,
+    erased: bool,
+    channel: &'static str,
+    recipient: String,
+    data: &'e Value,
+    /// Waiting, or ended from the beginning.
+    state: State,
+    #[serde(serialize_with = "platform::sql::spell")]
     due_at: Timestamp,
-    recipients: &[Fresh],
-) -> Result<()> {
-    if recipients.is_empty() {
+}
+
+impl<'e> Fresh<'e> {
+    /// A letter about an event.
+    pub(crate) fn letter(
+        event: &'e Envelope,
+        about: About,
+        due_at: Timestamp,
+        state: State,
+    ) -> Self {
+        Self::new(event, about, (EMAIL, CUSTOMER.to_owned()), due_at, state)
+    }
+
+    /// A call of a webhook about an event.
+    pub(crate) fn call(event: &'e Envelope, about: About, webhook: WebhookId) -> Self {
+        Self::new(event, about, (WEBHOOK, webhook.to_string()), event.time, State::Waiting)
+    }
+
+    fn new(
+        event: &'e Envelope,
+        about: About,
+        (channel, recipient): (&'static str, String),
+        due_at: Timestamp,
+        state: State,
+    ) -> Self {
+        Self {
+            id: MessageId::new(),
+            event_id: event.id.uuid(),
+            event_kind: &event.kind,
+            event_version: event.version,
+            event_at: event.time,
+            order_id: about.order,
+            customer_id: about.customer,
+            erased: about.is_erased,
+            channel,
+            recipient,
+            data: &event.data,
+            state,
+            due_at,
+        }
+    }
+}
+
+/// Notes whom events are told to, and what they are about.
+pub(crate) async fn insert(tx: &mut Tx, fresh: &[Fresh<'_>]) -> Result<()> {
+    if fresh.is_empty() {
         return Ok(());
     }
     let now = tx.now();
-    tx.query(INSERT)
-        .bind(Json(recipients))
-        .bind(event.id.uuid())
-        .bind(event.kind.as_str())
-        .bind(event.version)
-        .bind(event.time)
-        .bind(about.order.map(OrderId::uuid))
-        .bind(Json(&event.data))
-        .bind(due_at)
-        .bind(now)
-        .bind(about.customer.map(CustomerId::uuid))
-        .bind(about.is_erased)
-        .execute()
-        .await
-        .map(drop)
-}
-
-/// Somebody who is told of an event.
-#[derive(Serialize)]
-pub(crate) struct Fresh {
-    id: MessageId,
-    channel: &'static str,
-    recipient: String,
-    /// Waiting, or ended from the beginning.
-    state: State,
-}
-
-impl Fresh {
-    pub(crate) fn new(channel: &'static str, recipient: String, state: State) -> Self {
-        Self { id: MessageId::new(), channel, recipient, state }
-    }
+    tx.query(INSERT).bind(Json(fresh)).bind(now).execute().await.map(drop)
 }
 
 /// A message whose time has come, and the number of this try.

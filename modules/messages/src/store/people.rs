@@ -1,11 +1,14 @@
 //! The messages about a person's orders.
 
+use std::collections::HashSet;
+
 use async_trait::async_trait;
 use kernel::Timestamp;
 use kernel::events::{CustomerErased, GuestMerged};
 use kernel::id::{CustomerId, OrderId};
 use platform::people::Keeps;
-use platform::sql::{Db, Result, Tx};
+use platform::sql::{Db, Json, Result, Tx};
+use uuid::Uuid;
 
 /// The statement that erases; how the webhook `w` of a message is found is spelled by each engine.
 macro_rules! erase {
@@ -36,9 +39,16 @@ platform::statements! {
     /// What is told right now is seen from here, or sees who is remembered. SQLite has one writer.
     HOLD = "select 1", "lock table erased in access exclusive mode";
     REMEMBER = "insert into erased (customer_id) values ($1) on conflict do nothing";
-    IS_ERASED = "select exists (select 1 from erased where customer_id = $1)
-                     or exists (select 1 from message m join erased e on e.customer_id = m.customer_id
-                                 where m.order_id = $2)";
+    ERASED =
+        "select customer_id from erased where customer_id in (select unhex(value, '-') from json_each($1))
+         union all
+         select m.order_id from message m join erased e on e.customer_id = m.customer_id
+          where m.order_id in (select unhex(value, '-') from json_each($2))",
+        "select customer_id from erased
+          where customer_id in (select cast(value as uuid) from jsonb_array_elements_text($1))
+         union all
+         select m.order_id from message m join erased e on e.customer_id = m.customer_id
+          where m.order_id in (select cast(value as uuid) from jsonb_array_elements_text($2))";
     /// A letter that waits is written to nobody. A call that waits is still made, unless its webhook is switched off:
     /// whoever is called keeps the books of the order.
     ERASE = erase!("unhex(recipient, '-') = w.id"), erase!("recipient = cast(w.id as text)");
@@ -58,15 +68,31 @@ pub(crate) async fn of_customer(db: &Db, customer: CustomerId) -> Result<Vec<OfC
     db.query(OF_CUSTOMER).bind(customer.uuid()).all().await
 }
 
-/// Whether a customer was erased, or whoever placed an order.
-pub(crate) async fn is_erased(
-    tx: &mut Tx,
-    order: Option<OrderId>,
-    customer: Option<CustomerId>,
-) -> Result<bool> {
-    let query = tx.query(IS_ERASED).bind(customer.map(CustomerId::uuid));
-    let (is_erased,): (bool,) = query.bind(order.map(OrderId::uuid)).one().await?;
-    Ok(is_erased)
+/// Customers who were erased, and orders that they placed.
+#[derive(Default)]
+pub(crate) struct Erased(HashSet<Uuid>);
+
+impl Erased {
+    /// Those among these customers, and among these orders.
+    pub(crate) async fn among(
+        tx: &mut Tx,
+        customers: &[CustomerId],
+        orders: &[OrderId],
+    ) -> Result<Self> {
+        let query = tx.query(ERASED).bind(Json(customers)).bind(Json(orders));
+        let rows: Vec<(Uuid,)> = query.all().await?;
+        Ok(Self(rows.into_iter().map(|(id,)| id).collect()))
+    }
+
+    /// Whether a customer was erased, or whoever placed an order. The order is known to be theirs from then on.
+    pub(crate) fn has(&mut self, customer: Option<CustomerId>, order: Option<OrderId>) -> bool {
+        let customer = customer.is_some_and(|id| self.0.contains(&id.uuid()));
+        let is_erased = customer || order.is_some_and(|id| self.0.contains(&id.uuid()));
+        if is_erased {
+            self.0.extend(order.map(OrderId::uuid));
+        }
+        is_erased
+    }
 }
 
 /// Writes to whoever is erased no more, and lets go what was told of their orders: that it was told stays.
@@ -85,7 +111,7 @@ impl Keeps for People {
         let GuestMerged { guest_id, customer_id } = merged;
         tx.query(ADOPT).bind(guest_id.uuid()).bind(customer_id.uuid()).execute().await?;
         // The account may have been erased before this was heard of.
-        if is_erased(tx, None, Some(customer_id)).await? {
+        if Erased::among(tx, &[customer_id], &[]).await?.has(Some(customer_id), None) {
             let now = tx.now();
             tx.query(ERASE).bind(customer_id.uuid()).bind(now).execute().await?;
         }
