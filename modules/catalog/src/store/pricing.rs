@@ -44,7 +44,7 @@ macro_rules! offers {
                     left join price_list_entry e on e.product_id = p.id
                     left join price_list l on l.id = e.list_id
                          and (l.valid_until is null or l.valid_until > $3)
-              where p.id in ",
+              where p.id ",
             $of,
             " order by p.id, l.code, e.min_quantity"
         )
@@ -61,8 +61,8 @@ platform::statements! {
     /// Every price of one product, those of lists that have expired too.
     CANDIDATES_EVER = candidates!("($1)", "");
     OFFERS =
-        offers!("(select unhex(value, '-') from json_each($1))"),
-        offers!("(select cast(jsonb_array_elements_text($1) as uuid))");
+        offers!("in (select unhex(value, '-') from json_each($1))"),
+        offers!("= any (array(select cast(jsonb_array_elements_text($1) as uuid)))");
     SHOWN_PRICE =
         "select p.id, p.sku, p.price, p.currency from product p where p.id = $1 and p.shown
             and not exists (select 1 from product r where r.id = p.parent_id and not r.shown)";
