@@ -47,27 +47,48 @@ impl Outcome {
     }
 }
 
+/// How many shoppers there have been.
+static ARRIVED: AtomicUsize = AtomicUsize::new(0);
+
 /// A guest with a card in the vault.
 pub struct Buyer {
     access_token: String,
     card: String,
+    /// Where the goods go: shoppers of a shop do not all live in one house.
+    house: usize,
 }
 
 impl Buyer {
-    /// Opens a guest session and puts the approved test card in the vault; the client is theirs.
+    /// Opens a guest session and puts a card that is approved in the vault; the client is theirs.
     pub async fn arrive(client: &mut Client) -> Result<Self> {
+        let house = ARRIVED.fetch_add(1, Ordering::Relaxed);
         let before = client.access_token.take();
         let guest = client.must_post("/v1/auth/guest", &json!({})).await;
         let guest = guest.inspect_err(|_| client.access_token = before)?;
         let access_token = text(&guest, "access_token")?;
         client.access_token = Some(access_token.clone());
         let card = json!({
-            "number": "4242424242424242", "exp_month": 12, "exp_year": 2030, "cvc": "123",
+            "number": card_number(house), "exp_month": 12, "exp_year": 2030, "cvc": "123",
             "name": "Ada",
         });
         let card = text(&client.must_post("/v1/payment-tokens", &card).await?, "token")?;
-        Ok(Self { access_token, card })
+        Ok(Self { access_token, card, house })
     }
+}
+
+/// A card that the sandbox approves, of each shopper another: decisions about fraud ask for what was paid with it before.
+fn card_number(nth: usize) -> String {
+    let digits = format!("424242{:09}", nth % 1_000_000_000);
+    let sum: u32 = digits
+        .bytes()
+        .rev()
+        .enumerate()
+        .map(|(n, digit)| {
+            let digit = u32::from(digit - b'0') * if n % 2 == 0 { 2 } else { 1 };
+            digit / 10 + digit % 10
+        })
+        .sum();
+    format!("{digits}{}", (10 - sum % 10) % 10)
 }
 
 /// A field that the contract promises.
@@ -288,7 +309,7 @@ pub async fn buy(
 async fn order(client: &mut Client, buyer: &Buyer, number: usize, quoted: bool) -> Result<Outcome> {
     let mut order = json!({
         "shipping_address": {
-            "name": "Ada", "line1": "Unter den Linden 1", "city": "Berlin",
+            "name": "Ada", "line1": format!("Unter den Linden {}", buyer.house), "city": "Berlin",
             "postal_code": "10117", "country": "DE",
         },
         "shipping_method": "standard",
