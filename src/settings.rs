@@ -28,6 +28,8 @@ pub struct Settings {
     pub redis: platform::redis::Settings,
     /// The relay of events.
     pub bus: Bus,
+    /// What becomes of old events.
+    pub outbox: Outbox,
     /// The coordinator of sagas.
     pub saga: Saga,
     /// What is written to the log.
@@ -181,6 +183,14 @@ pub struct Bus {
     pub attempts_max: i64,
     /// The longest pause between two tries.
     pub retry_max_ms: u64,
+}
+
+/// What becomes of old events.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Outbox {
+    /// After how many days they are packed; 0 is never.
+    pub pack_after_days: u16,
 }
 
 /// The coordinator of sagas.

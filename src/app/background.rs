@@ -19,6 +19,9 @@ const MOVED_LOOK_WAIT: Duration = Duration::from_secs(2);
 const REPLICA_CLOSE_WAIT: Duration = Duration::from_secs(1);
 /// How often it is looked for idempotency keys that are forgotten.
 const FORGET_EVERY: Duration = Duration::from_hours(1);
+/// How often it is looked for events that are to be packed, and how long the shop has the database in between.
+const PACK_EVERY: Duration = Duration::from_hours(1);
+const PACK_PAUSE: Duration = Duration::from_millis(100);
 
 impl Shop {
     /// Starts what runs beside requests.
@@ -53,6 +56,7 @@ impl Shop {
                 self.orders.listen(&self.tasks);
             }
             self.bus.start(&self.tasks)?;
+            self.pack();
             for db in self.databases.iter() {
                 let db = db.clone();
                 self.tasks.every("idempotency.forget", FORGET_EVERY, None, move || {
@@ -65,6 +69,24 @@ impl Shop {
             }
         }
         Ok(())
+    }
+
+    /// Packs what was published long ago.
+    fn pack(&self) {
+        let days = self.settings.outbox.pack_after_days;
+        if days == 0 {
+            return;
+        }
+        for db in self.bus.publishers() {
+            let (bus, db) = (self.bus.clone(), db.clone());
+            self.tasks.every("outbox.pack", PACK_EVERY, None, move || {
+                let (bus, db) = (bus.clone(), db.clone());
+                async move {
+                    tokio::time::sleep(PACK_PAUSE).await;
+                    bus.pack(&db, db.clock().now() - TimeDelta::days(days.into())).await
+                }
+            });
+        }
     }
 
     /// Ends all that this node does to databases whose shop has moved away: it was cut off while the others were stopped.

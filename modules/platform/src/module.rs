@@ -46,6 +46,7 @@ pub const STATEMENTS: &[&[(&str, Sql)]] = &[
     crate::bus::VERIFY_STATEMENTS,
     crate::idempotency::STATEMENTS,
     crate::outbox::STATEMENTS,
+    crate::outbox::PACK_STATEMENTS,
     crate::replica::STATEMENTS,
     crate::saga::STATEMENTS,
     crate::seal::STATEMENTS,

@@ -10,6 +10,7 @@
 mod dead_letters;
 mod deliver;
 mod follow;
+mod pack;
 mod relay;
 mod store;
 mod verify;

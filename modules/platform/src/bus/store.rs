@@ -20,6 +20,10 @@ crate::statements! {
                                 where d.subscription = $1 and d.source = $2
                                   and d.state = 'retrying' and d.due_at <= $3) as due
                   from cursor c where c.subscription = $1 and c.source = $2";
+    /// Where a cursor stands, and the first event that is parked.
+    REACHED = "select c.pos, (select min(d.pos) from dead_letter d
+                               where d.subscription = $1 and d.source = $2)
+                 from cursor c where c.subscription = $1 and c.source = $2";
     /// Moves a cursor, if it still is where this relay found it.
     MOVE = "update cursor set pos = $4
              where subscription = $1 and source = $2 and pos = $3 and generation = $5";
@@ -77,6 +81,13 @@ pub(super) struct Position {
 
 pub(super) async fn position(db: &Db, subscription: &str, source: &str) -> Result<Position> {
     db.query(POSITION).bind(subscription).bind(source).one().await
+}
+
+/// The last event before which a subscription has handled all.
+pub(super) async fn reached(db: &Db, subscription: &str, source: &str) -> Result<i64> {
+    let (pos, parked): (i64, Option<i64>) =
+        db.query(REACHED).bind(subscription).bind(source).one().await?;
+    Ok(parked.map_or(pos, |parked| pos.min(parked - 1)))
 }
 
 /// Where a cursor stands, and whether a parked event is due.

@@ -11,6 +11,7 @@ mod http;
 mod idempotency;
 mod migrate;
 mod outbox;
+mod packing;
 mod redis;
 mod saga;
 mod sql;
