@@ -7,6 +7,7 @@ create table outbox_pack (
     digest    bytea       not null check (length(digest) = 32),
     body      bytea       not null
 );
+alter table outbox_pack alter column body set storage external; -- only: postgres
 
 -- Whose events are in which pack, from which version to which, and of what kinds.
 create table packed_subject (
