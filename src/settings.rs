@@ -197,6 +197,8 @@ pub struct Outbox {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Saga {
+    /// After how many days the histories of those that ended are shortened; 0 is never.
+    pub shorten_after_days: u16,
     /// How long a node may be silent before another takes its sagas over.
     pub lease_ms: u64,
     /// How often it looks for sagas that are due.

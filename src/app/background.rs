@@ -19,9 +19,10 @@ const MOVED_LOOK_WAIT: Duration = Duration::from_secs(2);
 const REPLICA_CLOSE_WAIT: Duration = Duration::from_secs(1);
 /// How often it is looked for idempotency keys that are forgotten.
 const FORGET_EVERY: Duration = Duration::from_hours(1);
-/// How often it is looked for events that are to be packed, and how long the shop has the database in between.
-const PACK_EVERY: Duration = Duration::from_hours(1);
-const PACK_PAUSE: Duration = Duration::from_millis(100);
+/// How often it is looked for what is so old that it may take less room, and how long the shop has the database between
+/// two commits of that.
+const AGE_EVERY: Duration = Duration::from_hours(1);
+const AGE_PAUSE: Duration = Duration::from_millis(100);
 
 impl Shop {
     /// Starts what runs beside requests.
@@ -57,6 +58,7 @@ impl Shop {
             }
             self.bus.start(&self.tasks)?;
             self.pack();
+            self.shorten();
             for db in self.databases.iter() {
                 let db = db.clone();
                 self.tasks.every("idempotency.forget", FORGET_EVERY, None, move || {
@@ -79,11 +81,30 @@ impl Shop {
         }
         for db in self.bus.publishers() {
             let (bus, db) = (self.bus.clone(), db.clone());
-            self.tasks.every("outbox.pack", PACK_EVERY, None, move || {
+            self.tasks.every("outbox.pack", AGE_EVERY, None, move || {
                 let (bus, db) = (bus.clone(), db.clone());
                 async move {
-                    tokio::time::sleep(PACK_PAUSE).await;
+                    tokio::time::sleep(AGE_PAUSE).await;
                     bus.pack(&db, db.clock().now() - TimeDelta::days(days.into())).await
+                }
+            });
+        }
+    }
+
+    /// Shortens what is remembered of sagas that ended long ago.
+    fn shorten(&self) {
+        let days = self.settings.saga.shorten_after_days;
+        if days == 0 {
+            return;
+        }
+        for db in self.databases.iter() {
+            let db = db.clone();
+            self.tasks.every("saga.shorten", AGE_EVERY, None, move || {
+                let db = db.clone();
+                async move {
+                    tokio::time::sleep(AGE_PAUSE).await;
+                    platform::saga::shorten(&db, db.clock().now() - TimeDelta::days(days.into()))
+                        .await
                 }
             });
         }

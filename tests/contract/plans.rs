@@ -8,7 +8,7 @@ use platform::sql::{Db, Engine, Sqlite};
 use stoa::app::SCHEMAS;
 
 /// Tables that stay small: what the staff defines, work that waits, one row for a whole shop.
-pub const SMALL: [&str; 30] = [
+pub const SMALL: [&str; 31] = [
     "api_key",
     "attribute",
     "category",
@@ -27,6 +27,7 @@ pub const SMALL: [&str; 30] = [
     "product_sold",
     "promotion",
     "role",
+    "saga_shortened",
     "sales_day",
     "search_generation",
     "sequencer",

@@ -49,5 +49,6 @@ pub const STATEMENTS: &[&[(&str, Sql)]] = &[
     crate::outbox::PACK_STATEMENTS,
     crate::replica::STATEMENTS,
     crate::saga::STATEMENTS,
+    crate::saga::SHORTEN_STATEMENTS,
     crate::seal::STATEMENTS,
 ];

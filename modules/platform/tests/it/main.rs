@@ -14,6 +14,7 @@ mod outbox;
 mod packing;
 mod redis;
 mod saga;
+mod shortened;
 mod sql;
 mod tasks;
 mod transfer;
