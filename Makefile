@@ -9,6 +9,7 @@ BENCH_ARGS ?=
 CARGO_FUZZ_VERSION := 0.13.2
 FUZZ_SECONDS ?= 60
 
+target = $(abspath $(or $(CARGO_TARGET_DIR),target))
 built = $(or $(CARGO_TARGET_DIR),target)/release
 # What is tested is linted as it is compiled, and so compiled once.
 linted = RUSTC_WORKSPACE_WRAPPER="$(CURDIR)/scripts/lint"
@@ -16,7 +17,7 @@ nextest_profile = $(if $(filter true,$(CI)),ci,default)
 export PATH := $(TOOLS)/bin:$(PATH)
 export TOOLS
 
-.PHONY: help run released migrate test lint format licences contract contract-stripe cluster bench bench-edge bench-ledger bench-payments bench-orders bench-cluster bench-stored bench-catalog bench-login relevance waf fuzz clean-data nextest cargo-fuzz
+.PHONY: help run released migrate test lint format licences contract contract-stripe cluster rolling bench bench-edge bench-ledger bench-payments bench-orders bench-cluster bench-stored bench-catalog bench-login relevance waf fuzz clean-data nextest cargo-fuzz
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -49,6 +50,16 @@ cluster: nextest ## Break a shop of three nodes over one PostgreSQL again and ag
 	STOA_CLUSTER_ROUNDS="$(or $(CLUSTER_ROUNDS),200)" scripts/with-memory \
 		cargo nextest run --workspace --features faults --locked --profile contract \
 		-E 'binary_id(stoa::cluster) and test(rounds_of_chance)'
+
+rolling: nextest ## Upgrade a shop of three nodes from another version while it sells (FROM=git ref)
+	@test -n "$(FROM)" || { echo "make rolling FROM=v0.1.0: from which version?"; exit 2; }
+	rm -rf -- "$(target)/other" && git worktree prune && git worktree add --detach "$(target)/other" "$(FROM)"
+	cd "$(target)/other" && CARGO_TARGET_DIR="$(target)" cargo test --workspace --features faults --locked --no-run --test contract
+	cp -- "$(target)/debug/stoa" "$(target)/stoa-of-another-version"
+	git worktree remove --force "$(target)/other"
+	STOA_OTHER_VERSION="$(target)/stoa-of-another-version" scripts/with-memory \
+		cargo nextest run --workspace --features faults --locked --profile contract \
+		-E 'binary_id(stoa::cluster) and test(two_versions_side_by_side)'
 
 lint: format licences ## Formatting and lints, without the tests
 	cargo clippy --workspace --all-targets --features faults --locked -- -D warnings

@@ -28,6 +28,8 @@ pub struct Settings {
     pub redis: platform::redis::Settings,
     /// The relay of events.
     pub bus: Bus,
+    /// What becomes of old events.
+    pub outbox: Outbox,
     /// The coordinator of sagas.
     pub saga: Saga,
     /// What is written to the log.
@@ -185,10 +187,20 @@ pub struct Bus {
     pub retry_max_ms: u64,
 }
 
+/// What becomes of old events.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Outbox {
+    /// After how many days they are packed; 0 is never.
+    pub pack_after_days: u16,
+}
+
 /// The coordinator of sagas.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Saga {
+    /// After how many days the histories of those that ended are shortened; 0 is never.
+    pub shorten_after_days: u16,
     /// How long a node may be silent before another takes its sagas over.
     pub lease_ms: u64,
     /// How often it looks for sagas that are due.

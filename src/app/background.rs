@@ -19,6 +19,10 @@ const MOVED_LOOK_WAIT: Duration = Duration::from_secs(2);
 const REPLICA_CLOSE_WAIT: Duration = Duration::from_secs(1);
 /// How often it is looked for idempotency keys that are forgotten.
 const FORGET_EVERY: Duration = Duration::from_hours(1);
+/// How often it is looked for what is so old that it may take less room, and how long the shop has the database between
+/// two commits of that.
+const AGE_EVERY: Duration = Duration::from_hours(1);
+const AGE_PAUSE: Duration = Duration::from_millis(100);
 
 impl Shop {
     /// Starts what runs beside requests.
@@ -53,6 +57,8 @@ impl Shop {
                 self.orders.listen(&self.tasks);
             }
             self.bus.start(&self.tasks)?;
+            self.pack();
+            self.shorten();
             for db in self.databases.iter() {
                 let db = db.clone();
                 self.tasks.every("idempotency.forget", FORGET_EVERY, None, move || {
@@ -65,6 +71,43 @@ impl Shop {
             }
         }
         Ok(())
+    }
+
+    /// Packs what was published long ago.
+    fn pack(&self) {
+        let days = self.settings.outbox.pack_after_days;
+        if days == 0 {
+            return;
+        }
+        for db in self.bus.publishers() {
+            let (bus, db) = (self.bus.clone(), db.clone());
+            self.tasks.every("outbox.pack", AGE_EVERY, None, move || {
+                let (bus, db) = (bus.clone(), db.clone());
+                async move {
+                    tokio::time::sleep(AGE_PAUSE).await;
+                    bus.pack(&db, db.clock().now() - TimeDelta::days(days.into())).await
+                }
+            });
+        }
+    }
+
+    /// Shortens what is remembered of sagas that ended long ago.
+    fn shorten(&self) {
+        let days = self.settings.saga.shorten_after_days;
+        if days == 0 {
+            return;
+        }
+        for db in self.databases.iter() {
+            let db = db.clone();
+            self.tasks.every("saga.shorten", AGE_EVERY, None, move || {
+                let db = db.clone();
+                async move {
+                    tokio::time::sleep(AGE_PAUSE).await;
+                    platform::saga::shorten(&db, db.clock().now() - TimeDelta::days(days.into()))
+                        .await
+                }
+            });
+        }
     }
 
     /// Ends all that this node does to databases whose shop has moved away: it was cut off while the others were stopped.

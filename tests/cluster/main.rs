@@ -16,6 +16,8 @@ use crate::house::House;
 
 /// How many rounds one house goes through: its disk is small.
 const ROUNDS_OF_A_HOUSE: usize = 10;
+/// The program of another version, which is upgraded to this one.
+const OTHER_VERSION: &str = "STOA_OTHER_VERSION";
 /// How many rounds of chance there are.
 const ROUNDS: &str = "STOA_CLUSTER_ROUNDS";
 
@@ -38,6 +40,20 @@ survives! {
     a_wire_that_is_cut_slow_or_silent: [Break::Cut, Break::Slow, Break::Silence],
     a_database_whose_disk_is_full: [Break::FullDisk],
     a_redis_that_is_gone_or_silent: [Break::RedisGone, Break::RedisSilent],
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[expect(clippy::print_stderr, reason = "who runs it by hand wants to know why nothing was tried")]
+async fn two_versions_side_by_side() {
+    let Some(other) = std::env::var_os(OTHER_VERSION) else {
+        eprintln!(
+            "not tried: {OTHER_VERSION} names no program of another version; `make rolling` builds one"
+        );
+        return;
+    };
+    let Some(mut house) = House::of_versions(Some(other.into())).await else { return };
+    house.is_upgraded().await;
+    house.shows_its_books().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

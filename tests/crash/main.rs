@@ -7,6 +7,7 @@ mod backup_people;
 mod kill;
 mod kill_after;
 mod kill_dispute;
+mod kill_pack;
 mod kill_webhook;
 mod moving;
 mod operator;

@@ -34,6 +34,8 @@ pub enum Engine {
 /// A shop's data and how to run programs over it.
 pub struct Shop {
     pub folder: PathBuf,
+    /// What runs over it: this version, or another one.
+    pub program: PathBuf,
     variables: Vec<(String, String)>,
     /// The database that ends with it.
     copy: Option<String>,
@@ -74,7 +76,13 @@ impl Shop {
 
     /// The same on a database of PostgreSQL that is there and has nothing in it.
     pub fn over(url: &str, products: &[Value]) -> Self {
+        Self::of_version(STOA.into(), url, products)
+    }
+
+    /// The same, made and run by a program of another version.
+    pub fn of_version(program: PathBuf, url: &str, products: &[Value]) -> Self {
         let mut shop = Self::empty();
+        shop.program = program;
         shop.variables.extend(of_postgres(url));
         shop.sells(products);
         shop
@@ -114,6 +122,7 @@ impl Shop {
         let none = String::new();
         Self {
             folder,
+            program: STOA.into(),
             variables,
             copy: None,
             process: None,
@@ -143,6 +152,7 @@ impl Shop {
         let none = String::new();
         Self {
             folder: self.folder.clone(),
+            program: self.program.clone(),
             variables: self.variables.clone(),
             copy: None,
             process: None,
@@ -157,6 +167,7 @@ impl Shop {
         let none = String::new();
         let mut other = Self {
             folder: platform::testing::folder(),
+            program: self.program.clone(),
             variables: self.variables.clone(),
             copy: None,
             process: None,
@@ -188,6 +199,11 @@ impl Shop {
         node
     }
 
+    /// Goes on by this version.
+    pub fn is_upgraded(&mut self) {
+        self.program = STOA.into();
+    }
+
     /// Sets a setting or a fault of every later process.
     pub fn set(&mut self, name: &str, value: &str) {
         self.variables.retain(|(known, _)| known != name);
@@ -195,7 +211,7 @@ impl Shop {
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(STOA);
+        let mut command = Command::new(&self.program);
         command.args(arguments).envs(self.variables.iter().cloned());
         command
     }
@@ -208,7 +224,8 @@ impl Shop {
     /// The same by a shell, which may limit what the program has: `limits` are commands of it.
     pub fn run_within(&self, limits: &str, arguments: &[&str]) -> Output {
         let mut command = Command::new("sh");
-        command.args(["-c", &format!("{limits}\nexec \"$@\""), "sh", STOA]).args(arguments);
+        command.args(["-c", &format!("{limits}\nexec \"$@\""), "sh"]);
+        command.arg(&self.program).args(arguments);
         command.envs(self.variables.iter().cloned()).stdin(Stdio::null()).output().unwrap()
     }
 

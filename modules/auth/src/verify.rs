@@ -36,44 +36,48 @@ platform::statements! {
     ACCOUNTS = "select count(*) from customer where role <> 'guest'";
     ACCOUNTS_UNTOLD =
         "select lower(hex(c.id)) from customer c where c.role <> 'guest' and not exists
-            (select 1 from outbox o where o.subject = c.id and o.version = 1
-                and o.kind = 'customer.registered') limit 20",
+            (select 1 from told o where o.subject = c.id and o.first_version = 1
+                and o.kinds || ' ' like 'customer.registered %') limit 20",
         "select cast(c.id as text) from customer c where c.role <> 'guest' and not exists
-            (select 1 from outbox o where o.subject = c.id and o.version = 1
-                and o.kind = 'customer.registered') limit 20";
+            (select 1 from told o where o.subject = c.id and o.first_version = 1
+                and o.kinds || ' ' like 'customer.registered %') limit 20";
     GUESTS_LEFT = "select count(*) from customer where role = 'guest' and version > 0";
     GUESTS_UNTOLD =
         "select lower(hex(c.id)) from customer c where c.role = 'guest' and c.version > 0
-            and not exists (select 1 from outbox o where o.subject = c.id and o.version = 1
-                and o.kind in ('guest.merged', 'customer.erased')) limit 20",
+            and not exists (select 1 from told o where o.subject = c.id and o.first_version = 1
+                and (o.kinds || ' ' like 'guest.merged %'
+                     or o.kinds || ' ' like 'customer.erased %')) limit 20",
         "select cast(c.id as text) from customer c where c.role = 'guest' and c.version > 0
-            and not exists (select 1 from outbox o where o.subject = c.id and o.version = 1
-                and o.kind in ('guest.merged', 'customer.erased')) limit 20";
+            and not exists (select 1 from told o where o.subject = c.id and o.first_version = 1
+                and (o.kinds || ' ' like 'guest.merged %'
+                     or o.kinds || ' ' like 'customer.erased %')) limit 20";
     ERASED = "select count(*) from customer where erased_at is not null";
     ERASED_UNTOLD =
         "select lower(hex(c.id)) from customer c where c.erased_at is not null and not exists
-            (select 1 from outbox o where o.subject = c.id and o.kind = 'customer.erased') limit 20",
+            (select 1 from told o where o.subject = c.id
+                and ' ' || o.kinds || ' ' like '% customer.erased %') limit 20",
         "select cast(c.id as text) from customer c where c.erased_at is not null and not exists
-            (select 1 from outbox o where o.subject = c.id and o.kind = 'customer.erased') limit 20";
+            (select 1 from told o where o.subject = c.id
+                and ' ' || o.kinds || ' ' like '% customer.erased %') limit 20";
     ERASED_LEFT =
         concat!("select lower(hex(c.id)) from customer c where ", is_left!(), " limit 20"),
         concat!("select cast(c.id as text) from customer c where ", is_left!(), " limit 20");
     LETTERS = "select count(*) from letter";
     LETTERS_UNTOLD =
         "select lower(hex(l.id)) from letter l where not exists
-            (select 1 from outbox o where o.subject = l.id and o.version = 1
-                and o.kind = 'letter.written') limit 20",
+            (select 1 from told o where o.subject = l.id and o.first_version = 1
+                and o.kinds || ' ' like 'letter.written %') limit 20",
         "select cast(l.id as text) from letter l where not exists
-            (select 1 from outbox o where o.subject = l.id and o.version = 1
-                and o.kind = 'letter.written') limit 20";
+            (select 1 from told o where o.subject = l.id and o.first_version = 1
+                and o.kinds || ' ' like 'letter.written %') limit 20";
     ENDED = "select count(*) from session where revoked_at is not null";
     ENDED_UNTOLD =
         "select lower(hex(s.id)) from session s where s.revoked_at is not null and not exists
-            (select 1 from outbox o where o.subject = s.id and o.version = 1
-                and o.kind = 'session.revoked') limit 20",
+            (select 1 from told o where o.subject = s.id and o.first_version = 1
+                and o.kinds || ' ' like 'session.revoked %') limit 20",
         "select cast(s.id as text) from session s where s.revoked_at is not null and not exists
-            (select 1 from outbox o where o.subject = s.id and o.version = 1
-                and o.kind = 'session.revoked') limit 20";
+            (select 1 from told o where o.subject = s.id and o.first_version = 1
+                and o.kinds || ' ' like 'session.revoked %') limit 20";
 }
 
 /// Checks every invariant of the module.

@@ -17,7 +17,7 @@ platform::statements! {
           order by p.sku limit 20";
     OUTBOX_BEHIND =
         "select p.sku from product p
-          where p.version <> (select coalesce(max(o.version), 0) from outbox o
+          where p.version <> (select coalesce(max(o.last_version), 0) from told o
                                where o.subject = p.id)
           order by p.sku limit 20";
     /// Products that are not in the queue are at the price that their history tells of.

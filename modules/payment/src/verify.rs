@@ -61,9 +61,9 @@ platform::statements! {
           where p.lost_minor <> coalesce(d.lost, 0) or p.disputed_minor <> coalesce(d.open, 0) limit 20";
     UNTOLD =
         "select lower(hex(id)) from payment where events <>
-           (select coalesce(max(version), 0) from outbox where subject = payment.id) limit 20",
+           (select coalesce(max(last_version), 0) from told where subject = payment.id) limit 20",
         "select cast(id as text) from payment where events <>
-           (select coalesce(max(version), 0) from outbox where subject = payment.id) limit 20";
+           (select coalesce(max(last_version), 0) from told where subject = payment.id) limit 20";
 }
 
 /// Checks everything.

@@ -34,4 +34,5 @@ pub mod verify;
 pub mod webhook;
 
 migrations! { "platform": "0001_platform", "0002_saga_steps", "0003_audit", "0004_audit_log",
-"0005_unsealed", "0006_ended_sagas", "0009_sequencer" }
+"0005_unsealed", "0006_ended_sagas", "0007_outbox_packs",
+"0008_shortened_sagas", "0009_sequencer" }

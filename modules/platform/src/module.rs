@@ -46,7 +46,9 @@ pub const STATEMENTS: &[&[(&str, Sql)]] = &[
     crate::bus::VERIFY_STATEMENTS,
     crate::idempotency::STATEMENTS,
     crate::outbox::STATEMENTS,
+    crate::outbox::PACK_STATEMENTS,
     crate::replica::STATEMENTS,
     crate::saga::STATEMENTS,
+    crate::saga::SHORTEN_STATEMENTS,
     crate::seal::STATEMENTS,
 ];

@@ -178,6 +178,11 @@ pub const WOUNDS: &[(&str, &str, &str)] = &[
     ("order", "update outbox set version = version + 5 where seq = 3", "gapless"),
     (
         "order",
+        "insert into packed_subject values (randomblob(16), 1, 1, 1, 'order.placed')",
+        "gapless",
+    ),
+    (
+        "order",
         "delete from outbox where seq = (select max(seq) from outbox)",
         "change of an order was told",
     ),

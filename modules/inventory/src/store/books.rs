@@ -50,17 +50,17 @@ platform::statements! {
                  having sum(b.owed) <> sum(b.reserved) or sum(b.gone) <> sum(b.on_hand)
                   limit 20";
     UNTOLD = "select s.id, s.version, coalesce(o.version, 0) from stock s
-                left join (select subject, max(version) as version from outbox group by subject) o
+                left join (select subject, max(last_version) as version from told group by subject) o
                   on o.subject = s.id
                where s.version <> coalesce(o.version, 0) limit 20";
     ALERTS_UNTOLD = "select s.id, s.alerts, coalesce(o.version, 0) from stock s
-                       left join (select subject, max(version) as version
-                                    from outbox group by subject) o on o.subject = s.alert_id
+                       left join (select subject, max(last_version) as version
+                                    from told group by subject) o on o.subject = s.alert_id
                       where s.alerts <> coalesce(o.version, 0) limit 20";
     LOCATION_ROWS = "select count(*) from location";
     LOCATIONS_UNTOLD = "select l.id, l.version, coalesce(o.version, 0) from location l
-                          left join (select subject, max(version) as version
-                                       from outbox group by subject) o on o.subject = l.id
+                          left join (select subject, max(last_version) as version
+                                       from told group by subject) o on o.subject = l.id
                          where l.version <> coalesce(o.version, 0) limit 20";
 }
 

@@ -52,7 +52,7 @@ pub struct Happened {
 }
 
 /// A move of the order, from its event.
-#[derive(Debug, Clone, PartialEq, Eq, platform::sql::Record)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Moved {
     /// The event, e.g. `order.shipped`.
     pub kind: String,

@@ -77,7 +77,7 @@ platform::statements! {
                      or exists (select 1 from order_line l where l.order_id = o.id
                                    and l.total_minor <> l.unit_minor * l.quantity) limit 20";
     UNTOLD = "select o.number from orders o
-               where o.version <> (select coalesce(max(b.version), 0) from outbox b
+               where o.version <> (select coalesce(max(b.last_version), 0) from told b
                                     where b.subject = o.id) limit 20";
     DISCOUNTS = "select o.number from orders o
                   where discount_minor <> (select coalesce(cast(sum(l.discount_minor) as bigint), 0)

@@ -5,6 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use kernel::id::{CustomerId, OrderId};
 use kernel::ports::{CreditPart, PersonKey};
 use kernel::{Address, Currency, Money, Timestamp};
+use platform::outbox;
 use platform::personal::Ring;
 use platform::sql::Json;
 use platform::sql::{Db, Error, Result, Tx};
@@ -55,7 +56,6 @@ platform::statements! {
     MOVE = "update orders set status = $3, version = version + $4, failure = $5,
                    updated_at = $6, confirmed_at = coalesce(confirmed_at, $7)
              where id = $1 and status = $2 and version = $8";
-    TOLD = "select kind, time as at from outbox where subject = $1 order by version";
 }
 
 #[derive(platform::sql::Record)]
@@ -293,5 +293,6 @@ pub async fn move_on(tx: &mut Tx, order: &Order, to: Status, events: i64) -> Res
 
 /// The events of an order, in their order.
 pub async fn moves(db: &Db, order: OrderId) -> Result<Vec<Moved>> {
-    db.query(TOLD).bind(order.uuid()).all().await
+    let told = outbox::of_subject(db, order.uuid()).await?;
+    Ok(told.into_iter().map(|event| Moved { kind: event.kind, at: event.time }).collect())
 }

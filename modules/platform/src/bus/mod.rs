@@ -11,6 +11,7 @@ mod dead_letters;
 mod deliver;
 mod follow;
 mod pace;
+mod pack;
 mod relay;
 mod store;
 mod verify;

@@ -22,6 +22,10 @@ crate::statements! {
                                 where d.subscription = $1 and d.source = $2
                                   and d.state = 'retrying' and d.due_at <= $3) as is_due
                   from cursor c where c.subscription = $1 and c.source = $2";
+    /// Where a cursor stands, and the first event that is parked.
+    REACHED = "select c.pos, (select min(d.pos) from dead_letter d
+                               where d.subscription = $1 and d.source = $2)
+                 from cursor c where c.subscription = $1 and c.source = $2";
     /// Moves a cursor, if it still is where this relay found it.
     MOVE = "update cursor set pos = $4
              where subscription = $1 and source = $2 and pos = $3 and generation = $5";
@@ -96,6 +100,13 @@ impl Standing {
     pub fn at(&self) -> Position {
         Position { pos: self.pos, generation: self.generation }
     }
+}
+
+/// The last event before which a subscription has handled all.
+pub(super) async fn reached(db: &Db, subscription: &str, source: &str) -> Result<i64> {
+    let (pos, parked): (i64, Option<i64>) =
+        db.query(REACHED).bind(subscription).bind(source).one().await?;
+    Ok(parked.map_or(pos, |parked| pos.min(parked - 1)))
 }
 
 pub(super) async fn standing(

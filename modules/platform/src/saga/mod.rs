@@ -26,6 +26,7 @@
 mod coordinator;
 mod operate;
 mod plan;
+mod shorten;
 mod store;
 
 use async_trait::async_trait;
@@ -38,6 +39,7 @@ use crate::sql::{Result, Tx};
 pub use coordinator::{Coordinator, Running, Settings};
 pub use operate::{Instance, compensate, history, list, overdue, retry};
 pub use plan::Policy;
+pub use shorten::{STATEMENTS as SHORTEN_STATEMENTS, shorten};
 pub use store::{STATEMENTS, Step as HistoryStep, abandon, nudge};
 
 /// A saga: its persisted state, which the steps read and extend.

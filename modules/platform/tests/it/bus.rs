@@ -29,7 +29,7 @@ platform::on_both_engines!(crate::SCHEMA =>
 );
 
 /// The events a handler refuses, as subject and version.
-type Poison = Arc<Mutex<HashSet<(Uuid, i64)>>>;
+pub type Poison = Arc<Mutex<HashSet<(Uuid, i64)>>>;
 
 /// Writes down what it hears, and refuses what comes out of order or twice.
 struct Heard {
@@ -66,7 +66,7 @@ impl Reaction for Heard {
     }
 }
 
-fn settings(node: &str) -> Settings {
+pub fn settings(node: &str) -> Settings {
     Settings {
         node: node.to_owned(),
         poll: Duration::from_millis(20),
@@ -81,7 +81,7 @@ fn settings(node: &str) -> Settings {
     }
 }
 
-fn heard(db: &Db, name: &'static str, poison: &Poison) -> Subscription {
+pub fn heard(db: &Db, name: &'static str, poison: &Poison) -> Subscription {
     let reaction = Heard { name, poison: poison.clone() };
     Subscription::reaction(name, db, [Topic::of::<Happened>()], reaction)
 }
@@ -101,7 +101,7 @@ async fn publish(db: &Db, subject: Uuid) -> i64 {
     version
 }
 
-const HEARD: &str = "select count(*) from heard";
+pub const HEARD: &str = "select count(*) from heard";
 const TOLD: &str = "select count(*) from outbox";
 
 /// T16: many writers that pause and change their mind, relays that come and go in the middle.

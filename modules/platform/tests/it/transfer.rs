@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use kernel::Clock;
+use platform::bus::Bus;
 use platform::outbox::{Published, last, read_after, sequence};
 use platform::sql::transfer::{Place, compare, copy};
 use platform::sql::{Db, Json, Postgres, Sql, Sqlite, Standing, lift, standing};
@@ -12,7 +13,9 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::SCHEMA;
+use crate::bus::settings;
 use crate::outbox::change;
+use crate::packing::{all, packed, publish};
 
 const SAMPLE: Sql = Sql::new(
     "insert into sample (id, at, maybe, data, yes, n, word) values ($1, $2, $3, $4, $5, $6, $7)",
@@ -126,6 +129,34 @@ async fn events_keep_their_places_and_new_ones_follow() {
     happens(back.clone()).await;
     assert_eq!(last(&back).await.unwrap(), 6);
     assert_eq!(sequence(&postgres).await.unwrap(), 2, "the source was only read");
+}
+
+#[tokio::test]
+async fn packs_move_as_they_are() {
+    let Some(Both { files, sqlite, schemas, postgres }) = Both::new().await else { return };
+    let subjects = [Uuid::now_v7(), Uuid::now_v7()];
+    let pack = |db: Db| async move {
+        let bus = Bus::new(vec![db.clone()], vec![], settings("one"));
+        packed(&bus, &db).await
+    };
+    SCHEMA.migrate(&sqlite).await.unwrap();
+    SCHEMA.occupy(&postgres, "here").await.unwrap();
+    publish(&sqlite, &subjects, 1_001).await;
+    let told = all(&sqlite).await;
+    assert_eq!(pack(sqlite.clone()).await, 1);
+    carried(&files, &schemas).await.unwrap();
+    lift(&postgres).await.unwrap();
+    assert_eq!(all(&postgres).await, told);
+    publish(&postgres, &subjects, 1_000).await;
+    let told = all(&postgres).await;
+    assert_eq!((told.len(), pack(postgres.clone()).await), (2_001, 1));
+    let Both { files, sqlite: back, .. } = Both::new().await.unwrap();
+    SCHEMA.occupy(&back, "there").await.unwrap();
+    carried(&schemas, &files).await.unwrap();
+    lift(&back).await.unwrap();
+    assert_eq!(all(&back).await, told);
+    publish(&back, &subjects, 1).await;
+    assert_eq!(last(&back).await.unwrap(), 2_002, "places go on");
 }
 
 #[tokio::test]

@@ -5,6 +5,13 @@
 //! would fill a gap behind a reader's back, so a sequencer gives committed rows their `pos`
 //! afterwards, under the lock of one row. Within a subject the order is that of the aggregate's
 //! version: whoever takes version n+1 holds the aggregate's row and so comes after n's commit.
+//!
+//! Nothing is ever deleted: projections are built from the first event. What is old lies in packs ([`pack`]), which
+//! whoever reads does not notice.
+
+mod pack;
+
+use std::collections::BTreeMap;
 
 use kernel::{Envelope, Event, Timestamp};
 use platform::sql::Json;
@@ -12,6 +19,9 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use crate::sql::{Db, Engine, Error, Result, Tx};
+
+pub use pack::STATEMENTS as PACK_STATEMENTS;
+pub(crate) use pack::{pack, verify};
 
 /// An event on its way into the outbox.
 #[derive(Serialize)]
@@ -43,6 +53,10 @@ crate::statements! {
           where seq > $1 order by seq limit $2",
         "select pos, id, kind, source, subject, version, trace, time, data from outbox
           where pos > $1 order by pos limit $2";
+    /// Also those that have no place yet.
+    OF_SUBJECT =
+        "select cast(0 as bigint) as pos, id, kind, source, subject, version, trace, time, data
+           from outbox where subject = $1";
     LAST =
         "select coalesce(max(seq), 0) from outbox",
         "select pos from outbox_head";
@@ -116,7 +130,7 @@ pub(crate) async fn append(tx: &mut Tx) -> Result<()> {
 }
 
 /// An event with its place in its module's outbox.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Published {
     /// Its place: dense, in the order of commits.
     pub pos: i64,
@@ -137,10 +151,46 @@ struct Row {
     data: Json<serde_json::Value>,
 }
 
-/// The committed events after a place, in order.
+/// The committed events after a place, in order and, unless some were lost, without a gap.
 pub async fn read_after(db: &Db, pos: i64, limit: i64) -> Result<Vec<Published>> {
+    let mut found: Vec<Published> = Vec::new();
+    loop {
+        let after = found.last().map_or(pos, |event| event.pos);
+        let left = limit.saturating_sub_unsigned(found.len() as u64);
+        // Before the packs: what was a row a moment ago is in one by then, and the other way round it would be missed.
+        let rows = rows_after(db, after, left).await?;
+        if rows.first().is_none_or(|row| row.pos == after + 1) {
+            found.extend(rows);
+            return Ok(found);
+        }
+        let packed = pack::read_after(db, after, left).await?;
+        if packed.is_empty() {
+            found.extend(rows);
+            return Ok(found);
+        }
+        found.extend(packed);
+        if found.len() as u64 >= limit.unsigned_abs() {
+            return Ok(found);
+        }
+    }
+}
+
+/// The events after a place that are not packed.
+async fn rows_after(db: &Db, pos: i64, limit: i64) -> Result<Vec<Published>> {
     let rows: Vec<Row> = db.query(READ_AFTER).bind(pos).bind(limit).all().await?;
     Ok(rows.into_iter().map(Published::from).collect())
+}
+
+/// All events of a subject, in their order.
+pub async fn of_subject(db: &Db, subject: Uuid) -> Result<Vec<Envelope>> {
+    let rows: Vec<Row> = db.query(OF_SUBJECT).bind(subject).all().await?;
+    let rows = rows.into_iter().map(|row| Published::from(row).envelope);
+    // One that was packed in between is found twice.
+    let all: BTreeMap<i64, Envelope> = rows
+        .chain(pack::of_subject(db, subject).await?)
+        .map(|envelope| (envelope.version, envelope))
+        .collect();
+    Ok(all.into_values().collect())
 }
 
 impl From<Row> for Published {
