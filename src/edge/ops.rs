@@ -9,6 +9,9 @@ use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use serde::Serialize;
 
 use crate::app::Shop;
+#[cfg(feature = "chaos")]
+use crate::chaos::Switch;
+use crate::command::Failure;
 
 /// Lets the figures be collected.
 pub fn install_metrics() -> Result<PrometheusHandle, metrics_exporter_prometheus::BuildError> {
@@ -22,16 +25,21 @@ struct Dependency {
 }
 
 /// The server of the ops port, and the addresses it is bound to.
-pub fn serve(shop: &Shop, metrics: PrometheusHandle) -> std::io::Result<(Server, Vec<SocketAddr>)> {
+pub fn serve(shop: &Shop, metrics: PrometheusHandle) -> Result<(Server, Vec<SocketAddr>), Failure> {
     let (shop, listen) = (shop.clone(), shop.settings.server.ops_listen);
+    #[cfg(feature = "chaos")]
+    let switch = Data::new(Switch::new(&shop.settings.chaos.public_key, shop.node())?);
     let server = HttpServer::new(move || {
-        App::new()
+        let app = App::new()
             .app_data(Data::new(shop.clone()))
             .app_data(Data::new(metrics.clone()))
             .route("/health/live", web::get().to(HttpResponse::Ok))
             .route("/health/ready", web::get().to(ready))
             .route("/about", web::get().to(about))
-            .route("/metrics", web::get().to(figures))
+            .route("/metrics", web::get().to(figures));
+        #[cfg(feature = "chaos")]
+        let app = app.configure(super::chaos::routes(switch.clone()));
+        app
     });
     let server = server.workers(1).disable_signals().bind(listen)?;
     let addresses = server.addrs();

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
-use crate::support::{APPROVED, Answer, Customer, WAIT_MAX, order_body};
+use crate::support::{APPROVED, Answer, Customer, Shop, WAIT_MAX, order_body};
 
 /// How long a shopper waits for an answer before another node is asked.
 const ANSWERS_IN: Duration = Duration::from_secs(20);
@@ -43,6 +43,22 @@ impl Square {
 pub struct Bought {
     pub ada: Customer,
     pub orders: Vec<String>,
+}
+
+impl Bought {
+    /// Each order that was confirmed is there once, and no other one is.
+    pub async fn is_there(&self, shop: &Shop) {
+        let listed = self.ada.at(shop).get("/v1/orders?limit=100").await;
+        let listed = listed.body["items"].as_array().unwrap().iter();
+        let mut there: Vec<&str> = listed
+            .filter(|order| order["status"] != "FAILED" && order["status"] != "AWAITING_PAYMENT")
+            .map(|order| order["id"].as_str().unwrap())
+            .collect();
+        let mut told: Vec<&str> = self.orders.iter().map(String::as_str).collect();
+        there.sort_unstable();
+        told.sort_unstable();
+        assert_eq!(there, told, "what is there, and what was confirmed");
+    }
 }
 
 pub struct Crowd {
