@@ -17,20 +17,23 @@ pub fn clock() -> Clock {
 }
 
 /// A call of somebody outside: it may be late, not be made, or lose its answer after it took effect.
-pub async fn outside<T, E: From<Unavailable>>(
+pub fn outside<T, E: From<Unavailable>>(
     whom: &'static str,
     call: impl Future<Output = Result<T, E>>,
-) -> Result<T, E> {
-    if let Some(fault) = strikes(Kind::SlowProcessor) {
-        tokio::time::sleep(fault.length.to_std().unwrap_or_default()).await;
+) -> impl Future<Output = Result<T, E>> {
+    let call = Box::pin(call);
+    async move {
+        if let Some(fault) = strikes(Kind::SlowProcessor) {
+            tokio::time::sleep(fault.length.to_std().unwrap_or_default()).await;
+        }
+        let failed = |why| Err(Unavailable::new(whom, Injected(why)).into());
+        if strikes(Kind::ProcessorErrors).is_some() {
+            return failed("it was not asked");
+        }
+        let answer = call.await;
+        if strikes(Kind::LostAnswers).is_some() {
+            return failed("its answer was lost");
+        }
+        answer
     }
-    let failed = |why| Err(Unavailable::new(whom, Injected(why)).into());
-    if strikes(Kind::ProcessorErrors).is_some() {
-        return failed("it was not asked");
-    }
-    let answer = call.await;
-    if strikes(Kind::LostAnswers).is_some() {
-        return failed("its answer was lost");
-    }
-    answer
 }

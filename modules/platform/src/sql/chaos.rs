@@ -39,6 +39,7 @@ mod nothing {
 mod active {
     use std::io;
 
+    use futures_util::future::BoxFuture;
     use rusqlite::{Connection, ffi};
 
     use super::super::query::Target;
@@ -86,13 +87,19 @@ mod active {
     }
 
     /// Before a unit of work.
-    pub async fn begin() -> Result<()> {
-        wait().await;
-        if strikes(Kind::Errors).is_some() { Err(Error::Busy) } else { Ok(()) }
+    pub fn begin() -> BoxFuture<'static, Result<()>> {
+        Box::pin(async {
+            wait().await;
+            if strikes(Kind::Errors).is_some() { Err(Error::Busy) } else { Ok(()) }
+        })
     }
 
     /// Before a statement.
-    pub async fn statement(target: &mut Target<'_>, sql: Sql) -> Result<()> {
+    pub fn statement<'t>(target: &'t mut Target<'_>, sql: Sql) -> BoxFuture<'t, Result<()>> {
+        Box::pin(before(target, sql))
+    }
+
+    async fn before(target: &mut Target<'_>, sql: Sql) -> Result<()> {
         wait().await;
         let strike = if strikes(Kind::Errors).is_some() {
             Said::Conflict
@@ -120,7 +127,11 @@ mod active {
     }
 
     /// Before a commit.
-    pub async fn commit(conn: &mut Conn) -> Result<()> {
+    pub fn commit(conn: &mut Conn) -> BoxFuture<'_, Result<()>> {
+        Box::pin(before_commit(conn))
+    }
+
+    async fn before_commit(conn: &mut Conn) -> Result<()> {
         if strikes(Kind::Drops).is_none() {
             return Ok(());
         }
