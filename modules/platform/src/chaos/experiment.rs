@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
+use tokio::sync::watch;
 use uuid::Uuid;
 
 use super::{Fault, Kind};
@@ -16,6 +17,8 @@ pub struct Experiment {
     id: Uuid,
     begins: Instant,
     ends: Instant,
+    /// Whether it was stopped.
+    stopped: watch::Sender<bool>,
     faults: Vec<Armed>,
 }
 
@@ -49,7 +52,8 @@ impl Experiment {
             chance: Chance::of(seed.wrapping_add(n)),
             struck: AtomicU64::new(0),
         });
-        Self { id, begins, ends: begins + length, faults: armed.collect() }
+        let (ends, stopped) = (begins + length, watch::channel(false).0);
+        Self { id, begins, ends, stopped, faults: armed.collect() }
     }
 
     /// Which.
@@ -96,14 +100,29 @@ pub fn standing() -> Option<Arc<Experiment>> {
     standing.filter(|experiment| !experiment.ends_in().is_zero())
 }
 
-/// Ends the experiment that stands, at once.
+/// Ends the experiment that stands, at once: whoever pauses for it goes on.
 pub fn stop() -> Option<Arc<Experiment>> {
-    let stopped = STANDING.write().unwrap_or_else(PoisonError::into_inner).take();
-    stopped.filter(|experiment| !experiment.ends_in().is_zero())
+    let stopped = STANDING.write().unwrap_or_else(PoisonError::into_inner).take()?;
+    let stood = !stopped.ends_in().is_zero();
+    stopped.stopped.send_replace(true);
+    stood.then_some(stopped)
 }
 
 /// The fault of a kind, if it strikes now.
 pub(crate) fn strikes(kind: Kind) -> Option<Fault> {
+    drawn(kind).map(|(_, fault)| fault)
+}
+
+/// Pauses if the fault of a kind strikes now, and no longer than its experiment lasts.
+pub(crate) async fn pause(kind: Kind) {
+    let Some((experiment, fault)) = drawn(kind) else { return };
+    let length = fault.length.to_std().unwrap_or_default().min(experiment.ends_in());
+    let mut stopped = experiment.stopped.subscribe();
+    // That the pause was not stopped is what it is for.
+    let _ = tokio::time::timeout(length, stopped.wait_for(|stopped| *stopped)).await;
+}
+
+fn drawn(kind: Kind) -> Option<(Arc<Experiment>, Fault)> {
     let experiment = standing().filter(|experiment| experiment.is_at_work())?;
     let armed = experiment.faults.iter().find(|armed| armed.fault.kind == kind)?;
     if !armed.chance.strikes(armed.fault.share) {
@@ -113,7 +132,8 @@ pub(crate) fn strikes(kind: Kind) -> Option<Fault> {
     if armed.struck.fetch_add(1, Ordering::Relaxed) == 0 || kind != Kind::Clock {
         metrics::counter!("stoa_chaos_faults_total", "kind" => kind.word()).increment(1);
     }
-    Some(armed.fault)
+    let fault = armed.fault;
+    Some((experiment, fault))
 }
 
 #[cfg(test)]
@@ -126,13 +146,13 @@ mod tests {
     }
 
     /// One test, since there is one experiment in a process.
-    #[test]
-    fn one_experiment_stands_until_it_ends() {
+    #[tokio::test]
+    async fn one_experiment_stands_until_it_ends() {
         let (none, hour) = (Duration::ZERO, Duration::from_hours(1));
         let all = ["errors=500", "drops=500", "full-disk"];
         let first = begin(experiment(&all, none, hour)).unwrap();
-        let drawn = || -> Vec<bool> { (0..64).map(|_| strikes(Kind::Errors).is_some()).collect() };
-        let struck = drawn();
+        let draws = || -> Vec<bool> { (0..64).map(|_| strikes(Kind::Errors).is_some()).collect() };
+        let struck = draws();
         assert!(struck.contains(&true) && struck.contains(&false));
         assert_eq!(strikes(Kind::Latency), None);
         let times = struck.iter().filter(|struck| **struck).count() as u64;
@@ -142,14 +162,19 @@ mod tests {
         assert!(strikes(Kind::FullDisk).is_none() && standing().is_none() && stop().is_none());
 
         begin(experiment(&all, none, hour)).unwrap();
-        assert_eq!(drawn(), struck, "the same seed does the same");
+        assert_eq!(draws(), struck, "the same seed does the same");
         stop();
         begin(experiment(&all, hour, hour)).unwrap();
         assert!(strikes(Kind::FullDisk).is_none() && standing().is_some(), "it has not begun");
         stop();
         begin(experiment(&all, none, none)).unwrap();
         assert!(strikes(Kind::FullDisk).is_none() && standing().is_none(), "it has ended");
-        begin(experiment(&all, none, hour)).unwrap();
+        begin(experiment(&["latency=1m"], none, hour)).unwrap();
+        let pauses = tokio::spawn(pause(Kind::Latency));
+        while standing().is_some_and(|experiment| experiment.struck()[0].times == 0) {
+            tokio::task::yield_now().await;
+        }
         stop();
+        pauses.await.unwrap();
     }
 }

@@ -13,9 +13,9 @@ mod fault;
 mod ports;
 
 #[cfg(feature = "chaos")]
-pub(crate) use experiment::strikes;
-#[cfg(feature = "chaos")]
 pub use experiment::{Experiment, Struck, Underway, begin, standing, stop};
+#[cfg(feature = "chaos")]
+pub(crate) use experiment::{pause, strikes};
 #[cfg(feature = "chaos")]
 pub use fault::{Fault, Kind, Unreadable, length};
 #[cfg(feature = "chaos")]

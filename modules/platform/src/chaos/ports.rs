@@ -4,7 +4,7 @@ use chrono::TimeDelta;
 use kernel::Clock;
 use kernel::ports::Unavailable;
 
-use super::{Kind, strikes};
+use super::{Kind, pause, strikes};
 
 /// What an injected failure says.
 #[derive(Debug, thiserror::Error)]
@@ -23,9 +23,7 @@ pub fn outside<T, E: From<Unavailable>>(
 ) -> impl Future<Output = Result<T, E>> {
     let call = Box::pin(call);
     async move {
-        if let Some(fault) = strikes(Kind::SlowProcessor) {
-            tokio::time::sleep(fault.length.to_std().unwrap_or_default()).await;
-        }
+        pause(Kind::SlowProcessor).await;
         let failed = |why| Err(Unavailable::new(whom, Injected(why)).into());
         if strikes(Kind::ProcessorErrors).is_some() {
             return failed("it was not asked");

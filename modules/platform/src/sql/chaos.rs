@@ -45,7 +45,7 @@ mod active {
     use super::super::query::Target;
     use super::super::unit::Conn;
     use super::super::{Engine, Error, Result, Sql, sqlite};
-    use crate::chaos::{Kind, strikes};
+    use crate::chaos::{Kind, pause, strikes};
 
     /// What an engine says.
     #[derive(Clone, Copy)]
@@ -89,7 +89,7 @@ mod active {
     /// Before a unit of work.
     pub fn begin() -> BoxFuture<'static, Result<()>> {
         Box::pin(async {
-            wait().await;
+            pause(Kind::Latency).await;
             if strikes(Kind::Errors).is_some() { Err(Error::Busy) } else { Ok(()) }
         })
     }
@@ -100,7 +100,7 @@ mod active {
     }
 
     async fn before(target: &mut Target<'_>, sql: Sql) -> Result<()> {
-        wait().await;
+        pause(Kind::Latency).await;
         let strike = if strikes(Kind::Errors).is_some() {
             Said::Conflict
         } else if strikes(Kind::Drops).is_some() {
@@ -151,12 +151,6 @@ mod active {
             return Err(Error::engine("commit", lost()));
         }
         Ok(())
-    }
-
-    async fn wait() {
-        if let Some(fault) = strikes(Kind::Latency) {
-            tokio::time::sleep(fault.length.to_std().unwrap_or_default()).await;
-        }
     }
 
     fn lost() -> sqlx::Error {
