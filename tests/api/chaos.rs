@@ -10,7 +10,17 @@ use serde_json::{Value, json};
 
 use crate::support::{Answer, Customer, Engine, Shop, WAIT_MAX, on_both_engines, product};
 
-on_both_engines![only_a_fresh_order_of_the_key_is_obeyed, what_is_obeyed_is_seen_and_ends];
+on_both_engines![
+    only_a_fresh_order_of_the_key_is_obeyed,
+    what_is_obeyed_is_seen_and_ends,
+    what_is_there_was_told_so,
+    a_node_whose_databases_do_not_answer_is_not_ready,
+];
+
+/// How often something is made while statements fail, so that each of its statements is met.
+const TIMES: usize = 100;
+/// How long a probe waits at most.
+const PROBED_WITHIN: Duration = Duration::from_secs(30);
 
 /// A shop that runs and obeys a key of its own, and whoever operates it.
 struct Operated {
@@ -174,4 +184,44 @@ async fn what_is_obeyed_is_seen_and_ends(engine: Engine) {
     for told in ["chaos begins", "chaos was stopped", "chaos has ended"] {
         assert!(log.contains(told), "{told}: {log}");
     }
+}
+
+/// Whoever is told of an error makes the product again.
+async fn what_is_there_was_told_so(engine: Engine) {
+    let Some(shop) = Shop::new(engine, &[product("LAMP-1", "20.00", 5)]) else { return };
+    let shop = Operated::start(shop);
+    let staff = shop.shop.staff().await;
+    let make = async |n: usize| {
+        let sku = format!("NEW-{n}");
+        let body = json!({"sku": sku, "name": sku, "price": {"amount": "5.00", "currency": "EUR"}});
+        staff.post("/v1/admin/products", &body).await
+    };
+    assert_eq!(shop.put(&shop.sign(&["--for", "10m", "errors=60"])).await.status, 200);
+    let mut told = Vec::new();
+    for n in 0..TIMES {
+        told.push(make(n).await.status);
+    }
+    assert_eq!(shop.ops.call("DELETE", "/chaos").await.status, 200);
+    assert!(told.contains(&201) && told.contains(&503), "{told:?}");
+    for (n, told) in told.into_iter().enumerate() {
+        let again = make(n).await;
+        let expected = match told {
+            201 => 409,
+            503 => 201,
+            _ => panic!("{n} was told {told}"),
+        };
+        assert_eq!(again.status, expected, "{n} was told {told}, and then {again:?}");
+    }
+}
+
+async fn a_node_whose_databases_do_not_answer_is_not_ready(engine: Engine) {
+    let Some(shop) = Shop::new(engine, &[product("LAMP-1", "20.00", 5)]) else { return };
+    let shop = Operated::start(shop);
+    let probe = shop.ops.hurried(PROBED_WITHIN);
+    assert_eq!(probe.get("/health/ready").await.status, 200);
+    assert_eq!(shop.put(&shop.sign(&["--for", "10m", "latency=1m"])).await.status, 200);
+    let ready = probe.get("/health/ready").await;
+    assert_eq!(ready.status, 503, "{ready:?}");
+    assert_eq!(shop.ops.call("DELETE", "/chaos").await.status, 200);
+    assert_eq!(probe.get("/health/ready").await.status, 200);
 }
