@@ -28,6 +28,7 @@ use notary::Notary;
 use order::{CarrierFulfilment, CarrierName, ManualFulfilment, Orders, TaxTable};
 use payment::{Payments, Sandbox};
 use platform::bus::Bus;
+use platform::chaos;
 use platform::module::Schema;
 use platform::personal::People;
 use platform::redis::Redis;
@@ -119,7 +120,7 @@ impl Shop {
     /// Puts a shop together that will serve, with its databases up to date and nothing running yet.
     pub async fn open(settings: Settings) -> std::result::Result<Self, Failure> {
         let serving = !settings.is_vault_alone();
-        let databases = Box::pin(open_databases(&settings, &Clock::system())).await?;
+        let databases = Box::pin(open_databases(&settings, &chaos::clock())).await?;
         Box::pin(Self::put_together(settings, databases, serving)).await
     }
 
@@ -147,7 +148,7 @@ impl Shop {
         databases: Vec<Db>,
         serving: bool,
     ) -> std::result::Result<Self, Failure> {
-        let (settings, clock, tasks) = (Arc::new(settings), Clock::system(), Tasks::default());
+        let (settings, clock, tasks) = (Arc::new(settings), chaos::clock(), Tasks::default());
         let redis = if serving { Redis::open(&settings.redis)? } else { None };
         let replica = if serving { replica(&settings, &clock)? } else { None };
         let [auth, catalog, inventory, order, payment, sandbox, analytics, rest @ ..] =
@@ -255,6 +256,11 @@ impl Shop {
     /// Whether it is about to stop.
     pub fn is_leaving(&self) -> bool {
         self.leaving.load(Ordering::SeqCst)
+    }
+
+    /// Who this process is among the nodes.
+    pub fn node(&self) -> &str {
+        &self.node
     }
 
     /// The databases, in the order of [`SCHEMAS`].

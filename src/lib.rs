@@ -4,6 +4,8 @@ pub mod app;
 mod audit;
 pub mod backup;
 pub mod books;
+#[cfg(feature = "chaos")]
+mod chaos;
 mod checks;
 pub mod command;
 pub mod demo;

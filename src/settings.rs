@@ -62,6 +62,16 @@ pub struct Settings {
     pub notary: notary::Settings,
     /// Where cards are kept.
     pub vault: vault::Settings,
+    /// Who may order faults.
+    pub chaos: Chaos,
+}
+
+/// Who may order faults, of a program that was built with the feature `chaos`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Chaos {
+    /// The public half of their key, `name+id+key`; empty is nobody.
+    pub public_key: String,
 }
 
 /// The web server.

@@ -2,6 +2,8 @@
 
 mod account;
 mod backup;
+#[cfg(feature = "chaos")]
+mod chaos;
 mod customer;
 mod dead_letters;
 mod doctor;
@@ -137,6 +139,10 @@ enum Command {
     SandboxProcessor(sandbox_processor::SandboxProcessor),
     /// Run a witness of tamper-evident logs: it signs that they only grow
     Witness(witness::Witnessing),
+    /// Let faults happen in a shop that runs, for a while
+    #[cfg(feature = "chaos")]
+    #[command(subcommand)]
+    Chaos(chaos::Chaos),
     /// Models of fraud: make payments up, train, measure
     #[command(subcommand)]
     Fraud(fraud::Fraud),
@@ -213,6 +219,8 @@ fn start(line: CommandLine) -> Result<ExitCode, Failure> {
             Command::Sandbox(what) => sandbox::sandbox(settings, what).await,
             Command::SandboxProcessor(what) => sandbox_processor::serve(settings, what).await,
             Command::Witness(what) => witness::serve(what).await,
+            #[cfg(feature = "chaos")]
+            Command::Chaos(what) => chaos::chaos(what),
             Command::Fraud(what) => fraud::fraud(settings, what).await,
             Command::Routes => routes::routes(&settings),
             Command::Customer(what) => customer::customer(settings, what).await,

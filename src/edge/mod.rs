@@ -1,6 +1,8 @@
 //! The edge: what every request passes before it reaches a module.
 
 mod audit;
+#[cfg(feature = "chaos")]
+mod chaos;
 mod client;
 mod connection;
 mod cors;

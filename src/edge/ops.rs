@@ -1,14 +1,22 @@
 //! The ops port: is it alive, is it ready, what are the figures.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use actix_web::dev::Server;
 use actix_web::web::{self, Data};
 use actix_web::{App, HttpResponse, HttpServer};
+use futures_util::future::join_all;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use serde::Serialize;
 
 use crate::app::Shop;
+#[cfg(feature = "chaos")]
+use crate::chaos::Switch;
+use crate::command::Failure;
+
+/// How long a database may take to answer: whoever asks whether a node is ready does not wait for long either.
+const ANSWERS_WITHIN: Duration = Duration::from_secs(5);
 
 /// Lets the figures be collected.
 pub fn install_metrics() -> Result<PrometheusHandle, metrics_exporter_prometheus::BuildError> {
@@ -22,29 +30,35 @@ struct Dependency {
 }
 
 /// The server of the ops port, and the addresses it is bound to.
-pub fn serve(shop: &Shop, metrics: PrometheusHandle) -> std::io::Result<(Server, Vec<SocketAddr>)> {
+pub fn serve(shop: &Shop, metrics: PrometheusHandle) -> Result<(Server, Vec<SocketAddr>), Failure> {
     let (shop, listen) = (shop.clone(), shop.settings.server.ops_listen);
+    #[cfg(feature = "chaos")]
+    let switch = Data::new(Switch::new(&shop.settings.chaos.public_key, shop.node())?);
     let server = HttpServer::new(move || {
-        App::new()
+        let app = App::new()
             .app_data(Data::new(shop.clone()))
             .app_data(Data::new(metrics.clone()))
             .route("/health/live", web::get().to(HttpResponse::Ok))
             .route("/health/ready", web::get().to(ready))
             .route("/about", web::get().to(about))
-            .route("/metrics", web::get().to(figures))
+            .route("/metrics", web::get().to(figures));
+        #[cfg(feature = "chaos")]
+        let app = app.configure(super::chaos::routes(switch.clone()));
+        app
     });
     let server = server.workers(1).disable_signals().bind(listen)?;
     let addresses = server.addrs();
     Ok((server.run(), addresses))
 }
 
-/// 200 when every dependency answers, else 503; both name each dependency.
+/// 200 when every dependency answers in time, else 503; both name each dependency.
 async fn ready(shop: Data<Shop>) -> HttpResponse {
-    let mut dependencies = Vec::new();
-    for db in shop.databases() {
-        let name = format!("database {}", db.module());
-        dependencies.push(Dependency { name, ready: db.ping().await.is_ok() });
-    }
+    let asked = shop.databases().iter().map(|db| async move {
+        let answered = tokio::time::timeout(ANSWERS_WITHIN, db.ping()).await;
+        let ready = answered.is_ok_and(|answered| answered.is_ok());
+        Dependency { name: format!("database {}", db.module()), ready }
+    });
+    let mut dependencies = join_all(asked).await;
     if !shop.settings.is_vault_alone() {
         let searches = shop.catalog.can_search();
         dependencies.push(Dependency { name: "search index".to_owned(), ready: searches });

@@ -126,9 +126,11 @@ fn commands(shop: &Shop, above: &[&str]) -> Vec<String> {
 }
 
 /// What each command is called in the log; one that only reads, or that has a log of its own, is not.
-const COMMANDS: [(&str, &str); 44] = [
+const COMMANDS: [(&str, &str); 46] = [
     ("admin create", "account.create"),
     ("backup", "backup.make"),
+    ("chaos key", ""),
+    ("chaos sign", ""),
     ("config", ""),
     ("customer erase", "customer.erase"),
     ("customer erasures", ""),

@@ -15,6 +15,7 @@ mod books;
 mod bundles;
 mod cancelling;
 mod carriers;
+mod chaos;
 mod checkout;
 mod compensations;
 mod credit;

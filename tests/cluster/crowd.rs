@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
-use crate::support::{APPROVED, Answer, Customer, WAIT_MAX, order_body};
+use crate::support::{APPROVED, Answer, Customer, Shop, WAIT_MAX, order_body};
 
 /// How long a shopper waits for an answer before another node is asked.
 const ANSWERS_IN: Duration = Duration::from_secs(20);
@@ -43,6 +43,27 @@ impl Square {
 pub struct Bought {
     pub ada: Customer,
     pub orders: Vec<String>,
+}
+
+impl Bought {
+    /// Each order that was confirmed is there once, and no other one is.
+    pub async fn is_there(&self, shop: &Shop) {
+        let (ada, began) = (self.ada.at(shop), Instant::now());
+        let mut listed = ada.get("/v1/orders?limit=100").await;
+        while listed.status == 401 && began.elapsed() < WAIT_MAX {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            listed = ada.get("/v1/orders?limit=100").await;
+        }
+        let listed = listed.body["items"].as_array().unwrap().iter();
+        let mut there: Vec<&str> = listed
+            .filter(|order| order["status"] != "FAILED" && order["status"] != "AWAITING_PAYMENT")
+            .map(|order| order["id"].as_str().unwrap())
+            .collect();
+        let mut told: Vec<&str> = self.orders.iter().map(String::as_str).collect();
+        there.sort_unstable();
+        told.sort_unstable();
+        assert_eq!(there, told, "what is there, and what was confirmed");
+    }
 }
 
 pub struct Crowd {
@@ -138,7 +159,8 @@ impl Shopper {
 fn is_final(answer: &Answer) -> bool {
     let goes_on = ["conflict", "idempotency_in_progress", "cart_in_checkout"];
     match answer.status {
-        202 | 408 | 429 | 500.. => false,
+        // A token of a node whose clock is ahead is not good yet.
+        202 | 401 | 408 | 429 | 500.. => false,
         409 => !goes_on.iter().any(|code| answer.body["code"] == *code),
         _ => true,
     }

@@ -230,20 +230,8 @@ impl House {
     pub async fn shows_its_books(mut self) {
         self.nodes[0].settle();
         assert!(self.square.confirmed.load(SeqCst) >= ORDERS);
-        for Bought { ada, orders } in &self.bought {
-            let ada = ada.at(&self.nodes[0]);
-            let listed = ada.get("/v1/orders?limit=100").await;
-            let listed = listed.body["items"].as_array().unwrap().iter();
-            let mut there: Vec<&str> = listed
-                .filter(|order| {
-                    order["status"] != "FAILED" && order["status"] != "AWAITING_PAYMENT"
-                })
-                .map(|order| order["id"].as_str().unwrap())
-                .collect();
-            let mut told: Vec<&str> = orders.iter().map(String::as_str).collect();
-            there.sort_unstable();
-            told.sort_unstable();
-            assert_eq!(there, told, "what is there, and what was confirmed");
+        for shopper in &self.bought {
+            shopper.is_there(&self.nodes[0]).await;
         }
         let anyone = Customer::anyone(&self.nodes[0]);
         let rare = anyone.get("/v1/products/RARE-1").await;

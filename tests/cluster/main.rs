@@ -3,6 +3,7 @@
 #![cfg(test)]
 
 mod breaks;
+mod chaos;
 mod crowd;
 mod house;
 mod server;

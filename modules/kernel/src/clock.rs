@@ -26,6 +26,15 @@ impl Clock {
         (Self(Arc::new(move || shown.read())), hand)
     }
 
+    /// This clock, wrong by what `by` says at that moment.
+    #[must_use]
+    pub fn off_by(self, by: impl Fn() -> TimeDelta + Send + Sync + 'static) -> Self {
+        Self(Arc::new(move || {
+            let now = self.now();
+            now.checked_add_signed(by()).unwrap_or(now)
+        }))
+    }
+
     /// The present instant.
     pub fn now(&self) -> Timestamp {
         (self.0)()

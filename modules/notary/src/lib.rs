@@ -36,6 +36,7 @@ use platform::sql::Db;
 use platform::tasks::Tasks;
 
 pub use domain::checkpoint::Checkpoint;
+pub use domain::note::Signer;
 pub use error::{Error, LogError, Result, WitnessError};
 pub use log::{Head, Log};
 pub use settings::{Settings, WitnessSettings};

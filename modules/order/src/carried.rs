@@ -8,8 +8,8 @@ use kernel::id::OrderId;
 use kernel::ports::{
     Booked, Booking, Consignment, Logistics, LogisticsError, Recall, Standing, Unavailable,
 };
-use platform::fault;
 use platform::sql::Db;
+use platform::{chaos, fault};
 
 use crate::domain::shipment::State;
 use crate::store::{carrier, shipment};
@@ -42,6 +42,7 @@ impl CarrierFulfilment {
         &self,
         call: impl Future<Output = Result<T, E>> + Send,
     ) -> Result<T, E> {
+        let call = chaos::outside("the carrier", call);
         match tokio::time::timeout(self.wait, call).await {
             Ok(answer) => answer,
             Err(late) => Err(unavailable(late).into()),

@@ -9,6 +9,7 @@ pub mod backoff;
 mod breaker;
 pub mod bus;
 pub mod cache;
+pub mod chaos;
 pub mod fault;
 pub mod guard;
 pub mod http;

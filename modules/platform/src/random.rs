@@ -42,6 +42,24 @@ mod seeded {
     }
 }
 
+/// What strikes and what does not, as it follows from a seed.
+#[cfg(feature = "chaos")]
+pub struct Chance(std::sync::Mutex<rand::rngs::StdRng>);
+
+#[cfg(feature = "chaos")]
+impl Chance {
+    /// The chance of a seed.
+    pub fn of(seed: u64) -> Self {
+        Self(std::sync::Mutex::new(rand::SeedableRng::seed_from_u64(seed)))
+    }
+
+    /// Whether it strikes this time, which it does `share` times of a thousand.
+    pub fn strikes(&self, share: u16) -> bool {
+        let mut generator = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        generator.random_range(0..1_000) < share
+    }
+}
+
 /// `N` random bytes, fit for secrets.
 pub fn bytes<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];

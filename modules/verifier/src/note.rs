@@ -51,6 +51,17 @@ impl Key {
     /// The checkpoint of a note that this key has signed. Signatures of others are passed over; one of
     /// this key that is wrong condemns the note.
     pub fn checkpoint(&self, note: &[u8], what: &'static str) -> Result<Checkpoint, Fault> {
+        let text = self.signed(note, what)?;
+        let checkpoint = Checkpoint::parse(text).ok_or(Fault::Note(what))?;
+        if checkpoint.origin != self.0.name {
+            let (found, expected) = (checkpoint.origin, self.0.name.clone());
+            return Err(Fault::Origin { what, found, expected });
+        }
+        Ok(checkpoint)
+    }
+
+    /// The text of a note that this key has signed, with the newline at its end.
+    pub fn signed<'n>(&self, note: &'n [u8], what: &'static str) -> Result<&'n str, Fault> {
         let note = Note::read(note).ok_or(Fault::Note(what))?;
         let mut signed = false;
         for signature in note.signatures_of(&self.0) {
@@ -59,15 +70,7 @@ impl Key {
             checked.map_err(|_| Fault::Unsigned(what))?;
             signed = true;
         }
-        if !signed {
-            return Err(Fault::Unsigned(what));
-        }
-        let checkpoint = Checkpoint::parse(note.text).ok_or(Fault::Note(what))?;
-        if checkpoint.origin != self.0.name {
-            let (found, expected) = (checkpoint.origin, self.0.name.clone());
-            return Err(Fault::Origin { what, found, expected });
-        }
-        Ok(checkpoint)
+        if signed { Ok(note.text) } else { Err(Fault::Unsigned(what)) }
     }
 }
 

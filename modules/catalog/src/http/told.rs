@@ -50,9 +50,14 @@ impl FromRequest for After {
     }
 }
 
-/// An answer to a write that is committed.
+/// An answer to a write that is committed. It is told without its position where that cannot be read: whoever was told
+/// of an error would write again.
 pub(super) async fn told(catalog: &Catalog, mut response: HttpResponse) -> Answer {
-    let position = catalog.position().await?;
-    response.headers_mut().insert(CONSISTENCY, HeaderValue::from(position));
+    match catalog.position().await {
+        Ok(position) => {
+            response.headers_mut().insert(CONSISTENCY, HeaderValue::from(position));
+        }
+        Err(error) => tracing::warn!(%error, "an answer does not say where its change stands"),
+    }
     Ok(response)
 }

@@ -11,22 +11,22 @@ const ED25519: u8 = 1;
 /// How the secret half of a key begins, as Go's sumdb/note writes it.
 const SECRET: &str = "PRIVATE+KEY+";
 
-/// A key with the name that it signs under, which is the log's origin. It has no `Debug`.
-pub(crate) struct Signer {
+/// A key with the name that it signs under, such as the log's origin. It has no `Debug`.
+pub struct Signer {
     name: String,
     key: SigningKey,
 }
 
 impl Signer {
     /// A key of 32 secret bytes; none when the name is empty or has a space or a plus.
-    pub(crate) fn new(name: &str, secret: &[u8; 32]) -> Option<Self> {
+    pub fn new(name: &str, secret: &[u8; 32]) -> Option<Self> {
         let is_name = !name.is_empty()
             && !name.contains(|c: char| c.is_whitespace() || c.is_control() || c == '+');
         is_name.then(|| Self { name: name.to_owned(), key: SigningKey::from_bytes(secret) })
     }
 
     /// Reads the secret half as [`Signer::secret`] writes it.
-    pub(crate) fn read(text: &str) -> Option<Self> {
+    pub fn read(text: &str) -> Option<Self> {
         let mut parts = text.trim_end().strip_prefix(SECRET)?.splitn(3, '+');
         let (name, id, key) = (parts.next()?, parts.next()?, parts.next()?);
         let key = Zeroizing::new(STANDARD.decode(key).ok()?);
@@ -36,32 +36,32 @@ impl Signer {
     }
 
     /// The secret half: `PRIVATE+KEY+name+id+key`.
-    pub(crate) fn secret(&self) -> Zeroizing<String> {
+    pub fn secret(&self) -> Zeroizing<String> {
         let key = Zeroizing::new([&[ED25519], self.key.as_bytes().as_slice()].concat());
         let key = Zeroizing::new(STANDARD.encode(&*key));
         Zeroizing::new(format!("{SECRET}{}+{}+{}", self.name, hex::encode(self.id()), *key))
     }
 
     /// The public half: `name+id+key`.
-    pub(crate) fn public(&self) -> String {
+    pub fn public(&self) -> String {
         let key = STANDARD.encode(self.encoded());
         format!("{}+{}+{key}", self.name, hex::encode(self.id()))
     }
 
     /// The name it signs under.
-    pub(crate) fn name(&self) -> &str {
+    pub fn name(&self) -> &str {
         &self.name
     }
 
     /// A text that ends in a newline, with its signature.
-    pub(crate) fn sign(&self, text: &str) -> String {
+    pub fn sign(&self, text: &str) -> String {
         let signature = self.key.sign(text.as_bytes()).to_bytes();
         let signature = STANDARD.encode([self.id().as_slice(), &signature].concat());
         format!("{text}\n— {} {signature}\n", self.name)
     }
 
     /// The text of a note that this key signed alone.
-    pub(crate) fn open<'n>(&self, note: &'n str) -> Option<&'n str> {
+    pub fn open<'n>(&self, note: &'n str) -> Option<&'n str> {
         let (before, line) = note.strip_suffix('\n')?.rsplit_once("\n\n— ")?;
         let text = note.get(..=before.len())?;
         let (name, signature) = line.split_once(' ')?;

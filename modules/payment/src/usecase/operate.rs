@@ -11,7 +11,7 @@ use kernel::{Money, Timestamp};
 use platform::guard::Guard;
 use platform::personal::Kept;
 use platform::sql::Tx;
-use platform::{backoff, fault, idempotency, sql};
+use platform::{backoff, chaos, fault, idempotency, sql};
 
 use super::{authenticate, noted};
 use crate::Payments;
@@ -23,6 +23,8 @@ use crate::processor::{Answer, NewCharge, Outcome};
 use crate::store::{self, CAPTURABLE, NewOperation, REFUNDABLE};
 use crate::view::PaymentBody;
 
+/// Whom nobody waits for longer than that.
+const PROCESSOR: &str = "the payment processor";
 /// The calls of a payment that are finished in one go.
 pub const OPEN_MAX: i64 = 64;
 /// The longest pause before a capture that was refused is tried again, in milliseconds: a day.
@@ -145,9 +147,10 @@ pub async fn in_time<T>(
     payments: &Payments,
     call: impl Future<Output = std::result::Result<T, Unavailable>>,
 ) -> std::result::Result<T, Unavailable> {
+    let call = chaos::outside(PROCESSOR, call);
     match tokio::time::timeout(payments.settings.processor_wait(), call).await {
         Ok(answered) => answered,
-        Err(late) => Err(Unavailable::new("the payment processor", late)),
+        Err(late) => Err(Unavailable::new(PROCESSOR, late)),
     }
 }
 

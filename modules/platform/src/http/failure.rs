@@ -31,10 +31,12 @@ impl Failure {
         Self { problem: Box::new(problem), source: Some(Arc::from(source.into())) }
     }
 
-    /// Something this needs does not answer; the same request may succeed later.
+    /// Something this needs does not answer; the same request may succeed later. Whether a change was made is not known
+    /// here: its commit may have been the last thing that was heard of.
     pub fn unavailable(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
-        let problem =
-            Problem::new(code::UNAVAILABLE, "Nothing was changed; please try again in a moment.");
+        let detail = "Please try again in a moment. A change may have been made; with the same \
+                      Idempotency-Key it is made once.";
+        let problem = Problem::new(code::UNAVAILABLE, detail);
         Self { problem: Box::new(problem), source: Some(Arc::from(source.into())) }
     }
 

@@ -13,7 +13,7 @@ use super::group::Writer;
 use super::query::Target;
 use super::sqlite::{self, Readers};
 use super::unit::Conn;
-use super::{Engine, Error, Query, Result, Sql, Tx};
+use super::{Engine, Error, Query, Result, Sql, Tx, chaos};
 use crate::personal::People;
 use crate::queue::QueueDelay;
 
@@ -203,6 +203,7 @@ impl Db {
     /// Begins a unit of work. `name` is what it is, e.g. `order.place`: for logs, metrics and
     /// fault points.
     pub async fn begin(&self, name: &'static str) -> Result<Tx> {
+        chaos::begin().await?;
         let waits = self.inner.queue.join();
         let conn = match &self.inner.pool {
             Pool::Sqlite { writer, .. } => writer.begin().await.map(Conn::Writer),

@@ -14,6 +14,7 @@
 //!
 //! Where the engines truly differ one constant holds both texts, SQLite's first.
 
+mod chaos;
 mod db;
 mod group;
 mod migrate;

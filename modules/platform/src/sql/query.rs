@@ -8,7 +8,7 @@ use sqlx::postgres::{PgArguments, PgConnection, PgPool};
 
 use super::sqlite::{self, Readers};
 use super::value::{Cell, Param, Record};
-use super::{Error, Result, Sql};
+use super::{Error, Result, Sql, chaos};
 
 /// Where a statement runs.
 pub(super) enum Target<'c> {
@@ -75,6 +75,7 @@ impl<'c> Query<'c> {
     /// Runs it and returns how many rows it touched.
     pub async fn execute(mut self) -> Result<u64> {
         self.start()?;
+        chaos::statement(&mut self.target, self.sql).await?;
         let touched = match &mut self.target {
             Target::Sqlite(conn) => sqlite::execute(conn, self.sql, self.args.cells())?,
             Target::Readers(readers) => {
@@ -118,6 +119,7 @@ impl<'c> Query<'c> {
     /// The first `most` rows.
     async fn rows<R: Record>(mut self, most: usize) -> Result<Vec<R>> {
         self.start()?;
+        chaos::statement(&mut self.target, self.sql).await?;
         let read = match &mut self.target {
             Target::Sqlite(conn) => sqlite::rows(conn, self.sql, self.args.cells(), most)?,
             Target::Readers(readers) => {

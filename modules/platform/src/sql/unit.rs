@@ -7,7 +7,7 @@ use sqlx::{Executor, SqlSafeStr, Transaction};
 use super::group::Unit;
 use super::query::Target;
 use super::sqlite::Reader;
-use super::{Db, Error, Query, Result, Sql};
+use super::{Db, Error, Query, Result, Sql, chaos};
 use crate::fault;
 use crate::outbox::Outgoing;
 
@@ -149,12 +149,14 @@ impl Tx {
         }
         let published = !self.outgoing.is_empty();
         fault::point("before commit of", self.name);
+        chaos::commit(&mut self.conn).await?;
         match self.conn {
             Conn::Writer(unit) => unit.commit().await?,
             Conn::Reader(reader) => drop(reader),
             Conn::Postgres(tx) => tx.commit().await.map_err(|e| Error::engine("commit", e))?,
         }
         fault::point("after commit of", self.name);
+        chaos::committed(self.db.engine())?;
         if published {
             self.db.tell_published();
         }
