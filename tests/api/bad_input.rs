@@ -267,7 +267,7 @@ async fn a_full_disk_loses_nothing() {
     let disk = shop.folder.join("data");
     std::fs::create_dir(&disk).unwrap();
     let small = std::process::Command::new("mount")
-        .args(["-t", "tmpfs", "-o", "size=5500k", "tmpfs"])
+        .args(["-t", "tmpfs", "-o", "size=6500k", "tmpfs"])
         .arg(&disk)
         .status();
     if !small.is_ok_and(|status| status.success()) {

@@ -6,7 +6,7 @@
 //! afterwards, under the lock of one row. Within a subject the order is that of the aggregate's
 //! version: whoever takes version n+1 holds the aggregate's row and so comes after n's commit.
 //!
-//! Nothing is ever deleted: projections are built from the first event. What is old lies in packs ([`pack`]), which
+//! Nothing is ever deleted: projections are built from the first event. What is old lies in packs (`pack.rs`), which
 //! whoever reads does not notice.
 
 mod pack;
