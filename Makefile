@@ -10,7 +10,8 @@ CARGO_FUZZ_VERSION := 0.13.2
 FUZZ_SECONDS ?= 60
 
 target = $(abspath $(or $(CARGO_TARGET_DIR),target))
-built = $(or $(CARGO_TARGET_DIR),target)/release
+# Whole programs are measured as they are delivered.
+built = $(or $(CARGO_TARGET_DIR),target)/dist
 # What is tested is linted as it is compiled, and so compiled once.
 linted = RUSTC_WORKSPACE_WRAPPER="$(CURDIR)/scripts/lint"
 nextest_profile = $(if $(filter true,$(CI)),ci,default)
@@ -74,11 +75,11 @@ licences:
 	else echo "lint: cargo-deny is not installed; deny.toml is not checked (cargo install cargo-deny --locked)"; fi
 
 bench: ## Measure the release build against a bare handler (BENCH_ARGS="--seconds 5")
-	cargo build --release --locked --package stoa --package load
+	cargo build --profile dist --locked --package stoa --package load
 	"$(built)/load" shop --stoa "$(built)/stoa" --catalog demo/catalog.jsonl $(BENCH_ARGS)
 
 bench-edge: ## Measure each stage of the edge, and a shop that is asked for more than it can do
-	cargo build --release --locked --package stoa --package load
+	cargo build --profile dist --locked --package stoa --package load
 	cargo bench --locked --package stoa --bench edge
 	"$(built)/load" edge --stoa "$(built)/stoa" --catalog demo/catalog.jsonl $(BENCH_ARGS)
 
@@ -89,23 +90,23 @@ bench-payments: ## Measure payments from the decision about fraud to the journal
 	cargo bench --locked --package stoa --bench payments
 
 bench-orders: ## Measure checkouts with their quote: many products, one for all, one that sells out
-	cargo build --release --locked --package stoa --package load
+	cargo build --profile dist --locked --package stoa --package load
 	"$(built)/load" orders --stoa "$(built)/stoa" $(BENCH_ARGS)
 
 bench-stored: ## Measure a checkout beside the orders of before (BENCH_ARGS="--stored 10000,1000000")
-	cargo build --release --locked --package stoa --package load
+	cargo build --profile dist --locked --package stoa --package load
 	"$(built)/load" stored --stoa "$(built)/stoa" $(BENCH_ARGS)
 
 bench-cluster: ## Measure what an order costs with one, two and three nodes (BENCH_ARGS="--redis redis://...")
-	cargo build --release --locked --package stoa --package load
+	cargo build --profile dist --locked --package stoa --package load
 	scripts/with-postgres --durable "$(built)/load" cluster --stoa "$(built)/stoa" $(BENCH_ARGS)
 
 bench-catalog: ## Measure what a catalogue costs as it grows (CATALOG=products.jsonl)
-	cargo build --release --locked --package stoa --package load
+	cargo build --profile dist --locked --package stoa --package load
 	"$(built)/load" catalog --stoa "$(built)/stoa" --catalog "$(or $(CATALOG),demo/catalog.jsonl)" $(BENCH_ARGS)
 
 bench-login: ## Measure what the time of a login tells, and a storm of logins (BENCH_ARGS="--clients 64")
-	cargo build --release --locked --package stoa --package load
+	cargo build --profile dist --locked --package stoa --package load
 	"$(built)/load" login --stoa "$(built)/stoa" --catalog demo/catalog.jsonl $(BENCH_ARGS)
 
 relevance: ## Measure how well the search ranks (JUDGED=folder with queries and grades)

@@ -43,7 +43,8 @@ async fn arrive(books: Shared) -> HttpResponse {
 }
 
 async fn tokenize(card: web::Json<Value>) -> HttpResponse {
-    assert_eq!(card["number"], "4242424242424242");
+    let number = card["number"].as_str().unwrap();
+    assert!(number.len() == 16 && number.starts_with("424242"), "{number}");
     HttpResponse::Created().json(json!({ "token": "tok_1" }))
 }
 
