@@ -3,6 +3,7 @@
 
 use std::fmt;
 use std::fs;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,6 +23,8 @@ use crate::scenario::{self, Buyer, Scenario, Shelf};
 const PLENTY: usize = 1_000_000;
 /// The most nodes.
 const NODES_MAX: usize = 3;
+/// For how long pages are read.
+const PAGES_FOR: Duration = Duration::from_secs(2);
 /// What PostgreSQL has done so far: statements, and units of work.
 const DONE: &str = "select sum(calls), (select xact_commit from pg_stat_database
                      where datname = current_database()) from pg_stat_statements";
@@ -35,6 +38,8 @@ struct Measured {
     /// Of one order.
     statements: f64,
     commits: f64,
+    /// Latencies of pages that are kept ready, while PostgreSQL answers and while it stands still.
+    pages: [hdrhistogram::Histogram<u64>; 2],
 }
 
 /// What was measured.
@@ -57,7 +62,7 @@ impl fmt::Display for Costs {
             "| nodes | orders/s | p50 ms | p99 ms | CPU ms of nodes | CPU ms of PostgreSQL | statements | commits | other outcomes |"
         )?;
         writeln!(f, "|--:|--:|--:|--:|--:|--:|--:|--:|---|")?;
-        for Measured { nodes, row, cpu_ms: [of_nodes, of_database], statements, commits } in
+        for Measured { nodes, row, cpu_ms: [of_nodes, of_database], statements, commits, .. } in
             &self.measured
         {
             let (p50, p99) = (millis(row.p50_us), millis(row.p99_us));
@@ -69,8 +74,17 @@ impl fmt::Display for Costs {
         }
         writeln!(
             f,
-            "\nCPU, statements and commits are of one order, with its events and what is done after it."
-        )
+            "\nCPU, statements and commits are of one order, with its events and what is done after it.\n"
+        )?;
+        writeln!(f, "| pages that are kept ready, nodes | database | p50 ms | p99 ms | pages |")?;
+        writeln!(f, "|--:|---|--:|--:|--:|")?;
+        for Measured { nodes, pages, .. } in &self.measured {
+            for (how, read) in ["answers", "stands still"].iter().zip(pages) {
+                let [p50, p99] = [0.5, 0.99].map(|q| millis(read.value_at_quantile(q)));
+                writeln!(f, "| {nodes} | {how} | {p50} | {p99} | {} |", read.len())?;
+            }
+        }
+        Ok(())
     }
 }
 
@@ -122,7 +136,7 @@ async fn shop(
     for _ in 0..clients {
         buyers.push(Arc::new(Buyer::arrive(&mut client).await?));
     }
-    let shelf = Arc::new(Shelf::new(ids, PLENTY));
+    let shelf = Arc::new(Shelf::new(ids.clone(), PLENTY));
     let scenario = Scenario::Checkout { name: "checkout with quote", quoted: true, shelf, buyers };
     let ready = Ready::warm_at(&addresses, &scenario, clients).await;
     let before = (used(&servers)?, process::own_usage()?, process::usage_of_all("postgres")?);
@@ -141,6 +155,7 @@ async fn shop(
     let cpu_ms = [(before.0, after.0), (before.2, after.2)]
         .map(|(before, after)| 1_000.0 * each(before.cpu_seconds, after.cpu_seconds));
     let [statements, commits] = [0, 1].map(|n| each(done_before[n], done_after[n]));
+    let pages = pages(&addresses, clients, &ids).await?;
     for server in &mut servers {
         server.stop().await?;
     }
@@ -148,7 +163,35 @@ async fn shop(
     if !verified.clean {
         return Err(Error::Fault(format!("THE BOOKS ARE NOT IN ORDER:\n{}", verified.output)));
     }
-    Ok(Measured { nodes, row, cpu_ms, statements, commits })
+    Ok(Measured { nodes, row, cpu_ms, statements, commits, pages })
+}
+
+/// How pages are read that are kept ready, while PostgreSQL answers and while all of it stands still.
+async fn pages(
+    addresses: &[SocketAddr],
+    clients: usize,
+    ids: &[String],
+) -> Result<[hdrhistogram::Histogram<u64>; 2]> {
+    let paths = Arc::new(ids.iter().map(|id| format!("/v1/products/{id}")).collect());
+    let scenario = Scenario::Read { name: "page that is kept ready", paths, guests: Vec::new() };
+    // Each client goes through the products in its own order: afterwards every node has every page.
+    let ready = Ready::warm_at(addresses, &scenario, clients).await;
+    ready.run(PAGES_FOR).await?;
+    let answers = Ready::warm_at(addresses, &scenario, clients).await.run(PAGES_FOR).await?;
+    let ready = Ready::warm_at(addresses, &scenario, clients).await;
+    all_of_postgres("-STOP").await?;
+    let silent = ready.run(PAGES_FOR).await;
+    all_of_postgres("-CONT").await?;
+    let silent = silent?;
+    if !silent.others.is_empty() {
+        return Err(Error::Fault(format!("pages beside a silent database: {:?}", silent.others)));
+    }
+    Ok([answers.latencies, silent.latencies])
+}
+
+async fn all_of_postgres(signal: &str) -> Result<()> {
+    let sent = Command::new("pkill").args([signal, "-x", "postgres"]).status().await?;
+    if sent.success() { Ok(()) } else { Err(Error::Setup(format!("pkill {signal}: {sent}"))) }
 }
 
 async fn import(
