@@ -51,6 +51,7 @@ pub const SCHEMA: Schema = Schema {
     migrations: MIGRATIONS,
     statements: &[
         store::STATEMENTS,
+        store::difference::STATEMENTS,
         store::fetching::STATEMENTS,
         store::pages::STATEMENTS,
         store::sealing::STATEMENTS,

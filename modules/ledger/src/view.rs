@@ -7,8 +7,9 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::domain::Reason;
+use crate::store::difference::DifferenceRow;
 use crate::store::money;
-use crate::store::settlement::{DifferenceRow, Settlement};
+use crate::store::settlement::Settlement;
 
 /// What of the processor was taken.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]

@@ -7,7 +7,7 @@ use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use crate::Ledger;
-use crate::store::settlement;
+use crate::store::difference;
 use crate::usecase;
 use crate::view::DifferenceView;
 
@@ -34,7 +34,7 @@ pub(super) async fn list(ledger: Data<Ledger>, _: Staff, wanted: Params<Wanted>)
     let Wanted { open, limit, cursor } = wanted.0;
     let query = PageQuery { limit, cursor };
     let (limit, after) = (query.limit()?, query.position()?.unwrap_or(Uuid::nil()));
-    let found = settlement::differences(&ledger.db, open, after, limit + 1).await?;
+    let found = difference::differences(&ledger.db, open, after, limit + 1).await?;
     let found = found.into_iter().map(DifferenceView::try_from).collect::<Result<_, _>>()?;
     ok(&Page::cut(found, limit, |difference: &DifferenceView| difference.id))
 }

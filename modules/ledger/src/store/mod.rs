@@ -1,5 +1,6 @@
 //! The journal's tables: what is appended, and what rules ask of it.
 
+pub(crate) mod difference;
 pub(crate) mod fetching;
 pub(crate) mod pages;
 pub(crate) mod sealing;

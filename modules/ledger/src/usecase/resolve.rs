@@ -7,7 +7,8 @@ use uuid::Uuid;
 use crate::Ledger;
 use crate::domain::{Line, Movement, Reason, settled};
 use crate::error::{Error, NOTE_MAX, Result};
-use crate::store::settlement::{self, DifferenceRow};
+use crate::store::difference::{self, DifferenceRow};
+use crate::store::settlement;
 use crate::store::{Held, append, lock};
 use crate::view::DifferenceView;
 
@@ -27,15 +28,15 @@ pub(crate) async fn resolve(
     let mut tx = ledger.db.begin("ledger.resolve").await?;
     // First of all, as whoever takes a file does.
     let mut held = lock(&mut tx).await?;
-    let before = settlement::difference(&mut tx, id).await?.ok_or(Error::NoDifference)?;
-    if !settlement::resolve(&mut tx, id, note).await? {
+    let before = difference::difference(&mut tx, id).await?.ok_or(Error::NoDifference)?;
+    if !difference::resolve(&mut tx, id, note).await? {
         return Err(Error::Resolved);
     }
     if is_accepted {
         accept(&mut tx, &mut held, &before).await?;
     }
     let gone = || platform::sql::Error::Inconsistent(format!("difference {id} is gone"));
-    let after = settlement::difference(&mut tx, id).await?.ok_or_else(gone)?;
+    let after = difference::difference(&mut tx, id).await?.ok_or_else(gone)?;
     let (before, after) = (DifferenceView::try_from(before)?, DifferenceView::try_from(after)?);
     let noted = Noted::changed("difference.resolve", id, &before, &after)?;
     audit::record(&mut tx, actor, &[noted]).await?;

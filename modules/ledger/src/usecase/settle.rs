@@ -11,7 +11,8 @@ use sha2::{Digest, Sha256};
 use crate::Ledger;
 use crate::domain::{Difference, Found, Line, Movement, Reason, Source, lines, matched};
 use crate::error::Result;
-use crate::store::settlement::{self, NewDifference, Seen, Settlement};
+use crate::store::difference::{NewDifference, insert_differences};
+use crate::store::settlement::{self, Seen, Settlement};
 use crate::store::{Held, append, lock};
 use crate::view::SettlementView;
 
@@ -110,7 +111,7 @@ pub(super) async fn keep(
     };
     settlement::insert(tx, &settlement).await?;
     settlement::insert_lines(tx, settlement.id, &kept).await?;
-    settlement::insert_differences(tx, settlement.id, &differences).await?;
+    insert_differences(tx, settlement.id, &differences).await?;
     let view = SettlementView::from(settlement);
     let noted = Noted::created("settlement.import", view.id, &view)?;
     audit::record(tx, actor, &[noted]).await?;
