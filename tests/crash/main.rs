@@ -4,6 +4,7 @@
 
 mod backup;
 mod backup_people;
+mod bugs;
 mod kill;
 mod kill_after;
 mod kill_dispute;

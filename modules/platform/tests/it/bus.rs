@@ -7,7 +7,6 @@ use async_trait::async_trait;
 use kernel::Envelope;
 use platform::bus::{
     Bus, Effect, HandlerError, Reaction, Settings, Subscription, Topic, dead_letters, lag, redrive,
-    replay,
 };
 use platform::random;
 use platform::sql::{Db, Engine, Sql, Tx};
@@ -21,8 +20,6 @@ platform::on_both_engines!(crate::SCHEMA =>
     a_poisoned_event_holds_back_only_its_subject,
     a_handler_that_panics_or_swallows_an_error_stops_nobody,
     effects_are_performed_by_one_node_at_a_time,
-    a_replay_builds_the_same_while_events_come,
-    a_replay_waits_for_the_batch_that_is_being_applied,
     a_gap_is_refused,
     unwanted_events_are_passed_and_the_lag_is_known,
     draining_ends_behind_events_that_nobody_wants,
@@ -32,9 +29,9 @@ platform::on_both_engines!(crate::SCHEMA =>
 pub type Poison = Arc<Mutex<HashSet<(Uuid, i64)>>>;
 
 /// Writes down what it hears, and refuses what comes out of order or twice.
-struct Heard {
-    name: &'static str,
-    poison: Poison,
+pub struct Heard {
+    pub name: &'static str,
+    pub poison: Poison,
 }
 
 #[async_trait]
@@ -86,7 +83,7 @@ pub fn heard(db: &Db, name: &'static str, poison: &Poison) -> Subscription {
     Subscription::reaction(name, db, [Topic::of::<Happened>()], reaction)
 }
 
-async fn node(db: &Db, name: &str, subscription: Subscription) -> (Bus, Tasks) {
+pub async fn node(db: &Db, name: &str, subscription: Subscription) -> (Bus, Tasks) {
     let bus = Bus::new(vec![db.clone()], vec![subscription], settings(name));
     bus.register().await.unwrap();
     let tasks = Tasks::default();
@@ -94,7 +91,7 @@ async fn node(db: &Db, name: &str, subscription: Subscription) -> (Bus, Tasks) {
     (bus, tasks)
 }
 
-async fn publish(db: &Db, subject: Uuid) -> i64 {
+pub async fn publish(db: &Db, subject: Uuid) -> i64 {
     let mut tx = db.begin("test").await.unwrap();
     let version = change(&mut tx, subject).await.unwrap();
     tx.commit().await.unwrap();
@@ -212,10 +209,10 @@ async fn a_handler_that_panics_or_swallows_an_error_stops_nobody(db: Db) {
 }
 
 /// Performs slowly and notices when another performs at the same time.
-struct Slow {
-    node: &'static str,
-    log: Arc<Mutex<Vec<(&'static str, Uuid)>>>,
-    busy: Arc<tokio::sync::Mutex<()>>,
+pub struct Slow {
+    pub node: &'static str,
+    pub log: Arc<Mutex<Vec<(&'static str, Uuid)>>>,
+    pub busy: Arc<tokio::sync::Mutex<()>>,
 }
 
 #[async_trait]
@@ -251,77 +248,6 @@ async fn effects_are_performed_by_one_node_at_a_time(db: Db) {
     stays.stop(Duration::from_secs(5)).await;
     assert_eq!(dead_letters(&db, None, 10).await.unwrap().len(), 0);
     assert!(log.lock().unwrap().iter().any(|(node, _)| *node != holder));
-}
-
-async fn a_replay_builds_the_same_while_events_come(db: Db) {
-    let subjects: Vec<Uuid> = (0..4).map(|_| Uuid::now_v7()).collect();
-    let subscription = heard(&db, "heard", &Poison::default());
-    let (_, one) = node(&db, "one", subscription.clone()).await;
-    let (_, two) = node(&db, "two", subscription.clone()).await;
-    let publishing = async {
-        for n in 0..120 {
-            publish(&db, subjects[n % 4]).await;
-        }
-    };
-    let replaying = async {
-        for _ in 0..6 {
-            tokio::time::sleep(Duration::from_millis(30)).await;
-            replay(&subscription, &Actor::OPERATOR).await.unwrap();
-        }
-    };
-    tokio::join!(publishing, replaying);
-    crate::until("all were heard", || async { crate::number(&db, HEARD).await == 120 }).await;
-    one.stop(Duration::from_secs(5)).await;
-    two.stop(Duration::from_secs(5)).await;
-    assert_eq!(dead_letters(&db, None, 10).await.unwrap().len(), 0);
-    let effect = Slow { node: "x", log: Arc::default(), busy: Arc::default() };
-    let effect = Subscription::effect("slow", &db, [Topic::of::<Happened>()], effect);
-    assert!(
-        replay(&effect, &Actor::OPERATOR)
-            .await
-            .unwrap_err()
-            .to_string()
-            .contains("cannot be replayed")
-    );
-}
-
-/// Takes its time between what it wrote and the commit.
-struct Lengthy {
-    heard: Heard,
-    at_work: Arc<Mutex<usize>>,
-}
-
-#[async_trait]
-impl Reaction for Lengthy {
-    async fn apply(&self, tx: &mut Tx, event: &Envelope) -> Result<(), HandlerError> {
-        self.heard.apply(tx, event).await?;
-        *self.at_work.lock().unwrap() += 1;
-        tokio::time::sleep(Duration::from_millis(150)).await;
-        Ok(())
-    }
-
-    async fn reset(&self, tx: &mut Tx) -> Result<(), HandlerError> {
-        self.heard.reset(tx).await
-    }
-}
-
-/// What a relay is about to commit must not survive the reset and then be applied again.
-async fn a_replay_waits_for_the_batch_that_is_being_applied(db: Db) {
-    let at_work = Arc::new(Mutex::new(0));
-    let heard = Heard { name: "heard", poison: Poison::default() };
-    let reaction = Lengthy { heard, at_work: at_work.clone() };
-    let topics = [Topic::of::<Happened>()];
-    let subscription = Subscription::reaction("heard", &db, topics, reaction);
-    let (_, tasks) = node(&db, "one", subscription.clone()).await;
-    publish(&db, Uuid::now_v7()).await;
-    crate::until("the event is being applied", || async { *at_work.lock().unwrap() == 1 }).await;
-    replay(&subscription, &Actor::OPERATOR).await.unwrap();
-    crate::until("it is applied again", || async {
-        *at_work.lock().unwrap() >= 2 && crate::number(&db, HEARD).await == 1
-    })
-    .await;
-    assert_eq!(dead_letters(&db, None, 10).await.unwrap().len(), 0);
-    tasks.stop(Duration::from_secs(5)).await;
 }
 
 async fn a_gap_is_refused(db: Db) {

@@ -13,6 +13,7 @@ mod migrate;
 mod outbox;
 mod packing;
 mod redis;
+mod replaying;
 mod saga;
 mod shortened;
 mod sql;
