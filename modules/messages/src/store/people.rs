@@ -69,7 +69,6 @@ pub(crate) async fn of_customer(db: &Db, customer: CustomerId) -> Result<Vec<OfC
 }
 
 /// Customers who were erased, and orders that they placed.
-#[derive(Default)]
 pub(crate) struct Erased(HashSet<Uuid>);
 
 impl Erased {
@@ -116,5 +115,22 @@ impl Keeps for People {
             tx.query(ERASE).bind(customer_id.uuid()).bind(now).execute().await?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_order_of_somebody_erased_is_known_from_the_first_event_on() {
+        let (gone, other) = (CustomerId::new(), CustomerId::new());
+        let (order, others) = (OrderId::new(), OrderId::new());
+        let mut erased = Erased(HashSet::from([gone.uuid()]));
+        assert!(!erased.has(None, Some(order)), "nobody has said whose it is");
+        assert!(erased.has(Some(gone), Some(order)));
+        assert!(erased.has(None, Some(order)), "a later event of a batch does not say so again");
+        assert!(!erased.has(Some(other), Some(others)));
+        assert!(!erased.has(None, Some(others)) && !erased.has(None, None));
     }
 }

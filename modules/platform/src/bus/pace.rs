@@ -40,12 +40,42 @@ impl Pace {
 
     /// Runs a round when its time has come. True when there may be more.
     pub async fn keep(&self, round: impl Future<Output = Result<Came>>) -> Result<bool> {
-        let rests = *self.rests.lock().unwrap_or_else(PoisonError::into_inner);
-        let left = rests.map(|until| until.saturating_duration_since(Instant::now()));
-        tokio::time::sleep(left.unwrap_or_default().max(self.linger)).await;
+        tokio::time::sleep(self.wait(Instant::now())).await;
         let came = round.await?;
-        let rests = (came == Came::Some).then(|| Instant::now() + self.rest);
-        *self.rests.lock().unwrap_or_else(PoisonError::into_inner) = rests;
+        self.note(came, Instant::now());
         Ok(came != Came::Nothing)
+    }
+
+    /// How long it is until the next round.
+    fn wait(&self, now: Instant) -> Duration {
+        let rests = *self.rests.lock().unwrap_or_else(PoisonError::into_inner);
+        let left = rests.map(|until| until.saturating_duration_since(now));
+        left.unwrap_or_default().max(self.linger)
+    }
+
+    fn note(&self, came: Came, now: Instant) {
+        let rests = (came == Came::Some).then(|| now + self.rest);
+        *self.rests.lock().unwrap_or_else(PoisonError::into_inner) = rests;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_found_a_little_rests_and_whoever_found_much_goes_on() {
+        let (linger, rest) = (Duration::from_millis(20), Duration::from_millis(100));
+        let (pace, now) = (Pace::new(linger, rest), Instant::now());
+        assert_eq!(pace.wait(now), linger, "the first round is after a quiet time");
+        pace.note(Came::Some, now);
+        assert_eq!(pace.wait(now), rest);
+        assert_eq!(pace.wait(now + rest / 2), rest / 2);
+        assert_eq!(pace.wait(now + rest * 9), linger);
+        pace.note(Came::Full, now);
+        assert_eq!(pace.wait(now), linger, "what is left is not waited for");
+        pace.note(Came::Some, now);
+        pace.note(Came::Nothing, now);
+        assert_eq!(pace.wait(now), linger);
     }
 }
