@@ -145,10 +145,6 @@ impl Heard<'_> {
 
 #[async_trait]
 impl Reaction for Tell {
-    async fn apply(&self, tx: &mut Tx, event: &Envelope) -> Result<(), HandlerError> {
-        self.apply_all(tx, &[event]).await
-    }
-
     async fn apply_all(&self, tx: &mut Tx, events: &[&Envelope]) -> Result<(), HandlerError> {
         let mut heard = Vec::new();
         for event in events {

@@ -20,10 +20,6 @@ pub(crate) struct Sales;
 
 #[async_trait]
 impl Reaction for Sales {
-    async fn apply(&self, tx: &mut Tx, event: &Envelope) -> Result<(), HandlerError> {
-        self.apply_all(tx, &[event]).await
-    }
-
     async fn apply_all(&self, tx: &mut Tx, events: &[&Envelope]) -> Result<(), HandlerError> {
         let mut days: BTreeMap<i64, BTreeMap<Uuid, i64>> = BTreeMap::new();
         for event in events {

@@ -74,10 +74,6 @@ impl Level {
 
 #[async_trait]
 impl Reaction for Stock {
-    async fn apply(&self, tx: &mut Tx, event: &Envelope) -> Result<(), HandlerError> {
-        self.apply_all(tx, &[event]).await
-    }
-
     async fn apply_all(&self, tx: &mut Tx, events: &[&Envelope]) -> Result<(), HandlerError> {
         let mut levels: BTreeMap<StockId, stock::Level> = BTreeMap::new();
         for event in events {

@@ -17,10 +17,6 @@ pub struct Outcomes;
 
 #[async_trait]
 impl Reaction for Outcomes {
-    async fn apply(&self, tx: &mut Tx, event: &Envelope) -> Result<(), HandlerError> {
-        self.apply_all(tx, &[event]).await
-    }
-
     async fn apply_all(&self, tx: &mut Tx, events: &[&Envelope]) -> Result<(), HandlerError> {
         let mut newest = BTreeMap::new();
         for event in events {

@@ -44,10 +44,6 @@ pub(crate) struct Journal;
 
 #[async_trait]
 impl Reaction for Journal {
-    async fn apply(&self, tx: &mut Tx, event: &Envelope) -> Result<(), HandlerError> {
-        self.apply_all(tx, &[event]).await
-    }
-
     async fn apply_all(&self, tx: &mut Tx, events: &[&Envelope]) -> Result<(), HandlerError> {
         let mut held = store::lock(tx).await?;
         let mut replacements = replacements(tx, events).await?;

@@ -28,10 +28,6 @@ pub struct PaymentSettled {
 
 #[async_trait]
 impl Reaction for PaymentSettled {
-    async fn apply(&self, tx: &mut Tx, event: &Envelope) -> Result<(), HandlerError> {
-        self.apply_all(tx, &[event]).await
-    }
-
     async fn apply_all(&self, tx: &mut Tx, events: &[&Envelope]) -> Result<(), HandlerError> {
         if fault::bug("challenge_is_not_heard") {
             return Ok(());

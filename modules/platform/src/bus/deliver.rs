@@ -255,7 +255,8 @@ async fn perform_one(
     handled(performed, settings.effect_wait.min(settings.lease / 2)).await
 }
 
-/// A batch may take no longer than one event: whoever needs more gets them one by one.
+/// A batch may take no longer than one event: whoever needs more gets them one by one. What it causes is caused by the
+/// request of its event; by none, if it has several.
 async fn apply(
     reaction: &dyn Reaction,
     tx: &mut Tx,
@@ -265,7 +266,8 @@ async fn apply(
     if events.is_empty() {
         return Ok(());
     }
-    handled(reaction.apply_all(tx, events), wait).await
+    let trace = if let [one] = events { one.trace.clone() } else { String::new() };
+    handled(trace::within(trace, reaction.apply_all(tx, events)), wait).await
 }
 
 /// A handler that hangs or panics has failed; the subscription goes on.

@@ -49,11 +49,14 @@ impl Topic {
     }
 }
 
-/// A subscriber that writes to its own module's database, in the commit that moves the cursor.
+/// A subscriber that writes to its own module's database, in the commit that moves the cursor. It says how it applies one
+/// event or how it applies several: each is made of the other.
 #[async_trait]
 pub trait Reaction: Send + Sync {
     /// Applies one event. Reads and writes only through the unit of work.
-    async fn apply(&self, tx: &mut Tx, event: &Envelope) -> std::result::Result<(), HandlerError>;
+    async fn apply(&self, tx: &mut Tx, event: &Envelope) -> std::result::Result<(), HandlerError> {
+        self.apply_all(tx, &[event]).await
+    }
 
     /// Applies the events of a batch, in their order: the same as one after the other, by whoever needs fewer statements
     /// for several at once. When it fails nothing of it is kept, and they are applied one by one.
