@@ -38,19 +38,20 @@ impl OrderRefunds {
     );
 
     pub fn draw(dice: &mut Dice, crowd: usize) -> Self {
-        // Some have refunds of their own only, so that the order's own bound is what holds.
-        let orders = dice.many(1 + crowd / 24, |dice| {
-            let is_alone = dice.one(&[true, false]);
-            let ways: &[Through] =
-                if is_alone { &[Through::Order] } else { &[Through::Order, Through::Payment] };
-            let refunds = dice.within(3..=6);
-            dice.many(refunds, |dice| Refund {
-                through: dice.one(ways),
-                share: dice.within(20..=100),
-                pause: dice.pause(10),
-                times: dice.within(1..=2),
-            })
-        });
+        let mut orders = Vec::new();
+        for _ in 0..=crowd / 24 {
+            // Every second has refunds of its own only, so that the order's own bound is what holds.
+            for ways in [&[Through::Order][..], &[Through::Order, Through::Payment]] {
+                let refunds = dice.within(3..=6);
+                orders.push(dice.many(refunds, |dice| Refund {
+                    through: dice.one(ways),
+                    // Three are more than was paid, whatever is drawn.
+                    share: dice.within(34..=100),
+                    pause: dice.pause(10),
+                    times: dice.within(1..=2),
+                }));
+            }
+        }
         Self { orders }
     }
 
