@@ -1,6 +1,7 @@
 //! `stoa chaos`
 
-use std::path::PathBuf;
+use std::io;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use chrono::TimeDelta;
@@ -59,17 +60,23 @@ pub(super) fn chaos(what: Chaos) -> Result<ExitCode, Failure> {
         Chaos::Key { file, name } => {
             let secret = Zeroizing::new(random::bytes::<32>());
             let new = Signer::new(&name, &secret).ok_or("--name has no spaces and plus signs")?;
-            let text = key_file::read_or_make(&file, || new.secret())?;
+            let made = key_file::read_or_make(&file, || new.secret());
+            let text = made.map_err(|error| unreadable(&file, &error))?;
             say(signer(&text)?.public());
         }
         Chaos::Sign { key, length, from, node, seed, faults } => {
             let seed = seed.unwrap_or_else(|| random::between(0, u64::MAX));
             let order = Order::new(node, from, length, seed, faults)?;
-            let signed = signer(&key_file::read(&key)?)?.sign(&order.to_string());
+            let text = key_file::read(&key).map_err(|error| unreadable(&key, &error))?;
+            let signed = signer(&text)?.sign(&order.to_string());
             say(signed.trim_end());
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn unreadable(file: &Path, error: &io::Error) -> String {
+    format!("{}: {error}", file.display())
 }
 
 fn signer(text: &str) -> Result<Signer, Failure> {

@@ -95,7 +95,9 @@ pub(super) async fn serve(what: Witnessing) -> Result<ExitCode, Failure> {
 /// The witness of a folder, whose key is made when it is missing.
 fn witness(folder: &Path, name: &str) -> Result<Witness, Failure> {
     let new = || Zeroizing::new(STANDARD.encode(*Zeroizing::new(platform::random::bytes::<32>())));
-    let text = platform::key_file::read_or_make(&folder.join(KEY_FILE), new)?;
+    let file = folder.join(KEY_FILE);
+    let text = platform::key_file::read_or_make(&file, new)
+        .map_err(|error| format!("{}: {error}", file.display()))?;
     let secret = Zeroizing::new(STANDARD.decode(text.trim())?);
     let secret: &[u8; 32] = secret.as_slice().try_into()?;
     let witness = Witness::new(name, secret);

@@ -121,6 +121,9 @@ async fn only_a_fresh_order_of_the_key_is_obeyed(engine: Engine) {
         let signed = shop.shop.run(&[&["chaos", "sign", "--key", &file], wrong].concat());
         assert!(!signed.status.success(), "{wrong:?}");
     }
+    let no_key = ["chaos", "sign", "--key", "/nowhere/a.key", "--for", "10m", "errors=5"];
+    let told = shop.shop.run(&no_key).stderr;
+    assert!(String::from_utf8_lossy(&told).contains("/nowhere/a.key: "), "{told:?}");
     assert_eq!(shop.standing().await, Value::Null);
     assert!(!shop.is_active().await);
     let figures = shop.ops.get("/metrics").await.text;
