@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use kernel::id::{CustomerId, DecisionId, OrderId};
 use kernel::ports::{Assessed, Decision};
 use kernel::{Currency, Money, Timestamp};
-use platform::sql::{Db, Engine, Error, Json, Result, Tx};
+use platform::sql::{Db, Engine, Error, Json, Record, Result, Row, Tx};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use utoipa::ToSchema;
@@ -15,13 +15,15 @@ use crate::domain::features::PAST_MAX;
 use crate::domain::rules::{Reason, Shared};
 use crate::names::Names;
 
-/// Of an attempt before this one, what features and rules are made of.
+/// Of an attempt before this one, what features and rules are made of; the first column is the place of what the two
+/// share in [`SHARED`].
 macro_rules! past {
     ($of:literal, $column:literal, $name:literal, $since:literal) => {
         concat!(
-            "select * from (select '",
+            "select * from (select cast(",
             $of,
-            "' as of, at, amount_minor, currency, \
+            " as bigint) as of, at, \
+             case when currency = $9 then amount_minor end as amount_minor, \
              coalesce(verdict = 'fraud', false) as is_fraud, \
              coalesce(outcome = 'failed', false) as is_declined, \
              decision = 'deny' as is_denied from decision where ",
@@ -55,11 +57,11 @@ platform::statements! {
         "select count(pg_advisory_xact_lock(hashtextextended(name, 0)))
            from (select name from jsonb_array_elements_text($1) as name order by name) names";
     PAST = concat!(
-        past!("account", "account", "$1", "$6"), " union all ",
-        past!("destination", "destination", "$2", "$6"), " union all ",
-        past!("card", "card", "$3", "$7"), " union all ",
-        past!("email", "email", "$4", "$7"), " union all ",
-        past!("network", "network", "$5", "$7"));
+        past!("0", "account", "$1", "$6"), " union all ",
+        past!("1", "destination", "$2", "$6"), " union all ",
+        past!("2", "card", "$3", "$7"), " union all ",
+        past!("3", "email", "$4", "$7"), " union all ",
+        past!("4", "network", "$5", "$7"));
     INSERT = "insert into decision (id, attempt_key, order_id, at, account, card, destination, email, network,
                                     amount_minor, currency, decision, score_ppm, model, features, reasons)
               values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
@@ -92,17 +94,19 @@ platform::statements! {
                  from decision where id > $1 and decision <> 'deny' order by id limit $2";
 }
 
+/// What attempts share, in the order in which [`PAST`] asks for it.
+const SHARED: [Shared; 5] =
+    [Shared::Account, Shared::Destination, Shared::Card, Shared::Email, Shared::Network];
+
 /// An attempt before the one that is decided about.
-#[derive(Debug, Clone, platform::sql::Record)]
+#[derive(Debug, Clone)]
 pub struct PastAttempt {
     /// What the two share.
-    pub of: String,
+    pub of: Shared,
     /// When.
     pub at: Timestamp,
-    /// The amount.
-    pub amount_minor: i64,
-    /// Its currency.
-    pub currency: String,
+    /// The amount; none when it was in another currency.
+    pub amount_minor: Option<i64>,
     /// Whether the staff found it to be fraud.
     pub is_fraud: bool,
     /// Whether the processor refused it.
@@ -111,16 +115,19 @@ pub struct PastAttempt {
     pub is_denied: bool,
 }
 
-impl PastAttempt {
-    /// What the two share.
-    pub fn shared(&self) -> Option<Shared> {
-        Some(match self.of.as_str() {
-            "account" => Shared::Account,
-            "card" => Shared::Card,
-            "destination" => Shared::Destination,
-            "email" => Shared::Email,
-            "network" => Shared::Network,
-            _ => return None,
+/// There are up to [`PAST_MAX`] rows for each of [`SHARED`], so that columns are read by their places and not looked for
+/// by their names.
+impl Record for PastAttempt {
+    fn read(row: &Row<'_>) -> Result<Self> {
+        let place: i64 = row.at(0)?;
+        let shared = usize::try_from(place).ok().and_then(|place| SHARED.get(place));
+        Ok(Self {
+            of: *shared.ok_or_else(|| inconsistent(format!("nobody shares {place}")))?,
+            at: row.at(1)?,
+            amount_minor: row.at(2)?,
+            is_fraud: row.at(3)?,
+            is_declined: row.at(4)?,
+            is_denied: row.at(5)?,
         })
     }
 }
@@ -249,11 +256,12 @@ pub async fn hold(tx: &mut Tx, names: impl IntoIterator<Item = Uuid>) -> Result<
     tx.query(HOLD).bind(Json(names)).one::<(i64,)>().await.map(|_| ())
 }
 
-/// The attempts that share something with one, the newest first: of the account and the destination since
-/// `since`, of all else since `lately`.
+/// The attempts that share something with one in this currency, the newest first: of the account and the destination
+/// since `since`, of all else since `lately`.
 pub async fn past(
     tx: &mut Tx,
     names: &Names,
+    currency: Currency,
     since: Timestamp,
     lately: Timestamp,
 ) -> Result<Vec<PastAttempt>> {
@@ -266,6 +274,7 @@ pub async fn past(
         .bind(since)
         .bind(lately)
         .bind(i64::try_from(PAST_MAX).unwrap_or(i64::MAX))
+        .bind(currency.code())
         .all()
         .await
 }

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use chrono::TimeDelta;
-use kernel::Timestamp;
 use kernel::ports::{Assessed, Attempt, Decision};
+use kernel::{Currency, Timestamp};
 use platform::sql::{Result, Tx};
 
 use crate::Fraud;
@@ -27,7 +27,7 @@ pub async fn assess(fraud: &Fraud, attempt: &Attempt) -> Result<Assessed> {
     store::hold(&mut tx, names.iter()).await?;
     names.account = people::account_of(&mut tx, names.account).await?;
     let now = tx.now();
-    let past = past(&mut tx, &names, now).await?;
+    let past = past(&mut tx, &names, attempt.amount.currency(), now).await?;
     let told = told(attempt, now, &past);
     let score = fraud.model.score(&told);
     let (decision, reasons) = weigh(fraud, attempt, now, &past, score);
@@ -49,9 +49,14 @@ pub async fn assess(fraud: &Fraud, attempt: &Attempt) -> Result<Assessed> {
 }
 
 /// As much of the past as features and rules look at.
-async fn past(tx: &mut Tx, names: &Names, now: Timestamp) -> Result<Vec<PastAttempt>> {
+async fn past(
+    tx: &mut Tx,
+    names: &Names,
+    currency: Currency,
+    now: Timestamp,
+) -> Result<Vec<PastAttempt>> {
     let (span, day) = (TimeDelta::seconds(CUSTOMER_SPAN), TimeDelta::seconds(DAY));
-    store::past(tx, names, now - span, now - day).await
+    store::past(tx, names, currency, now - span, now - day).await
 }
 
 /// The harshest of what the score and the rules ask for, and why.
@@ -64,9 +69,9 @@ fn weigh(
 ) -> (Decision, Vec<Reason>) {
     let earlier: Vec<Earlier> = past
         .iter()
-        .filter_map(|one| {
+        .map(|one| {
             let (at, is_declined) = (one.at.timestamp(), one.is_declined);
-            Some(Earlier { of: one.shared()?, at, is_declined })
+            Earlier { of: one.of, at, is_declined }
         })
         .collect();
     let payer = &attempt.payer;
@@ -90,18 +95,17 @@ fn weigh(
 /// What the model is told: the account is the customer, and where the goods go is the terminal. Amounts of
 /// other currencies say nothing of what is usual, and what was denied is no payment.
 fn told(attempt: &Attempt, now: Timestamp, past: &[PastAttempt]) -> Features {
-    let currency = attempt.amount.currency();
-    let of = |shared: Shared, is_comparable: &dyn Fn(&PastAttempt) -> bool| -> Vec<Past> {
+    let of = |shared: Shared, counts: &dyn Fn(&PastAttempt) -> bool| -> Vec<Past> {
         // They were read with the newest first.
-        let mine = past.iter().rev().filter(|one| one.shared() == Some(shared));
-        mine.filter(|one| !one.is_denied && is_comparable(one))
+        let mine = past.iter().rev().filter(|one| one.of == shared);
+        mine.filter(|one| !one.is_denied && counts(one))
             .map(|one| {
-                let (at, cents) = (one.at.timestamp(), one.amount_minor);
+                let (at, cents) = (one.at.timestamp(), one.amount_minor.unwrap_or_default());
                 Past { at, cents, is_fraud: one.is_fraud }
             })
             .collect()
     };
-    let account = of(Shared::Account, &|one| one.currency == currency.code());
+    let account = of(Shared::Account, &|one| one.amount_minor.is_some());
     let destination = of(Shared::Destination, &|_| true);
     features(now.timestamp(), attempt.amount.minor(), &account, &destination)
 }
@@ -113,7 +117,7 @@ mod tests {
     use kernel::Clock;
     use kernel::id::{CustomerId, DecisionId, OrderId};
     use kernel::ports::{Payer, Vault};
-    use kernel::{Address, Currency, Money};
+    use kernel::{Address, Money};
     use platform::audit::Actor;
     use platform::sql::Engine;
     use uuid::Uuid;
@@ -188,7 +192,7 @@ mod tests {
             let names = Names::of(&asked, fraud.vault.as_ref());
             let mut tx = db.begin("test").await.unwrap();
             let now = tx.now();
-            let past = past(&mut tx, &names, now).await.unwrap();
+            let past = past(&mut tx, &names, Currency::EUR, now).await.unwrap();
             drop(tx);
             let found = super::told(&asked, now, &past);
             let expected = replay.features(made);
