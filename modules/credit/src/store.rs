@@ -45,9 +45,9 @@ platform::statements! {
     HELD = account!("where id = $1"), account!("where id = $1 for update");
     ALL_HELD =
         account!("where id in (select unhex(value, '-') from json_each($1)) order by id"),
-        account!("where id in (select cast(value as uuid) from jsonb_array_elements_text($1)) order by id for update");
+        account!("where id = any(array(select cast(value as uuid) from jsonb_array_elements_text($1))) order by id for update");
     BY_HASHES = account!("where code_hash in (select value from json_each($1))"),
-        account!("where code_hash in (select value from jsonb_array_elements_text($1))");
+        account!("where code_hash = any(array(select value from jsonb_array_elements_text($1)))");
     OF_CUSTOMER = account!("where customer_id = $1 order by currency");
     THEIRS = account!("where customer_id = $1 and currency = $2");
     CARDS = account!("where kind = 'gift_card' and id < $1 order by id desc limit $2");
@@ -61,7 +61,7 @@ platform::statements! {
         "update account set state = case state when 'expired' then 'active' else state end, expires_at = $2
           where expires_at <= $3 and id in (select unhex(value, '-') from json_each($1))",
         "update account set state = case state when 'expired' then 'active' else state end, expires_at = $2
-          where expires_at <= $3 and id in (select cast(value as uuid) from jsonb_array_elements_text($1))";
+          where expires_at <= $3 and id = any(array(select cast(value as uuid) from jsonb_array_elements_text($1)))";
     EXPIRING =
         account!("where state = 'active' and expires_at <= $1 order by expires_at limit $2"),
         account!("where state = 'active' and expires_at <= $1 order by expires_at limit $2
@@ -72,7 +72,7 @@ platform::statements! {
           where id in (select unhex(value, '-') from json_each($1))",
         "update account set state = 'expired', version = version + case when value_minor > spent_minor then 1 else 0 end,
                 value_minor = spent_minor
-          where id in (select cast(value as uuid) from jsonb_array_elements_text($1))";
+          where id = any(array(select cast(value as uuid) from jsonb_array_elements_text($1)))";
     POST =
         "insert into movement (id, account_id, kind, amount_minor, order_id, change_id, key, reason, at)
          select unhex(value->>'id', '-'), unhex(value->>'account_id', '-'), value->>'kind', value->>'amount_minor',

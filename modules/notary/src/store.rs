@@ -34,18 +34,18 @@ platform::statements! {
         "select id, pos, leaf from sealed where source = $2
             and id in (select unhex(value, '-') from json_each($1))",
         "select id, pos, leaf from sealed where source = $2
-            and id in (select cast(value as uuid) from jsonb_array_elements_text($1))";
+            and id = any(array(select cast(value as uuid) from jsonb_array_elements_text($1)))";
     SEALED_OF_SOURCE = "select count(*) from sealed where source = $1 and pos < $2";
     LIVE_KEYS =
         "select subject, id, sealed_key from subject_key where destroyed_at is null
             and subject in (select unhex(value, '-') from json_each($1))",
         "select subject, id, sealed_key from subject_key where destroyed_at is null
-            and subject in (select cast(value as uuid) from jsonb_array_elements_text($1))";
+            and subject = any(array(select cast(value as uuid) from jsonb_array_elements_text($1)))";
     KEYS =
         "select id, sealed_key from subject_key
           where id in (select unhex(value, '-') from json_each($1))",
         "select id, sealed_key from subject_key
-          where id in (select cast(value as uuid) from jsonb_array_elements_text($1))";
+          where id = any(array(select cast(value as uuid) from jsonb_array_elements_text($1)))";
     MAKE_KEYS =
         concat!(platform::json_rows!(),
         "insert into subject_key (id, subject, sealed_key, made_at)

@@ -213,7 +213,7 @@ macro_rules! guard {
             concat!(
                 "with l as (select w.k as gk, w.n as gn from jsonb_to_recordset($1) as w(k ",
                 $type, ", n bigint)), held as (select ", $key, " as hk from ", $table, " where ",
-                $key, " in (select gk from l) order by ", $key, " for update) ",
+                $key, " = any(array(select gk from l)) order by ", $key, " for update) ",
                 "update ", $table, " set ", $used, " = ", $used, " ", $by, ", version = version + 1",
                 " from l join held on held.hk = l.gk where ", $table, ".", $key,
                 " = l.gk and ", $holds, $bound, $less, $keep, $minus, $used, " returning cast(", $key,

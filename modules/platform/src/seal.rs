@@ -28,7 +28,7 @@ crate::statements! {
         "select id from unsealed where source = $2
             and id in (select unhex(value, '-') from json_each($1))",
         "select id from unsealed where source = $2
-            and id in (select value::uuid from jsonb_array_elements_text($1))";
+            and id = any(array(select value::uuid from jsonb_array_elements_text($1)))";
     SEALED =
         "delete from unsealed where (id, source) in
                 (select unhex(value->>0, '-'), value->>1 from json_each($1))",

@@ -14,7 +14,7 @@ platform::statements! {
         "select id, wrapped from person_key
           where id in (select unhex(value, '-') from json_each($1))",
         "select id, wrapped from person_key
-          where id in (select cast(value as uuid) from jsonb_array_elements_text($1))";
+          where id = any(array(select cast(value as uuid) from jsonb_array_elements_text($1)))";
     MERGE = "insert into merged (guest, account) values ($1, $2) on conflict (guest) do nothing";
     GUESTS = "select guest from merged where account = $1 order by guest";
     /// That nothing is sealed for them any more, also when nothing ever was.
@@ -30,14 +30,14 @@ platform::statements! {
           where made_for in (select unhex(value, '-') from json_each($1))
             and purpose = $2 and wrapped is not null",
         "update person_key set wrapped = null, destroyed_at = $3
-          where made_for in (select cast(value as uuid) from jsonb_array_elements_text($1))
+          where made_for = any(array(select cast(value as uuid) from jsonb_array_elements_text($1)))
             and purpose = $2 and wrapped is not null";
     /// Also those that another process destroyed, which may be at hand in this one.
     MADE_FOR =
         "select id from person_key
           where made_for in (select unhex(value, '-') from json_each($1)) and purpose = $2",
         "select id from person_key
-          where made_for in (select cast(value as uuid) from jsonb_array_elements_text($1))
+          where made_for = any(array(select cast(value as uuid) from jsonb_array_elements_text($1)))
             and purpose = $2";
     IS_KNOWN = "select count(*) from person_key where made_for = $1";
     IS_CLOSED = "select count(*) from person_key

@@ -38,7 +38,7 @@ platform::statements! {
         "select id, personal from customer where personal is not null and erased_at is null
             and id in (select unhex(value, '-') from json_each($1))",
         "select id, personal from customer where personal is not null and erased_at is null
-            and id in (select cast(value as uuid) from jsonb_array_elements_text($1))";
+            and id = any(array(select cast(value as uuid) from jsonb_array_elements_text($1)))";
     REPLACE_HASH = "update customer set password_hash = $1 where id = $2 and password_hash = $3";
     RESET_PASSWORD =
         "update customer set password_hash = $3 where id = $1 and email_index = $2";

@@ -23,10 +23,10 @@ platform::statements! {
     BY_PATHS =
         "select path, id from category where path in (select value from json_each($1))",
         "select path, id from category
-          where path in (select jsonb_array_elements_text($1))";
+          where path = any(array(select jsonb_array_elements_text($1)))";
     SLUGS_TAKEN =
         "select slug from category where slug in (select value from json_each($1))",
-        "select slug from category where slug in (select jsonb_array_elements_text($1))";
+        "select slug from category where slug = any(array(select jsonb_array_elements_text($1)))";
     COUNT = "select count(*) from category";
     INSERT =
         "insert into category (id, parent_id, name, path, slug, description, position, version,

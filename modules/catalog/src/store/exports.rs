@@ -20,13 +20,13 @@ platform::statements! {
           where p.id in (select unhex(value, '-') from json_each($1))",
         "select p.id, r.sku as parent_sku, p.inventory_count as stock
            from product p left join product r on r.id = p.parent_id
-          where p.id in (select cast(jsonb_array_elements_text($1) as uuid))";
+          where p.id = any(array(select cast(jsonb_array_elements_text($1) as uuid)))";
     FORMER_SLUGS =
         "select s.product_id, s.slug from product_slug s join product p on p.id = s.product_id
           where s.product_id in (select unhex(value, '-') from json_each($1))
             and (p.slug is null or p.slug <> s.slug) order by s.product_id, s.slug",
         "select s.product_id, s.slug from product_slug s join product p on p.id = s.product_id
-          where s.product_id in (select cast(jsonb_array_elements_text($1) as uuid))
+          where s.product_id = any(array(select cast(jsonb_array_elements_text($1) as uuid)))
             and (p.slug is null or p.slug <> s.slug) order by s.product_id, s.slug";
     RELATED =
         "select r.product_id, r.kind, p.sku
@@ -35,7 +35,7 @@ platform::statements! {
           order by r.product_id, r.kind, r.position, p.sku",
         "select r.product_id, r.kind, p.sku
            from product_relation r join product p on p.id = r.related_id
-          where r.product_id in (select cast(jsonb_array_elements_text($1) as uuid))
+          where r.product_id = any(array(select cast(jsonb_array_elements_text($1) as uuid)))
           order by r.product_id, r.kind, r.position, p.sku";
 }
 

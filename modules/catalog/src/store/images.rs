@@ -35,7 +35,7 @@ platform::statements! {
         "delete from product_image
           where product_id in (select unhex(value, '-') from json_each($1))",
         "delete from product_image
-          where product_id in (select cast(jsonb_array_elements_text($1) as uuid))";
+          where product_id = any(array(select cast(jsonb_array_elements_text($1) as uuid)))";
     INSERT_USES =
         "insert into product_image (sha256, product_id)
          select value->>'sha256', unhex(value->>'id', '-') from json_each($1) where true

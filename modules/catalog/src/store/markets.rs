@@ -58,7 +58,7 @@ platform::statements! {
         "select country, market from market_country
           where market <> $2 and country in (select value from json_each($1)) order by country",
         "select country, market from market_country
-          where market <> $2 and country in (select jsonb_array_elements_text($1))
+          where market <> $2 and country = any(array(select jsonb_array_elements_text($1)))
           order by country";
 }
 

@@ -21,7 +21,7 @@ platform::statements! {
             and (until_at is null or until_at > $2) order by from_at",
         "select product_id, market, amount, currency, from_at, until_at, lowest_before
            from price_history
-          where product_id in (select cast(jsonb_array_elements_text($1) as uuid))
+          where product_id = any(array(select cast(jsonb_array_elements_text($1) as uuid)))
             and (until_at is null or until_at > $2) order by from_at";
     PRESENT = "select amount, currency, lowest_before from price_history
                 where product_id = $1 and market = $2 and until_at is null";

@@ -61,7 +61,7 @@ platform::statements! {
             and ((valid_from > seen_at and valid_from <= $2)
               or (valid_until > seen_at and valid_until <= $2)) returning id",
         "update price_list set seen_at = $2
-          where id in (select cast(jsonb_array_elements_text($1) as uuid))
+          where id = any(array(select cast(jsonb_array_elements_text($1) as uuid)))
             and ((valid_from > seen_at and valid_from <= $2)
               or (valid_until > seen_at and valid_until <= $2)) returning id";
     PRODUCTS =
@@ -69,8 +69,8 @@ platform::statements! {
           where id in (select unhex(value, '-') from json_each($1))
              or sku in (select value from json_each($2))",
         "select id, sku from product
-          where id in (select cast(jsonb_array_elements_text($1) as uuid))
-             or sku in (select jsonb_array_elements_text($2))";
+          where id = any(array(select cast(jsonb_array_elements_text($1) as uuid)))
+             or sku = any(array(select jsonb_array_elements_text($2)))";
     PRICES =
         // Crossed, so that SQLite looks each key up and does not go through the list for it.
         concat!("select e.product_id, e.min_quantity, e.amount
@@ -99,7 +99,7 @@ platform::statements! {
           group by e.product_id having count(*) > $3",
         "select e.product_id from price_list_entry e
           where e.list_id = $1
-            and e.product_id in (select cast(jsonb_array_elements_text($2) as uuid))
+            and e.product_id = any(array(select cast(jsonb_array_elements_text($2) as uuid)))
           group by e.product_id having count(*) > $3";
     TAKE = "delete from price_list_entry
              where list_id = $1 and product_id = $2 and min_quantity = $3 returning amount";

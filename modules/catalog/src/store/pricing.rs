@@ -74,7 +74,7 @@ platform::statements! {
           where p.id in (select unhex(value, '-') from json_each($1)) order by p.id",
         "select p.id, p.price, p.currency, p.shown, p.public_price, p.public_currency,
                 p.public_lowest from product p
-          where p.id in (select cast(jsonb_array_elements_text($1) as uuid))
+          where p.id = any(array(select cast(jsonb_array_elements_text($1) as uuid)))
           order by p.id for no key update";
     SET_PUBLIC =
         "update product set public_price = l.amount, public_currency = l.currency,
@@ -91,7 +91,7 @@ platform::statements! {
         "update product set version = version + 1
           where id in (select unhex(value, '-') from json_each($1)) returning id, sku, version",
         "update product set version = version + 1
-          where id in (select cast(jsonb_array_elements_text($1) as uuid))
+          where id = any(array(select cast(jsonb_array_elements_text($1) as uuid)))
          returning id, sku, version";
     QUEUE_LISTS =
         "insert into price_due (product_id)
@@ -100,7 +100,7 @@ platform::statements! {
          on conflict (product_id) do nothing",
         "insert into price_due (product_id)
          select distinct e.product_id from price_list_entry e
-          where e.list_id in (select cast(jsonb_array_elements_text($1) as uuid))
+          where e.list_id = any(array(select cast(jsonb_array_elements_text($1) as uuid)))
          order by e.product_id on conflict (product_id) do nothing";
     QUEUE_ALL = "insert into price_due (product_id) select p.id from product p where true
                  order by p.id on conflict (product_id) do nothing";

@@ -26,7 +26,7 @@ platform::statements! {
         concat!("select ", columns!(), " from product p
                   where p.sku in (select value from json_each($1))"),
         concat!("select ", columns!(), " from product p
-                  where p.sku in (select jsonb_array_elements_text($1))");
+                  where p.sku = any(array(select jsonb_array_elements_text($1)))");
     /// A product with its variants, itself first.
     SHOWN_BY_ID = concat!("select ", columns!(), " from product p
          where (p.id = $1 or p.parent_id = $1) and p.shown and ", with_parent!(), "
@@ -105,7 +105,7 @@ platform::statements! {
         "select p.id from product p
           where p.id in (select unhex(value, '-') from json_each($1)) order by p.id",
         "select p.id from product p
-          where p.id in (select cast(jsonb_array_elements_text($1) as uuid))
+          where p.id = any(array(select cast(jsonb_array_elements_text($1) as uuid)))
           order by p.id for no key update";
     STATUS = "select status from product where id = $1";
     ARCHIVE = "update product set status = 'archived', shown = false, revision = revision + 1,
@@ -120,7 +120,7 @@ platform::statements! {
           where id in (select unhex(value, '-') from json_each($1))
             and status = 'active' and not shown returning id, sku, version",
         "update product set shown = true, version = version + 1
-          where id in (select cast(jsonb_array_elements_text($1) as uuid))
+          where id = any(array(select cast(jsonb_array_elements_text($1) as uuid)))
             and status = 'active' and not shown returning id, sku, version";
     COUNT_SHOWN = "select count(*) from product p where p.shown and p.parent_id is null";
 }

@@ -21,7 +21,7 @@ platform::statements! {
         "delete from product_relation
           where product_id in (select unhex(value, '-') from json_each($1))",
         "delete from product_relation
-          where product_id in (select cast(jsonb_array_elements_text($1) as uuid))";
+          where product_id = any(array(select cast(jsonb_array_elements_text($1) as uuid)))";
     INSERT_ALL =
         concat!(platform::json_rows!(),
         "insert into product_relation (product_id, kind, position, related_id)
@@ -35,18 +35,18 @@ platform::statements! {
           where product_id in (select unhex(value, '-') from json_each($1))
           order by product_id, kind, position, related_id",
         "select product_id, kind, related_id from product_relation
-          where product_id in (select cast(jsonb_array_elements_text($1) as uuid))
+          where product_id = any(array(select cast(jsonb_array_elements_text($1) as uuid)))
           order by product_id, kind, position, related_id";
     TOUCH_ALL =
         "update product set revision = revision + 1, version = version + 1, updated_at = $2
           where id in (select unhex(value, '-') from json_each($1)) returning id, sku, version",
         "update product set revision = revision + 1, version = version + 1, updated_at = $2
-          where id in (select cast(jsonb_array_elements_text($1) as uuid))
+          where id = any(array(select cast(jsonb_array_elements_text($1) as uuid)))
          returning id, sku, version";
     EXISTING =
         "select p.id from product p where p.id in (select unhex(value, '-') from json_each($1))",
         "select p.id from product p
-          where p.id in (select cast(jsonb_array_elements_text($1) as uuid))";
+          where p.id = any(array(select cast(jsonb_array_elements_text($1) as uuid)))";
     ALL = "select kind, related_id from product_relation where product_id = $1
             order by kind, position, related_id";
     TOUCH = "update product set revision = revision + 1, version = version + 1, updated_at = $3

@@ -21,7 +21,7 @@ platform::statements! {
         "select distinct coalesce(p.parent_id, p.id) from product p
           where p.id in (select unhex(value, '-') from json_each($1))",
         "select distinct coalesce(p.parent_id, p.id) from product p
-          where p.id in (select cast(jsonb_array_elements_text($1) as uuid))";
+          where p.id = any(array(select cast(jsonb_array_elements_text($1) as uuid)))";
     /// The products of categories and of those below them.
     FOUND_IN =
         "select p.id from product p
@@ -34,7 +34,7 @@ platform::statements! {
           where p.category_id in
                 (select c.id from category m join category c
                      on c.path = m.path or substr(c.path, 1, length(m.path) + 3) = m.path || ' > '
-                  where m.id in (select cast(jsonb_array_elements_text($1) as uuid)))
+                  where m.id = any(array(select cast(jsonb_array_elements_text($1) as uuid))))
             and p.parent_id is null";
     PAGE = "select p.id from product p where p.parent_id is null and p.id > $1
              order by p.id limit $2";
@@ -52,19 +52,19 @@ platform::statements! {
                 p.attributes, p.options, p.barcode, p.translations, p.status, p.shown, p.in_stock,
                 p.popularity, p.created_at
            from product p
-          where p.id in (select cast(jsonb_array_elements_text($1) as uuid))
+          where p.id = any(array(select cast(jsonb_array_elements_text($1) as uuid)))
             and p.parent_id is null";
     VARIANTS =
         "select v.parent_id, v.sku, v.barcode, v.options, v.shown, v.in_stock from product v
           where v.parent_id in (select unhex(value, '-') from json_each($1))",
         "select v.parent_id, v.sku, v.barcode, v.options, v.shown, v.in_stock from product v
-          where v.parent_id in (select cast(jsonb_array_elements_text($1) as uuid))";
+          where v.parent_id = any(array(select cast(jsonb_array_elements_text($1) as uuid)))";
     NAMES =
         "select p.id, p.sku, p.name from product p
           where p.id in (select unhex(value, '-') from json_each($1)) and p.shown
           order by p.name, p.id",
         "select p.id, p.sku, p.name from product p
-          where p.id in (select cast(jsonb_array_elements_text($1) as uuid))
+          where p.id = any(array(select cast(jsonb_array_elements_text($1) as uuid)))
             and p.shown
           order by p.name, p.id";
 }

@@ -12,7 +12,7 @@ platform::statements! {
         "select slug, product_id from product_slug
           where slug in (select value from json_each($1))",
         "select slug, product_id from product_slug
-          where slug in (select jsonb_array_elements_text($1))";
+          where slug = any(array(select jsonb_array_elements_text($1)))";
     CLAIM =
         "insert into product_slug (slug, product_id, created_at)
          select value->>'slug', unhex(value->>'id', '-'), $2 from json_each($1) where true

@@ -117,7 +117,7 @@ platform::statements! {
         concat!("update product set (inventory_count, backorderable, available_from) = ",
                 for_sale!("product.id"),
                 " where id in (select p.id from product p
-                                where p.id in (select cast(jsonb_array_elements_text($1) as uuid))
+                                where p.id = any(array(select cast(jsonb_array_elements_text($1) as uuid)))
                                 order by p.id for no key update)
                  returning ", has_some!());
     NOTE_LOCATION = "insert into stock_location (code, is_for_sale) values ($1, $2)

@@ -30,7 +30,7 @@ platform::statements! {
           where stock_id in (select unhex(value, '-') from json_each($1)) and backordered > 0
           order by stock_id, order_id",
         "select stock_id, order_id, backordered from reservation_line
-          where stock_id in (select cast(p as uuid) from jsonb_array_elements_text($1) as p)
+          where stock_id = any(array(select cast(p as uuid) from jsonb_array_elements_text($1) as p))
             and backordered > 0
           order by stock_id, order_id";
     /// Whoever changes what a line waits for holds the row of its stock.

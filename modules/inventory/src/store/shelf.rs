@@ -20,7 +20,7 @@ platform::statements! {
                 s.low_at, s.low, s.policy, s.backorder_max, s.available_from,
                 l.priority, l.country, l.postal_code
            from stock s join location l on l.code = s.location
-          where s.product_id in (select cast(p as uuid) from jsonb_array_elements_text($1) as p)
+          where s.product_id = any(array(select cast(p as uuid) from jsonb_array_elements_text($1) as p))
             and l.active and l.serves_orders";
 }
 

@@ -47,7 +47,7 @@ platform::statements! {
         "select id, product_id, location, on_hand, reserved, version, safety, low_at, low,
                 policy, backorder_max, available_from from stock
           where location = $2
-            and product_id in (select cast(p as uuid) from jsonb_array_elements_text($1) as p)";
+            and product_id = any(array(select cast(p as uuid) from jsonb_array_elements_text($1) as p))";
     /// Known products may lie at another location too.
     OPEN_ALL_ELSEWHERE =
         "insert into stock (id, product_id, location)

@@ -23,7 +23,7 @@ platform::statements! {
     LOCK = "select entries from journal", "select entries from journal for update";
     KNOWN =
         "select key from entry where key in (select value from json_each($1))",
-        "select key from entry where key in (select jsonb_array_elements_text($1))";
+        "select key from entry where key = any(array(select jsonb_array_elements_text($1)))";
     ADD_ACCOUNTS =
         "insert into account (code, currency, kind, subject)
          select value->>'code', value->>'currency', value->>'kind', unhex(value->>'subject', '-')
@@ -75,7 +75,7 @@ platform::statements! {
         "select order_id from replacement
           where order_id in (select unhex(value, '-') from json_each($1))",
         "select order_id from replacement
-          where order_id in (select cast(value as uuid) from jsonb_array_elements_text($1))";
+          where order_id = any(array(select cast(value as uuid) from jsonb_array_elements_text($1)))";
     ADD_MOVEMENTS =
         "insert into movement (id, kind, payment_id, charge, amount_minor, currency, occurred_at)
          select value->>'id', value->>'kind', unhex(value->>'payment_id', '-'), value->>'charge',

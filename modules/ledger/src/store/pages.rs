@@ -45,7 +45,7 @@ platform::statements! {
         "select entry, debit, credit, currency, amount_minor from posting
           where entry in (select value from json_each($1)) order by entry, n",
         "select entry, debit, credit, currency, amount_minor from posting
-          where entry in (select cast(value as bigint) from jsonb_array_elements_text($1))
+          where entry = any(array(select cast(value as bigint) from jsonb_array_elements_text($1)))
           order by entry, n";
     /// What stands on the debit side of open accounts whose codes begin with a word.
     OPEN_DEBITS = "select currency, cast(sum(balance_minor) as bigint) as minor, count(*) as items
@@ -60,7 +60,7 @@ platform::statements! {
         "select subject, currency, balance_minor from account
           where code in (select 'receivable:' || value from json_each($1))",
         "select subject, currency, balance_minor from account
-          where code in (select 'receivable:' || value from jsonb_array_elements_text($1))";
+          where code = any(array(select 'receivable:' || value from jsonb_array_elements_text($1)))";
     MOVED =
         "select e.order_id, e.kind, cast(sum(p.amount_minor) as bigint) as minor
            from entry e join posting p on p.entry = e.number
@@ -68,7 +68,7 @@ platform::statements! {
             and e.kind in ('payment.captured', 'payment.refunded') group by e.order_id, e.kind",
         "select e.order_id, e.kind, cast(sum(p.amount_minor) as bigint) as minor
            from entry e join posting p on p.entry = e.number
-          where e.order_id in (select cast(value as uuid) from jsonb_array_elements_text($1))
+          where e.order_id = any(array(select cast(value as uuid) from jsonb_array_elements_text($1)))
             and e.kind in ('payment.captured', 'payment.refunded') group by e.order_id, e.kind";
 }
 

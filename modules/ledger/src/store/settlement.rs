@@ -30,7 +30,7 @@ platform::statements! {
         "select line, kind, gross_minor, fee_minor, currency from settlement_line
           where line in (select value from json_each($1))",
         "select line, kind, gross_minor, fee_minor, currency from settlement_line
-          where line in (select jsonb_array_elements_text($1))";
+          where line = any(array(select jsonb_array_elements_text($1)))";
     MOVEMENTS =
         "select id, kind, payment_id, charge, amount_minor, currency, occurred_at, line
            from movement where payment_id in (select unhex(value, '-') from json_each($1))
@@ -40,10 +40,10 @@ platform::statements! {
           order by occurred_at, id",
         "select id, kind, payment_id, charge, amount_minor, currency, occurred_at, line
            from movement
-          where payment_id in (select cast(value as uuid) from jsonb_array_elements_text($1))
+          where payment_id = any(array(select cast(value as uuid) from jsonb_array_elements_text($1)))
           union
          select id, kind, payment_id, charge, amount_minor, currency, occurred_at, line
-           from movement where charge in (select jsonb_array_elements_text($2))
+           from movement where charge = any(array(select jsonb_array_elements_text($2)))
           order by occurred_at, id";
     MOVEMENT = "select id, kind, payment_id, charge, amount_minor, currency, occurred_at, line
                   from movement where id = $1";
@@ -66,7 +66,7 @@ platform::statements! {
           where movement_id in (select value->>0 from json_each($1))
             and reason = 'missing' and resolved_at is null",
         "update difference set resolved_at = $2, note = 'It was settled after all.'
-          where movement_id in (select l.value->>0 from jsonb_array_elements($1) as l)
+          where movement_id = any(array(select l.value->>0 from jsonb_array_elements($1) as l))
             and reason = 'missing' and resolved_at is null";
     INSERT_LINES =
         "insert into settlement_line (settlement_id, n, line, kind, payment_id, charge, gross_minor,

@@ -71,7 +71,7 @@ platform::statements! {
           where state = 'waiting' and id in (select unhex(value, '-') from json_each($1))",
         "update message set state = $2, ended_at = $3
           where state = 'waiting'
-            and id in (select cast(value as uuid) from jsonb_array_elements_text($1))";
+            and id = any(array(select cast(value as uuid) from jsonb_array_elements_text($1)))";
     /// What was emptied since somebody was erased tells nothing any more.
     RETRY = "update message set state = 'waiting', attempts = 0, due_at = $2, ended_at = null
               where id = $1 and state = 'dead' and not erased";
@@ -98,7 +98,7 @@ platform::statements! {
         "select event_id from message where channel = 'email'
             and event_id in (select unhex(value, '-') from json_each($1))",
         "select event_id from message where channel = 'email'
-            and event_id in (select cast(value as uuid) from jsonb_array_elements_text($1))";
+            and event_id = any(array(select cast(value as uuid) from jsonb_array_elements_text($1)))";
 }
 
 /// What was told of an order.

@@ -45,10 +45,10 @@ platform::statements! {
          select m.order_id from message m join erased e on e.customer_id = m.customer_id
           where m.order_id in (select unhex(value, '-') from json_each($2))",
         "select customer_id from erased
-          where customer_id in (select cast(value as uuid) from jsonb_array_elements_text($1))
+          where customer_id = any(array(select cast(value as uuid) from jsonb_array_elements_text($1)))
          union all
          select m.order_id from message m join erased e on e.customer_id = m.customer_id
-          where m.order_id in (select cast(value as uuid) from jsonb_array_elements_text($2))";
+          where m.order_id = any(array(select cast(value as uuid) from jsonb_array_elements_text($2)))";
     /// A letter that waits is written to nobody. A call that waits is still made, unless its webhook is switched off:
     /// whoever is called keeps the books of the order.
     ERASE = erase!("unhex(recipient, '-') = w.id"), erase!("recipient = cast(w.id as text)");

@@ -67,7 +67,7 @@ platform::statements! {
           where o.id in (select unhex(value, '-') from json_each($1))",
         "select o.id as order_id, o.status, o.updated_at, s.carrier_ref, s.exception
            from orders o left join shipment s on s.order_id = o.id and s.n = 1
-          where o.id in (select cast(value as uuid) from jsonb_array_elements_text($1))";
+          where o.id = any(array(select cast(value as uuid) from jsonb_array_elements_text($1)))";
     UNHANDLED = "select event_id from carrier_event where state = 'waiting' and due_at < $1
                   order by due_at limit 20";
     EVENT_ROWS = "select count(*) from carrier_event";

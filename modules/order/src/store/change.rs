@@ -48,7 +48,7 @@ platform::statements! {
     OF_ORDER = change!("where c.order_id = $1 order by c.id");
     CHANGES_OF_ORDERS =
         change!("where c.order_id in (select unhex(value, '-') from json_each($1)) order by c.id"),
-        change!("where c.order_id in (select cast(value as uuid) from jsonb_array_elements_text($1))
+        change!("where c.order_id = any(array(select cast(value as uuid) from jsonb_array_elements_text($1)))
                  order by c.id");
     RETURNS = change!("where c.kind = 'return' and c.state = $1 and c.id < $2
                        order by c.id desc limit $3");
@@ -61,7 +61,7 @@ platform::statements! {
         "select change_id, order_line_id, quantity, reason_code, accepted, condition, restock,
                 amount_minor
            from order_change_line
-          where change_id in (select cast(value as uuid) from jsonb_array_elements_text($1))
+          where change_id = any(array(select cast(value as uuid) from jsonb_array_elements_text($1)))
           order by change_id, order_line_id";
     MOVE_CHANGE = "update order_change set state = $3, answer = $4, due_minor = $5,
                           updated_at = $6, ended_at = $7

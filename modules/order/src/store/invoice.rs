@@ -43,7 +43,7 @@ platform::statements! {
         "select order_id, number, issued_at, content from invoice
           where order_id in (select unhex(value, '-') from json_each($1)) order by number",
         "select order_id, number, issued_at, content from invoice
-          where order_id in (select cast(value as uuid) from jsonb_array_elements_text($1))
+          where order_id = any(array(select cast(value as uuid) from jsonb_array_elements_text($1)))
           order by number";
     MISSING = "select o.id from orders o
                 where o.customer_id = $1

@@ -49,7 +49,7 @@ platform::statements! {
                         'sku', p.sku, 'name', p.name, 'quantity', p.quantity))
                    from order_line_part p where p.order_line_id = order_line.id) as parts
            from order_line
-          where order_id in (select cast(value as uuid) from jsonb_array_elements_text($1))
+          where order_id = any(array(select cast(value as uuid) from jsonb_array_elements_text($1)))
           order by id";
 }
 

@@ -50,7 +50,7 @@ platform::statements! {
     OF_STATUS = order!("where status = $1 and id < $2 order by id desc limit $3");
     OF_IDS =
         order!("where id in (select unhex(value, '-') from json_each($1))"),
-        order!("where id in (select cast(value as uuid) from jsonb_array_elements_text($1))");
+        order!("where id = any(array(select cast(value as uuid) from jsonb_array_elements_text($1)))");
     ADOPT = "update orders set customer_id = $2 where customer_id = $1";
     /// The version is the lock: of two who decide on the same state, one is refused.
     MOVE = "update orders set status = $3, version = version + $4, failure = $5,

@@ -49,7 +49,7 @@ platform::statements! {
     USED_BY =
         "select code, uses from promotion_use where key in (select value from json_each($1))",
         "select code, uses from promotion_use
-          where key in (select value from jsonb_array_elements_text($1))";
+          where key = any(array(select value from jsonb_array_elements_text($1)))";
     /// The limit may have been changed since the row was made.
     MAKE_USE =
         "insert into promotion_use (key, code, uses_max)

@@ -21,7 +21,7 @@ platform::statements! {
         "select saved_cart_id, product_id, quantity from saved_cart_line
           where saved_cart_id in (select unhex(value, '-') from json_each($1)) order by id",
         "select saved_cart_id, product_id, quantity from saved_cart_line
-          where saved_cart_id in (select cast(value as uuid) from jsonb_array_elements_text($1))
+          where saved_cart_id = any(array(select cast(value as uuid) from jsonb_array_elements_text($1)))
           order by id";
     TOO_LARGE = "select count(*) from saved_cart_line s
                    join cart_line c on c.cart_id = $2 and c.product_id = s.product_id

@@ -38,7 +38,7 @@ platform::statements! {
           where state = 'shipped' and id in (select unhex(value, '-') from json_each($1))",
         "update shipment set state = $2, reason = $3, updated_at = $4
           where state = 'shipped'
-            and id in (select cast(value as uuid) from jsonb_array_elements_text($1))";
+            and id = any(array(select cast(value as uuid) from jsonb_array_elements_text($1)))";
     /// Units that leave or come to their end, within what there is of them.
     COUNT_UNITS =
         "update order_line
@@ -69,7 +69,7 @@ platform::statements! {
         "select s.id, s.order_id, s.state, s.carrier, s.tracking, s.reason, l.order_line_id,
                 l.quantity
            from shipment s join shipment_line l on l.shipment_id = s.id
-          where s.order_id in (select cast(value as uuid) from jsonb_array_elements_text($1))
+          where s.order_id = any(array(select cast(value as uuid) from jsonb_array_elements_text($1)))
           order by s.order_id, s.n, l.order_line_id";
     COUNT = "select count(*) from shipment";
     UNEXPLAINED = "select coalesce(o.number, 'a shipment without an order')

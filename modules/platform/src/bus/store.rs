@@ -38,7 +38,7 @@ crate::statements! {
         "select distinct subject from dead_letter where subscription = $1 and source = $2
             and subject in (select unhex(value, '-') from json_each($3))",
         "select distinct subject from dead_letter where subscription = $1 and source = $2
-            and subject in (select cast(value as uuid) from jsonb_array_elements_text($3))";
+            and subject = any(array(select cast(value as uuid) from jsonb_array_elements_text($3)))";
     /// Events are parked and taken out one relay at a time; SQLite's writer sees to that already.
     HOLD =
         "select pos from cursor where subscription = $1 and source = $2",

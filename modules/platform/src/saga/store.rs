@@ -45,7 +45,7 @@ crate::statements! {
           where subject in (select unhex(value, '-') from json_each($1)) and phase = 'forward'",
         "update saga set nudges = nudges + 1,
                 due_at = case when owner is null and due_at > $2 then $2 else due_at end
-          where subject in (select cast(value as uuid) from jsonb_array_elements_text($1))
+          where subject = any(array(select cast(value as uuid) from jsonb_array_elements_text($1)))
             and phase = 'forward'";
     WAIT_NOT = "update saga set due_at = $2 where id = $1 and nudges <> $3";
     /// Only where no other process can be at work: SQLite, at the start of the one server.

@@ -51,7 +51,7 @@ platform::statements! {
         intent!("where i.reference in (select reference from charge
                    where id in (select value from json_each($1)))"),
         intent!("where i.reference in (select reference from charge
-                   where id in (select jsonb_array_elements_text($1)))");
+                   where id = any(array(select jsonb_array_elements_text($1))))");
     INTENTS_BEFORE = intent!("where i.id < $1 and i.created_at >= $2
                               order by i.id desc limit $3");
     CONFIRM_INTENT = "update intent set payment_method = $2, challenge = $3, return_url = $4
@@ -68,14 +68,14 @@ platform::statements! {
         "select id, key, charge_id, amount_minor, metadata, created_at from refund
           where key in (select value from json_each($1))",
         "select id, key, charge_id, amount_minor, metadata, created_at from refund
-          where key in (select jsonb_array_elements_text($1))";
+          where key = any(array(select jsonb_array_elements_text($1)))";
     REFUNDS = "select id, key, charge_id, amount_minor, metadata, created_at from refund
                 where charge_id = $1 and (cast($2 as text) is null or id < $2)
                 order by id desc limit $3";
     DISPUTE_BY_ID = dispute!("where d.id = $1");
     DISPUTES_BY_ID =
         dispute!("where d.id in (select value from json_each($1))"),
-        dispute!("where d.id in (select jsonb_array_elements_text($1))");
+        dispute!("where d.id = any(array(select jsonb_array_elements_text($1)))");
     DISPUTES_BEFORE = dispute!("where d.id < $1 and d.opened_at >= $2 and d.opened_at < $3
                                 order by d.id desc limit $4");
     DISPUTE_OF_CHARGE = dispute!("where d.charge_id = $1");
