@@ -15,25 +15,45 @@ use crate::domain::features::PAST_MAX;
 use crate::domain::rules::{Reason, Shared};
 use crate::names::Names;
 
-/// Of an attempt before this one, what features and rules are made of; the first column is the place of what the two
-/// share in [`SHARED`].
-macro_rules! past {
-    ($of:literal, $column:literal, $name:literal, $since:literal) => {
+/// Attempts before this one that share a column with it, by what rows are found by.
+macro_rules! alike {
+    ($row:literal, $column:literal, $name:literal, $since:literal) => {
         concat!(
-            "select * from (select cast(",
-            $of,
-            " as bigint) as of, at, \
-             case when currency = $9 then amount_minor end as amount_minor, \
-             coalesce(verdict = 'fraud', false) as is_fraud, \
-             coalesce(outcome = 'failed', false) as is_declined, \
-             decision = 'deny' as is_denied from decision where ",
+            "select ",
+            $row,
+            " from (select ",
+            $row,
+            " from decision where ",
             $column,
             " = ",
             $name,
             " and at > ",
             $since,
-            " order by at desc, id desc limit $8) ",
+            " order by at desc, ",
+            $row,
+            " desc limit $8) ",
             $column
+        )
+    };
+}
+
+/// Of attempts before this one, what features and rules are made of. Most share several things with it, and are read
+/// once; the first column says which, see [`PastAttempt::shares`].
+macro_rules! past {
+    ($row:literal) => {
+        concat!(
+            "select case when account = $1 then 1 else 0 end + case when destination = $2 then 2 else 0 end \
+                  + case when card = $3 then 4 else 0 end + case when email = $4 then 8 else 0 end \
+                  + case when network = $5 then cast(16 as bigint) else 0 end as shared, \
+                    at, case when currency = $9 then amount_minor end as amount_minor, \
+                    coalesce(verdict = 'fraud', false) as is_fraud, \
+                    coalesce(outcome = 'failed', false) as is_declined, decision = 'deny' as is_denied \
+               from decision where ", $row, " in (",
+            alike!($row, "account", "$1", "$6"), " union ",
+            alike!($row, "destination", "$2", "$6"), " union ",
+            alike!($row, "card", "$3", "$7"), " union ",
+            alike!($row, "email", "$4", "$7"), " union ",
+            alike!($row, "network", "$5", "$7"), ") order by at desc, id desc"
         )
     };
 }
@@ -56,12 +76,8 @@ platform::statements! {
     HOLD = "select count(*) from json_each($1)",
         "select count(pg_advisory_xact_lock(hashtextextended(name, 0)))
            from (select name from jsonb_array_elements_text($1) as name order by name) names";
-    PAST = concat!(
-        past!("0", "account", "$1", "$6"), " union all ",
-        past!("1", "destination", "$2", "$6"), " union all ",
-        past!("2", "card", "$3", "$7"), " union all ",
-        past!("3", "email", "$4", "$7"), " union all ",
-        past!("4", "network", "$5", "$7"));
+    /// An index of SQLite has the `rowid` of what it leads to, and not its `id`.
+    PAST = past!("rowid"), past!("id");
     INSERT = "insert into decision (id, attempt_key, order_id, at, account, card, destination, email, network,
                                     amount_minor, currency, decision, score_ppm, model, features, reasons)
               values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
@@ -94,15 +110,19 @@ platform::statements! {
                  from decision where id > $1 and decision <> 'deny' order by id limit $2";
 }
 
-/// What attempts share, in the order in which [`PAST`] asks for it.
-const SHARED: [Shared; 5] =
-    [Shared::Account, Shared::Destination, Shared::Card, Shared::Email, Shared::Network];
+/// What attempts share, each with its place in a sum of powers of two.
+const SHARED: [(Shared, i64); 5] = [
+    (Shared::Account, 1),
+    (Shared::Destination, 2),
+    (Shared::Card, 4),
+    (Shared::Email, 8),
+    (Shared::Network, 16),
+];
 
 /// An attempt before the one that is decided about.
 #[derive(Debug, Clone)]
 pub struct PastAttempt {
-    /// What the two share.
-    pub of: Shared,
+    shared: i64,
     /// When.
     pub at: Timestamp,
     /// The amount; none when it was in another currency.
@@ -115,14 +135,24 @@ pub struct PastAttempt {
     pub is_denied: bool,
 }
 
-/// There are up to [`PAST_MAX`] rows for each of [`SHARED`], so that columns are read by their places and not looked for
-/// by their names.
+impl PastAttempt {
+    /// What the two share.
+    pub fn shared(&self) -> impl Iterator<Item = Shared> {
+        let all = self.shared;
+        SHARED.into_iter().filter(move |(_, bit)| all & bit != 0).map(|(shared, _)| shared)
+    }
+
+    /// Whether the two share this.
+    pub fn shares(&self, what: Shared) -> bool {
+        self.shared().any(|shared| shared == what)
+    }
+}
+
+/// There may be hundreds of them, so that columns are read by their places and not looked for by their names.
 impl Record for PastAttempt {
     fn read(row: &Row<'_>) -> Result<Self> {
-        let place: i64 = row.at(0)?;
-        let shared = usize::try_from(place).ok().and_then(|place| SHARED.get(place));
         Ok(Self {
-            of: *shared.ok_or_else(|| inconsistent(format!("nobody shares {place}")))?,
+            shared: row.at(0)?,
             at: row.at(1)?,
             amount_minor: row.at(2)?,
             is_fraud: row.at(3)?,
@@ -257,7 +287,7 @@ pub async fn hold(tx: &mut Tx, names: impl IntoIterator<Item = Uuid>) -> Result<
 }
 
 /// The attempts that share something with one in this currency, the newest first: of the account and the destination
-/// since `since`, of all else since `lately`.
+/// since `since`, of all else since `lately`, and [`PAST_MAX`] at most of each.
 pub async fn past(
     tx: &mut Tx,
     names: &Names,

@@ -69,9 +69,9 @@ fn weigh(
 ) -> (Decision, Vec<Reason>) {
     let earlier: Vec<Earlier> = past
         .iter()
-        .map(|one| {
+        .flat_map(|one| {
             let (at, is_declined) = (one.at.timestamp(), one.is_declined);
-            Earlier { of: one.of, at, is_declined }
+            one.shared().map(move |of| Earlier { of, at, is_declined })
         })
         .collect();
     let payer = &attempt.payer;
@@ -97,7 +97,7 @@ fn weigh(
 fn told(attempt: &Attempt, now: Timestamp, past: &[PastAttempt]) -> Features {
     let of = |shared: Shared, counts: &dyn Fn(&PastAttempt) -> bool| -> Vec<Past> {
         // They were read with the newest first.
-        let mine = past.iter().rev().filter(|one| one.of == shared);
+        let mine = past.iter().rev().filter(|one| one.shares(shared));
         mine.filter(|one| !one.is_denied && counts(one))
             .map(|one| {
                 let (at, cents) = (one.at.timestamp(), one.amount_minor.unwrap_or_default());
