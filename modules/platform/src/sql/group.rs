@@ -4,7 +4,8 @@
 //! the first of its group. `commit` releases it and returns when the outer COMMIT is on disk, which
 //! happens when nobody waits for the writer or the group is full. One fsync serves the whole group,
 //! on a thread that may wait for the disk. A unit that fails or is dropped rolls back to its own
-//! savepoint and harms no neighbour. A group ends even when everybody in it has stopped waiting.
+//! savepoint and harms no neighbour. A group that is left open is watched, and so ends even when
+//! everybody in it has stopped waiting.
 //!
 //! SQLite rolls the outer transaction back by itself on some errors (disk full, I/O). The savepoint
 //! is gone then, so releasing or rolling back to it fails, and that is how the group learns that
@@ -13,13 +14,14 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use metrics::Histogram;
 use rusqlite::Connection;
-use tokio::sync::{Mutex, OwnedMutexGuard, oneshot};
+use tokio::sync::oneshot;
 
+use super::turn::{Turn, Turns};
 use super::{Error, Result, sqlite};
 use crate::backoff;
 
@@ -35,8 +37,9 @@ const OTHER_PROCESS_WAIT_MAX: Duration = Duration::from_secs(5);
 /// SQLite's one writer.
 #[derive(Clone)]
 pub(super) struct Writer {
-    inner: Arc<Mutex<Inner>>,
-    waiting: Arc<AtomicUsize>,
+    turns: Turns<Inner>,
+    /// How many groups have begun.
+    groups: Arc<AtomicU64>,
 }
 
 struct Inner {
@@ -48,6 +51,9 @@ struct Inner {
     closed: bool,
     /// When the open outer transaction began.
     open: Option<Instant>,
+    /// Whether somebody sees to it that the open group ends.
+    watched: bool,
+    groups: Arc<AtomicU64>,
     /// A unit is at work, or ended without `commit` and left this behind.
     unit: Option<Scope>,
     committed: Vec<oneshot::Sender<bool>>,
@@ -78,7 +84,7 @@ impl Figures {
 /// A unit of work on the writer. Dropped without `commit` it is rolled back, alone.
 pub(super) struct Unit {
     /// Held until commit or drop.
-    inner: Option<OwnedMutexGuard<Inner>>,
+    inner: Option<Turn<Inner>>,
     writer: Writer,
     begun: Instant,
 }
@@ -92,68 +98,55 @@ enum Scope {
     Savepoint,
 }
 
-/// Counts somebody who waits for the writer, until it is dropped.
-struct Waits<'a>(&'a AtomicUsize);
-
-impl<'a> Waits<'a> {
-    fn on(waiting: &'a AtomicUsize) -> Self {
-        waiting.fetch_add(1, Ordering::SeqCst);
-        Self(waiting)
-    }
-}
-
-impl Drop for Waits<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::SeqCst);
-    }
-}
-
 impl Writer {
     pub(super) fn open(module: &'static str, file: &Path) -> Result<Self> {
+        let groups = Arc::<AtomicU64>::default();
         let inner = Inner {
             figures: Figures::of(module),
             conn: Some(sqlite::open_writer(file)?),
             file: file.to_owned(),
             closed: false,
             open: None,
+            watched: false,
+            groups: groups.clone(),
             unit: None,
             committed: Vec::new(),
         };
-        Ok(Self { inner: Arc::new(Mutex::new(inner)), waiting: Arc::default() })
+        Ok(Self { turns: Turns::new(inner), groups })
     }
 
     pub(super) async fn begin(&self) -> Result<Unit> {
         let asked = Instant::now();
-        let mut inner = self.lock().await?;
+        let turn = tokio::time::timeout(WRITER_WAIT_MAX, self.turns.take()).await;
+        let mut inner = turn.map_err(|_| Error::Busy)?;
         inner.figures.wait.record(asked.elapsed());
         inner.start_unit().await?;
         Ok(Unit { inner: Some(inner), writer: self.clone(), begun: Instant::now() })
     }
 
-    async fn lock(&self) -> Result<OwnedMutexGuard<Inner>> {
-        if let Ok(inner) = self.inner.clone().try_lock_owned() {
-            return Ok(inner);
-        }
-        let _waits = Waits::on(&self.waiting);
-        let lock = self.inner.clone().lock_owned();
-        tokio::time::timeout(WRITER_WAIT_MAX, lock).await.map_err(|_| Error::Busy)
-    }
-
     /// Ends the group and the connection, after the unit that is at work.
     pub(super) async fn close(&self) {
-        let mut inner = self.inner.lock().await;
+        let mut inner = self.turns.take().await;
         inner.end_group();
         inner.closed = true;
         inner.conn = None;
     }
 
-    fn somebody_waits(&self) -> bool {
-        self.waiting.load(Ordering::SeqCst) > 0
+    /// Ends the group of this number when it is old. Whoever comes next does so before; this does when nobody comes.
+    async fn watch(self, group: u64) {
+        let is_last = || self.groups.load(Ordering::SeqCst) == group;
+        tokio::time::sleep(GROUP_AGE_MAX).await;
+        if is_last() {
+            let inner = self.turns.take().await;
+            if is_last() {
+                end_group_aside(inner);
+            }
+        }
     }
 }
 
 /// Ends the group where waiting for the disk holds nobody up. Whoever wants the writer waits for it.
-fn end_group_aside(mut inner: OwnedMutexGuard<Inner>) {
+fn end_group_aside(mut inner: Turn<Inner>) {
     tokio::task::spawn_blocking(move || inner.end_group());
 }
 
@@ -187,7 +180,11 @@ impl Inner {
         let mut tries = 0;
         while self.open.is_none() {
             match self.run("begin immediate") {
-                Ok(()) => self.open = Some(Instant::now()),
+                Ok(()) => {
+                    self.open = Some(Instant::now());
+                    self.watched = false;
+                    self.groups.fetch_add(1, Ordering::SeqCst);
+                }
                 Err(error)
                     if sqlite::is_busy(&error) && began.elapsed() < OTHER_PROCESS_WAIT_MAX =>
                 {
@@ -291,26 +288,17 @@ impl Unit {
         inner.committed.push(told);
         inner.release();
         inner.figures.unit.record(self.begun.elapsed());
-        let durable = if inner.full() || !self.writer.somebody_waits() {
+        if inner.full() || !self.writer.turns.somebody_waits() {
             end_group_aside(inner);
-            hears.await.unwrap_or(false)
         } else {
+            if !std::mem::replace(&mut inner.watched, true) {
+                // A task of its own, so that the group ends even when the caller stops waiting.
+                let group = self.writer.groups.load(Ordering::SeqCst);
+                tokio::spawn(self.writer.clone().watch(group));
+            }
             drop(inner);
-            // A task of its own, so that the group ends even when the caller stops waiting.
-            let ended = tokio::spawn(end_sometime(self.writer.clone(), hears));
-            ended.await.unwrap_or(false)
-        };
-        if durable { Ok(()) } else { Err(Error::NotDurable) }
-    }
-}
-
-/// Waits for the end of a group: whoever comes next ends it; if nobody does in time, this does.
-async fn end_sometime(writer: Writer, mut hears: oneshot::Receiver<bool>) -> bool {
-    loop {
-        match tokio::time::timeout(GROUP_AGE_MAX, &mut hears).await {
-            Ok(answer) => return answer.unwrap_or(false),
-            Err(_) => end_group_aside(writer.inner.clone().lock_owned().await),
         }
+        if hears.await.unwrap_or(false) { Ok(()) } else { Err(Error::NotDurable) }
     }
 }
 
@@ -318,7 +306,7 @@ impl Drop for Unit {
     /// Whoever takes the writer next rolls an abandoned unit back; a task does when nobody waits.
     fn drop(&mut self) {
         if let Some(inner) = self.inner.take()
-            && !self.writer.somebody_waits()
+            && !self.writer.turns.somebody_waits()
             && tokio::runtime::Handle::try_current().is_ok()
         {
             end_group_aside(inner);

@@ -23,6 +23,7 @@ mod query;
 mod sqlite;
 mod standing;
 pub mod transfer;
+mod turn;
 mod unit;
 mod value;
 
