@@ -171,6 +171,32 @@ async fn no_statement_goes_through_a_large_table() {
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
+/// What stands before the bracket that closes the one that was opened before.
+fn bracketed(text: &str) -> &str {
+    let mut depth = 1;
+    let end = text.find(|c| {
+        depth += i32::from(c == '(') - i32::from(c == ')');
+        depth == 0
+    });
+    &text[..end.unwrap_or(text.len())]
+}
+
+/// Of an array PostgreSQL thinks that it has ten elements, and of any other list that it has a hundred: it would
+/// rather go through a table of some thousand rows than look so many up.
+#[test]
+fn lists_of_keys_are_arrays() {
+    let mut wrong = Vec::new();
+    for (name, sql) in SCHEMAS.iter().flat_map(|schema| schema.statements).copied().flatten() {
+        let text = sql.text(Engine::Postgres);
+        for (at, begin) in text.match_indices(" in (select ") {
+            let list = bracketed(&text[at + begin.len()..]).split(" where ").next();
+            let is_list = list.is_some_and(|list| list.contains("jsonb_array_elements"));
+            wrong.extend((is_list && !text[..at].ends_with(" not")).then_some(*name));
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:?}: = any(array(select ...)), not in (select ...)");
+}
+
 /// The tables that are part of every schema.
 fn tables_of_all() -> Vec<String> {
     let texts = platform::MIGRATIONS

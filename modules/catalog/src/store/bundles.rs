@@ -17,7 +17,7 @@ macro_rules! of {
                     coalesce(p.weight_g, u.weight_g, 0) as weight_g
                from bundle_part b join product p on p.id = b.product_id
                     left join product u on u.id = p.parent_id
-              where b.bundle_id in ",
+              where b.bundle_id ",
             $ids,
             " order by b.bundle_id, p.sku"
         )
@@ -29,7 +29,7 @@ macro_rules! ties {
             "select p.id, exists (select 1 from product v where v.parent_id = p.id) as has_variants,
                     exists (select 1 from bundle_part b where b.bundle_id = p.id) as is_bundle,
                     exists (select 1 from bundle_part b where b.product_id = p.id) as is_part
-               from product p where p.id in ",
+               from product p where p.id ",
             $ids
         )
     };
@@ -40,7 +40,7 @@ macro_rules! mark {
             "update product
                 set bundled = exists (select 1 from bundle_part b where b.bundle_id = product.id)
                               or exists (select 1 from bundle_part b where b.product_id = product.id)
-              where id in ",
+              where id ",
             $ids
         )
     };
@@ -48,11 +48,11 @@ macro_rules! mark {
 
 platform::statements! {
     OF =
-        of!("(select unhex(value, '-') from json_each($1))"),
-        of!("(select cast(jsonb_array_elements_text($1) as uuid))");
+        of!("in (select unhex(value, '-') from json_each($1))"),
+        of!("= any(array(select cast(jsonb_array_elements_text($1) as uuid)))");
     TIES =
-        ties!("(select unhex(value, '-') from json_each($1))"),
-        ties!("(select cast(jsonb_array_elements_text($1) as uuid))");
+        ties!("in (select unhex(value, '-') from json_each($1))"),
+        ties!("= any(array(select cast(jsonb_array_elements_text($1) as uuid)))");
     CLEAR_PARTS = "delete from bundle_part where bundle_id = $1";
     INSERT_PARTS =
         "insert into bundle_part (bundle_id, product_id, quantity)
@@ -61,8 +61,8 @@ platform::statements! {
          select $1, x.product_id, x.quantity
            from jsonb_to_recordset($2) as x(product_id uuid, quantity bigint)";
     MARK =
-        mark!("(select unhex(value, '-') from json_each($1))"),
-        mark!("(select cast(jsonb_array_elements_text($1) as uuid))");
+        mark!("in (select unhex(value, '-') from json_each($1))"),
+        mark!("= any(array(select cast(jsonb_array_elements_text($1) as uuid)))");
 }
 
 #[derive(platform::sql::Record)]

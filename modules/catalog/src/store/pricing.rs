@@ -17,7 +17,7 @@ macro_rules! candidates {
             "select e.product_id, l.code, l.priority, l.currency, l.market, l.customer_group,
                     l.valid_from, l.valid_until, e.min_quantity, e.amount
                from price_list_entry e join price_list l on l.id = e.list_id
-              where e.product_id in ",
+              where e.product_id ",
             $of,
             $valid,
             " order by e.product_id, l.code, e.min_quantity"
@@ -54,15 +54,15 @@ macro_rules! offers {
 platform::statements! {
     /// Every price of products that is valid now or may be later.
     CANDIDATES =
-        candidates!("(select unhex(value, '-') from json_each($1))",
+        candidates!("in (select unhex(value, '-') from json_each($1))",
                     " and (l.valid_until is null or l.valid_until > $2)"),
-        candidates!("(select cast(jsonb_array_elements_text($1) as uuid))",
+        candidates!("= any(array(select cast(jsonb_array_elements_text($1) as uuid)))",
                     " and (l.valid_until is null or l.valid_until > $2)");
     /// Every price of one product, those of lists that have expired too.
-    CANDIDATES_EVER = candidates!("($1)", "");
+    CANDIDATES_EVER = candidates!("= $1", "");
     OFFERS =
         offers!("in (select unhex(value, '-') from json_each($1))"),
-        offers!("= any (array(select cast(jsonb_array_elements_text($1) as uuid)))");
+        offers!("= any(array(select cast(jsonb_array_elements_text($1) as uuid)))");
     SHOWN_PRICE =
         "select p.id, p.sku, p.price, p.currency from product p where p.id = $1 and p.shown
             and not exists (select 1 from product r where r.id = p.parent_id and not r.shown)";

@@ -45,7 +45,7 @@ macro_rules! of_parts {
                         max(p.available_from)
                    from bundle_part b join product p on p.id = b.product_id
                   where b.bundle_id = product.id)
-              where id in ",
+              where id ",
             $bundles
         )
     };
@@ -60,7 +60,7 @@ macro_rules! turn {
         concat!(
             "update product set in_stock = (inventory_count > 0 or backorderable > 0),
                     version = version + 1
-              where id in ",
+              where id ",
             $products,
             "   and in_stock <> (inventory_count > 0 or backorderable > 0)
              returning id, sku, version, in_stock"
@@ -71,9 +71,9 @@ macro_rules! bundles {
     ($products:literal) => {
         concat!(
             "select p.id from product p
-              where p.id in (select b.bundle_id from bundle_part b where b.product_id in ",
+              where p.id in (select b.bundle_id from bundle_part b where b.product_id ",
             $products,
-            "                 union select b.bundle_id from bundle_part b where b.bundle_id in ",
+            "                 union select b.bundle_id from bundle_part b where b.bundle_id ",
             $products,
             ") order by p.id"
         )
@@ -125,20 +125,20 @@ platform::statements! {
     SET_STOCK_AT = concat!("update product set (inventory_count, backorderable, available_from) = ",
                            for_sale!("product.id"),
                            " where id in (select product_id from product_stock where location = $1)");
-    TURN_STOCK_AT = turn!("(select s.product_id from product_stock s where s.location = $1)");
+    TURN_STOCK_AT = turn!("in (select s.product_id from product_stock s where s.location = $1)");
     /// Bundles among these products and of them. Whoever counts one holds it before it reads the parts.
     BUNDLES =
-        bundles!("(select unhex(value, '-') from json_each($1))"),
-        bundles!("(select cast(jsonb_array_elements_text($1) as uuid))", held);
+        bundles!("in (select unhex(value, '-') from json_each($1))"),
+        bundles!("= any(array(select cast(jsonb_array_elements_text($1) as uuid)))", held);
     BUNDLES_AT =
-        bundles!("(select s.product_id from product_stock s where s.location = $1)"),
-        bundles!("(select s.product_id from product_stock s where s.location = $1)", held);
+        bundles!("in (select s.product_id from product_stock s where s.location = $1)"),
+        bundles!("in (select s.product_id from product_stock s where s.location = $1)", held);
     COUNT_BUNDLES =
-        of_parts!("(select unhex(value, '-') from json_each($1))"),
-        of_parts!("(select cast(jsonb_array_elements_text($1) as uuid))");
+        of_parts!("in (select unhex(value, '-') from json_each($1))"),
+        of_parts!("= any(array(select cast(jsonb_array_elements_text($1) as uuid)))");
     TURN_ALL =
-        turn!("(select unhex(value, '-') from json_each($1))"),
-        turn!("(select cast(jsonb_array_elements_text($1) as uuid))");
+        turn!("in (select unhex(value, '-') from json_each($1))"),
+        turn!("= any(array(select cast(jsonb_array_elements_text($1) as uuid)))");
     CLEAR_STOCK = "update product set inventory_count = 0, backorderable = 0, available_from = null
                     where inventory_count <> 0 or backorderable <> 0";
     CLEAR_SHELVES = "delete from product_stock";

@@ -10,7 +10,8 @@
 //! - text is compared bytewise (`C` collation), `nulls last` is always said;
 //! - a list of rows goes in as one JSON parameter and comes out of `json_each` or
 //!   `jsonb_to_recordset`: a loop of statements is a loop of waits. A time is bound as a parameter
-//!   of its own, or inside JSON by [`spell`].
+//!   of its own, or inside JSON by [`spell`]. Rows are looked up by a list of keys with `in (select ...)` on SQLite and
+//!   `= any(array(select ...))` on PostgreSQL, which takes an array for ten rows and any other list for a hundred.
 //!
 //! Where the engines truly differ one constant holds both texts, SQLite's first.
 
