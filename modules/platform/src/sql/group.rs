@@ -29,6 +29,8 @@ use crate::backoff;
 const GROUP_UNITS_MAX: usize = 64;
 /// ... or is this old, or nobody waits for the writer.
 const GROUP_AGE_MAX: Duration = Duration::from_millis(5);
+/// Who waits for the end of a group for so long ends it.
+const GROUP_TOLD_WITHIN: Duration = Duration::from_millis(50);
 /// How long a unit waits for the writer before the caller is told that the house is too busy.
 const WRITER_WAIT_MAX: Duration = Duration::from_secs(10);
 /// How long a group waits for a writer in another process.
@@ -130,6 +132,24 @@ impl Writer {
         inner.end_group();
         inner.closed = true;
         inner.conn = None;
+    }
+
+    /// Waits to be told that a group is on disk. Who watches it may have ended with the requests of its thread, so that
+    /// after a while who waits ends the group.
+    async fn told(&self, mut hears: oneshot::Receiver<bool>) -> Result<()> {
+        let late = async || {
+            tokio::time::sleep(GROUP_TOLD_WITHIN).await;
+            self.turns.take().await
+        };
+        loop {
+            tokio::select! {
+                biased;
+                answer = &mut hears => {
+                    return answer.unwrap_or(false).then_some(()).ok_or(Error::NotDurable);
+                }
+                turn = late() => end_group_aside(turn),
+            }
+        }
     }
 
     /// Ends the group of this number when it is old. Whoever comes next does so before; this does when nobody comes.
@@ -298,7 +318,7 @@ impl Unit {
             }
             drop(inner);
         }
-        if hears.await.unwrap_or(false) { Ok(()) } else { Err(Error::NotDurable) }
+        self.writer.told(hears).await
     }
 }
 
