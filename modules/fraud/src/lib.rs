@@ -45,7 +45,7 @@ platform::migrations! { "fraud": "0001_fraud" }
 pub const SCHEMA: Schema = Schema {
     module: "fraud",
     migrations: MIGRATIONS,
-    statements: &[store::STATEMENTS, store::people::STATEMENTS],
+    statements: &[store::STATEMENTS, store::past::STATEMENTS, store::people::STATEMENTS],
     guards: &[],
 };
 

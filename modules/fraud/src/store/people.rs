@@ -7,7 +7,7 @@ use platform::people::Keeps;
 use platform::sql::{Db, Result, Tx};
 use uuid::Uuid;
 
-use super::DecisionRow;
+use super::{DecisionRow, past};
 
 platform::statements! {
     OF_ACCOUNT = decided!("where account = $1 order by at, id");
@@ -44,7 +44,7 @@ impl Keeps for People {
     async fn adopt(&self, tx: &mut Tx, merged: GuestMerged) -> Result<()> {
         let (guest, account) = (merged.guest_id.uuid(), merged.customer_id.uuid());
         // What is decided about the guest right now is seen from here, or sees this.
-        super::hold(tx, [guest]).await?;
+        past::hold(tx, [guest]).await?;
         for sql in [REMEMBER, ADOPT] {
             tx.query(sql).bind(guest).bind(account).execute().await?;
         }

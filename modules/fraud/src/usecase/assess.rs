@@ -13,7 +13,8 @@ use crate::domain::rules::{Earlier, Place, Reason, Shared, strike};
 use crate::domain::transaction::DAY;
 use crate::domain::{nearest, real};
 use crate::names::Names;
-use crate::store::{self, NewDecision, PastAttempt, people};
+use crate::store::past::{self, PastAttempt};
+use crate::store::{self, NewDecision, people};
 
 /// Scores lie in tables as millionths.
 const PPM: i64 = 1_000_000;
@@ -24,7 +25,7 @@ const PPM: i64 = 1_000_000;
 pub async fn assess(fraud: &Fraud, attempt: &Attempt) -> Result<Assessed> {
     let mut names = Names::of(attempt, fraud.vault.as_ref());
     let mut tx = fraud.db.begin("fraud.assess").await?;
-    store::hold(&mut tx, names.iter()).await?;
+    past::hold(&mut tx, names.iter()).await?;
     names.account = people::account_of(&mut tx, names.account).await?;
     let now = tx.now();
     let past = past(&mut tx, &names, attempt.amount.currency(), now).await?;
@@ -56,7 +57,7 @@ async fn past(
     now: Timestamp,
 ) -> Result<Vec<PastAttempt>> {
     let (span, day) = (TimeDelta::seconds(CUSTOMER_SPAN), TimeDelta::seconds(DAY));
-    store::past(tx, names, currency, now - span, now - day).await
+    past::find(tx, names, currency, now - span, now - day).await
 }
 
 /// The harshest of what the score and the rules ask for, and why.

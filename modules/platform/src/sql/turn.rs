@@ -130,7 +130,14 @@ impl Drop for Waits<'_> {
 
 #[cfg(test)]
 mod tests {
+    use tokio::task::JoinHandle;
+
     use super::*;
+
+    fn waiter(turns: &Turns<()>) -> JoinHandle<()> {
+        let turns = turns.clone();
+        tokio::spawn(async move { drop(turns.take().await) })
+    }
 
     /// Many take turns that are given up, waited for in vain and held across other work.
     #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -166,10 +173,7 @@ mod tests {
     async fn nobody_is_overtaken_for_ever() {
         let turns = Turns::new(());
         let first = turns.take().await;
-        let waits = tokio::spawn({
-            let turns = turns.clone();
-            async move { drop(turns.take().await) }
-        });
+        let waits = waiter(&turns);
         tokio::time::sleep(OVERTAKEN_MAX * 2).await;
         // Whoever has it may not take it again past the one that waits.
         drop(first);
@@ -182,10 +186,7 @@ mod tests {
     async fn who_runs_overtakes_who_sleeps() {
         let turns = Turns::new(());
         let first = turns.take().await;
-        let waits = tokio::spawn({
-            let turns = turns.clone();
-            async move { drop(turns.take().await) }
-        });
+        let waits = waiter(&turns);
         tokio::task::yield_now().await;
         assert!(turns.somebody_waits());
         drop(first);
