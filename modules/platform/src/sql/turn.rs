@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
 use std::time::Duration;
 
 use tokio::sync::{Mutex, Notify, OwnedMutexGuard};
+use tokio::task::coop::consume_budget;
 
 /// How long somebody who waits may be overtaken.
 const OVERTAKEN_MAX: Duration = Duration::from_millis(100);
@@ -54,6 +55,8 @@ impl<T> Turns<T> {
 
     /// Waits for the turn.
     pub async fn take(&self) -> Turn<T> {
+        // Who takes it again and again without ever waiting lets the others of its task and thread run, too.
+        consume_budget().await;
         if let Some(turn) = self.try_take() {
             return turn;
         }
@@ -180,6 +183,16 @@ mod tests {
         assert!(turns.try_take().is_none());
         waits.await.unwrap();
         assert!(turns.try_take().is_some());
+    }
+
+    /// It would never end: both are polled by one task.
+    #[tokio::test]
+    async fn who_takes_it_again_and_again_lets_its_neighbours_run() {
+        let turns = Turns::new(false);
+        let first = turns.take().await;
+        let repeats = async { while !*turns.take().await {} };
+        let waits = async { *turns.take().await = true };
+        tokio::join!(repeats, waits, async { drop(first) });
     }
 
     #[tokio::test]
