@@ -26,9 +26,6 @@ pub(crate) enum HoldError {
     /// A mistake of the caller: an order reserves once.
     #[error("the order has reserved other lines before")]
     OtherLines,
-    /// There was always enough somewhere, and it was always gone when it was to be taken.
-    #[error("stock moved while it was looked for")]
-    Moved,
     /// Storage said so.
     #[error(transparent)]
     Storage(#[from] sql::Error),
@@ -36,15 +33,7 @@ pub(crate) enum HoldError {
 
 impl AsConflict for HoldError {
     fn is_conflict(&self) -> bool {
-        match self {
-            Self::Moved => true,
-            Self::Storage(error) => error.is_conflict(),
-            Self::OutOfStock(_)
-            | Self::Ended
-            | Self::NotFinal
-            | Self::Invalid(_)
-            | Self::OtherLines => false,
-        }
+        matches!(self, Self::Storage(error) if error.is_conflict())
     }
 }
 
@@ -56,7 +45,6 @@ impl From<HoldError> for StockError {
             HoldError::NotFinal
             | HoldError::Invalid(_)
             | HoldError::OtherLines
-            | HoldError::Moved
             | HoldError::Storage(_) => Self::Unavailable(Unavailable::new("inventory", error)),
         }
     }

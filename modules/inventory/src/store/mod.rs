@@ -21,7 +21,7 @@ pub(crate) use reservation::{
     add_lines, added, commit, count_parts, due, end, expire, extend, find, find_in, hold, holds,
     is_change, lock, note_change, parts, save_lines, set_state, ship, state, tombstone,
 };
-pub(crate) use shelf::{shelves, shelves_in};
+pub(crate) use shelf::{lock_shelves, shelves};
 pub use stock::STOCK;
 pub(crate) use stock::{
     Opened, Shift, adjust, at, at_location, limit, list, locations, open, open_all_elsewhere,

@@ -22,6 +22,21 @@ platform::statements! {
            from stock s join location l on l.code = s.location
           where s.product_id = any(array(select cast(p as uuid) from jsonb_array_elements_text($1) as p))
             and l.active and l.serves_orders";
+    /// Locked in the order of ids, as the guard does; SQLite's unit of work is alone anyway.
+    LOCK_SHELVES =
+        "select s.id, s.product_id, s.location, s.on_hand, s.reserved, s.safety,
+                s.low_at, s.low, s.policy, s.backorder_max, s.available_from,
+                l.priority, l.country, l.postal_code
+           from stock s join location l on l.code = s.location
+          where s.product_id in (select unhex(value, '-') from json_each($1))
+            and l.active and l.serves_orders",
+        "select s.id, s.product_id, s.location, s.on_hand, s.reserved, s.safety,
+                s.low_at, s.low, s.policy, s.backorder_max, s.available_from,
+                l.priority, l.country, l.postal_code
+           from stock s join location l on l.code = s.location
+          where s.product_id = any(array(select cast(p as uuid) from jsonb_array_elements_text($1) as p))
+            and l.active and l.serves_orders
+          order by s.id for update of s";
 }
 
 #[derive(platform::sql::Record)]
@@ -77,10 +92,11 @@ pub(crate) async fn shelves(
     db.query(SHELVES).bind(ids(products)).all().await.and_then(shelves_of)
 }
 
-/// What lies of some products where orders are served from, as a unit of work sees it.
-pub(crate) async fn shelves_in(
+/// What lies of some products where orders are served from, until this unit of work ends: nobody
+/// else takes it meanwhile.
+pub(crate) async fn lock_shelves(
     tx: &mut Tx,
     products: impl Iterator<Item = ProductId>,
 ) -> Result<Vec<Shelf>> {
-    tx.query(SHELVES).bind(ids(products)).all().await.and_then(shelves_of)
+    tx.query(LOCK_SHELVES).bind(ids(products)).all().await.and_then(shelves_of)
 }

@@ -6,7 +6,7 @@ use platform::sql::{Db, Tx, retry};
 
 use super::pair;
 use super::part::release;
-use super::promise::{later, tell};
+use super::promise::{later, refused_under_lock, tell};
 use crate::domain::{Allocation, Change, HoldState, Wanted, allocate, wanted};
 use crate::error::HoldError;
 use crate::store::{self, Cause, Kind, STOCK};
@@ -61,12 +61,11 @@ async fn add(
     if !store::note_change(tx, key, order, Change::Add, wanted).await? {
         return Err(HoldError::OtherLines);
     }
-    let shelves = store::shelves_in(tx, wanted.keys().copied()).await?;
+    let shelves = store::lock_shelves(tx, wanted.keys().copied()).await?;
     let lines = allocate(wanted, &shelves, allocation, to).map_err(HoldError::OutOfStock)?;
     let amounts: Vec<(StockId, i64)> =
         lines.iter().map(|line| (line.stock_id, line.quantity)).collect();
-    // Somebody took them after the shelves were looked at: the next try looks again.
-    let changed = STOCK.take(tx, &amounts).await?.map_err(|_| HoldError::Moved)?;
+    let changed = STOCK.take(tx, &amounts).await?.map_err(|_| refused_under_lock())?;
     let taken = pair(&lines, &changed)?;
     store::add_lines(tx, order, taken.iter().map(|(line, row)| (*line, later(line, row)))).await?;
     let moved = tell(tx, order, &taken)?;

@@ -3,14 +3,20 @@
 use kernel::events::StockReserved;
 use kernel::id::OrderId;
 use platform::guard::Changed;
-use platform::sql::{Result, Tx};
+use platform::sql::{Error, Result, Tx};
 
 use crate::domain::{Line, backordered};
+use crate::error::HoldError;
 use crate::store::Moved;
 
 /// How many units of a line that was taken just now do not lie there yet.
 pub(super) fn later(line: &Line, row: &Changed) -> i64 {
     backordered(row.told, row.used, line.quantity)
+}
+
+/// The guard refused what was found under the locks of the shelves: it and the plan disagree.
+pub(super) fn refused_under_lock() -> HoldError {
+    HoldError::Storage(Error::Inconsistent("what lies on locked shelves was refused".to_owned()))
 }
 
 /// Tells what was promised of each stock; and what the journal is to say of it.

@@ -2,18 +2,13 @@ use kernel::Timestamp;
 use kernel::id::{OrderId, StockId};
 use kernel::ports::{Destination, Shortage, StockLine};
 use platform::fault;
-use platform::guard::Refused;
 use platform::sql::{Db, Tx, retry};
 
 use super::pair;
-use super::promise::{later, tell};
+use super::promise::{later, refused_under_lock, tell};
 use crate::domain::{Allocation, Line, Shelf, Wanted, allocate, wanted};
 use crate::error::HoldError;
 use crate::store::{self, Cause, Kind, STOCK};
-
-/// How many plans are made one after the other for an order whose stock is taken meanwhile, before
-/// it begins anew after a pause.
-const PLANS_MAX: u32 = 8;
 
 /// What an order asks for.
 struct Request<'a> {
@@ -49,7 +44,7 @@ async fn attempt(db: &Db, request: &Request<'_>) -> Result<(), HoldError> {
     // stock never changes its id, so the plan may be made before the unit of work; the quantities
     // are checked again by the guard.
     let shelves = store::shelves(db, request.wanted.keys().copied()).await?;
-    let mut plan = match request.plan(&shelves) {
+    let plan = match request.plan(&shelves) {
         Ok(plan) => plan,
         Err(_) if fault::bug("refusal_is_ignored") => Vec::new(),
         Err(short) => {
@@ -59,21 +54,15 @@ async fn attempt(db: &Db, request: &Request<'_>) -> Result<(), HoldError> {
             return before.map_or(short, |before| before.repeat(&request.wanted));
         }
     };
-    for _ in 0..PLANS_MAX {
-        match hold(db, request, &plan).await? {
-            None => return Ok(()),
-            Some(other) => plan = other,
-        }
+    if hold(db, request, Some(plan)).await? || hold(db, request, None).await? {
+        return Ok(());
     }
-    Err(HoldError::Moved)
+    Err(refused_under_lock())
 }
 
-/// Promises what was planned; or answers with another plan, if that was taken meanwhile.
-async fn hold(
-    db: &Db,
-    request: &Request<'_>,
-    plan: &[Line],
-) -> Result<Option<Vec<Line>>, HoldError> {
+/// Promises what was planned, and answers whether it was still there. Without a plan one is made
+/// under the locks of the shelves: then nobody takes meanwhile what it found.
+async fn hold(db: &Db, request: &Request<'_>, plan: Option<Vec<Line>>) -> Result<bool, HoldError> {
     let order = request.order;
     let mut tx = db.begin("inventory.reserve").await?;
     if !store::hold(&mut tx, order, request.until).await? {
@@ -83,57 +72,35 @@ async fn hold(
         tx.commit().await?;
         let repeated =
             before.map_or(Err(HoldError::Ended), |before| before.repeat(&request.wanted));
-        return repeated.map(|()| None);
+        return repeated.map(|()| true);
     }
-    if let Err(refused) = take(&mut tx, order, plan).await? {
-        return replan(&mut tx, request, plan, &refused).await.map(Some);
+    let plan = if let Some(plan) = plan {
+        plan
+    } else {
+        let shelves = store::lock_shelves(&mut tx, request.wanted.keys().copied()).await?;
+        request.plan(&shelves).map_err(HoldError::OutOfStock)?
+    };
+    let taken = take(&mut tx, order, &plan).await?;
+    if taken {
+        tx.commit().await?;
     }
-    tx.commit().await?;
-    Ok(None)
+    Ok(taken)
 }
 
-async fn take(
-    tx: &mut Tx,
-    order: OrderId,
-    lines: &[Line],
-) -> Result<std::result::Result<(), Refused>, HoldError> {
+async fn take(tx: &mut Tx, order: OrderId, lines: &[Line]) -> Result<bool, HoldError> {
     let amounts: Vec<(StockId, i64)> =
         lines.iter().map(|line| (line.stock_id, line.quantity)).collect();
-    let changed = match STOCK.take(tx, &amounts).await? {
-        Ok(changed) => changed,
-        Err(_) if fault::bug("refusal_is_ignored") => return Ok(Ok(())),
-        Err(refused) => return Ok(Err(refused)),
+    let Ok(changed) = STOCK.take(tx, &amounts).await? else {
+        return Ok(fault::bug("refusal_is_ignored"));
     };
     let taken = pair(lines, &changed)?;
     let lines = taken.iter().map(|(line, row)| (*line, later(line, row)));
     store::save_lines(tx, order, lines).await?;
     let moved = tell(tx, order, &taken)?;
     if fault::bug("reserve_forgets_its_movement") {
-        return Ok(Ok(()));
+        return Ok(true);
     }
     let cause = Cause { kind: Kind::Reserved, order: Some(order), reason: "ordered", actor: None };
     store::record(tx, cause, &moved).await?;
-    Ok(Ok(()))
-}
-
-/// A plan in the place of one that was refused, by what there is now. What was refused was left as
-/// it was, and on PostgreSQL is locked by now; the rest was taken by this very unit of work, which
-/// is to be given up. PostgreSQL refuses by what was there when the statement began, even if units
-/// were given back before it had the lock: then it is the same plan again.
-async fn replan(
-    tx: &mut Tx,
-    request: &Request<'_>,
-    plan: &[Line],
-    refused: &Refused,
-) -> Result<Vec<Line>, HoldError> {
-    let mut shelves = store::shelves_in(tx, request.wanted.keys().copied()).await?;
-    let taken = plan.iter().filter(|line| !refused.0.contains(&line.stock_id.to_string()));
-    for line in taken {
-        let own = shelves.iter_mut().find(|shelf| shelf.level.stock_id == line.stock_id);
-        if let Some(shelf) = own {
-            shelf.level.reserved -= line.quantity;
-            shelf.level = shelf.level.clone().counted();
-        }
-    }
-    request.plan(&shelves).map_err(HoldError::OutOfStock)
+    Ok(true)
 }
