@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use kernel::Clock;
-use sqlx::Connection;
+use sqlx::{Connection, SqlSafeStr, Transaction};
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use tokio::sync::watch;
 
@@ -27,6 +27,9 @@ const LOCK_WAIT_MAX: &str = "5s";
 const TRUSTED_IDLE: Duration = Duration::from_secs(1);
 /// How many prepared statements a connection keeps: more than a module and the platform have.
 const STATEMENTS_KEPT: usize = 256;
+/// Several statements that see the same.
+const BEGIN_SNAPSHOT: &str = "begin isolation level repeatable read read only";
+
 /// Where a SQLite file is and how many connections may read it.
 #[derive(Debug, Clone)]
 pub struct Sqlite {
@@ -208,7 +211,7 @@ impl Db {
         let conn = match &self.inner.pool {
             Pool::Sqlite { writer, .. } => writer.begin().await.map(Conn::Writer),
             Pool::Postgres(pool) => {
-                pool.begin().await.map(Conn::Postgres).map_err(|e| Error::engine("begin", e))
+                transaction(pool, None).await.map_err(|error| Error::engine("begin", error))
             }
         };
         waits.pass();
@@ -224,11 +227,9 @@ impl Db {
                 reader.begin()?;
                 Conn::Reader(reader)
             }
-            Pool::Postgres(pool) => Conn::Postgres(
-                pool.begin_with("begin isolation level repeatable read read only")
-                    .await
-                    .map_err(|error| Error::engine("begin snapshot", error))?,
-            ),
+            Pool::Postgres(pool) => transaction(pool, Some(BEGIN_SNAPSHOT))
+                .await
+                .map_err(|error| Error::engine("begin snapshot", error))?,
         };
         Ok(Tx::new(conn, self.clone(), "snapshot"))
     }
@@ -300,4 +301,13 @@ impl Db {
     pub(crate) fn tell_readable(&self) {
         self.inner.readable.send_modify(|count| *count += 1);
     }
+}
+
+/// Begins a transaction on a connection of its own. Whoever stops waiting for `BEGIN` does not stop it: sqlx 0.9.0 gives
+/// a connection back in the middle of it as if it were free, and what is written there next is never committed (its issue
+/// 4393).
+async fn transaction(pool: &PgPool, begin: Option<&'static str>) -> sqlx::Result<Conn> {
+    let conn = pool.acquire().await?;
+    let begins = tokio::spawn(Transaction::begin(conn, begin.map(SqlSafeStr::into_sql_str)));
+    begins.await.unwrap_or(Err(sqlx::Error::WorkerCrashed)).map(Conn::Postgres)
 }

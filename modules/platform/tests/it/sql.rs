@@ -3,7 +3,7 @@ use std::time::Duration;
 use kernel::{Clock, Timestamp};
 use platform::random;
 use platform::sql::Json;
-use platform::sql::{Db, Engine, Error, Sql};
+use platform::sql::{Db, Engine, Error, Postgres, Sql};
 use uuid::Uuid;
 
 platform::on_both_engines!(crate::SCHEMA =>
@@ -274,4 +274,33 @@ async fn a_lost_connection_ends_one_unit_only() {
         add(&db, id).await.unwrap();
     }
     assert_eq!(value(&db, id).await, 20);
+}
+
+/// A connection that is given back in the middle of `BEGIN` is in a transaction that nobody commits: what is written
+/// there on its own, and is said to be, would be lost.
+#[tokio::test]
+async fn what_is_written_after_a_begin_that_was_cut_off_is_kept() {
+    let Some(url) = platform::testing::postgres() else { return };
+    let schema = format!("t{}", Uuid::now_v7().simple());
+    let at = Postgres { url, schema, role: None, connections: 1 };
+    let [db, other] = [open(&at).await, open(&at).await];
+    crate::SCHEMA.migrate(&db).await.unwrap();
+    let id = counter(&db).await;
+    for polls in 1..=60 {
+        let mut begins = Box::pin(db.begin("test"));
+        for _ in 0..polls {
+            tokio::select! {
+                biased;
+                _ = &mut begins => break,
+                () = tokio::task::yield_now() => {}
+            }
+        }
+        drop(begins);
+        db.query(ADD).bind(id).execute().await.unwrap();
+        assert_eq!(value(&other, id).await, polls, "after {polls} polls");
+    }
+}
+
+async fn open(at: &Postgres) -> Db {
+    Db::postgres(crate::SCHEMA.module, at, Clock::system()).await.unwrap()
 }
