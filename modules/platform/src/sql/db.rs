@@ -5,8 +5,8 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use kernel::Clock;
-use sqlx::{Connection, SqlSafeStr, Transaction};
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use sqlx::{Connection, SqlSafeStr, Transaction};
 use tokio::sync::watch;
 
 use super::group::Writer;
