@@ -9,6 +9,7 @@ use std::path::PathBuf;
 
 use kernel::Clock;
 use kernel::id::EventId;
+use platform::guard::Guard;
 use platform::module::STATEMENTS;
 use platform::sql::{Db, Engine, Postgres, Sql};
 use stoa::app::SCHEMAS;
@@ -32,8 +33,8 @@ fn of_this_program() -> Asked {
     let mut asked = Asked::from([(OF_ALL.to_owned(), of_all)]);
     for schema in &SCHEMAS {
         let own = schema.statements.iter().copied().flatten().map(|(_, sql)| text(sql));
-        let guards = schema.guards.iter().flat_map(|guard| [guard.take, guard.give]);
-        let all = own.chain(guards.map(|sql| text(&sql))).collect();
+        let guards = schema.guards.iter().flat_map(Guard::statements);
+        let all = own.chain(guards.map(|(_, sql)| text(&sql))).collect();
         asked.insert(schema.module.to_owned(), all);
     }
     asked

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use kernel::Clock;
+use platform::guard::Guard;
 use platform::module::{STATEMENTS, Schema};
 use platform::sql::Engine;
 use platform::testing::database;
@@ -11,9 +12,7 @@ use stoa::app::SCHEMAS;
 async fn prepare_all(engine: Engine) {
     for schema in &SCHEMAS {
         let Some(db) = database(engine, schema, Clock::system()).await else { return };
-        let guards = schema.guards.iter().flat_map(|guard| {
-            [(guard.name, guard.take), (guard.name, guard.give), (guard.name, guard.broken)]
-        });
+        let guards = schema.guards.iter().flat_map(Guard::statements);
         let own = schema.statements.iter().chain(STATEMENTS).copied().flatten().copied();
         let mut prepared = 0;
         for (name, sql) in own.chain(guards) {

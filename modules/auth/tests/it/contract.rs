@@ -6,11 +6,7 @@ use platform::sql::{Db, Engine, Json, Sql};
 platform::on_both_engines!(super::SCHEMA => every_statement_prepares);
 
 async fn every_statement_prepares(db: Db) {
-    let guard = [
-        ("take", LOGIN_ATTEMPTS.take),
-        ("give", LOGIN_ATTEMPTS.give),
-        ("broken", LOGIN_ATTEMPTS.broken),
-    ];
+    let guard = LOGIN_ATTEMPTS.statements();
     for (name, sql) in SCHEMA.statements.iter().copied().flatten().chain(&guard) {
         let mut tx = db.begin("prepare").await.unwrap();
         if let Err(error) = tx.prepare(*sql).await {

@@ -34,7 +34,7 @@ async fn every_statement_prepares(db: Db) {
         }
     }
     for guard in SCHEMA.guards {
-        for sql in [guard.take, guard.give, guard.broken] {
+        for (_, sql) in guard.statements() {
             db.begin("prepare").await.unwrap().prepare(sql).await.unwrap();
         }
     }

@@ -182,13 +182,36 @@ async fn available(
     Ok(found.into_iter().map(|stock| (stock.product_id, stock)).collect())
 }
 
-pub(super) async fn view(orders: &Orders, caller: &Principal) -> Result<CartView, OrderError> {
+/// What the catalogue offers of the lines of a cart. It is not asked again for what is `known`.
+async fn offers(
+    orders: &Orders,
+    caller: &Principal,
+    cart: &cart::Cart,
+    known: Option<(Wanted, Offer)>,
+) -> Result<Vec<Offer>, OrderError> {
+    let wanted = || cart.lines.iter().map(CartLine::wanted);
+    let known = known.filter(|(of, _)| wanted().any(|line| line == *of));
+    let is_known = |line: &Wanted| known.as_ref().is_some_and(|(of, _)| of == line);
+    let asked: Vec<Wanted> = wanted().filter(|line| !is_known(line)).collect();
+    let mut offers = Vec::new();
+    if !asked.is_empty() {
+        let buyer = Buyer { country: None, group: caller.group.as_deref() };
+        offers = orders.inner.catalog.offers(buyer, &asked).await?;
+    }
+    offers.extend(known.map(|(_, offer)| offer));
+    Ok(offers)
+}
+
+/// The shopper's cart; with an offer that is `known`, since it was asked for just now.
+pub(super) async fn view(
+    orders: &Orders,
+    caller: &Principal,
+    known: Option<(Wanted, Offer)>,
+) -> Result<CartView, OrderError> {
     let Some(cart) = cart::find(&orders.inner.db, caller.id).await? else {
         return Ok(CartView { lines: vec![], coupon: None, items: None, obstacles: vec![] });
     };
-    let wanted: Vec<Wanted> = cart.lines.iter().map(CartLine::wanted).collect();
-    let buyer = Buyer { country: None, group: caller.group.as_deref() };
-    let offers = orders.inner.catalog.offers(buyer, &wanted).await?;
+    let offers = offers(orders, caller, &cart, known).await?;
     let offers: HashMap<ProductId, &Offer> =
         offers.iter().map(|offer| (offer.product_id, offer)).collect();
     let units = |line: &CartLine| line.units(offers.get(&line.product_id).copied());
@@ -220,7 +243,7 @@ pub(super) async fn view(orders: &Orders, caller: &Principal) -> Result<CartView
 #[utoipa::path(get, path = "/v1/cart", tag = "cart",
     responses((status = 200, description = "The cart", body = CartView)))]
 pub(super) async fn show(orders: Data<Orders>, caller: Caller) -> Answer {
-    ok(&view(&orders, &caller).await?)
+    ok(&view(&orders, &caller, None).await?)
 }
 
 /// Puts units of a product into the cart; a product that is there gets more of them.
@@ -231,10 +254,11 @@ pub(super) async fn show(orders: Data<Orders>, caller: Caller) -> Answer {
         (status = 409, description = "`not_sellable`, `cart_in_checkout`, or `conflict`", body = Problem),
     ))]
 pub(super) async fn add_line(orders: Data<Orders>, caller: Caller, body: Body<AddLine>) -> Answer {
-    orders
-        .add_to_cart(caller.id, caller.group.as_deref(), body.value.product_id, body.value.quantity)
-        .await?;
-    ok(&view(&orders, &caller).await?)
+    let AddLine { product_id, quantity } = body.value;
+    let offer =
+        orders.add_to_cart(caller.id, caller.group.as_deref(), product_id, quantity).await?;
+    let known = Some((Wanted { product_id, quantity }, offer));
+    ok(&view(&orders, &caller, known).await?)
 }
 
 /// Changes how many units a line has.
@@ -251,7 +275,7 @@ pub(super) async fn change_line(
     body: Body<ChangeLine>,
 ) -> Answer {
     orders.change_line(caller.id, line_id(&line)?, body.value.quantity).await?;
-    ok(&view(&orders, &caller).await?)
+    ok(&view(&orders, &caller, None).await?)
 }
 
 /// Takes a line out of the cart.
@@ -266,7 +290,7 @@ pub(super) async fn remove_line(
     line: Path<String>,
 ) -> Answer {
     orders.remove_line(caller.id, line_id(&line)?).await?;
-    ok(&view(&orders, &caller).await?)
+    ok(&view(&orders, &caller, None).await?)
 }
 
 fn line_id(text: &str) -> Result<LineId, Problem> {
@@ -285,7 +309,7 @@ pub(super) async fn set_coupon(
     body: Body<SetCoupon>,
 ) -> Answer {
     orders.set_coupon(caller.id, body.value.code.as_deref()).await?;
-    ok(&view(&orders, &caller).await?)
+    ok(&view(&orders, &caller, None).await?)
 }
 
 /// What the cart would cost, sent this way to this address.

@@ -89,7 +89,7 @@ pub(super) async fn save(orders: Data<Orders>, caller: Caller, body: Body<SaveCa
     ))]
 pub(super) async fn restore(orders: Data<Orders>, caller: Caller, id: Path<String>) -> Answer {
     orders.restore_cart(caller.id, saved_id(&id)?).await?;
-    ok(&view(&orders, &caller).await?)
+    ok(&view(&orders, &caller, None).await?)
 }
 
 /// Throws a saved cart away.

@@ -1,7 +1,7 @@
 //! Changes of a cart.
 
 use kernel::id::{CustomerId, LineId, ProductId};
-use kernel::ports::{Buyer, Wanted};
+use kernel::ports::{Buyer, Offer, Wanted};
 use kernel::problem::{Problem, code};
 
 use crate::Orders;
@@ -12,18 +12,18 @@ use crate::store::{cart, promotion};
 use crate::usecase::quote::coupon_refused;
 
 impl Orders {
-    /// Puts units of a product into the shopper's cart; a product that is there gets more.
+    /// Puts units of a product into the shopper's cart; a product that is there gets more. With the offer of these units.
     pub async fn add_to_cart(
         &self,
         owner: CustomerId,
         group: Option<&str>,
         product: ProductId,
         quantity: i64,
-    ) -> Result<(), OrderError> {
+    ) -> Result<Offer, OrderError> {
         check_quantity(quantity)?;
         let wanted = Wanted { product_id: product, quantity };
         let offers = self.inner.catalog.offers(Buyer { country: None, group }, &[wanted]).await?;
-        let offer = offers.first().ok_or_else(|| {
+        let offer = offers.into_iter().next().ok_or_else(|| {
             Problem::new(code::NOT_FOUND, "There is no such product.")
                 .field("product_id", "must be the id of a product of this shop")
         })?;
@@ -39,7 +39,8 @@ impl Orders {
             );
             return Err(Problem::invalid("quantity", detail).into());
         }
-        Ok(tx.commit().await?)
+        tx.commit().await?;
+        Ok(offer)
     }
 
     /// Changes how many units a line of the shopper's cart has.

@@ -1,5 +1,6 @@
 use kernel::Clock;
 use payment::{SANDBOX_SCHEMA, SCHEMA};
+use platform::guard::Guard;
 use platform::module::Schema;
 use platform::sql::Db;
 
@@ -12,9 +13,7 @@ async fn every_statement_prepares(db: Db) {
 }
 
 async fn prepare(db: &Db, schema: &Schema) {
-    let guards = schema.guards.iter().flat_map(|guard| {
-        [(guard.name, guard.take), (guard.name, guard.give), (guard.name, guard.broken)]
-    });
+    let guards = schema.guards.iter().flat_map(Guard::statements);
     for (name, sql) in schema.statements.iter().copied().flatten().copied().chain(guards) {
         let mut tx = db.begin("prepare").await.unwrap();
         if let Err(error) = tx.prepare(sql).await {

@@ -1,4 +1,4 @@
-use platform::guard::{Guard, Refused};
+use platform::guard::{Change, Guard, Refused};
 use platform::sql::{Db, Sql};
 use platform::testing::attack;
 use uuid::Uuid;
@@ -55,20 +55,32 @@ async fn coupons_withstand_the_adversary(db: Db) {
 }
 
 async fn the_adversary_finds_a_guard_without_its_condition(db: Db) {
-    let take = Sql::split(
+    let one = Sql::split(
+        "update careless set reserved = reserved + $2, version = version + 1 where id = $1
+         returning lower(hex(id)) as key, reserved as used, on_hand as guard_limit, on_hand as told, version",
+        "update careless set reserved = reserved + $2, version = version + 1 where id = $1
+         returning cast(id as text) as key, reserved as used, on_hand as guard_limit, on_hand as told, version",
+    );
+    // Rows that are locked in no order may deadlock before they go beyond.
+    let many = Sql::split(
         "update careless set reserved = reserved + l.n, version = version + 1
            from (select unhex(value->>'k', '-') as k, value->>'n' as n from json_each($1)) l
           where id = l.k
          returning lower(hex(id)) as key, reserved as used, on_hand as guard_limit, on_hand as told, version",
-        "update careless set reserved = reserved + l.n, version = version + 1
-           from jsonb_to_recordset($1) as l(k uuid, n bigint) where id = l.k
+        "with l as (select w.k, w.n from jsonb_to_recordset($1) as w(k uuid, n bigint)),
+              held as (select id as hk from careless where id in (select k from l) order by id for update)
+         update careless set reserved = reserved + l.n, version = version + 1
+           from l join held on held.hk = l.k where id = l.k
          returning cast(id as text) as key, reserved as used, on_hand as guard_limit, on_hand as told, version",
     );
-    let broken = Guard { take, ..CARELESS };
-    // One row only: a statement that locks several in no order may deadlock before it goes beyond.
-    let keys = stock(&db, "careless", 1, 5).await;
-    let found = attack(&db, &broken, &keys, 5).await.unwrap_err();
-    assert!(found.contains("beyond"), "{found}");
+    for (take, rows) in
+        [(Change { one, ..CARELESS.take }, 1), (Change { many, ..CARELESS.take }, 4)]
+    {
+        let broken = Guard { take, ..CARELESS };
+        let keys = stock(&db, "careless", rows, 5).await;
+        let found = attack(&db, &broken, &keys, 5).await.unwrap_err();
+        assert!(found.contains("beyond"), "{found}");
+    }
 }
 
 async fn amounts_are_positive_and_keys_are_keys(db: Db) {
