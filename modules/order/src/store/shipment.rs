@@ -11,8 +11,7 @@ use crate::domain::shipment::{Shipment, ShipmentLine, State};
 
 platform::statements! {
     BOOK = "insert into shipment (id, order_id, n, state, method, booked_at, updated_at)
-            values ($2, $1, 1, 'booked', $3, $4, $4) on conflict (order_id, n) do nothing
-            returning id, state, tracking";
+            values ($2, $1, 1, 'booked', $3, $4, $4) on conflict (order_id, n) do nothing";
     BOOKED = "select id, state, tracking from shipment where order_id = $1 and n = 1";
     /// Leaves a row even when nothing was booked, so that a late booking is refused.
     CANCEL = "insert into shipment (id, order_id, n, state, method, booked_at, updated_at)
@@ -151,18 +150,14 @@ struct Row {
 /// Books the first parcel of an order, once; returns the one there is.
 pub async fn book(tx: &mut Tx, order: OrderId, method: &str) -> Result<Booked> {
     let now = tx.now();
-    let booked = tx
-        .query(BOOK)
+    tx.query(BOOK)
         .bind(order.uuid())
         .bind(ShipmentId::new().uuid())
         .bind(method)
         .bind(now)
-        .optional()
+        .execute()
         .await?;
-    match booked {
-        Some(booked) => Ok(booked),
-        None => tx.query(BOOKED).bind(order.uuid()).one().await,
-    }
+    tx.query(BOOKED).bind(order.uuid()).one().await
 }
 
 /// Calls an order's booking off, if nothing has left.
