@@ -226,23 +226,23 @@ macro_rules! guard {
         $crate::guard!(@texts $table, $key, $used, $limit, $tell, $by, $holds, $bound, $less, $keep, $minus,
             "value->>'k'", "text", "(", ")")
     };
+    (@one $table:literal, $key:literal, $used:literal, $limit:literal, $tell:literal,
+     $by:literal, $holds:literal, $bound:literal, $less:literal, $keep:literal, $minus:literal,
+     $open:literal, $close:literal) => {
+        concat!(
+            "update ", $table, " set ", $used, " = ", $used, $by, "$2, version = version + 1",
+            " where ", $key, " = $1 and $2", $holds, $bound, $less, $keep, $minus, $used,
+            " returning ", $open, $key, $close, " as key, ", $used, " as used, ", $limit,
+            " as guard_limit, ", $tell, " as told, version"
+        )
+    };
     (@texts $table:literal, $key:literal, $used:literal, $limit:literal, $tell:literal,
      $by:literal, $holds:literal, $bound:literal, $less:literal, $keep:literal, $minus:literal,
      $read:literal, $type:literal, $open:literal, $close:literal) => {
         $crate::guard::Change {
             one: $crate::sql::Sql::split(
-                concat!(
-                    "update ", $table, " set ", $used, " = ", $used, $by, "$2, version = version + 1",
-                    " where ", $key, " = $1 and $2", $holds, $bound, $less, $keep, $minus, $used,
-                    " returning ", $open, $key, $close, " as key, ", $used, " as used, ", $limit,
-                    " as guard_limit, ", $tell, " as told, version"
-                ),
-                concat!(
-                    "update ", $table, " set ", $used, " = ", $used, $by, "$2, version = version + 1",
-                    " where ", $key, " = $1 and $2", $holds, $bound, $less, $keep, $minus, $used,
-                    " returning cast(", $key, " as text) as key, ", $used, " as used, ", $limit,
-                    " as guard_limit, ", $tell, " as told, version"
-                ),
+                $crate::guard!(@one $table, $key, $used, $limit, $tell, $by, $holds, $bound, $less, $keep, $minus, $open, $close),
+                $crate::guard!(@one $table, $key, $used, $limit, $tell, $by, $holds, $bound, $less, $keep, $minus, "cast(", " as text)"),
             ),
             many: $crate::sql::Sql::split(
                 concat!(

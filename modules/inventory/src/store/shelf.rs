@@ -8,35 +8,29 @@ use uuid::Uuid;
 use super::stock::ids;
 use crate::domain::{Level, Shelf};
 
+/// What lies of the products that a condition names, where orders are served from.
+macro_rules! shelves {
+    ($of:literal) => {
+        concat!(
+            "select s.id, s.product_id, s.location, s.on_hand, s.reserved, s.safety,
+                    s.low_at, s.low, s.policy, s.backorder_max, s.available_from,
+                    l.priority, l.country, l.postal_code
+               from stock s join location l on l.code = s.location
+              where l.active and l.serves_orders and s.product_id ",
+            $of
+        )
+    };
+}
+
 platform::statements! {
     SHELVES =
-        "select s.id, s.product_id, s.location, s.on_hand, s.reserved, s.safety,
-                s.low_at, s.low, s.policy, s.backorder_max, s.available_from,
-                l.priority, l.country, l.postal_code
-           from stock s join location l on l.code = s.location
-          where s.product_id in (select unhex(value, '-') from json_each($1))
-            and l.active and l.serves_orders",
-        "select s.id, s.product_id, s.location, s.on_hand, s.reserved, s.safety,
-                s.low_at, s.low, s.policy, s.backorder_max, s.available_from,
-                l.priority, l.country, l.postal_code
-           from stock s join location l on l.code = s.location
-          where s.product_id = any(array(select cast(p as uuid) from jsonb_array_elements_text($1) as p))
-            and l.active and l.serves_orders";
+        shelves!("in (select unhex(value, '-') from json_each($1))"),
+        shelves!("= any(array(select cast(p as uuid) from jsonb_array_elements_text($1) as p))");
     /// Locked in the order of ids, as the guard does; SQLite's unit of work is alone anyway.
     LOCK_SHELVES =
-        "select s.id, s.product_id, s.location, s.on_hand, s.reserved, s.safety,
-                s.low_at, s.low, s.policy, s.backorder_max, s.available_from,
-                l.priority, l.country, l.postal_code
-           from stock s join location l on l.code = s.location
-          where s.product_id in (select unhex(value, '-') from json_each($1))
-            and l.active and l.serves_orders",
-        "select s.id, s.product_id, s.location, s.on_hand, s.reserved, s.safety,
-                s.low_at, s.low, s.policy, s.backorder_max, s.available_from,
-                l.priority, l.country, l.postal_code
-           from stock s join location l on l.code = s.location
-          where s.product_id = any(array(select cast(p as uuid) from jsonb_array_elements_text($1) as p))
-            and l.active and l.serves_orders
-          order by s.id for update of s";
+        shelves!("in (select unhex(value, '-') from json_each($1))"),
+        shelves!("= any(array(select cast(p as uuid) from jsonb_array_elements_text($1) as p))
+                  order by s.id for update of s");
 }
 
 #[derive(platform::sql::Record)]
